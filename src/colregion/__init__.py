@@ -1,0 +1,1 @@
+"""colregion: ask a question over PDFs and scans, get back the regions that answer it."""

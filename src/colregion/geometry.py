@@ -1,0 +1,406 @@
+"""Where things are on a page.
+
+One convention inside: coordinates are fractions of the page as a viewer shows it, origin at the
+top left, y down. Units are converted in the named constructors and exits of `Box` and nowhere
+else. Arrays over a page are (rows, cols); shape letters are V page vectors and R regions.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from colregion.errors import InvalidBox, InvalidInput, ShapeMismatch
+
+FloatArray: TypeAlias = NDArray[np.floating]
+IntArray: TypeAlias = NDArray[np.integer]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Box:
+    """A rectangle in fractions of the page, origin top-left, y down.
+
+    A box may reach over the page's edge (see `clip`); it always has an area.
+
+    Raises:
+        InvalidBox: a coordinate is not finite, or x0 >= x1, or y0 >= y1.
+    """
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+    def __post_init__(self) -> None:
+        if not all(math.isfinite(value) for value in self.xyxy):
+            raise InvalidBox(f"box coordinates must be finite, got {self.xyxy}")
+        if self.x0 >= self.x1 or self.y0 >= self.y1:
+            raise InvalidBox(f"a box needs x0 < x1 and y0 < y1, got {self.xyxy}")
+
+    @classmethod
+    def from_pixels(cls, xyxy: Sequence[float], *, width_px: float, height_px: float) -> Box:
+        """From (x0, y0, x1, y1) in pixels, origin top-left, of an image of the given size."""
+        if width_px <= 0 or height_px <= 0:
+            raise InvalidBox(f"the page must have a size, got {width_px} x {height_px} px")
+        x0, y0, x1, y1 = (float(value) for value in xyxy)
+        return cls(x0 / width_px, y0 / height_px, x1 / width_px, y1 / height_px)
+
+    @classmethod
+    def from_pdf_points(
+        cls,
+        *,
+        left: float,
+        bottom: float,
+        right: float,
+        top: float,
+        page_width_pt: float,
+        page_height_pt: float,
+    ) -> Box:
+        """From PDF points, origin bottom-left, y up, on a page that is not rotated."""
+        return cls.from_pixels(
+            (left, page_height_pt - top, right, page_height_pt - bottom),
+            width_px=page_width_pt,
+            height_px=page_height_pt,
+        )
+
+    @classmethod
+    def enclosing(cls, boxes: Iterable[Box]) -> Box:
+        """The smallest box around all of `boxes`. Raises InvalidBox on none."""
+        rows = [box.xyxy for box in boxes]
+        if not rows:
+            raise InvalidBox("no boxes to enclose")
+        x0, y0, x1, y1 = zip(*rows, strict=True)
+        return cls(min(x0), min(y0), max(x1), max(y1))
+
+    @property
+    def xyxy(self) -> tuple[float, float, float, float]:
+        """(x0, y0, x1, y1), fractions."""
+        return (self.x0, self.y0, self.x1, self.y1)
+
+    @property
+    def width(self) -> float:
+        """Fraction of the page's width."""
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> float:
+        """Fraction of the page's height."""
+        return self.y1 - self.y0
+
+    @property
+    def area(self) -> float:
+        """Fraction of the page's area."""
+        return self.width * self.height
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """(x, y), fractions."""
+        return ((self.x0 + self.x1) / 2, (self.y0 + self.y1) / 2)
+
+    def to_pixels(self, *, width_px: int, height_px: int) -> tuple[int, int, int, int]:
+        """(x0, y0, x1, y1) in whole pixels of an image of the given size, rounded outward
+        and kept inside it; at least one pixel wide and high."""
+        x0 = min(max(math.floor(self.x0 * width_px), 0), width_px - 1)
+        y0 = min(max(math.floor(self.y0 * height_px), 0), height_px - 1)
+        x1 = min(max(math.ceil(self.x1 * width_px), x0 + 1), width_px)
+        y1 = min(max(math.ceil(self.y1 * height_px), y0 + 1), height_px)
+        return (x0, y0, x1, y1)
+
+    def clip(self) -> Box:
+        """The part on the page. Raises InvalidBox when none of it is."""
+        x0, y0 = max(self.x0, 0.0), max(self.y0, 0.0)
+        x1, y1 = min(self.x1, 1.0), min(self.y1, 1.0)
+        if x0 >= x1 or y0 >= y1:
+            raise InvalidBox(f"the box lies off the page: {self.xyxy}")
+        return Box(x0, y0, x1, y1)
+
+    def overlap(self, other: Box) -> float:
+        """Area of the intersection, fraction of the page; 0 when they are apart."""
+        width = min(self.x1, other.x1) - max(self.x0, other.x0)
+        height = min(self.y1, other.y1) - max(self.y0, other.y0)
+        return width * height if width > 0 and height > 0 else 0.0
+
+    def iou(self, other: Box) -> float:
+        """Intersection over union, 0-1."""
+        shared = self.overlap(other)
+        return shared / (self.area + other.area - shared)
+
+    def share_inside(self, other: Box) -> float:
+        """The share of this box that lies inside `other`, 0-1."""
+        return self.overlap(other) / self.area
+
+
+def boxes_to_array(boxes: Iterable[Box]) -> FloatArray:
+    """(R, 4) float64 rows (x0, y0, x1, y1), fractions; (0, 4) for no boxes."""
+    return np.array([box.xyxy for box in boxes], dtype=np.float64).reshape(-1, 4)
+
+
+def pairwise_overlap(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
+    """(A, B) areas of intersection of each box of `a_xyxy` (A, 4) with each of `b_xyxy` (B, 4)."""
+    width = np.minimum(a_xyxy[:, None, 2], b_xyxy[None, :, 2]) - np.maximum(
+        a_xyxy[:, None, 0], b_xyxy[None, :, 0]
+    )
+    height = np.minimum(a_xyxy[:, None, 3], b_xyxy[None, :, 3]) - np.maximum(
+        a_xyxy[:, None, 1], b_xyxy[None, :, 1]
+    )
+    overlap: FloatArray = np.clip(width, 0, None) * np.clip(height, 0, None)
+    return overlap
+
+
+def box_areas(boxes_xyxy: FloatArray) -> FloatArray:
+    """(R,) areas of boxes (R, 4)."""
+    areas: FloatArray = (boxes_xyxy[:, 2] - boxes_xyxy[:, 0]) * (
+        boxes_xyxy[:, 3] - boxes_xyxy[:, 1]
+    )
+    return areas
+
+
+def union_area(boxes_xyxy: FloatArray) -> float:
+    """Area covered by at least one of the boxes (R, 4); 0 for none."""
+    if len(boxes_xyxy) == 0:
+        return 0.0
+    x_edges = np.unique(boxes_xyxy[:, [0, 2]])
+    y_edges = np.unique(boxes_xyxy[:, [1, 3]])
+    covered = np.zeros((len(y_edges) - 1, len(x_edges) - 1), dtype=bool)
+    for x0, y0, x1, y1 in boxes_xyxy:
+        columns = slice(*np.searchsorted(x_edges, (x0, x1)))
+        covered[slice(*np.searchsorted(y_edges, (y0, y1))), columns] = True
+    return float(np.diff(y_edges) @ covered @ np.diff(x_edges))
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of each region every vector's place covers: compressed sparse rows, one a region.
+
+    Region r meets the vectors `indices[indptr[r]:indptr[r + 1]]`, and `area` at the same
+    positions is the area of intersection, in fractions of the page. A vector stands at most
+    once in a row. Only intersections with an area are held.
+    """
+
+    indptr: IntArray  # (R + 1,)
+    indices: IntArray  # (nnz,)
+    area: FloatArray  # (nnz,)
+
+    @property
+    def n_regions(self) -> int:
+        """R."""
+        return len(self.indptr) - 1
+
+    @property
+    def rows(self) -> IntArray:
+        """(nnz,) the region of each entry."""
+        return np.repeat(np.arange(self.n_regions), np.diff(self.indptr))
+
+    def where(self, keep: NDArray[np.bool_]) -> Coverage:
+        """Only the entries for which `keep` (nnz,) is true."""
+        counts = np.bincount(self.rows[keep], minlength=self.n_regions)
+        indptr = np.concatenate([[0], np.cumsum(counts)])
+        return Coverage(indptr, self.indices[keep], self.area[keep])
+
+
+class Placement(ABC):
+    """Where each of a page's V vectors looks."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """V."""
+
+    @property
+    @abstractmethod
+    def areas(self) -> FloatArray:
+        """(V,) area of each vector's place, fraction of the page; 0 for one that looks nowhere."""
+
+    @abstractmethod
+    def coverage(self, boxes_xyxy: ArrayLike) -> Coverage:
+        """How much of each region (R, 4) each vector's place covers. No regions give no rows."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GridPlacement(Placement):
+    """Vectors that look at the cells of one or more grids over the whole page.
+
+    Every layer is an int array (rows, cols) that names the vector of each cell, -1 for none.
+    Prompt tokens (in no cell), tile-major order, pooled tokens (in several cells) and a global
+    thumbnail (a second layer) are thus data. A vector may stand in one of the layers only.
+
+    Args:
+        layers: the grids, finest first.
+        n_vectors: V; every cell names a vector below it.
+        map_layers: which layers the relevance map and `coverage` use; the first by default.
+
+    >>> grid = GridPlacement((np.array([[0, 1, 2], [3, 4, 5]]),), n_vectors=6)
+    >>> cover = grid.coverage([[0.0, 0.0, 0.5, 0.5]])  # the left half of the upper row
+    >>> cover.indices.tolist(), cover.area.round(4).tolist()
+    ([0, 1], [0.1667, 0.0833])
+    """
+
+    layers: tuple[IntArray, ...]
+    n_vectors: int
+    map_layers: tuple[int, ...] = (0,)
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise ShapeMismatch("GridPlacement needs at least one layer (rows, cols), got none")
+        for layer in self.layers:
+            if layer.ndim != 2 or 0 in layer.shape or layer.dtype.kind not in "iu":
+                raise ShapeMismatch(
+                    f"a layer must be an int array (rows, cols), got {layer.dtype} {layer.shape}"
+                )
+            if layer.min() < -1 or layer.max() >= self.n_vectors:
+                raise ShapeMismatch(
+                    f"cells must name vectors -1..{self.n_vectors - 1}, "
+                    f"got {layer.min()}..{layer.max()}"
+                )
+        if not set(self.map_layers) <= set(range(len(self.layers))):
+            raise InvalidInput(
+                f"map_layers must name some of {len(self.layers)} layers, got {self.map_layers}"
+            )
+
+    def __len__(self) -> int:
+        return self.n_vectors
+
+    @property
+    def areas(self) -> FloatArray:
+        areas = np.zeros(self.n_vectors)
+        for layer in (self.layers[i] for i in self.map_layers):
+            cells = layer[layer >= 0]
+            areas += np.bincount(cells, minlength=self.n_vectors) / layer.size
+        return areas
+
+    def coverage(self, boxes_xyxy: ArrayLike) -> Coverage:
+        boxes = np.clip(np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4), 0.0, 1.0)
+        parts = [_grid_overlaps(self.layers[i], boxes) for i in self.map_layers]
+        rows = np.concatenate([part[0] for part in parts])
+        vectors = np.concatenate([part[1] for part in parts])
+        area = np.concatenate([part[2] for part in parts])
+        # A pooled vector owns several cells of one region: their areas add up.
+        keys, inverse = np.unique(rows * self.n_vectors + vectors, return_inverse=True)
+        summed = np.bincount(inverse, weights=area, minlength=len(keys))
+        rows, vectors = np.divmod(keys, max(self.n_vectors, 1))
+        counts = np.bincount(rows, minlength=len(boxes))
+        return Coverage(np.concatenate([[0], np.cumsum(counts)]), vectors, summed)
+
+
+def _grid_overlaps(
+    layer: IntArray, boxes_xyxy: FloatArray
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """(region, vector, area) of every cell of one layer that a region overlaps.
+
+    The overlap with a cell is the product of its overlap along y and along x, so no more than
+    the overlapped cells are ever looked at.
+    """
+    n_rows, n_cols = layer.shape
+    edges = boxes_xyxy * [n_cols, n_rows, n_cols, n_rows]
+    first = np.floor(edges[:, :2]).astype(np.int64)  # (R, 2) column, row
+    spans = np.maximum(np.ceil(edges[:, 2:]).astype(np.int64) - first, 0)
+    region, cell = _ragged(spans[:, 0] * spans[:, 1])
+    down, along = np.divmod(cell, np.maximum(spans[region, 0], 1))
+    row, col = first[region, 1] + down, first[region, 0] + along
+    x0, y0, x1, y1 = edges[region].T
+    width = (np.minimum(col + 1, x1) - np.maximum(col, x0)) / n_cols
+    height = (np.minimum(row + 1, y1) - np.maximum(row, y0)) / n_rows
+    vector = layer[row, col].astype(np.int64)
+    keep = (vector >= 0) & (width > 0) & (height > 0)
+    return region[keep], vector[keep], (width * height)[keep]
+
+
+def _ragged(counts: IntArray) -> tuple[IntArray, IntArray]:
+    """For counts (2, 0, 3): (0, 0, 2, 2, 2) and (0, 1, 0, 1, 2)."""
+    owner = np.repeat(np.arange(len(counts)), counts)
+    starts = np.cumsum(counts) - counts
+    return owner, np.arange(len(owner)) - starts[owner]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BoxPlacement(Placement):
+    """Vectors that sit on boxes, such as words.
+
+    Args:
+        boxes_xyxy: (V, 4) fractions; a row without area (x1 == x0 or y1 == y0) looks nowhere.
+    """
+
+    boxes_xyxy: FloatArray
+
+    def __post_init__(self) -> None:
+        boxes = self.boxes_xyxy
+        if boxes.ndim != 2 or boxes.shape[1] != 4:
+            raise ShapeMismatch(f"boxes must be (V, 4), got {boxes.shape}")
+        if not np.isfinite(boxes).all():
+            raise InvalidBox("boxes of vectors must be finite")
+        if (boxes[:, 2:] < boxes[:, :2]).any():
+            raise InvalidBox("boxes of vectors need x0 <= x1 and y0 <= y1")
+
+    def __len__(self) -> int:
+        return len(self.boxes_xyxy)
+
+    @property
+    def areas(self) -> FloatArray:
+        return box_areas(self.boxes_xyxy.astype(np.float64))
+
+    def coverage(self, boxes_xyxy: ArrayLike) -> Coverage:
+        regions = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
+        places = self.boxes_xyxy.astype(np.float64)
+        # Only the places whose top lies between a region's bottom and its top less the tallest
+        # place can meet it: with the places sorted by their top that is one slice a region.
+        by_top = np.argsort(places[:, 1], kind="stable")
+        tops = places[by_top, 1]
+        tallest = (places[:, 3] - places[:, 1]).max(initial=0.0)
+        start = np.searchsorted(tops, regions[:, 1] - tallest, side="left")
+        stop = np.searchsorted(tops, regions[:, 3], side="left")
+        region, offset = _ragged(np.maximum(stop - start, 0))
+        vector = by_top[start[region] + offset]
+        a, b = regions[region], places[vector]
+        width = np.minimum(a[:, 2], b[:, 2]) - np.maximum(a[:, 0], b[:, 0])
+        height = np.minimum(a[:, 3], b[:, 3]) - np.maximum(a[:, 1], b[:, 1])
+        keep = (width > 0) & (height > 0)
+        region, vector, area = region[keep], vector[keep], (width * height)[keep]
+        order = np.lexsort((vector, region))
+        counts = np.bincount(region, minlength=len(regions))
+        indptr = np.concatenate([[0], np.cumsum(counts)])
+        return Coverage(indptr, vector[order], area[order])
+
+
+@dataclass(frozen=True, slots=True)
+class Upright:
+    """How a page has to be turned to stand upright, and how boxes found then lie on the page.
+
+    Args:
+        degrees_clockwise: the turn that makes the page upright; 0 leaves it alone.
+        width, height: of the page as displayed, in any one unit (only the ratio counts).
+    """
+
+    degrees_clockwise: float
+    width: float
+    height: float
+
+    @property
+    def turned_size(self) -> tuple[float, float]:
+        """(width, height) of the upright page, whose corners are all kept."""
+        angle = math.radians(self.degrees_clockwise)
+        cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
+        return (self.width * cos + self.height * sin, self.width * sin + self.height * cos)
+
+    def box_on_page(self, box: Box) -> Box:
+        """The box around `box` of the upright page, on the page as displayed, clipped to it."""
+        if self.degrees_clockwise == 0:
+            return box.clip()
+        turned_width, turned_height = self.turned_size
+        angle = math.radians(-self.degrees_clockwise)
+        corners = []
+        for x in (box.x0, box.x1):
+            for y in (box.y0, box.y1):
+                dx, dy = (x - 0.5) * turned_width, (y - 0.5) * turned_height
+                corners.append(
+                    (
+                        0.5 + (dx * math.cos(angle) - dy * math.sin(angle)) / self.width,
+                        0.5 + (dx * math.sin(angle) + dy * math.cos(angle)) / self.height,
+                    )
+                )
+        xs, ys = zip(*corners, strict=True)
+        return Box(min(xs), min(ys), max(xs), max(ys)).clip()

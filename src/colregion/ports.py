@@ -1,0 +1,142 @@
+"""The three ports: what reads a page, what embeds it, what keeps it.
+
+Each has as few abstract methods as work. Objects are injected into the engine; a new parser,
+encoder or index is one file that derives from one of these, and a test that inherits the port's
+contract suite from `colregion.testing`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+
+from colregion.errors import NotIndexed
+from colregion.filters import EVERYTHING, Filters
+from colregion.records import (
+    Document,
+    DocumentEntry,
+    EmbeddedPage,
+    PageEmbedding,
+    PageScore,
+    ParsedPage,
+    QueryEmbedding,
+)
+
+
+class Parser(ABC):
+    """Reads a document's words and region trees."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Names the parser and everything that changes its result, so that the index can tell
+        whether a file has to be parsed again."""
+
+    @abstractmethod
+    def parse(self, document: Document) -> Iterator[ParsedPage]:
+        """Every page of the document in order, one at a time, a blank page with no regions.
+
+        Raises:
+            UnreadableDocument: the document is damaged.
+            MissingDependency: a program or package that this parser needs is not installed.
+        """
+
+
+class Encoder(ABC):
+    """Turns pages and questions into vectors of late interaction."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Names model, revision and settings; equal fingerprints give equal vectors."""
+
+    @abstractmethod
+    def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
+        """One embedding a page, in order; the same whatever the batch. No pages give []."""
+
+    @abstractmethod
+    def encode_query(self, text: str) -> QueryEmbedding:
+        """The question's token vectors, weights all one.
+
+        Raises:
+            InvalidInput: the text is empty.
+        """
+
+
+class Index(ABC):
+    """Keeps documents and finds pages. Safe to use from threads."""
+
+    @abstractmethod
+    def replace(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> DocumentEntry:
+        """Put a document in, in place of what has its id, all or nothing.
+
+        `pages` is consumed one page at a time. Whatever is raised while it is (by the iterable
+        too) leaves the index as it was. Returns the entry with its page count.
+        """
+
+    @abstractmethod
+    def remove(self, doc_id: str) -> None:
+        """Take a document out. Raises NotIndexed when it is not there."""
+
+    @abstractmethod
+    def search(
+        self, query: QueryEmbedding, *, k: int, filters: Filters = EVERYTHING
+    ) -> list[PageScore]:
+        """The k pages of the highest late-interaction score, best first.
+
+        The score is `scoring.maxsim` with the query's weights: the sum over all tokens of the
+        token's weight times its highest similarity to any of the page's vectors. Ties go by
+        document id and page number. Pages without vectors are never returned; an empty index
+        gives [].
+        """
+
+    @abstractmethod
+    def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
+        """The pages in the order asked. Raises NotIndexed for an id that is not there."""
+
+    @abstractmethod
+    def document_frequency(self, terms: Sequence[str]) -> list[int]:
+        """On how many pages each term (as `text.terms` gives them) stands."""
+
+    @abstractmethod
+    def documents(self) -> list[DocumentEntry]:
+        """Everything held, by id."""
+
+    @abstractmethod
+    def page_ids(self, doc_id: str) -> list[str]:
+        """Ids of a document's pages in order. Raises NotIndexed when it is not there."""
+
+    @abstractmethod
+    def get_setting(self, key: str) -> str | None:
+        """A setting of the index as a whole; None when it was never set."""
+
+    @abstractmethod
+    def set_setting(self, key: str, value: str) -> None:
+        """Keep a setting of the index as a whole."""
+
+    def entry(self, doc_id: str) -> DocumentEntry:
+        """The entry of one document. Raises NotIndexed when it is not there."""
+        for entry in self.documents():
+            if entry.id == doc_id:
+                return entry
+        raise NotIndexed(f"no document {doc_id!r} in the index")
+
+    @property
+    def page_count(self) -> int:
+        """Pages held."""
+        return sum(entry.page_count for entry in self.documents())
+
+    def close(self) -> None:  # noqa: B027  (an index without open files has nothing to do)
+        """Let go of files and connections. Closing twice is fine."""
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

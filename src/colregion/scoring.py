@@ -1,0 +1,155 @@
+"""From similarities to scores: late interaction for pages, propagation for regions.
+
+Pure numpy. Shape letters: T query tokens, V page vectors, D dimension, R regions.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colregion.errors import InvalidInput, ShapeMismatch
+from colregion.geometry import Coverage, FloatArray, box_areas
+
+TokenAggregation: TypeAlias = Literal["max", "mean", "sum"]
+RegionAggregation: TypeAlias = Literal["max", "mean", "iou", "area"]
+
+
+def similarity(query_vectors: FloatArray, page_vectors: FloatArray) -> FloatArray:
+    """(T, V) float32 dot products S[i, j] = q_i . d_j of (T, D) with (V, D).
+
+    Raises:
+        ShapeMismatch: the two D differ.
+    """
+    if query_vectors.shape[1] != page_vectors.shape[1]:
+        raise ShapeMismatch(
+            f"query and page vectors must share D, "
+            f"got {query_vectors.shape[1]} and {page_vectors.shape[1]}"
+        )
+    return np.asarray(
+        query_vectors.astype(np.float32, copy=False)
+        @ page_vectors.astype(np.float32, copy=False).T
+    )
+
+
+def maxsim(sim: FloatArray, weights: FloatArray) -> float:
+    """The page's late-interaction score, sum_i w_i max_j S[i, j] (ColBERT, arXiv 2004.12832).
+
+    Args:
+        sim: (T, V).
+        weights: (T,) what each token counts.
+
+    Returns:
+        -inf for a page without vectors, 0 for a question without tokens.
+    """
+    if sim.shape[1] == 0:
+        return -np.inf
+    return float(weights @ sim.max(axis=1))
+
+
+def region_maxsim(sim: FloatArray, cover: Coverage, weights: FloatArray) -> FloatArray:
+    """(R,) late interaction restricted to each region: sum_i w_i max_{j in r} S[i, j] / sum_i w_i.
+
+    Page-independent, so regions of different pages compare.
+
+    Args:
+        sim: (T, V).
+        cover: which vectors look at which region.
+        weights: (T,); 0 takes a token out.
+
+    Returns:
+        -inf for a region at which no vector looks; 0 for all others when every weight is 0.
+    """
+    best = region_token_max(sim[weights > 0], cover)  # (T', R)
+    total = float(weights.sum())
+    scores = weights[weights > 0] @ best / total if total else np.zeros(cover.n_regions)
+    return np.where(np.diff(cover.indptr) > 0, scores, -np.inf)
+
+
+def region_token_max(sim: FloatArray, cover: Coverage) -> FloatArray:
+    """(T, R) highest similarity of each token inside each region; -inf where no vector looks."""
+    best = np.full((len(sim), cover.n_regions), -np.inf, dtype=np.float64)
+    filled = np.flatnonzero(np.diff(cover.indptr) > 0)
+    if len(filled) and len(sim):
+        # reduceat runs from one start to the next, which is right once empty rows are left out.
+        best[:, filled] = np.maximum.reduceat(
+            sim[:, cover.indices], cover.indptr[:-1][filled], axis=1
+        )
+    return best
+
+
+def aggregate_tokens(
+    sim: FloatArray, *, how: TokenAggregation, content: NDArray[np.bool_] | None = None
+) -> FloatArray:
+    """(V,) one score a vector: max, mean or sum over the tokens of S (T, V).
+
+    The paper's patch score is the max (arXiv 2512.02660, "score_patch").
+
+    Args:
+        content: (T,) which tokens vote; all by default. Without any the scores are 0.
+    """
+    chosen = sim if content is None else sim[content]
+    if len(chosen) == 0:
+        return np.zeros(sim.shape[1])
+    if how == "max":
+        return np.asarray(chosen.max(axis=0))
+    if how == "mean":
+        return np.asarray(chosen.mean(axis=0))
+    if how == "sum":
+        return np.asarray(chosen.sum(axis=0))
+    raise InvalidInput(f"token aggregation must be max, mean or sum, got {how!r}")
+
+
+def propagate(
+    vector_scores: FloatArray,
+    cover: Coverage,
+    boxes_xyxy: FloatArray,
+    vector_areas: FloatArray,
+    *,
+    how: RegionAggregation = "max",
+    min_overlap: float = 0.0,
+) -> FloatArray:
+    """(R,) region scores from vector scores, as in the paper (arXiv 2512.02660).
+
+    max, mean: over the vectors whose IoU with the region exceeds `min_overlap`.
+    iou, area: their mean weighted by IoU, rel(q, r) = sum_j w_rj s_j / sum_j w_rj with
+    w_rj = IoU(r, j), or by the area of intersection.
+
+    Args:
+        vector_scores: (V,).
+        cover: of the regions by the vectors' places.
+        boxes_xyxy: (R, 4) of the regions.
+        vector_areas: (V,) of the vectors' places.
+        min_overlap: an IoU, 0-1; 0 takes every vector that touches the region.
+
+    Returns:
+        -inf for a region that no vector counts for.
+    """
+    if not 0 <= min_overlap <= 1:
+        raise InvalidInput(f"min_overlap is an IoU in 0..1, got {min_overlap}")
+    rows = cover.rows
+    iou = cover.area / (box_areas(boxes_xyxy)[rows] + vector_areas[cover.indices] - cover.area)
+    counted = cover.where(iou > min_overlap)
+    if how == "max":
+        return np.asarray(region_token_max(vector_scores[None, :], counted)[0])
+    weights = {
+        "mean": np.ones(len(counted.indices)),
+        "iou": iou[iou > min_overlap],
+        "area": counted.area,
+    }.get(how)
+    if weights is None:
+        raise InvalidInput(f"region aggregation must be max, mean, iou or area, got {how!r}")
+    n = cover.n_regions
+    total = np.bincount(counted.rows, weights=weights, minlength=n)
+    lit = np.bincount(counted.rows, weights=weights * vector_scores[counted.indices], minlength=n)
+    return np.divide(lit, total, out=np.full(n, -np.inf), where=total > 0)
+
+
+def mostly_inside(cover: Coverage, vector_areas: FloatArray, *, min_share: float) -> Coverage:
+    """Only the vectors of whose place at least `min_share` (0-1) lies inside the region.
+
+    Keeps the words of a neighbouring line out of a region whose box touches them.
+    """
+    return cover.where(cover.area >= min_share * vector_areas[cover.indices])
