@@ -278,10 +278,10 @@ class GridPlacement(Placement):
         parts = [_grid_overlaps(self.layers[i], boxes) for i in self.map_layers]
         rows = np.concatenate([part[0] for part in parts])
         vectors = np.concatenate([part[1] for part in parts])
-        area = np.concatenate([part[2] for part in parts])
+        area: FloatArray = np.concatenate([part[2] for part in parts])
         # A pooled vector owns several cells of one region: their areas add up.
         keys, inverse = np.unique(rows * self.n_vectors + vectors, return_inverse=True)
-        summed = np.bincount(inverse, weights=area, minlength=len(keys))
+        summed: FloatArray = np.bincount(inverse, weights=area, minlength=len(keys))
         rows, vectors = np.divmod(keys, max(self.n_vectors, 1))
         counts = np.bincount(rows, minlength=len(boxes))
         return Coverage(np.concatenate([[0], np.cumsum(counts)]), vectors, summed)

@@ -1,0 +1,26 @@
+"""What reads the words of a page; the layout then builds regions from them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from colregion.records import Page, Word
+
+
+class WordReader(ABC):
+    """Reads one page's words. Safe to use from threads."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Names the reader and everything that changes its result."""
+
+    @abstractmethod
+    def read(self, page: Page) -> tuple[Word, ...]:
+        """The page's words in the reader's order, boxes on the page as displayed and clipped
+        to it; () for a page on which it finds none.
+
+        Raises:
+            MissingDependency: a program or package is not installed.
+            BackendError: the recogniser failed.
+        """
