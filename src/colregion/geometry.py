@@ -276,15 +276,13 @@ class GridPlacement(Placement):
     def coverage(self, boxes_xyxy: ArrayLike) -> Coverage:
         boxes = np.clip(np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4), 0.0, 1.0)
         parts = [_grid_overlaps(self.layers[i], boxes) for i in self.map_layers]
-        rows = np.concatenate([part[0] for part in parts])
-        vectors = np.concatenate([part[1] for part in parts])
-        area: FloatArray = np.concatenate([part[2] for part in parts])
+        rows, vectors, area = (np.concatenate(part) for part in zip(*parts, strict=True))
         # A pooled vector owns several cells of one region: their areas add up.
         keys, inverse = np.unique(rows * self.n_vectors + vectors, return_inverse=True)
-        summed: FloatArray = np.bincount(inverse, weights=area, minlength=len(keys))
-        rows, vectors = np.divmod(keys, max(self.n_vectors, 1))
-        counts = np.bincount(rows, minlength=len(boxes))
-        return Coverage(np.concatenate([[0], np.cumsum(counts)]), vectors, summed)
+        summed = np.bincount(inverse, weights=area, minlength=len(keys))
+        row_of, vector_of = np.divmod(keys, max(self.n_vectors, 1))
+        counts = np.bincount(row_of, minlength=len(boxes))
+        return Coverage(np.concatenate([[0], np.cumsum(counts)]), vector_of, summed)
 
 
 def _grid_overlaps(

@@ -144,7 +144,7 @@ def propagate(
     n = cover.n_regions
     total = np.bincount(counted.rows, weights=weights, minlength=n)
     lit = np.bincount(counted.rows, weights=weights * vector_scores[counted.indices], minlength=n)
-    return np.divide(lit, total, out=np.full(n, -np.inf), where=total > 0)
+    return np.asarray(np.divide(lit, total, out=np.full(n, -np.inf), where=total > 0))
 
 
 def mostly_inside(cover: Coverage, vector_areas: FloatArray, *, min_share: float) -> Coverage:
