@@ -282,7 +282,8 @@ class GridPlacement(Placement):
         summed = np.bincount(inverse, weights=area, minlength=len(keys))
         row_of, vector_of = np.divmod(keys, max(self.n_vectors, 1))
         counts = np.bincount(row_of, minlength=len(boxes))
-        return Coverage(np.concatenate([[0], np.cumsum(counts)]), vector_of, summed)
+        indptr = np.concatenate([[0], np.cumsum(counts)])
+        return Coverage(indptr, vector_of, np.asarray(summed, dtype=np.float64))
 
 
 def _grid_overlaps(

@@ -14,6 +14,7 @@ _UNSPACED = (
     "\U00020000-\U0003134f"
 )
 _RUN = re.compile(rf"[{_UNSPACED}]+|(?:[^\W_{_UNSPACED}]|(?<=\d)[.,](?=\d))+")
+_TOKEN = re.compile(rf"([^\W\d_{_UNSPACED}]+)|(\d+)|([{_UNSPACED}]|[^\w\s]|_)")
 _UNSPACED_RUN = re.compile(rf"[{_UNSPACED}]+")
 
 # Question words and glue that say nothing about where on a page an answer stands.
@@ -55,3 +56,19 @@ def content_terms(text: str) -> list[str]:
     """`terms` without stop words; when nothing else is left, all of them."""
     every = terms(text)
     return [term for term in every if term not in STOP_WORDS] or every
+
+
+def estimate_tokens(text: str) -> int:
+    """About how many tokens a language model's tokenizer makes of a text; 0 for none.
+
+    Counts a token for every four letters or part of them in a word, one for every three digits,
+    every other sign and every character of a script without spaces. Byte-pair tokenizers make
+    fewer of common English words, so a budget kept by this estimate is seldom overrun.
+
+    >>> estimate_tokens("Total: 1234 EUR")
+    6
+    """
+    total = 0
+    for letters, digits, _sign in _TOKEN.findall(text):
+        total += -(-len(letters) // 4) + -(-len(digits) // 3) if letters or digits else 1
+    return total

@@ -1,0 +1,511 @@
+"""The engine: documents in, ranked regions out. It composes the ports and keeps no format."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from colregion import scoring
+from colregion.context import CountTokens, build_context
+from colregion.documents import FoundFile, find_files
+from colregion.encoders import load_encoder
+from colregion.errors import ColregionError, InvalidInput, ModelMismatch
+from colregion.filters import FilterInput, Filters, parse_filters
+from colregion.indexes import open_index
+from colregion.ingest import Item, embed, free_id, open_item, prepare, settings_of, watched
+from colregion.parsers import load_parser
+from colregion.ports import Encoder, Index, Parser
+from colregion.records import (
+    AddReport,
+    Context,
+    DocumentEntry,
+    EmbeddedPage,
+    Hit,
+    Metadata,
+    Outcome,
+    PageHit,
+    ParsedPage,
+    QueryEmbedding,
+    RelevanceMap,
+)
+from colregion.relevance import Method, default_keep, score_regions
+from colregion.selection import Keep, rank_across
+from colregion.text import estimate_tokens
+
+Source: TypeAlias = str | Path | bytes | Image.Image
+"""What is read: a file, a folder or a glob; a file's bytes; a picture."""
+Rankable: TypeAlias = Source | ParsedPage | EmbeddedPage
+
+# Pages whose regions are scored. A region's score holds its page's, so pages far down the list
+# have little to offer, and each costs about a millisecond.
+_CANDIDATE_PAGES = 10
+_CONTEXT_HITS = 50
+_RANKED_DOCUMENTS_KEPT = 16
+
+_ENCODER = "encoder"
+_ENCODER_SPEC = "encoder_spec"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far `Engine.add` has come.
+
+    Args:
+        source: the file being read.
+        files_done, files_total: sources.
+        pages_done, pages_total: pages of this source; the total is what the file declares.
+    """
+
+    source: str
+    files_done: int
+    files_total: int
+    pages_done: int
+    pages_total: int
+
+
+class Engine:
+    """Adds documents to an index and answers questions with regions of their pages.
+
+    Safe to use from threads. The ports are injected; `open` makes them from names.
+
+    Args:
+        count_tokens: how `context` counts; by default an estimate that needs no tokenizer.
+
+    Raises:
+        ModelMismatch: the index was made with another encoder.
+    """
+
+    def __init__(
+        self,
+        index: Index,
+        *,
+        encoder: Encoder,
+        parser: Parser,
+        count_tokens: CountTokens = estimate_tokens,
+    ) -> None:
+        made_with = index.get_setting(_ENCODER)
+        if made_with is not None and made_with != encoder.fingerprint:
+            raise ModelMismatch(
+                f"the index was made with encoder {made_with!r} and cannot be used with "
+                f"{encoder.fingerprint!r}; open it with the first, or index into another folder"
+            )
+        self.index = index
+        self.encoder = encoder
+        self.parser = parser
+        self.count_tokens = count_tokens
+        self._adding = threading.Lock()
+        self._ranked: OrderedDict[tuple[str, str], list[EmbeddedPage]] = OrderedDict()
+        self._ranked_lock = threading.Lock()
+
+    @classmethod
+    def open(
+        cls,
+        index: str | Path | Index,
+        *,
+        encoder: str | Encoder | None = None,
+        parser: str | Parser = "auto",
+        count_tokens: CountTokens = estimate_tokens,
+    ) -> Engine:
+        """Open an index, or make it where there is none.
+
+        Args:
+            index: a folder, or an `Index`.
+            encoder: a spec for `load_encoder`, or an `Encoder`; None takes the one that the
+                index was made with, `static_tokens` for a new index.
+            parser: a spec for `load_parser`, or a `Parser`.
+
+        Raises:
+            ModelMismatch: the index was made with another encoder.
+            IndexCorrupt: the folder holds something else, or an index of another version.
+            BackendError: the folder cannot be written.
+        """
+        opened = index if isinstance(index, Index) else open_index(str(index))
+        spec = encoder
+        if spec is None:
+            spec = opened.get_setting(_ENCODER_SPEC) or "static_tokens"
+        engine = cls(
+            opened,
+            encoder=load_encoder(spec) if isinstance(spec, str) else spec,
+            parser=load_parser(parser) if isinstance(parser, str) else parser,
+            count_tokens=count_tokens,
+        )
+        if isinstance(spec, str) and opened.get_setting(_ENCODER_SPEC) is None:
+            opened.set_setting(_ENCODER_SPEC, spec)
+        return engine
+
+    _shared: ClassVar[dict[tuple[str, str | None, str], Engine]] = {}
+    _shared_lock: ClassVar[threading.Lock] = threading.Lock()
+
+    @classmethod
+    def shared(
+        cls, index: str | Path, *, encoder: str | None = None, parser: str = "auto"
+    ) -> Engine:
+        """The process's one engine for this index, opened on first use and again after `close`.
+
+        For adapters that a framework copies, pickles or rebuilds on every call.
+        """
+        spec = str(index)
+        key = (spec if ":" in spec else str(Path(spec).resolve()), encoder, parser)
+        with cls._shared_lock:
+            if key not in cls._shared:
+                cls._shared[key] = cls.open(index, encoder=encoder, parser=parser)
+            return cls._shared[key]
+
+    def add(
+        self,
+        sources: Source | Sequence[Source] | Sequence[EmbeddedPage],
+        *,
+        doc_id: str | None = None,
+        metadata: Metadata | None = None,
+        password: str | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> AddReport:
+        """Read, embed and keep documents; each goes in whole or not at all.
+
+        A source that cannot be read does not stop the others: the report says why. Unchanged
+        documents are skipped, changed ones replaced whole.
+
+        Args:
+            sources: files, folders, globs, bytes, pictures, or the pages of one document with
+                embeddings made elsewhere.
+            doc_id: names the document, when there is exactly one; by default its path relative
+                to the folder that was given.
+            metadata: kept with every document, and usable in filters as `metadata.KEY`.
+            password: for encrypted files.
+            on_progress: called after every page.
+
+        Raises:
+            InvalidInput: `doc_id` for several documents.
+        """
+        items, outcomes = _find(sources)
+        if doc_id is not None and len(items) > 1:
+            raise InvalidInput(f"doc_id={doc_id!r} names one document, but {len(items)} were given")
+        with self._adding:
+            if self.index.get_setting(_ENCODER) is None:
+                self.index.set_setting(_ENCODER, self.encoder.fingerprint)
+            held = {entry.id: entry for entry in self.index.documents()}
+            for done, item in enumerate(items):
+
+                def tell(source: str, page: int, total: int, done: int = done) -> None:
+                    if on_progress is not None:
+                        on_progress(Progress(source, done, len(items), page, total))
+
+                outcomes.append(
+                    self._add_one(
+                        item,
+                        held,
+                        doc_id=doc_id,
+                        metadata=metadata or {},
+                        password=password,
+                        tell=tell,
+                    )
+                )
+        return AddReport(tuple(outcomes))
+
+    def _add_one(
+        self,
+        item: Item,
+        held: dict[str, DocumentEntry],
+        *,
+        doc_id: str | None,
+        metadata: Metadata,
+        password: str | None,
+        tell: Callable[[str, int, int], None],
+    ) -> Outcome:
+        started = time.perf_counter()
+        outcome = Outcome(_name(item), doc_id or "", "failed")
+        try:
+            prepared = prepare(
+                item,
+                parser=self.parser,
+                encoder=self.encoder,
+                doc_id=doc_id,
+                metadata=metadata,
+                password=password,
+            )
+            entry = prepared.entry
+            if doc_id is None and free_id(entry, held.get(entry.id)) != entry.id:
+                prepared = prepare(
+                    item,
+                    parser=self.parser,
+                    encoder=self.encoder,
+                    doc_id=free_id(entry, held.get(entry.id)),
+                    metadata=metadata,
+                    password=password,
+                )
+                entry = prepared.entry
+            before = held.get(entry.id)
+            outcome = replace(outcome, source=entry.source, doc_id=entry.id)
+            if before is not None and replace(before, page_count=0, source=entry.source) == entry:
+                return replace(outcome, status="skipped", reason="unchanged")
+            regions = 0
+
+            def count(page: EmbeddedPage) -> None:
+                nonlocal regions
+                regions += len(page.parsed.regions)
+                tell(entry.source, page.parsed.page.number, prepared.page_count)
+
+            held[entry.id] = self.index.replace(entry, watched(prepared.pages, count))
+        except ColregionError as error:
+            return replace(outcome, reason=str(error), seconds=time.perf_counter() - started)
+        return replace(
+            outcome,
+            status="added" if before is None else "replaced",
+            pages=held[entry.id].page_count,
+            regions=regions,
+            seconds=time.perf_counter() - started,
+        )
+
+    def search(
+        self,
+        question: str,
+        *,
+        k: int = 5,
+        filters: FilterInput | Filters = None,
+        method: Method = "colregion",
+        keep: Keep | None = None,
+    ) -> list[Hit]:
+        """The k regions that answer best, over all pages.
+
+        Args:
+            filters: see `colregion.filters`.
+            method: "colregion", or "paper" for the published propagation.
+            keep: a threshold within each page; None for the method's own.
+
+        Returns:
+            Best first; [] when nothing is indexed or nothing passes the filters.
+
+        Raises:
+            InvalidInput: an empty question, k < 1, an unknown method or filter.
+        """
+        _check_k(k)
+        checked = parse_filters(filters)
+        query = self._weighted_query(question)
+        scores = self.index.search(query, k=max(k, _CANDIDATE_PAGES), filters=checked)
+        pages = self.index.load([score.page_id for score in scores])
+        return self._rank(pages, query, k=k, filters=checked, method=method, keep=keep)
+
+    def search_pages(
+        self, question: str, *, k: int = 5, filters: FilterInput | Filters = None
+    ) -> list[PageHit]:
+        """The k pages of the highest late-interaction score, best first. Raises as `search`."""
+        _check_k(k)
+        query = self._weighted_query(question)
+        scores = self.index.search(query, k=k, filters=parse_filters(filters))
+        pages = self.index.load([score.page_id for score in scores])
+        entries = self._entries()
+        return [
+            PageHit(page.parsed, entries[page.parsed.page.doc_id], score.score)
+            for page, score in zip(pages, scores, strict=True)
+        ]
+
+    def rank(
+        self,
+        question: str,
+        pages: Rankable | Sequence[Rankable],
+        *,
+        k: int | None = 5,
+        method: Method = "colregion",
+        keep: Keep | None = None,
+    ) -> list[Hit]:
+        """The k regions of the given pages that answer best; all of them for k None.
+
+        Args:
+            pages: ids of indexed pages (`doc#p3`), or files, bytes, pictures and parsed or
+                embedded pages that need not be indexed. What had to be read is kept for the
+                next question, by content.
+
+        Raises:
+            InvalidInput: an empty question, k < 1, an unknown method.
+            NotIndexed: a page id that the index does not hold.
+            UnreadableDocument: a file that cannot be read.
+        """
+        if k is not None:
+            _check_k(k)
+        query = self._weighted_query(question)
+        given = [pages] if isinstance(pages, Rankable) else list(pages)
+        embedded = [page for one in given for page in self._pages_of(one)]
+        return self._rank(
+            embedded, query, k=k, filters=parse_filters(None), method=method, keep=keep
+        )
+
+    def explain(self, question: str, page: Rankable) -> RelevanceMap:
+        """How strongly each token of the question lights up each place of one page.
+
+        Raises:
+            InvalidInput: an empty question, or a file of several pages.
+            NotIndexed: a page id that the index does not hold.
+        """
+        embedded = self._pages_of(page)
+        if len(embedded) != 1:
+            raise InvalidInput(f"explain needs one page, got {len(embedded)}; name one by its id")
+        query = self._weighted_query(question)
+        embedding = embedded[0].embedding
+        sim = scoring.similarity(query.vectors, embedding.vectors)
+        return RelevanceMap(sim, embedding.placement, query)
+
+    def context(
+        self,
+        question: str,
+        *,
+        max_tokens: int = 800,
+        filters: FilterInput | Filters = None,
+    ) -> Context:
+        """Prompt-ready text of the best regions, in reading order, each with a citation mark.
+
+        Never over `max_tokens` by the engine's `count_tokens`. Empty when nothing is found.
+        Raises as `search`, and InvalidInput for max_tokens < 1.
+        """
+        hits = self.search(question, k=_CONTEXT_HITS, filters=filters)
+        return build_context(hits, max_tokens=max_tokens, count_tokens=self.count_tokens)
+
+    def remove(self, doc_id: str) -> None:
+        """Take a document out of the index. Raises NotIndexed when it is not there."""
+        self.index.remove(doc_id)
+
+    def documents(self) -> list[DocumentEntry]:
+        """What the index holds, by id."""
+        return self.index.documents()
+
+    def close(self) -> None:
+        """Let go of the index. Closing twice is fine."""
+        with Engine._shared_lock:
+            for key in [key for key, engine in Engine._shared.items() if engine is self]:
+                del Engine._shared[key]
+        self.index.close()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _weighted_query(self, question: str) -> QueryEmbedding:
+        """The question with weights by inverse document frequency, mean 1 over its content:
+        idf = ln(1 + (N - df + 0.5) / (df + 0.5)), as in BM25, with N the indexed pages."""
+        if not question.strip():
+            raise InvalidInput("the question is empty")
+        query = self.encoder.encode_query(question)
+        n = self.index.page_count
+        if n == 0 or not query.content.any():
+            return query
+        df = np.array(self.index.document_frequency(query.tokens), dtype=np.float64)
+        idf = np.log1p((n - df + 0.5) / (df + 0.5))
+        idf /= idf[query.content].mean()
+        return replace(query, weights=np.where(query.content, idf, query.weights))
+
+    def _rank(
+        self,
+        pages: Sequence[EmbeddedPage],
+        query: QueryEmbedding,
+        *,
+        k: int | None,
+        filters: Filters,
+        method: Method,
+        keep: Keep | None,
+    ) -> list[Hit]:
+        keep = keep or default_keep(method)
+        scores = []
+        for page in pages:
+            on_page = score_regions(page, query, method=method)
+            allowed = np.array([filters.kind(r.kind) for r in page.parsed.regions], dtype=bool)
+            on_page = np.where(allowed, on_page, -np.inf)
+            scores.append(np.where(keep.mask(on_page), on_page, -np.inf))
+        entries = self._entries()
+        return [
+            Hit(
+                region=pages[page].parsed.regions[position],
+                parsed=pages[page].parsed,
+                entry=_entry_of(pages[page], entries),
+                score=float(scores[page][position]),
+            )
+            for page, position in rank_across(scores, k=k)
+        ]
+
+    def _entries(self) -> dict[str, DocumentEntry]:
+        return {entry.id: entry for entry in self.index.documents()}
+
+    def _pages_of(self, page: Rankable) -> list[EmbeddedPage]:
+        if isinstance(page, EmbeddedPage):
+            return [page]
+        if isinstance(page, ParsedPage):
+            return list(embed([page], self.encoder))
+        if isinstance(page, str) and "#p" in page and not Path(page).exists():
+            return self.index.load([page])
+        items, failed = _find(page)
+        if failed:
+            raise InvalidInput(failed[0].reason)
+        return [embedded for item in items for embedded in self._read_kept(item)]
+
+    def _read_kept(self, item: Item) -> list[EmbeddedPage]:
+        """The embedded pages of a source that is not indexed, kept by content."""
+        assert not isinstance(item, Sequence) or isinstance(item, bytes)
+        document = open_item(item)
+        key = (document.content_hash, settings_of(self.parser, self.encoder))
+        with self._ranked_lock:
+            if key in self._ranked:
+                self._ranked.move_to_end(key)
+                return self._ranked[key]
+        pages = list(embed(self.parser.parse(document), self.encoder))
+        with self._ranked_lock:
+            self._ranked[key] = pages
+            while len(self._ranked) > _RANKED_DOCUMENTS_KEPT:
+                self._ranked.popitem(last=False)
+        return pages
+
+
+def _find(
+    sources: Source | Sequence[Source] | Sequence[EmbeddedPage],
+) -> tuple[list[Item], list[Outcome]]:
+    """The documents behind the sources, and a failed outcome for each that leads to none."""
+    if isinstance(sources, Source):
+        sources = [sources]
+    if sources and all(isinstance(source, EmbeddedPage) for source in sources):
+        return [[source for source in sources if isinstance(source, EmbeddedPage)]], []
+    items: list[Item] = []
+    failed: list[Outcome] = []
+    for source in sources:
+        if isinstance(source, bytes | Image.Image):
+            items.append(source)
+        elif isinstance(source, str | Path):
+            try:
+                items.extend(find_files(source))
+            except ColregionError as error:
+                failed.append(Outcome(str(source), "", "failed", reason=str(error)))
+        else:
+            raise InvalidInput(
+                f"a source must be a path, bytes, a picture or pages with embeddings, "
+                f"got {type(source).__name__}"
+            )
+    return items, failed
+
+
+def _name(item: Item) -> str:
+    if isinstance(item, FoundFile):
+        return str(item.path)
+    return {bytes: "bytes"}.get(type(item), "picture" if isinstance(item, Image.Image) else "pages")
+
+
+def _entry_of(page: EmbeddedPage, entries: dict[str, DocumentEntry]) -> DocumentEntry:
+    """The page's entry, or one made up for a page that is not indexed."""
+    doc_id = page.parsed.page.doc_id
+    return entries.get(doc_id) or DocumentEntry(doc_id, doc_id, "", "")
+
+
+def _check_k(k: int) -> None:
+    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
+        raise InvalidInput(f"k must be a whole number from 1 up, got {k!r}")
