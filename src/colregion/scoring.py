@@ -29,8 +29,7 @@ def similarity(query_vectors: FloatArray, page_vectors: FloatArray) -> FloatArra
             f"got {query_vectors.shape[1]} and {page_vectors.shape[1]}"
         )
     return np.asarray(
-        query_vectors.astype(np.float32, copy=False)
-        @ page_vectors.astype(np.float32, copy=False).T
+        query_vectors.astype(np.float32, copy=False) @ page_vectors.astype(np.float32, copy=False).T
     )
 
 

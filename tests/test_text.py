@@ -1,0 +1,41 @@
+"""Folding, terms and the token estimate."""
+
+from __future__ import annotations
+
+import pytest
+
+from colregion.text import content_terms, estimate_tokens, fold, terms
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", []),
+        ("  \n ", []),
+        ("Café CAFÉ Ｃａｆｅ", ["cafe", "cafe", "cafe"]),
+        ("Invoice-No.: 12.345,67", ["invoice", "no", "12.345,67"]),
+        ("end. 3.", ["end", "3"]),  # a point at the end is no part of a number
+        ("2015-2016", ["2015", "2016"]),
+        ("snake_case", ["snake", "case"]),
+        ("東京都庁", ["東京", "京都", "都庁"]),  # pairs where no spaces are set
+        ("東", ["東"]),
+        ("価格12円", ["価格", "12", "円"]),
+        ("편의점 업종", ["편의점", "업종"]),  # Korean sets spaces
+        ("Итого: 5", ["итого", "5"]),
+    ],
+)
+def test_terms_are_folded_words(text: str, found: list[str]) -> None:
+    assert [fold(term) for term in terms(text)] == [fold(term) for term in found]
+
+
+def test_stop_words_are_left_out_unless_nothing_else_is_there() -> None:
+    assert content_terms("What is the total?") == ["total"]
+    assert content_terms("what is it") == ["what", "is", "it"]
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [("", 0), ("cat", 1), ("regions", 2), ("12345", 2), ("a, b", 3), ("東京", 2), ("\n\n", 0)],
+)
+def test_tokens_are_estimated(text: str, tokens: int) -> None:
+    assert estimate_tokens(text) == tokens
