@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from math import log
+
+import numpy as np
+import pytest
+
+from colregion.errors import InvalidInput
+from colregion.evaluation.baselines import (
+    Bm25,
+    best_area_order,
+    best_fit_order,
+    best_text_order,
+    descending,
+    largest_order,
+    random_order,
+    regions_at,
+)
+from colregion.geometry import Box
+from colregion.records import ParsedPage, Region
+from colregion.testing import make_page
+
+
+def page_of(*paths: tuple[int, ...]) -> ParsedPage:
+    page = make_page()
+    regions = tuple(
+        Region(page_id=page.id, path=path, box=Box(0.1, 0.2, 0.9, 0.3), text=str(path))
+        for path in paths
+    )
+    return ParsedPage(page, (), regions)
+
+
+class TestRegionsAt:
+    PATHS = ((1,), (1, 1), (1, 1, 1), (1, 1, 2), (1, 2), (2,))
+
+    @pytest.mark.parametrize(
+        ("level", "expected"),
+        [
+            ("area", [(1,), (2,)]),
+            ("block", [(1, 1), (1, 2), (2,)]),
+            ("line", [(1, 1, 1), (1, 1, 2), (1, 2), (2,)]),
+        ],
+    )
+    def test_each_level_is_the_whole_page_with_nothing_twice(
+        self, level: str, expected: list[tuple[int, ...]]
+    ) -> None:
+        assert [region.path for region in regions_at(page_of(*self.PATHS), level)] == expected
+
+    def test_a_page_without_regions_gives_none(self) -> None:
+        assert regions_at(page_of(), "line") == []
+
+    def test_an_unknown_level_is_refused(self) -> None:
+        with pytest.raises(InvalidInput, match="area, block, line"):
+            regions_at(page_of(), "word")
+
+
+class TestBm25:
+    # Three texts of 2, 4 and 3 terms, mean 3; "total" in two of them, "net" in one.
+    TEXTS = ("Total 17", "total total net sum", "thank you kindly")
+
+    def test_scores_are_those_of_the_formula(self) -> None:
+        idf_total, idf_net = log(1 + 1.5 / 2.5), log(1 + 2.5 / 1.5)
+        first = idf_total * 2.5 / (1 + 1.5 * (0.25 + 0.75 * 2 / 3))
+        norm = 1.5 * (0.25 + 0.75 * 4 / 3)
+        second = idf_total * 2 * 2.5 / (2 + norm) + idf_net * 2.5 / (1 + norm)
+        scores = Bm25(self.TEXTS).scores("What is the net TOTAL?")
+        assert scores == pytest.approx([first, second, 0.0])
+
+    def test_a_question_of_other_words_scores_nothing(self) -> None:
+        assert Bm25(self.TEXTS).scores("zebra").tolist() == [0.0, 0.0, 0.0]
+
+    def test_stop_words_count_only_when_there_is_nothing_else(self) -> None:
+        index = Bm25(("you", "net"))
+        assert index.scores("you net").tolist()[0] == 0.0
+        assert index.scores("you").tolist()[0] > 0.0
+
+    def test_no_texts_and_texts_without_words_score_nothing(self) -> None:
+        assert Bm25(()).scores("net").tolist() == []
+        assert Bm25(("", "--")).scores("net").tolist() == [0.0, 0.0]
+
+
+class TestOrders:
+    BOXES = np.array([[0.0, 0.0, 0.5, 0.1], [0.1, 0.2, 0.3, 0.8], [0.5, 0.5, 1.0, 0.6]])
+
+    def test_the_largest_comes_first_and_equals_keep_their_order(self) -> None:
+        assert largest_order(self.BOXES).tolist() == [1, 0, 2]
+
+    def test_the_highest_score_comes_first_and_equals_keep_their_order(self) -> None:
+        assert descending(np.array([0.0, 2.0, 0.0, 1.0])).tolist() == [1, 3, 0, 2]
+
+    def test_chance_is_the_same_for_the_same_key_on_every_machine(self) -> None:
+        assert random_order(6, key="a").tolist() == [4, 5, 2, 0, 1, 3]
+        assert sorted(random_order(50, key="b").tolist()) == list(range(50))
+        assert random_order(50, key="b").tolist() != random_order(50, key="c").tolist()
+        assert random_order(0, key="a").tolist() == []
+
+
+class TestBest:
+    EVIDENCE = np.array([[0.1, 0.2, 0.3, 0.6]])  # 0.08
+
+    def test_the_densest_comes_first_and_what_adds_nothing_not_at_all(self) -> None:
+        boxes = np.array(
+            [
+                [0.0, 0.0, 1.0, 1.0],  # the page: evidence at 0.08
+                [0.1, 0.2, 0.5, 0.6],  # at 0.5
+                [0.1, 0.2, 0.3, 0.4],  # at 1
+                [0.1, 0.3, 0.3, 0.4],  # inside the one before
+                [0.6, 0.7, 0.9, 0.8],  # none
+            ]
+        )
+        # After the third, the second box adds 0.04 of evidence with 0.12 of area: a third of it
+        # and still more than the page.
+        assert best_area_order(boxes, self.EVIDENCE).tolist() == [2, 1]
+
+    def test_no_boxes_and_no_evidence_in_reach_give_no_order(self) -> None:
+        assert best_area_order(np.zeros((0, 4)), self.EVIDENCE).tolist() == []
+        assert best_area_order(np.array([[0.5, 0.7, 0.9, 0.8]]), self.EVIDENCE).tolist() == []
+
+    def test_the_best_fit_comes_first(self) -> None:
+        boxes = np.array([[0.1, 0.2, 0.5, 0.6], [0.5, 0.7, 0.9, 0.8], [0.1, 0.2, 0.3, 0.5]])
+        assert best_fit_order(boxes, self.EVIDENCE).tolist() == [2, 0, 1]
+
+    @pytest.mark.parametrize(
+        ("answers", "expected"),
+        [(["17"], [2, 0, 1, 3]), (["net", "sum"], [0, 1, 2, 3]), (["zebra"], [0, 1, 2, 3])],
+    )
+    def test_the_shortest_text_with_the_answer_comes_first(
+        self, answers: list[str], expected: list[int]
+    ) -> None:
+        texts = ["net sum of 17 and more", "net", "is 17", "sum"]
+        assert best_text_order(texts, answers).tolist() == expected
