@@ -1,0 +1,5 @@
+"""`python -m colregion`."""
+
+from colregion.cli import main
+
+main()
