@@ -1,0 +1,97 @@
+"""Parsed documents kept on disk, so that a second evaluation of the same files takes seconds."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from colregion import codec
+from colregion.errors import BackendError
+from colregion.ports import Parser
+from colregion.records import Document, ParsedPage
+
+_FORMAT = "1"
+
+
+def default_cache_folder() -> Path:
+    """`colregion` in the user's cache: `$XDG_CACHE_HOME`, or `~/.cache`."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "colregion"
+
+
+class CachedParser(Parser):
+    """A parser that parses a document once, and from then on reads what it found then.
+
+    What is kept goes by the document's content and the parser's fingerprint, not by its name.
+    A document is kept when its last page has been taken. Safe to use from threads and processes.
+
+    Args:
+        parser: what parses the documents that are new.
+        folder: where the results are kept, made when it is first needed.
+    """
+
+    def __init__(self, parser: Parser, *, folder: Path | None = None) -> None:
+        self._parser = parser
+        self._folder = folder or default_cache_folder()
+
+    @property
+    def fingerprint(self) -> str:
+        """The inner parser's: the results are the same."""
+        return self._parser.fingerprint
+
+    def parse(self, document: Document) -> Iterator[ParsedPage]:
+        """As the inner parser.
+
+        Raises:
+            BackendError: the folder cannot be written, or a file in it is damaged.
+        """
+        path = self._path(document)
+        if path.is_file():
+            yield from _read(path, document)
+            return
+        lines = []
+        for page in self._parser.parse(document):
+            lines.append(json.dumps(codec.parsed_to_json(page), ensure_ascii=False))
+            yield page
+        _write(path, "\n".join([str(len(lines)), *lines]))
+
+    def _path(self, document: Document) -> Path:
+        key = "\0".join([_FORMAT, self._parser.fingerprint, document.content_hash])
+        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.jsonl.gz"
+
+
+def _read(path: Path, document: Document) -> Iterator[ParsedPage]:
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            count, *rows = [json.loads(line) for line in file]
+        if count != len(rows):
+            raise ValueError(f"{len(rows)} pages where {count} were written")
+    except (OSError, EOFError, zlib.error, ValueError) as cause:
+        raise BackendError(f"the cached parse {path} cannot be read; delete it") from cause
+    # The same content may go by another id now, and its picture lies where the document is.
+    for page, row in zip(document.pages(), rows, strict=True):
+        yield codec.parsed_from_json({**row, "doc_id": document.id}, load_image=page.load_image)
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all, whoever else writes the same file."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        try:
+            with open(handle, "wb") as file:
+                file.write(gzip.compress(text.encode("utf-8"), compresslevel=6))
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as cause:
+        raise BackendError(
+            f"the folder for cached parses {path.parent} cannot be written: {cause}"
+        ) from cause
