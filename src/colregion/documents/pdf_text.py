@@ -1,0 +1,185 @@
+"""The characters of a PDF page and the places where they show."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pypdfium2 as pdfium
+import pypdfium2.raw as raw
+from numpy.typing import NDArray
+
+from colregion.geometry import FloatArray
+from colregion.records import TextLayer
+
+UNMAPPED = "\ufffd"
+"""Stands for a character that is drawn but that the file maps to no text."""
+
+_LINE_END_HYPHEN = 2  # what PDFium puts for a hyphen at the end of a line
+_FORM_DEPTH = 8
+_CELLS = 128  # the cover by pictures is counted on this many cells a side
+
+_Matrix = tuple[float, float, float, float, float, float]
+_IDENTITY: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
+
+
+def text_layer(page: pdfium.PdfPage) -> TextLayer:
+    """Its characters in the order of its content, boxes on the page as displayed.
+
+    A box is as wide as the character's advance and as high as its font's line, not as the
+    ink of the glyph: the words of a line then share top and bottom, whatever their letters, and
+    lines can be told apart by them. The ink alone gives "was" half the height of "flat" and a
+    dash next to none; glyphs of fonts that are not embedded may have none at all.
+    """
+    objects = list(_objects(page))
+    textpage = page.get_textpage()
+    try:
+        n = textpage.count_chars()
+        characters = _characters(textpage.raw, n)
+        boxes_pt = _line_high_boxes(textpage.raw, n)
+        visible = _visible(textpage.raw, n, objects)
+    finally:
+        textpage.close()
+    pictures_pt = [item.bounds() for item in objects if item.kind == raw.FPDF_PAGEOBJ_IMAGE]
+    return TextLayer(
+        characters=characters,
+        boxes_xyxy=_as_displayed(boxes_pt, page),
+        visible=visible,
+        image_area=_cover(_as_displayed(np.array(pictures_pt).reshape(-1, 4), page)),
+    )
+
+
+def _characters(textpage: ctypes.c_void_p, n: int) -> tuple[str, ...]:
+    unicode_of, is_unmapped = raw.FPDFText_GetUnicode, raw.FPDFText_HasUnicodeMapError
+    found = []
+    for i in range(n):
+        code = unicode_of(textpage, i)
+        if code == _LINE_END_HYPHEN and raw.FPDFText_IsHyphen(textpage, i) == 1:
+            found.append("-")
+        elif code == 0 or is_unmapped(textpage, i) == 1:
+            found.append(UNMAPPED)
+        else:
+            found.append(chr(code))
+    return tuple(found)
+
+
+def _line_high_boxes(textpage: ctypes.c_void_p, n: int) -> FloatArray:
+    """(N, 4) left, bottom, right, top in points of the page's own space."""
+    box = raw.FS_RECTF()
+    pointer, box_of = ctypes.byref(box), raw.FPDFText_GetLooseCharBox
+    rows = []
+    for i in range(n):
+        if box_of(textpage, i, pointer):
+            rows.append((box.left, box.bottom, box.right, box.top))
+        else:
+            rows.append((0.0, 0.0, 0.0, 0.0))
+    return np.array(rows, dtype=np.float64).reshape(-1, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """Something drawn on the page; `matrix` leads from the form that it is in to the page."""
+
+    handle: ctypes.c_void_p
+    kind: int
+    matrix: _Matrix
+
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, bottom, right, top in points of the page's own space."""
+        values = [ctypes.c_float() for _ in range(4)]
+        if not raw.FPDFPageObj_GetBounds(self.handle, *values):
+            return (0.0, 0.0, 0.0, 0.0)
+        left, bottom, right, top = (value.value for value in values)
+        a, b, c, d, e, f = self.matrix
+        corners = [(x, y) for x in (left, right) for y in (bottom, top)]
+        xs = [a * x + c * y + e for x, y in corners]
+        ys = [b * x + d * y + f for x, y in corners]
+        return (min(xs), min(ys), max(xs), max(ys))
+
+    @property
+    def is_invisible_text(self) -> bool:
+        """Text in the mode without fill and stroke, as under the picture of a scan, or filled
+        with a fully transparent colour."""
+        if self.kind != raw.FPDF_PAGEOBJ_TEXT:
+            return False
+        mode = raw.FPDFTextObj_GetTextRenderMode(self.handle)
+        if mode == raw.FPDF_TEXTRENDERMODE_INVISIBLE:
+            return True
+        channels = [ctypes.c_uint() for _ in range(4)]
+        return (
+            mode == raw.FPDF_TEXTRENDERMODE_FILL
+            and bool(raw.FPDFPageObj_GetFillColor(self.handle, *channels))
+            and channels[3].value == 0
+        )
+
+
+def _objects(page: pdfium.PdfPage) -> Iterator[_Object]:
+    for i in range(raw.FPDFPage_CountObjects(page)):
+        yield from _with_contents(raw.FPDFPage_GetObject(page, i), _IDENTITY, depth=0)
+
+
+def _with_contents(handle: ctypes.c_void_p, matrix: _Matrix, *, depth: int) -> Iterator[_Object]:
+    kind = raw.FPDFPageObj_GetType(handle)
+    if kind != raw.FPDF_PAGEOBJ_FORM:
+        yield _Object(handle, kind, matrix)
+    elif depth < _FORM_DEPTH:
+        placed = raw.FS_MATRIX()
+        raw.FPDFPageObj_GetMatrix(handle, placed)
+        inner = _product(matrix, (placed.a, placed.b, placed.c, placed.d, placed.e, placed.f))
+        for i in range(raw.FPDFFormObj_CountObjects(handle)):
+            yield from _with_contents(raw.FPDFFormObj_GetObject(handle, i), inner, depth=depth + 1)
+
+
+def _product(outer: _Matrix, inner: _Matrix) -> _Matrix:
+    a, b, c, d, e, f = outer
+    g, h, i, j, k, m = inner
+    return (
+        a * g + c * h,
+        b * g + d * h,
+        a * i + c * j,
+        b * i + d * j,
+        a * k + c * m + e,
+        b * k + d * m + f,
+    )
+
+
+def _visible(textpage: ctypes.c_void_p, n: int, objects: list[_Object]) -> NDArray[np.bool_]:
+    texts = [item for item in objects if item.kind == raw.FPDF_PAGEOBJ_TEXT]
+    hidden = {_address(item.handle) for item in texts if item.is_invisible_text}
+    if len(hidden) in (0, len(texts)):
+        # Asking per character is only for pages that have both.
+        return np.full(n, not hidden)
+    if not hasattr(raw, "FPDFText_GetTextObject"):  # PDFium before 2024-08
+        modes = [raw.FPDFText_GetTextRenderMode(textpage, i) for i in range(n)]
+        return np.array([mode != raw.FPDF_TEXTRENDERMODE_INVISIBLE for mode in modes], dtype=bool)
+    owners = [_address(raw.FPDFText_GetTextObject(textpage, i)) for i in range(n)]
+    return np.array([owner not in hidden for owner in owners], dtype=bool)
+
+
+def _address(handle: ctypes.c_void_p) -> int | None:
+    return ctypes.cast(handle, ctypes.c_void_p).value
+
+
+def _as_displayed(boxes_pt: FloatArray, page: pdfium.PdfPage) -> FloatArray:
+    """(N, 4) left, bottom, right, top in the page's own space -> fractions of the page as
+    displayed: cut to the crop box, then turned clockwise by /Rotate."""
+    left, bottom, right, top = page.get_bbox()
+    x0, x1 = ((boxes_pt[:, i] - left) / (right - left) for i in (0, 2))
+    y0, y1 = ((top - boxes_pt[:, i]) / (top - bottom) for i in (3, 1))
+    turned = {
+        0: (x0, y0, x1, y1),
+        90: (1 - y1, x0, 1 - y0, x1),
+        180: (1 - x1, 1 - y1, 1 - x0, 1 - y0),
+        270: (y0, 1 - x1, y1, 1 - x0),
+    }
+    return np.stack(turned[page.get_rotation()], axis=1)
+
+
+def _cover(boxes_xyxy: FloatArray) -> float:
+    """Share of the page under the boxes (N, 4), to the nearest cell."""
+    cells = np.zeros((_CELLS, _CELLS), dtype=bool)
+    for x0, y0, x1, y1 in np.round(np.clip(boxes_xyxy, 0, 1) * _CELLS).astype(int):
+        cells[y0:y1, x0:x1] = True
+    return float(cells.mean())

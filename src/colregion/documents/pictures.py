@@ -1,0 +1,227 @@
+"""Pictures as pages: one a file, one a frame for TIFF; upright by EXIF and in RGB."""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import (
+    BmpImagePlugin,
+    ExifTags,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    PpmImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from colregion.errors import UnreadableDocument
+from colregion.records import Page
+
+MAX_PICTURE_PX = 178_000_000
+"""Pixels that a picture's header may declare: A4 at 1300 dpi. A file of some bytes can declare
+billions, so this is looked at before anything is decoded."""
+
+# By content; `Image.open` would also try formats that are not meant, and warn of a decompression
+# bomb at half of what is allowed here.
+_OPENERS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
+    (b"\x89PNG\r\n\x1a\n", PngImagePlugin.PngImageFile),
+    (b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
+    (b"RIFF????WEBP", WebPImagePlugin.WebPImageFile),
+    (b"GIF87a", GifImagePlugin.GifImageFile),
+    (b"GIF89a", GifImagePlugin.GifImageFile),
+    (b"II*\0", TiffImagePlugin.TiffImageFile),
+    (b"MM\0*", TiffImagePlugin.TiffImageFile),
+    (b"II+\0", TiffImagePlugin.TiffImageFile),
+    (b"MM\0+", TiffImagePlugin.TiffImageFile),
+    *((b"P%d" % kind, PpmImagePlugin.PpmImageFile) for kind in range(1, 7)),
+    (b"BM", BmpImagePlugin.BmpImageFile),
+)
+
+# What Pillow's decoders raise on damaged files.
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
+
+_WARNINGS_LOCK = threading.Lock()  # the filters of warnings are the process's
+
+_REDUCED_RESOLUTION = 1
+_SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
+
+
+def opener(head: bytes) -> type[ImageFile.ImageFile] | None:
+    """The class that reads a picture whose first bytes (12 are enough) are `head`; None when
+    they are of no known picture."""
+    for magic, reader in _OPENERS:
+        known = zip(head, magic, strict=False)
+        if len(head) >= len(magic) and all(a == b or b == ord("?") for a, b in known):
+            return reader
+    return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureSource:
+    """The bytes of a picture, or where they are."""
+
+    data: Path | bytes
+    name: str
+
+    @contextmanager
+    def open(self) -> Iterator[ImageFile.ImageFile]:
+        """The picture with its header read. Raises UnreadableDocument, also for what the
+        caller's block finds damaged."""
+        data = self.data
+        try:
+            with io.BytesIO(data) if isinstance(data, bytes) else data.open("rb") as file:
+                reader = opener(file.read(12))
+                file.seek(0)
+                if reader is None:
+                    raise UnreadableDocument(f"{self.name} is no picture of a known type")
+                with _no_warnings():
+                    image = reader(file)
+                with closing(image):
+                    _check_size(image.width, image.height, name=self.name)
+                    yield image
+        except UnreadableDocument:
+            raise
+        except Image.DecompressionBombError as cause:
+            raise UnreadableDocument(_too_large(self.name, "too many")) from cause
+        except _DAMAGE as cause:
+            raise UnreadableDocument(
+                f"the picture {self.name} is damaged ({cause}); export or scan it again"
+            ) from cause
+
+    def frames(self) -> list[tuple[int, int, int]]:
+        """(frame, width, height as displayed) of each page in it.
+
+        Every frame of a TIFF but its thumbnails; of animations and of other formats the first.
+        """
+        with self.open() as image:
+            if not isinstance(image, TiffImagePlugin.TiffImageFile):
+                return [(0, *_size_as_displayed(image))]
+            pages: list[tuple[int, int, int]] = []
+            thumbnails: list[tuple[int, int, int]] = []
+            for frame in range(image.n_frames):
+                image.seek(frame)
+                _check_size(image.width, image.height, name=self.name)
+                reduced = int(image.tag_v2.get(254, 0)) & _REDUCED_RESOLUTION
+                (thumbnails if reduced else pages).append((frame, *_size_as_displayed(image)))
+            return pages or thumbnails
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureImage:
+    """Loads one frame."""
+
+    source: PictureSource
+    frame: int
+
+    def __call__(self, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
+        with self.source.open() as image:
+            if self.frame:
+                image.seek(self.frame)
+            image.load()
+            _exif(image)
+            return to_rgb(ImageOps.exif_transpose(image))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldImage:
+    """Gives a picture that is already in memory."""
+
+    image: Image.Image
+
+    def __call__(self, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
+        return self.image
+
+
+def picture_pages(
+    source: PictureSource, frames: list[tuple[int, int, int]], *, doc_id: str
+) -> Iterator[Page]:
+    """One page a frame."""
+    for number, (frame, width_px, height_px) in enumerate(frames, start=1):
+        yield Page(
+            doc_id=doc_id,
+            number=number,
+            width=width_px,
+            height=height_px,
+            unit="px",
+            load_image=PictureImage(source, frame),
+        )
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """RGB on white; more than eight bits a channel are scaled to eight, not cut off."""
+    if image.mode == "F" or image.mode.startswith("I"):
+        image = _scaled_to_8_bit(image)
+    if image.has_transparency_data:
+        over = image.convert("RGBA")
+        under = Image.new("RGBA", over.size, "white")
+        image = Image.alpha_composite(under, over)
+    return image.convert("RGB")
+
+
+def _scaled_to_8_bit(image: Image.Image) -> Image.Image:
+    values = np.nan_to_num(np.asarray(image).astype(np.float64))
+    low, high = min(0.0, float(values.min())), float(values.max())
+    # White is the first of the usual scales that holds the brightest pixel; a scale of its own
+    # is for values (heights, counts) that were no brightness.
+    scales = (1.0, 255.0, 65535.0) if image.mode == "F" else (65535.0,)
+    white = next((scale for scale in scales if high <= scale), high)
+    return Image.fromarray(np.round((values - low) * (255 / (white - low))).astype(np.uint8))
+
+
+def _size_as_displayed(image: ImageFile.ImageFile) -> tuple[int, int]:
+    width, height = image.size
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        # The tags, because `size` already holds the turned size in newer versions of Pillow.
+        width, height = int(image.tag_v2[256]), int(image.tag_v2[257])
+    if _exif(image).get(ExifTags.Base.Orientation) in _SIDEWAYS:
+        return height, width
+    return width, height
+
+
+def _exif(image: Image.Image) -> Image.Exif:
+    """Kept by the image, so that what asks later for damaged EXIF warns no more either."""
+    with _no_warnings():
+        return image.getexif()
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    with _WARNINGS_LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _check_size(width: int, height: int, *, name: str) -> None:
+    if width * height > MAX_PICTURE_PX:
+        raise UnreadableDocument(_too_large(name, f"{width} x {height}"))
+
+
+def _too_large(name: str, declared: str) -> str:
+    return (
+        f"{name} declares {declared} pixels; colregion reads pictures of up to "
+        f"{MAX_PICTURE_PX:,}. Scale it down"
+    )
