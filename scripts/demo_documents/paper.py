@@ -189,8 +189,8 @@ def body(page: Columns) -> None:
         "minute it receives what the grid connection can give and passes on what the ship takes. "
         f"Of the energy put in, {100 * model.EFFICIENCY:.0f}\u00a0% comes out again. When the "
         "store is empty, the ship gets no more than the connection gives; the energy that is then "
-        "missing is called unmet. We run the day three times over, so that it starts as it ends, and "
-        "look for the smallest battery that leaves less than 1\u00a0% of the energy unmet."
+        "missing is called unmet. We run the day three times over, so that it starts as it ends, "
+        "and look for the smallest battery that leaves less than 1\u00a0% of the energy unmet."
     )
     add(
         "Two quantities decide the outcome. One is the swing within a single call, the charge "
