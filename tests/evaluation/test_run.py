@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from colregion.engine import Engine
+from colregion.errors import BackendError, InvalidInput, UnreadableDocument
+from colregion.evaluation.cases import Case
+from colregion.evaluation.rankings import RANKINGS
+from colregion.evaluation.run import evaluate, print_rows
+from colregion.geometry import Box
+from colregion.indexes.memory import MemoryIndex
+from colregion.ports import Parser
+from colregion.records import Document, ParsedPage
+from colregion.testing import WordEncoder, make_parsed_page
+
+# Areas of 0.04, 0.032 and 0.21 of the page; the first is the evidence for "total".
+RECEIPT = (
+    ("Total 17.20", Box(0.1, 0.1, 0.5, 0.2)),
+    ("Net sum 15.00", Box(0.1, 0.3, 0.5, 0.38)),
+    ("thank you kindly", Box(0.2, 0.5, 0.9, 0.8)),
+)
+# A page that says "total" more often than the right one; 0.04.
+LURE = (("Total total", Box(0.3, 0.6, 0.7, 0.7)),)
+
+
+class LinesParser(Parser):
+    """Finds the lines that the test gives for a picture's name."""
+
+    @property
+    def fingerprint(self) -> str:
+        return "lines"
+
+    def parse(self, document: Document) -> Iterator[ParsedPage]:
+        lines = {"receipt": RECEIPT, "lure": LURE, "blank": ()}[Path(document.source).stem]
+        yield make_parsed_page(lines, doc_id=document.id)
+
+
+def engine() -> Engine:
+    # 40 tokens a word, so that the first region's two words pass 64 tokens.
+    return Engine(
+        MemoryIndex(),
+        encoder=WordEncoder(),
+        parser=LinesParser(),
+        count_tokens=lambda text: 40 * len(text.split()),
+    )
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    for i, name in enumerate(("receipt", "lure", "blank")):
+        Image.new("RGB", (100, 200 + i), "white").save(tmp_path / f"{name}.png")
+    return tmp_path
+
+
+def case(images: Path, name: str = "receipt", **changes: Any) -> Case:
+    fields: dict[str, Any] = {
+        "id": name,
+        "dataset": "shops",
+        "doc_id": name,
+        "page": 0,
+        "image": images / f"{name}.png",
+        "question": "What is the total?",
+        "answers": ("17.20",),
+        "boxes": (Box(0.1, 0.1, 0.5, 0.2),),
+        **changes,
+    }
+    return Case(**fields)
+
+
+def figures(result: dict[str, Any], ranking: str, dataset: str = "shops") -> dict[str, Any]:
+    found: dict[str, Any] = result["rows"][ranking][dataset]
+    return found
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Of one case, given its page."""
+    folder = tmp_path_factory.mktemp("images")
+    Image.new("RGB", (100, 200), "white").save(folder / "receipt.png")
+    return evaluate([case(folder)], engine())
+
+
+class TestGivenTheRightPage:
+    def test_every_ranking_has_every_figure(self, result: dict[str, Any]) -> None:
+        assert result["cases"] == 1
+        assert list(result["rows"]) == list(RANKINGS)
+        for name in RANKINGS:
+            row = figures(result, name)
+            assert set(row) == {
+                "n",
+                "recall_at_area",
+                "hit_at_1",
+                "hit_at_3",
+                "miou_at_1",
+                "answer_in_tokens",
+                "answer_n",
+                "ci95",
+            }
+            budgets = ["0.01", "0.02", "0.05", "0.1", "0.2", "0.3", "0.5"]
+            assert list(row["recall_at_area"]) == budgets
+            assert list(row["hit_at_1"]) == list(row["hit_at_3"]) == ["0.25", "0.5", "0.7"]
+            assert list(row["answer_in_tokens"]) == ["64", "128", "256"]
+            assert (row["n"], row["answer_n"]) == (1, 1)
+
+    @pytest.mark.parametrize("ranking", ["bm25", "all", "best"])
+    def test_the_evidence_first_is_a_full_score(self, result: dict[str, Any], ranking: str) -> None:
+        row = figures(result, ranking)
+        assert list(row["recall_at_area"].values()) == [0.25, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0]
+        assert row["hit_at_1"] == {"0.25": 1.0, "0.5": 1.0, "0.7": 1.0}
+        assert row["miou_at_1"] == 1.0
+        assert row["answer_in_tokens"] == {"64": 0.0, "128": 1.0, "256": 1.0}
+
+    def test_the_largest_first_spends_its_area_before(self, result: dict[str, Any]) -> None:
+        row = figures(result, "largest")
+        # 0.21 without evidence, then 0.04 with all of it.
+        assert list(row["recall_at_area"].values()) == [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0]
+        assert (row["hit_at_1"]["0.25"], row["hit_at_3"]["0.7"]) == (0.0, 1.0)
+        assert row["answer_in_tokens"] == {"64": 0.0, "128": 0.0, "256": 1.0}
+
+    def test_one_document_has_intervals_without_width(self, result: dict[str, Any]) -> None:
+        interval = figures(result, "bm25")["ci95"]
+        assert interval["recall_at_area"]["0.01"] == [0.25, 0.25]
+        assert interval["miou_at_1"] == [1.0, 1.0]
+
+    def test_it_can_be_written_as_json(self, result: dict[str, Any]) -> None:
+        assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+    def test_the_table_names_every_ranking(self, result: dict[str, Any]) -> None:
+        written = StringIO()
+        print_rows(result, console=Console(width=120, file=written))
+        text = written.getvalue()
+        assert "shops (n = 1)" in text
+        assert all(name in text for name in RANKINGS)
+        assert "0.250" in text
+
+
+def test_data_sets_are_averaged_apart(images: Path) -> None:
+    cases = [
+        case(images, id="a"),
+        case(images, id="b", boxes=(Box(0.2, 0.5, 0.9, 0.8),), doc_id="other"),
+        case(images, id="c", dataset="forms"),
+    ]
+    result = evaluate(cases, engine(), rankings=["bm25"])
+    shops = figures(result, "bm25")
+    assert (result["cases"], shops["n"], figures(result, "bm25", "forms")["n"]) == (3, 2, 1)
+    assert shops["hit_at_1"]["0.5"] == 0.5
+    assert shops["ci95"]["hit_at_1"]["0.5"] == [0.0, 1.0]
+
+
+def test_answers_that_are_not_in_the_words_do_not_count(images: Path) -> None:
+    cases = [case(images, id="a"), case(images, id="b", answers=("7.20",))]
+    row = figures(evaluate(cases, engine(), rankings=["all"]), "all")
+    assert (row["answer_n"], row["answer_in_tokens"]["256"]) == (1, 1.0)
+    row = figures(evaluate(cases[1:], engine(), rankings=["all"]), "all")
+    assert row["answer_n"] == 0
+    assert row["answer_in_tokens"] == {"64": None, "128": None, "256": None}
+    assert row["ci95"]["answer_in_tokens"]["64"] is None
+
+
+def test_a_blank_page_scores_nothing(images: Path) -> None:
+    result = evaluate([case(images, "blank")], engine())
+    for name in RANKINGS:
+        row = figures(result, name)
+        assert set(row["recall_at_area"].values()) == {0.0}
+        assert (row["miou_at_1"], row["answer_n"]) == (0.0, 0)
+
+
+def test_over_the_corpus_other_pages_cost_area(images: Path) -> None:
+    cases = [case(images), case(images, "lure", dataset="lures")]
+    result = evaluate(cases, engine(), corpus=True)
+    row = figures(result, "bm25")
+    # The lure first: 0.04 without evidence, then the receipt's line.
+    expected = [0.0, 0.0, 0.25, 1.0, 1.0, 1.0, 1.0]
+    assert list(row["recall_at_area"].values()) == pytest.approx(expected)
+    assert (row["hit_at_1"]["0.25"], row["hit_at_3"]["0.7"]) == (0.0, 1.0)
+    assert row["page_at"] == {"1": 0.0, "5": 1.0}
+    assert figures(result, "colregion")["page_at"]["5"] == 1.0
+    assert figures(result, "best")["hit_at_1"]["0.7"] == 1.0
+    assert "page_at" not in figures(result, "random")
+
+
+def test_a_picture_that_cannot_be_read_is_named(images: Path) -> None:
+    (images / "receipt.png").write_bytes(b"no picture")
+    with pytest.raises(UnreadableDocument, match=r"receipt\.png: "):
+        evaluate([case(images)], engine())
+
+
+def test_unknown_rankings_and_levels_are_refused(images: Path) -> None:
+    with pytest.raises(InvalidInput, match="unknown ranking 'worst'"):
+        evaluate([case(images)], engine(), rankings=["worst"])
+    with pytest.raises(InvalidInput, match="level must be one of"):
+        evaluate([case(images)], engine(), rankings=["bm25"], baseline_level="word")
+
+
+def test_overlays_show_evidence_in_green_and_hits_in_red(images: Path, tmp_path: Path) -> None:
+    one = case(images, id="a/1", boxes=(Box(0.6, 0.85, 0.9, 0.95),))
+    evaluate([one], engine(), rankings=["bm25"], overlays=tmp_path / "out")
+    (path,) = (tmp_path / "out").iterdir()
+    assert path.name == "a%2F1.png"
+    with Image.open(path) as picture:
+        assert picture.size == (60, 80)
+        assert picture.getpixel((37, 68)) == (0, 150, 60)
+        # The right edge of the best line, 0.1..0.5 x 0.1..0.2 of 60 x 80.
+        assert picture.getpixel((30, 12)) == (215, 25, 30)
+        assert picture.getpixel((57, 2)) == (255, 255, 255)
+
+
+def test_a_folder_for_overlays_that_cannot_be_made_is_named(images: Path) -> None:
+    with pytest.raises(BackendError, match="cannot be written"):
+        evaluate([case(images)], engine(), overlays=images / "receipt.png" / "out")
