@@ -1,0 +1,255 @@
+"""The index in a folder: SQLite for records, mapped files for vectors, JPEG for pictures."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import uuid
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexed
+from colregion.filters import EVERYTHING, Filters
+from colregion.geometry import Placement
+from colregion.indexes import local_store as store
+from colregion.indexes.checks import check_search, checked_pages
+from colregion.indexes.local_pages import EMPTY, PageTable, StoredPage, read_table
+from colregion.indexes.local_records import DocumentWriter, decode_record, forget
+from colregion.indexes.local_vectors import VectorWriter
+from colregion.indexes.page_images import StoredImage, save_image
+from colregion.ports import Index
+from colregion.records import (
+    DocumentEntry,
+    EmbeddedPage,
+    PageEmbedding,
+    PageScore,
+    ParsedPage,
+    QueryEmbedding,
+)
+
+_Record: TypeAlias = tuple[ParsedPage, Placement, NDArray[np.int32]]
+
+# Pages whose records stay decoded: about 0.2 MB each with 500 words.
+_RECORDS_KEPT = 256
+_ATTEMPTS = 5
+
+
+class LocalIndex(Index):
+    """Documents in one folder: read by any number of threads and processes, written by one at a
+    time. Whoever reads sees whole documents, as of the last commit before the call.
+
+    Args:
+        folder: where the index is, or is made if the folder is new or empty.
+        create: false to refuse a folder without an index.
+        wait_s: how long a change waits while another process is writing.
+
+    Raises:
+        InvalidInput: there is no index and `create` is false.
+        IndexCorrupt: the folder holds something else, a damaged index, or another version's.
+        BackendError: the folder cannot be made or written.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], *, create: bool = True, wait_s: float = 30.0
+    ) -> None:
+        self.folder = Path(folder).expanduser().absolute()
+        with store.our_errors(self.folder), ExitStack() as opened:
+            store.prepare_folder(self.folder, create=create)
+            self._writer = opened.enter_context(closing(store.connect(self.folder, wait_s=wait_s)))
+            self._reader = opened.enter_context(closing(store.connect(self.folder, wait_s=wait_s)))
+            for name in (store.IMAGES, store.VECTORS):
+                (self.folder / name).mkdir(exist_ok=True)
+            store.delete_orphans(self._writer, self.folder, wait_s=wait_s)
+            opened.pop_all()
+        self._vectors = VectorWriter(self.folder / store.VECTORS)
+        self._read_lock = threading.Lock()
+        self._write_lock = threading.Lock()
+        self._writing_thread: int | None = None
+        self._seen: tuple[int, PageTable] = (-1, EMPTY)
+        self._record = lru_cache(maxsize=_RECORDS_KEPT)(self._read_record)
+
+    def replace(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> DocumentEntry:
+        images = self.folder / store.IMAGES / uuid.uuid4().hex
+        try:
+            with self._changing() as database:
+                with store.our_errors(self.folder):
+                    forgotten = forget(database, self.folder, entry.id)
+                    images.mkdir()
+                    writer = DocumentWriter(database, self._vectors, entry, images=images.name)
+                for embedded in checked_pages(entry, pages, dim=writer.dim):
+                    picture = embedded.parsed.page.image
+                    with store.our_errors(self.folder):
+                        save_image(picture, images / _file_name(embedded.parsed.page.number))
+                        writer.add(embedded)
+                with store.our_errors(self.folder):
+                    store.sync_folder(images)
+                    store.sync_folder(images.parent)
+                    stored = writer.finish()
+        except BaseException:
+            store.delete_files([images])
+            raise
+        store.delete_files(forgotten)
+        return stored
+
+    def remove(self, doc_id: str) -> None:
+        with self._changing() as database, store.our_errors(self.folder):
+            forgotten = forget(database, self.folder, doc_id)
+            if not forgotten:
+                raise NotIndexed(f"no document {doc_id!r} in the index")
+        store.delete_files(forgotten)
+
+    def search(
+        self, query: QueryEmbedding, *, k: int, filters: Filters = EVERYTHING
+    ) -> list[PageScore]:
+        table = self._table()
+        check_search(query, k=k, dim=table.dim)
+        scores = table.scores(query, filters)
+        # Pages are in the order in which ties go, and the sort keeps it.
+        best = np.argsort(-scores, kind="stable")[:k]
+        return [PageScore(table.id_of(i), float(scores[i])) for i in best if scores[i] > -np.inf]
+
+    def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
+        for _ in range(_ATTEMPTS):
+            table = self._table()
+            found = []
+            for page_id in page_ids:
+                if page_id not in table.positions:
+                    raise NotIndexed(f"no page {page_id!r} in the index")
+                found.append(table.pages[table.positions[page_id]])
+            try:
+                return [self._embedded(table, page) for page in found]
+            except _Gone:  # replaced since the table was read
+                continue
+        raise BackendError(f"the index at {self.folder} changes too fast to be read; try again")
+
+    def document_frequency(self, terms: Sequence[str]) -> list[int]:
+        with self._reading() as database:
+            found = [
+                database.execute(
+                    "SELECT pages FROM term WHERE term = ?", (store.to_blob(term),)
+                ).fetchone()
+                for term in terms
+            ]
+        return [row[0] if row else 0 for row in found]
+
+    def documents(self) -> list[DocumentEntry]:
+        return [document.entry for document in self._table().documents.values()]
+
+    @property
+    def page_count(self) -> int:
+        return len(self._table().pages)
+
+    def page_ids(self, doc_id: str) -> list[str]:
+        table = self._table()
+        for row_id, document in table.documents.items():
+            if document.entry.id == doc_id:
+                return [table.id_of(i) for i, p in enumerate(table.pages) if p.document == row_id]
+        raise NotIndexed(f"no document {doc_id!r} in the index")
+
+    def get_setting(self, key: str) -> str | None:
+        with self._reading() as database:
+            row = database.execute(
+                "SELECT value FROM setting WHERE name = ?", (store.to_blob(key),)
+            ).fetchone()
+        return store.from_blob(row[0]) if row else None
+
+    def set_setting(self, key: str, value: str) -> None:
+        with self._changing() as database, store.our_errors(self.folder):
+            database.execute(
+                "INSERT OR REPLACE INTO setting VALUES (?, ?)",
+                (store.to_blob(key), store.to_blob(value)),
+            )
+
+    def close(self) -> None:
+        with self._write_lock, self._read_lock:
+            self._record.cache_clear()
+            self._seen = (-1, EMPTY)
+            self._reader.close()
+            self._writer.close()
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        """The write lock of the threads, then that of the processes, and one transaction."""
+        if self._writing_thread == threading.get_ident():
+            raise InvalidInput("an index cannot be changed by the pages that it is taking in")
+        with self._write_lock:
+            self._writing_thread = threading.get_ident()
+            try:
+                with store.transaction(self._writer, self.folder, writing=True):
+                    yield self._writer
+            except BaseException:
+                self._vectors.roll_back()
+                raise
+            finally:
+                self._writing_thread = None
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """One state of the database, read by one thread at a time."""
+        with (
+            self._read_lock,
+            store.transaction(self._reader, self.folder, writing=False),
+            store.our_errors(self.folder),
+        ):
+            yield self._reader
+
+    def _table(self) -> PageTable:
+        """The pages as of the last commit."""
+        for _ in range(_ATTEMPTS):
+            with self._reading() as database:
+                # Changes with every commit of another connection; this one never commits any.
+                (version,) = database.execute("PRAGMA data_version").fetchone()
+                if version == self._seen[0]:
+                    return self._seen[1]
+                try:
+                    table = read_table(database, self.folder / store.VECTORS, known=self._seen[1])
+                except FileNotFoundError as error:
+                    # Removed by a commit since this transaction began, else lost.
+                    missing = error
+                    continue
+                self._seen = (version, table)
+                return table
+        raise IndexCorrupt(
+            f"the index at {self.folder} has lost a file ({missing}); index the documents again "
+            f"into another folder"
+        ) from missing
+
+    def _embedded(self, table: PageTable, page: StoredPage) -> EmbeddedPage:
+        images = self.folder / store.IMAGES / table.documents[page.document].images
+        parsed, placement, slots = self._record(page.row_id, images / _file_name(page.number))
+        # A page of its own for every caller: a page keeps its picture once that is loaded, and
+        # the kept records must stay small.
+        own = ParsedPage(replace(parsed.page), parsed.words, parsed.regions)
+        return EmbeddedPage(own, PageEmbedding(table.vectors_of(page, slots), placement))
+
+    def _read_record(self, row_id: int, image: Path) -> _Record:
+        with self._reading() as database:
+            row = database.execute(
+                "SELECT parsed, placement, slots FROM page_record WHERE page = ?", (row_id,)
+            ).fetchone()
+        if row is None:
+            raise _Gone
+        try:
+            return decode_record(row, load_image=StoredImage(image))
+        except (ValueError, KeyError, TypeError, zlib.error, zipfile.BadZipFile) as cause:
+            raise IndexCorrupt(
+                f"a page in the index at {self.folder} is damaged ({cause}); add its document again"
+            ) from cause
+
+
+class _Gone(Exception):
+    """A page's rows have been deleted since the table was read."""
+
+
+def _file_name(number: int) -> str:
+    return f"{number}.jpg"

@@ -1,0 +1,243 @@
+"""The SQLite half of the local index: its tables, its transactions, its errors.
+
+Documents, pages, term counts and settings are rows; vectors and pictures are files that rows
+name (`local_vectors`, `page_images`). Files are on disk before the commit that names them, and
+are deleted after the commit that forgets them, so a crash leaves at worst a file without a row.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from colregion.errors import BackendError, IndexCorrupt, InvalidInput
+
+FORMAT = 1
+"""Version of the format, in the database's header. Raised whenever an older reader would fail."""
+
+DATABASE = "index.sqlite"
+IMAGES = "images"
+VECTORS = "vectors"
+
+_APPLICATION_ID = 0x636F6C72  # "colr", in the database's header
+
+# Ids of documents and terms are blobs: UTF-8 that also takes the half characters of file names
+# that are no valid text. AUTOINCREMENT, because caches rely on ids never being used again.
+_SCHEMA = f"""
+CREATE TABLE document (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    doc_id BLOB NOT NULL UNIQUE,
+    entry TEXT NOT NULL,      -- source, hash, settings, metadata, page count: JSON
+    images TEXT NOT NULL,     -- its folder under {IMAGES}/
+    terms BLOB NOT NULL       -- {{term: pages}}: JSON, compressed
+);
+CREATE TABLE vector_file (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,  -- under {VECTORS}/
+    form TEXT NOT NULL,         -- codebook, rows
+    dim INTEGER NOT NULL,
+    n_rows INTEGER NOT NULL     -- what lies behind them in the file was never committed
+);
+CREATE TABLE page (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    document INTEGER NOT NULL REFERENCES document(id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    kinds TEXT NOT NULL,        -- of its regions, parted by spaces
+    n_vectors INTEGER NOT NULL,
+    vector_file INTEGER REFERENCES vector_file(id),  -- NULL: no vectors
+    first_row INTEGER NOT NULL, -- 0 for a codebook
+    UNIQUE (document, number)
+);
+CREATE TABLE page_codes (       -- apart from page_record, because a search reads all of them
+    page INTEGER PRIMARY KEY REFERENCES page(id) ON DELETE CASCADE,
+    codes BLOB NOT NULL         -- int32, the distinct rows of the codebook on this page
+);
+CREATE TABLE page_record (
+    page INTEGER PRIMARY KEY REFERENCES page(id) ON DELETE CASCADE,
+    parsed BLOB NOT NULL,       -- words and regions: JSON, compressed
+    placement BLOB NOT NULL,    -- npz
+    slots BLOB NOT NULL         -- int32 (V,), the place in codes of each vector
+);
+CREATE TABLE term (
+    term BLOB PRIMARY KEY,
+    pages INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE setting (
+    name BLOB PRIMARY KEY,
+    value BLOB NOT NULL
+) WITHOUT ROWID;
+PRAGMA application_id = {_APPLICATION_ID};
+PRAGMA user_version = {FORMAT};
+"""
+
+
+def to_blob(text: str) -> bytes:
+    """Any string, lone surrogates too; sorts as the string does."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def from_blob(blob: bytes) -> str:
+    """What `to_blob` was given."""
+    return blob.decode("utf-8", "surrogatepass")
+
+
+@contextmanager
+def our_errors(folder: Path) -> Iterator[None]:
+    """Errors of SQLite and of the disk become ours, with the index's folder in the message."""
+    try:
+        yield
+    except sqlite3.OperationalError as cause:
+        raise BackendError(
+            f"the index at {folder} could not be used: {cause}. Check that the folder is "
+            f"writable, that the disk has room and that no other process is writing to it"
+        ) from cause
+    except sqlite3.ProgrammingError as cause:
+        raise BackendError(f"the index at {folder} is closed; open it again") from cause
+    except sqlite3.DatabaseError as cause:
+        raise IndexCorrupt(
+            f"the index at {folder} is damaged ({cause}); index the documents again into "
+            f"another folder"
+        ) from cause
+    except OSError as cause:
+        raise BackendError(
+            f"the index at {folder} could not be used: {cause}. Check that the folder is "
+            f"writable and that the disk has room"
+        ) from cause
+
+
+def prepare_folder(folder: Path, *, create: bool) -> None:
+    """Make the folder of an index, or see that it can be one.
+
+    Raises:
+        InvalidInput: there is none and `create` is false.
+        IndexCorrupt: the path holds something else.
+        BackendError: the folder cannot be made.
+    """
+    if (folder / DATABASE).is_file():
+        return
+    if folder.exists() and not folder.is_dir():
+        raise IndexCorrupt(f"{folder} is a file, not the folder of an index; name another path")
+    if folder.exists() and any(not name.startswith(".") for name in os.listdir(folder)):
+        raise IndexCorrupt(
+            f"{folder} holds other files and no index ({DATABASE} is missing); "
+            f"name an empty or a new folder"
+        )
+    if not create:
+        raise InvalidInput(f"there is no index at {folder}; add documents to it first")
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def connect(folder: Path, *, wait_s: float) -> sqlite3.Connection:
+    """A connection to the index's database, whose tables are made where there are none.
+
+    Args:
+        wait_s: how long to wait for another process that is writing.
+
+    Raises:
+        IndexCorrupt: not a database, another program's, or another version's.
+    """
+    connection = sqlite3.connect(
+        folder / DATABASE, timeout=wait_s, isolation_level=None, check_same_thread=False
+    )
+    try:
+        if _is_empty(connection):
+            connection.execute("PRAGMA journal_mode = WAL")
+            with transaction(connection, folder, writing=True):
+                if _is_empty(connection):  # no other process was faster
+                    for statement in _SCHEMA.split(";\n"):
+                        connection.execute(statement)
+        _check_header(connection, folder)
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_empty(connection: sqlite3.Connection) -> bool:
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return bool(tables == 0)
+
+
+def _check_header(connection: sqlite3.Connection, folder: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if application != _APPLICATION_ID:
+        raise IndexCorrupt(f"{folder / DATABASE} is not an index of colregion; name another folder")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != FORMAT:
+        raise IndexCorrupt(
+            f"the index at {folder} has format {version}, this version of colregion reads format "
+            f"{FORMAT}; index the documents again into another folder"
+        )
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, folder: Path, *, writing: bool) -> Iterator[None]:
+    """All or nothing; one state of the database from the first statement to the last.
+
+    Only beginning and end raise errors of ours: what is raised inside passes as it is.
+    """
+    with our_errors(folder):
+        connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+    try:
+        yield
+        with our_errors(folder):
+            connection.execute("COMMIT")
+    except BaseException:
+        # A full disk has ended the transaction already.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names of new files last a crash. Windows does so by itself."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def delete_files(paths: Iterable[Path]) -> None:
+    """Delete files and folders that no row names any more, or names not yet."""
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+            continue
+        # Windows keeps a file that a reader has mapped; the next open of the index deletes it.
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def delete_orphans(connection: sqlite3.Connection, folder: Path, *, wait_s: float) -> None:
+    """Delete the files that a crash has left without a row.
+
+    Left for another time while some process is writing: its files have no rows yet.
+    """
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        with transaction(connection, folder, writing=True):
+            named = {
+                IMAGES: connection.execute("SELECT images FROM document").fetchall(),
+                VECTORS: connection.execute("SELECT name FROM vector_file").fetchall(),
+            }
+            for kind, rows in named.items():
+                kept = {name for (name,) in rows}
+                delete_files(p for p in (folder / kind).iterdir() if p.name not in kept)
+    except BackendError as error:
+        if not is_busy(error):
+            raise
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(wait_s * 1000)}")
+
+
+def is_busy(error: BackendError) -> bool:
+    """Whether the cause is that another connection is writing."""
+    return "locked" in str(error.__cause__)

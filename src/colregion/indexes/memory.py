@@ -1,0 +1,100 @@
+"""An index in plain memory: what the others have to agree with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from colregion import scoring
+from colregion.errors import NotIndexed
+from colregion.filters import EVERYTHING, Filters
+from colregion.indexes.checks import check_search, checked_pages, passes
+from colregion.ports import Index
+from colregion.records import DocumentEntry, EmbeddedPage, PageScore, QueryEmbedding
+from colregion.text import terms
+
+
+class MemoryIndex(Index):
+    """Keeps the records as they are given and scores every page; nothing is written anywhere."""
+
+    def __init__(self) -> None:
+        # Replaced whole, never changed, so that a reader has one state to the end.
+        self._documents: dict[str, tuple[DocumentEntry, list[EmbeddedPage]]] = {}
+        self._settings: dict[str, str] = {}
+        self._writing = threading.Lock()
+
+    def replace(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> DocumentEntry:
+        taken = list(checked_pages(entry, pages, dim=self._dim(without=entry.id)))
+        taken.sort(key=lambda page: page.parsed.page.number)
+        stored = replace(entry, page_count=len(taken))
+        with self._writing:
+            documents = {**self._documents, entry.id: (stored, taken)}
+            self._documents = dict(sorted(documents.items()))
+        return stored
+
+    def remove(self, doc_id: str) -> None:
+        with self._writing:
+            self._document(doc_id)
+            self._documents = {k: v for k, v in self._documents.items() if k != doc_id}
+
+    def search(
+        self, query: QueryEmbedding, *, k: int, filters: Filters = EVERYTHING
+    ) -> list[PageScore]:
+        check_search(query, k=k, dim=self._dim())
+        scores = [
+            PageScore(page.id, _score(query, page))
+            for entry, pages in self._documents.values()
+            for page in pages
+            if len(page.embedding.vectors) and _passes(filters, entry, page)
+        ]
+        # The documents are in order, and the sort keeps the order of ties.
+        return sorted(scores, key=lambda score: -score.score)[:k]
+
+    def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
+        held = {page.id: page for _, pages in self._documents.values() for page in pages}
+        if missing := [page_id for page_id in page_ids if page_id not in held]:
+            raise NotIndexed(f"no page {missing[0]!r} in the index")
+        return [held[page_id] for page_id in page_ids]
+
+    def document_frequency(self, terms: Sequence[str]) -> list[int]:
+        pages = [_terms(page) for _, pages in self._documents.values() for page in pages]
+        return [sum(term in page for page in pages) for term in terms]
+
+    def documents(self) -> list[DocumentEntry]:
+        return [entry for entry, _ in self._documents.values()]
+
+    def page_ids(self, doc_id: str) -> list[str]:
+        return [page.id for page in self._document(doc_id)[1]]
+
+    def get_setting(self, key: str) -> str | None:
+        return self._settings.get(key)
+
+    def set_setting(self, key: str, value: str) -> None:
+        self._settings[key] = value
+
+    def _document(self, doc_id: str) -> tuple[DocumentEntry, list[EmbeddedPage]]:
+        if doc_id not in self._documents:
+            raise NotIndexed(f"no document {doc_id!r} in the index")
+        return self._documents[doc_id]
+
+    def _dim(self, *, without: str | None = None) -> int | None:
+        for doc_id, (_, pages) in self._documents.items():
+            for page in pages:
+                if doc_id != without and len(page.embedding.vectors):
+                    return int(page.embedding.vectors.shape[1])
+        return None
+
+
+def _score(query: QueryEmbedding, page: EmbeddedPage) -> float:
+    similarity = scoring.similarity(query.vectors, page.embedding.vectors)
+    return scoring.maxsim(similarity, query.weights)
+
+
+def _passes(filters: Filters, entry: DocumentEntry, page: EmbeddedPage) -> bool:
+    kinds = {region.kind for region in page.parsed.regions}
+    return passes(filters, entry, page_number=page.parsed.page.number, kinds=kinds)
+
+
+def _terms(page: EmbeddedPage) -> set[str]:
+    return set(terms(" ".join(word.text for word in page.parsed.words)))

@@ -1,0 +1,45 @@
+"""Pictures of pages as an index keeps them: JPEG files, small enough to keep for every page."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from colregion.errors import BackendError, NotIndexed
+
+# A4 at 200 dpi stays as it is; larger than that shows no more of a page that is read.
+_LONGEST_SIDE_PX = 2400
+_QUALITY = 85
+
+
+def save_image(image: Image.Image, path: Path) -> None:
+    """Write a page's picture, scaled down where it is larger than can be of use, onto the disk."""
+    kept = image.convert("RGB")
+    if max(kept.size) > _LONGEST_SIDE_PX:
+        kept.thumbnail((_LONGEST_SIDE_PX, _LONGEST_SIDE_PX), Image.Resampling.BICUBIC)
+    with path.open("xb") as file:
+        kept.save(file, "JPEG", quality=_QUALITY)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """The `ImageLoader` of a page of an index."""
+
+    path: Path
+
+    def __call__(self, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
+        try:
+            with Image.open(self.path) as image:
+                return image.convert("RGB")
+        except FileNotFoundError as cause:
+            raise NotIndexed(
+                f"the page's picture {self.path} is gone: its document has been replaced or "
+                f"removed since the page was loaded; search again"
+            ) from cause
+        except OSError as cause:
+            raise BackendError(f"the page's picture {self.path} cannot be read: {cause}") from cause
