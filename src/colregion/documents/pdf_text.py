@@ -42,27 +42,34 @@ def text_layer(page: pdfium.PdfPage) -> TextLayer:
         visible = _visible(textpage.raw, n, objects)
     finally:
         textpage.close()
+    whole = np.array([bool(character) for character in characters], dtype=bool)
     pictures_pt = [item.bounds() for item in objects if item.kind == raw.FPDF_PAGEOBJ_IMAGE]
     return TextLayer(
-        characters=characters,
-        boxes_xyxy=_as_displayed(boxes_pt, page),
-        visible=visible,
+        characters=tuple(filter(None, characters)),
+        boxes_xyxy=_as_displayed(boxes_pt, page)[whole],
+        visible=visible[whole],
         image_area=_cover(_as_displayed(np.array(pictures_pt).reshape(-1, 4), page)),
     )
 
 
-def _characters(textpage: ctypes.c_void_p, n: int) -> tuple[str, ...]:
+def _characters(textpage: ctypes.c_void_p, n: int) -> list[str]:
+    """N strings, "" for the second half of a character that PDFium gives in two (UTF-16)."""
     unicode_of, is_unmapped = raw.FPDFText_GetUnicode, raw.FPDFText_HasUnicodeMapError
-    found = []
+    found: list[str] = []
+    first_half = 0
     for i in range(n):
         code = unicode_of(textpage, i)
         if code == _LINE_END_HYPHEN and raw.FPDFText_IsHyphen(textpage, i) == 1:
             found.append("-")
-        elif code == 0 or is_unmapped(textpage, i) == 1:
+        elif first_half and 0xDC00 <= code < 0xE000:
+            found[-1] = chr(0x10000 + ((first_half - 0xD800) << 10) + code - 0xDC00)
+            found.append("")
+        elif code == 0 or 0xD800 <= code < 0xE000 or is_unmapped(textpage, i) == 1:
             found.append(UNMAPPED)
         else:
             found.append(chr(code))
-    return tuple(found)
+        first_half = code if 0xD800 <= code < 0xDC00 else 0
+    return found
 
 
 def _line_high_boxes(textpage: ctypes.c_void_p, n: int) -> FloatArray:

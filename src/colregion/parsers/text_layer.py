@@ -10,7 +10,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from colregion.errors import InvalidBox
 from colregion.geometry import Box, FloatArray
 from colregion.parsers.words import WordReader
 from colregion.records import Page, TextLayer, Word
@@ -24,6 +23,8 @@ SOFT_HYPHEN = "\u00ad"
 _FAR = 0.6
 _GAP = 0.06
 _GAP_OVER_USUAL = 0.1
+
+_LEADERS = re.compile(r"[.\u2024\u2026\u00b7]{4,}")
 
 # Ligatures, and the shapes of Arabic and Hebrew letters, stand for ordinary letters.
 _PRESENTATION_FORMS = re.compile("[\ufb00-\ufdff\ufe70-\ufefc]+")
@@ -49,7 +50,8 @@ def words_of(layer: TextLayer, *, width: float, height: float) -> tuple[Word, ..
     """The words of a page in the file's order.
 
     Words end at white space, where the next character is out of reach or at a gap wider than
-    the others of the word, and between visible and invisible text. A hyphen at a line's end
+    the others of the word, before and after leaders ("Total.....12"), and between visible and
+    invisible text. A hyphen at a line's end
     stays with the word before it. What lies mostly off the page is left out.
 
     Args:
@@ -62,20 +64,32 @@ def words_of(layer: TextLayer, *, width: float, height: float) -> tuple[Word, ..
     boxes = layer.boxes_xyxy[at]
     visible = layer.visible[at]
     gaps = _gaps(boxes * (width, height, width, height))
-    parted = (np.diff(at) > 1) | (visible[1:] != visible[:-1]) | (gaps > _FAR)
+    leads = _are_leaders([layer.characters[i] for i in inked])
+    parted = (np.diff(at) > 1) | (gaps > _FAR)
+    parted |= (visible[1:] != visible[:-1]) | (leads[1:] != leads[:-1])
+    spans = [
+        span for start, end in _stretches(parted) for span in _split_at_wide_gaps(gaps, start, end)
+    ]
+    around = _boxes_on_page(boxes, starts=[first for first, _ in spans])
     found = []
-    for start, end in _stretches(parted):
-        for first, last in _split_at_wide_gaps(gaps, start, end):
-            text = _plain("".join(layer.characters[at[i]] for i in range(first, last)))
-            box = _box_on_page(boxes[first:last])
-            if text and box is not None:
-                found.append(Word(text, box, visible=bool(visible[first])))
+    for (first, last), box in zip(spans, around, strict=True):
+        text = _plain("".join(layer.characters[i] for i in inked[first:last]))
+        if text and box is not None:
+            found.append(Word(text, box, visible=bool(visible[first])))
     return tuple(found)
 
 
 @lru_cache(maxsize=8192)
 def _parts_words(character: str) -> bool:
     return character.isspace() or unicodedata.category(character) == "Cc" or character == "\u200b"
+
+
+def _are_leaders(characters: list[str]) -> NDArray[np.bool_]:
+    """(N,) true within runs of dots."""
+    leads = np.zeros(len(characters), dtype=bool)
+    for run in _LEADERS.finditer("".join(character[0] for character in characters)):
+        leads[slice(*run.span())] = True
+    return leads
 
 
 def _gaps(boxes: FloatArray) -> FloatArray:
@@ -111,21 +125,21 @@ def _split_at_wide_gaps(gaps: FloatArray, start: int, end: int) -> Iterator[tupl
 
 def _plain(text: str) -> str:
     """Ligatures and letter shapes as letters; marks of direction and joining left out."""
+    if text.isascii():
+        return text
     text = _PRESENTATION_FORMS.sub(lambda m: unicodedata.normalize("NFKC", m.group()), text)
     if text.endswith(SOFT_HYPHEN):
         text = text[:-1] + "-"
     return "".join(c for c in text if unicodedata.category(c) != "Cf")
 
 
-def _box_on_page(boxes: FloatArray) -> Box | None:
-    """Around the characters that have a shape; None when most of it is off the page."""
-    shaped = boxes[(boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])]
-    if len(shaped) == 0:
-        return None
-    low, high = shaped.min(axis=0), shaped.max(axis=0)
-    box = Box(float(low[0]), float(low[1]), float(high[2]), float(high[3]))
-    try:
-        clipped = box.clip()
-    except InvalidBox:
-        return None
-    return clipped if clipped.area > box.area / 2 else None
+def _boxes_on_page(boxes: FloatArray, *, starts: list[int]) -> list[Box | None]:
+    """Around the characters from each start to the next that have a shape, clipped to the page;
+    None when none has or most of it is off the page."""
+    shaped = ((boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1]))[:, None]
+    low = np.minimum.reduceat(np.where(shaped, boxes[:, :2], np.inf), starts)
+    high = np.maximum.reduceat(np.where(shaped, boxes[:, 2:], -np.inf), starts)
+    on_page = np.clip(np.hstack([low, high]), 0.0, 1.0)
+    areas = np.prod(np.maximum(high - low, 0), axis=1)
+    kept = (areas > 0) & (np.prod(on_page[:, 2:] - on_page[:, :2], axis=1) > areas / 2)
+    return [Box(*row) if keep else None for row, keep in zip(on_page.tolist(), kept, strict=True)]
