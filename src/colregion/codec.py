@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,13 +69,10 @@ def parsed_from_json(data: Mapping[str, Any], *, load_image: ImageLoader) -> Par
         rotation=data["rotation"],
         upright=Upright(*data["upright"]) if data["upright"] else None,
     )
-    words = tuple(
-        Word(text, Box(x0, y0, x1, y1), confidence, line, block, visible)
-        for text, x0, y0, x1, y1, confidence, line, block, visible in data["words"]
-    )
+    page_id = page.id
     regions = tuple(
         Region(
-            page_id=page.id,
+            page_id=page_id,
             path=tuple(path),
             box=Box(x0, y0, x1, y1),
             text=text,
@@ -85,7 +82,15 @@ def parsed_from_json(data: Mapping[str, Any], *, load_image: ImageLoader) -> Par
         )
         for path, x0, y0, x1, y1, text, kind, confidence, parts in data["regions"]
     )
-    return ParsedPage(page, words, regions)
+    return ParsedPage(page, words_from_json(data["words"]), regions)
+
+
+def words_from_json(rows: Iterable[Sequence[Any]]) -> tuple[Word, ...]:
+    """The words of a page from the value of "words" that `parsed_to_json` gives."""
+    return tuple(
+        Word(text, Box(x0, y0, x1, y1), confidence, line, block, visible)
+        for text, x0, y0, x1, y1, confidence, line, block, visible in rows
+    )
 
 
 def placement_to_arrays(placement: Placement) -> dict[str, NDArray[Any]]:

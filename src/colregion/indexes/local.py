@@ -6,25 +6,19 @@ import os
 import sqlite3
 import threading
 import uuid
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexed
 from colregion.filters import EVERYTHING, Filters
-from colregion.geometry import Placement
 from colregion.indexes import local_store as store
 from colregion.indexes.checks import check_search, checked_pages
 from colregion.indexes.local_pages import EMPTY, PageTable, StoredPage, read_table
-from colregion.indexes.local_records import DocumentWriter, decode_record, forget
+from colregion.indexes.local_records import DocumentWriter, PageRecord, forget, read_record
 from colregion.indexes.local_vectors import VectorWriter
 from colregion.indexes.page_images import StoredImage, save_image
 from colregion.ports import Index
@@ -33,13 +27,10 @@ from colregion.records import (
     EmbeddedPage,
     PageEmbedding,
     PageScore,
-    ParsedPage,
     QueryEmbedding,
 )
 
-_Record: TypeAlias = tuple[ParsedPage, Placement, NDArray[np.int32]]
-
-# Pages whose records stay decoded: about 0.2 MB each with 500 words.
+# Pages whose records stay decoded: below 0.1 MB each with 500 words.
 _RECORDS_KEPT = 256
 _ATTEMPTS = 5
 
@@ -226,25 +217,16 @@ class LocalIndex(Index):
 
     def _embedded(self, table: PageTable, page: StoredPage) -> EmbeddedPage:
         images = self.folder / store.IMAGES / table.documents[page.document].images
-        parsed, placement, slots = self._record(page.row_id, images / _file_name(page.number))
-        # A page of its own for every caller: a page keeps its picture once that is loaded, and
-        # the kept records must stay small.
-        own = ParsedPage(replace(parsed.page), parsed.words, parsed.regions)
-        return EmbeddedPage(own, PageEmbedding(table.vectors_of(page, slots), placement))
+        record = self._record(page.row_id, images / _file_name(page.number))
+        vectors = table.vectors_of(page, record.slots)
+        return EmbeddedPage(record.parsed(), PageEmbedding(vectors, record.placement))
 
-    def _read_record(self, row_id: int, image: Path) -> _Record:
+    def _read_record(self, row_id: int, image: Path) -> PageRecord:
         with self._reading() as database:
-            row = database.execute(
-                "SELECT parsed, placement, slots FROM page_record WHERE page = ?", (row_id,)
-            ).fetchone()
-        if row is None:
+            record = read_record(database, row_id, load_image=StoredImage(image))
+        if record is None:
             raise _Gone
-        try:
-            return decode_record(row, load_image=StoredImage(image))
-        except (ValueError, KeyError, TypeError, zlib.error, zipfile.BadZipFile) as cause:
-            raise IndexCorrupt(
-                f"a page in the index at {self.folder} is damaged ({cause}); add its document again"
-            ) from cause
+        return record
 
 
 class _Gone(Exception):

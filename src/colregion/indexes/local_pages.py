@@ -22,7 +22,7 @@ from colregion.indexes.local_vectors import CODEBOOK, ROWS, map_rows, widen
 from colregion.records import DocumentEntry, QueryEmbedding, page_id
 
 # Codes looked up at once: what is gathered for them should stay in the processor's cache.
-_CODES_A_BLOCK = 1 << 16
+_CODES_A_BLOCK = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class PageTable:
             return np.zeros((0, self.dim or 0), dtype=np.float32)
         file = self.files[page.file]
         if file.form == CODEBOOK:
-            return np.asarray(file.rows[page.codes])[slots]
+            return file.rows.take(page.codes[slots], axis=0)
         return widen(file.rows[page.first_row : page.first_row + page.n_vectors])
 
     def scores(self, query: QueryEmbedding, filters: Filters) -> NDArray[np.float64]:
@@ -128,7 +128,8 @@ class PageTable:
         Every distinct vector meets the question once; a page then looks its own up. That is
         what makes a codebook fast, and equal pages score equal to the last bit.
         """
-        similarity = np.asarray(codebook) @ query.vectors.astype(np.float32).T  # (codes, T)
+        similarity = codebook @ query.vectors.astype(np.float32).T
+        by_token = np.ascontiguousarray(similarity.T)  # (T, codes), along which reduceat is fast
         kept = allowed[self._coded_positions]
         codes, counts = self._codes, self._code_counts
         if not kept.all():
@@ -136,8 +137,9 @@ class PageTable:
         scores = np.empty(len(counts))
         for pages, block in _blocks(counts):
             starts = np.cumsum(counts[pages]) - counts[pages]
-            best = np.maximum.reduceat(similarity.take(codes[block], axis=0), starts, axis=0)
-            scores[pages] = (best.astype(np.float64) * query.weights).sum(axis=1)
+            best = np.maximum.reduceat(by_token.take(codes[block], axis=1), starts, axis=1)
+            # Not a matrix product: its last bits depend on where in the matrix a page stands.
+            scores[pages] = (best.T.astype(np.float64, order="C") * query.weights).sum(axis=1)
         return scores
 
     @cached_property

@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 import json
 import sqlite3
+import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +23,21 @@ from colregion.codec import (
     parsed_to_json,
     placement_from_arrays,
     placement_to_arrays,
+    words_from_json,
 )
+from colregion.errors import IndexCorrupt
 from colregion.geometry import Placement
 from colregion.indexes import local_store as store
 from colregion.indexes.local_vectors import VectorWriter
-from colregion.records import DocumentEntry, EmbeddedPage, ImageLoader, ParsedPage
+from colregion.records import (
+    DocumentEntry,
+    EmbeddedPage,
+    ImageLoader,
+    Page,
+    ParsedPage,
+    Region,
+    Word,
+)
 from colregion.text import terms
 
 
@@ -80,11 +93,14 @@ class DocumentWriter:
                 "INSERT INTO page_codes VALUES (?, ?)",
                 (page, vectors.codes.astype("<i4").tobytes()),
             )
+        fields = parsed_to_json(parsed)
+        words = fields.pop("words")
         self._database.execute(
-            "INSERT INTO page_record VALUES (?, ?, ?, ?)",
+            "INSERT INTO page_record VALUES (?, ?, ?, ?, ?)",
             (
                 page,
-                _pack(parsed_to_json(parsed)),
+                _pack(fields),
+                _pack(words),
                 _arrays_to_bytes(placement_to_arrays(embedding.placement)),
                 vectors.slots.astype("<i4").tobytes(),
             ),
@@ -135,22 +151,71 @@ def forget(database: sqlite3.Connection, folder: Path, doc_id: str) -> list[Path
     return [folder / store.IMAGES / images, *(vectors / name for _, name in unused)]
 
 
-def decode_record(
-    row: tuple[bytes, bytes, bytes], *, load_image: ImageLoader
-) -> tuple[ParsedPage, Placement, NDArray[np.int32]]:
-    """Page, placement and slots from the columns of `page_record`.
+@dataclass(frozen=True, slots=True)
+class PageRecord:
+    """What is stored of a page besides its vectors."""
+
+    page: Page
+    regions: tuple[Region, ...]
+    packed_words: bytes
+    placement: Placement
+    slots: NDArray[np.int32]
+
+    def parsed(self) -> ParsedPage:
+        """A page of its own for every caller: it keeps its picture once that is loaded, and the
+        records that an index keeps must stay small."""
+        return _StoredPage.of(self)
+
+
+def read_record(
+    database: sqlite3.Connection, row_id: int, *, load_image: ImageLoader
+) -> PageRecord | None:
+    """The record of a page; None when there is no such page.
 
     Raises:
-        ValueError, KeyError, TypeError, zlib.error, zipfile.BadZipFile: the row is damaged.
+        IndexCorrupt: the record is damaged.
     """
-    parsed, placement, slots = row
-    with np.load(io.BytesIO(placement), allow_pickle=False) as arrays:
-        placed = placement_from_arrays(dict(arrays))
-    return (
-        parsed_from_json(_unpack(parsed), load_image=load_image),
-        placed,
-        np.frombuffer(slots, dtype="<i4"),
-    )
+    row = database.execute(
+        "SELECT parsed, words, placement, slots FROM page_record WHERE page = ?", (row_id,)
+    ).fetchone()
+    if row is None:
+        return None
+    parsed, words, placement, slots = row
+    with _damage_named():
+        page = parsed_from_json({**_unpack(parsed), "words": ()}, load_image=load_image)
+        with np.load(io.BytesIO(placement), allow_pickle=False) as arrays:
+            placed = placement_from_arrays(dict(arrays))
+    return PageRecord(page.page, page.regions, words, placed, np.frombuffer(slots, dtype="<i4"))
+
+
+class _StoredPage(ParsedPage):
+    """A page whose words are decoded when they are asked for: they are most of a record, and a
+    search asks for regions only."""
+
+    _packed_words: bytes
+
+    @classmethod
+    def of(cls, record: PageRecord) -> _StoredPage:
+        page = cls.__new__(cls)  # was checked when it was stored
+        page.__dict__.update(
+            page=replace(record.page), regions=record.regions, _packed_words=record.packed_words
+        )
+        return page
+
+    @cached_property
+    def words(self) -> tuple[Word, ...]:
+        with _damage_named():
+            return words_from_json(_unpack(self._packed_words))
+
+
+@contextmanager
+def _damage_named() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, zlib.error, zipfile.BadZipFile) as cause:
+        raise IndexCorrupt(
+            f"a page of the index is damaged ({cause}); add its document again"
+        ) from cause
 
 
 def _count_terms(database: sqlite3.Connection, term_pages: Mapping[str, int]) -> None:
@@ -172,13 +237,12 @@ def _insert(database: sqlite3.Connection, statement: str, values: tuple[Any, ...
     return row_id
 
 
-def _pack(data: Mapping[str, Any]) -> bytes:
+def _pack(data: Any) -> bytes:
     return zlib.compress(json.dumps(data, separators=(",", ":")).encode())
 
 
-def _unpack(data: bytes) -> dict[str, Any]:
-    unpacked: dict[str, Any] = json.loads(zlib.decompress(data))
-    return unpacked
+def _unpack(data: bytes) -> Any:
+    return json.loads(zlib.decompress(data))
 
 
 def _arrays_to_bytes(arrays: Mapping[str, NDArray[Any]]) -> bytes:

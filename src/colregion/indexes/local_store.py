@@ -58,7 +58,8 @@ CREATE TABLE page_codes (       -- apart from page_record, because a search read
 );
 CREATE TABLE page_record (
     page INTEGER PRIMARY KEY REFERENCES page(id) ON DELETE CASCADE,
-    parsed BLOB NOT NULL,       -- words and regions: JSON, compressed
+    parsed BLOB NOT NULL,       -- size, label, regions and so on: JSON, compressed
+    words BLOB NOT NULL,        -- JSON, compressed
     placement BLOB NOT NULL,    -- npz
     slots BLOB NOT NULL         -- int32 (V,), the place in codes of each vector
 );
