@@ -207,9 +207,9 @@ def test_overlays_show_evidence_in_green_and_hits_in_red(images: Path, tmp_path:
     assert path.name == "a%2F1.png"
     with Image.open(path) as picture:
         assert picture.size == (60, 80)
-        assert picture.getpixel((37, 68)) == (0, 150, 60)
-        # The right edge of the best line, 0.1..0.5 x 0.1..0.2 of 60 x 80.
-        assert picture.getpixel((30, 12)) == (215, 25, 30)
+        # Outlines stand 2 pixels outside the box, left of 0.6 and right of 0.5 of the width.
+        assert picture.getpixel((35, 72)) == (0x00, 0x80, 0x2B)
+        assert picture.getpixel((31, 12)) == (0xD0, 0x18, 0x1F)
         assert picture.getpixel((57, 2)) == (255, 255, 255)
 
 

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from PIL import Image, ImageDraw, ImageFont
-
 from colregion.errors import BackendError
 from colregion.evaluation.cases import Case
 from colregion.geometry import Box
 from colregion.records import Hit, ParsedPage
+from colregion.report import draw_boxes
 
-_GREEN, _GREY, _RED = (0, 150, 60), (130, 130, 130), (215, 25, 30)
+_EVIDENCE, _ALTERNATIVE, _HIT = "#00802b", "#767676", "#d0181f"
 _SHOWN = 3
 
 
@@ -28,22 +27,11 @@ def write_overlay(case: Case, page: ParsedPage, hits: Sequence[Hit], folder: Pat
     Raises:
         BackendError: the folder cannot be written.
     """
-    picture = page.page.image.copy()
-    stroke = max(2, picture.width // 400)
-    draw = ImageDraw.Draw(picture)
-    for colour, boxes in ((_GREY, case.alt_boxes), (_GREEN, case.boxes)):
-        for box in boxes:
-            draw.rectangle(_pixels(box, picture), outline=colour, width=2 * stroke)
-    font = ImageFont.load_default(size=9 * stroke)
-    for number, hit in enumerate(hits[:_SHOWN], start=1):
-        if hit.page_id != page.id:
-            continue
-        for box in hit.region.boxes:
-            draw.rectangle(_pixels(box, picture), outline=_RED, width=stroke)
-        x0, y0, _, _ = _pixels(hit.box, picture)
-        label = draw.textbbox((x0, y0), str(number), font=font)
-        draw.rectangle((x0, y0, label[2] + stroke, label[3] + stroke), fill=_RED)
-        draw.text((x0, y0), str(number), fill="white", font=font)
+    drawn = [(box, str(rank), _HIT) for rank, box in _first(hits, page)]
+    drawn += [(box, "", _EVIDENCE) for box in case.boxes]
+    drawn += [(box, "", _ALTERNATIVE) for box in case.alt_boxes]
+    boxes, labels, colours = zip(*drawn, strict=True)
+    picture = draw_boxes(page.page.image, boxes, labels=labels, colours=colours)
     path = folder / f"{quote(case.id, safe='')}.png"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -53,5 +41,10 @@ def write_overlay(case: Case, page: ParsedPage, hits: Sequence[Hit], folder: Pat
     return path
 
 
-def _pixels(box: Box, picture: Image.Image) -> tuple[int, int, int, int]:
-    return box.to_pixels(width_px=picture.width, height_px=picture.height)
+def _first(hits: Sequence[Hit], page: ParsedPage) -> list[tuple[int, Box]]:
+    return [
+        (rank, box)
+        for rank, hit in enumerate(hits[:_SHOWN], start=1)
+        if hit.page_id == page.id
+        for box in hit.region.boxes
+    ]
