@@ -27,7 +27,9 @@ _LEADERS = re.compile(r"(.)\1{2,}")
 # Share of letters, marks and digits: 0.84-1.0 on sound pages of text and tables.
 _LEAST_ALPHANUMERIC = 0.5
 # Share of vowels among this many Latin letters and more: 0.36-0.45 on sound pages of many
-# languages, below 0.2 where letters are shifted by a font's own numbering.
+# languages, below 0.2 where letters are shifted by a font's own numbering. Codes and abbreviations
+# have few too, but few letters in a row.
+_WORDLIKE = re.compile(r"[^\W\d_]{4,}")
 _ENOUGH_LATIN = 100
 _LEAST_VOWELS, _MOST_VOWELS = 0.2, 0.65
 _VOWELS = frozenset("aeiouyæœøıəɛɔ")
@@ -140,8 +142,9 @@ def _alphanumeric_share(texts: list[str]) -> float:
 
 
 def _vowel_share(texts: list[str]) -> float:
-    """Among the Latin letters, whatever their accents; a usual one for too few letters."""
-    latin = [c for text in texts for c in text if _script(c) == "LATIN"]
+    """Among the Latin letters of words, whatever their accents; a usual one for too few."""
+    runs = "".join(_WORDLIKE.findall(" ".join(texts)))
+    latin = [c for c in runs if _script(c) == "LATIN"]
     if len(latin) < _ENOUGH_LATIN:
         return (_LEAST_VOWELS + _MOST_VOWELS) / 2
     return sum(_is_vowel(c) for c in latin) / len(latin)
