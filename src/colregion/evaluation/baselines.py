@@ -15,8 +15,8 @@ from functools import cached_property
 import numpy as np
 
 from colregion.errors import InvalidInput
-from colregion.evaluation.metrics import answer_end, best_iou, clipped
-from colregion.geometry import FloatArray, IntArray, box_areas, pairwise_overlap, union_area
+from colregion.evaluation.metrics import answer_end, best_iou, clipped, covered
+from colregion.geometry import FloatArray, IntArray, box_areas, pairwise_overlap
 from colregion.records import LEVELS, ParsedPage, Region
 from colregion.text import content_terms, terms
 
@@ -124,9 +124,9 @@ def best_area_order(boxes_xyxy: FloatArray, evidence_xyxy: FloatArray) -> IntArr
 def _density(boxes: FloatArray, i: int, taken: Sequence[int], evidence: FloatArray) -> float:
     """Evidence per area that box i adds to those taken; 0 when next to nothing is left of it."""
     seen = clipped(boxes[list(taken)].reshape(-1, 4), boxes[i])
-    known = union_area(seen)
+    known = covered(seen)
     cost = float(box_areas(boxes[[i]])[0]) - known
-    gain = union_area(np.concatenate([seen, clipped(evidence, boxes[i])])) - known
+    gain = covered(np.concatenate([seen, clipped(evidence, boxes[i])])) - known
     return gain / cost if cost > 1e-9 and gain > 1e-12 else 0.0
 
 
