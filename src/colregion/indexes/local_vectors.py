@@ -105,7 +105,8 @@ class VectorWriter:
             new = dict.fromkeys(hashes).keys() - self._known_codes(database).keys()
             if len(new) <= _MOST_NEW_IN_CODEBOOK * len(vectors):
                 return self._add_coded(database, vectors, hashes)
-        halves = vectors.astype(np.float16)
+        with np.errstate(over="ignore"):  # told of below
+            halves = vectors.astype(np.float16)
         if not np.isfinite(halves).all():
             raise InvalidInput(
                 f"vectors are kept as float16, whose largest value is 65504; got "
