@@ -1,4 +1,8 @@
-"""Files, bytes and pictures as documents whose pages are read one at a time."""
+"""Files, bytes and pictures as documents whose pages are read one at a time.
+
+What reads them is imported when the first one is opened: PDFium's bindings and Pillow's formats
+would make up a third of the time that `import colregion` takes.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,11 @@ import hashlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from colregion.documents.files import SUFFIXES, FoundFile, expand
-from colregion.documents.pdf import PdfFile, count_pages, pdf_pages
-from colregion.documents.pictures import (
-    HeldImage,
-    PictureSource,
-    opener,
-    picture_pages,
-    to_rgb,
-)
 from colregion.errors import InvalidInput, UnreadableDocument
 from colregion.records import Document, Metadata, Page
 
@@ -25,6 +22,8 @@ __all__ = ["SUFFIXES", "FoundFile", "expand", "open_document"]
 
 # PDFium and other viewers accept a header anywhere in the first kilobyte.
 _HEAD_BYTES = 1024
+
+_OpenPages: TypeAlias = Callable[[], Iterator[Page]]
 
 _PICTURES = "PNG, JPEG, WebP, BMP, GIF, TIFF, PNM"
 
@@ -66,18 +65,10 @@ def open_document(
     head, content_hash = _head_and_hash(source, name=name)
     name = name or _name_of(content_hash)
     doc_id = doc_id or name
-    open_pages: Callable[[], Iterator[Page]]
     if b"%PDF-" in head:
-        file = PdfFile(source, name=name, password=password)
-        page_count = count_pages(file)
-        open_pages = partial(pdf_pages, file, page_count, doc_id=doc_id)
-    elif opener(head) is not None:
-        picture = PictureSource(source, name=name)
-        frames = picture.frames()
-        page_count = len(frames)
-        open_pages = partial(picture_pages, picture, frames, doc_id=doc_id)
+        page_count, open_pages = _open_pdf(source, doc_id=doc_id, name=name, password=password)
     else:
-        raise UnreadableDocument(_unknown_type(head, name=name))
+        page_count, open_pages = _open_picture(source, head, doc_id=doc_id, name=name)
     return Document(
         id=doc_id,
         source=name,
@@ -88,10 +79,34 @@ def open_document(
     )
 
 
+def _open_pdf(
+    source: Path | bytes, *, doc_id: str, name: str, password: str | None
+) -> tuple[int, _OpenPages]:
+    from colregion.documents.pdf import PdfFile, count_pages, pdf_pages
+
+    file = PdfFile(source, name=name, password=password)
+    page_count = count_pages(file)
+    return page_count, partial(pdf_pages, file, page_count, doc_id=doc_id)
+
+
+def _open_picture(
+    source: Path | bytes, head: bytes, *, doc_id: str, name: str
+) -> tuple[int, _OpenPages]:
+    from colregion.documents.pictures import PictureSource, opener, picture_pages
+
+    if opener(head) is None:
+        raise UnreadableDocument(_unknown_type(head, name=name))
+    picture = PictureSource(source, name=name)
+    frames = picture.frames()
+    return len(frames), partial(picture_pages, picture, frames, doc_id=doc_id)
+
+
 def _held_picture(
     image: Image.Image, *, doc_id: str | None, name: str | None, metadata: Metadata
 ) -> Document:
-    picture = to_rgb(ImageOps.exif_transpose(image))
+    from colregion.documents.pictures import HeldImage, upright_rgb
+
+    picture = upright_rgb(image)
     size = f"{picture.width}x{picture.height}".encode()
     content_hash = hashlib.sha256(size + picture.tobytes()).hexdigest()
     name = name or _name_of(content_hash)

@@ -138,6 +138,8 @@ class PdfFile:
         """The page with filled-in fields and written notes made part of its content, so that
         their text is among its characters."""
         page = document[index]
+        if raw.FPDFPage_GetRotation(page) < 0:  # older versions load what is no page
+            raise pdfium.PdfiumError("no page object")
         if index in self._flattened or not _has_drawn_annotations(page):
             return page
         # Flattening takes a page that inherits its size for a US letter; so it gets its own.

@@ -158,9 +158,6 @@ def _visible(textpage: ctypes.c_void_p, n: int, objects: list[_Object]) -> NDArr
     if len(hidden) in (0, len(texts)):
         # Asking per character is only for pages that have both.
         return np.full(n, not hidden)
-    if not hasattr(raw, "FPDFText_GetTextObject"):  # PDFium before 2024-08
-        modes = [raw.FPDFText_GetTextRenderMode(textpage, i) for i in range(n)]
-        return np.array([mode != raw.FPDF_TEXTRENDERMODE_INVISIBLE for mode in modes], dtype=bool)
     owners = [_address(raw.FPDFText_GetTextObject(textpage, i)) for i in range(n)]
     return np.array([owner not in hidden for owner in owners], dtype=bool)
 

@@ -142,8 +142,7 @@ class PictureImage:
             if self.frame:
                 image.seek(self.frame)
             image.load()
-            _exif(image)
-            return to_rgb(ImageOps.exif_transpose(image))
+            return upright_rgb(image)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,8 +170,11 @@ def picture_pages(
         )
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """RGB on white; more than eight bits a channel are scaled to eight, not cut off."""
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """Turned by EXIF; RGB on white; more than eight bits a channel scaled to eight, not cut
+    off."""
+    _exif(image)
+    image = ImageOps.exif_transpose(image)
     if image.mode == "F" or image.mode.startswith("I"):
         image = _scaled_to_8_bit(image)
     if image.has_transparency_data:
