@@ -1,0 +1,233 @@
+"""Lines of a page and the boxes of a layout model to areas: groups of lines with a kind.
+
+Everything is upright and in square units (see `lines`). The model is trusted with what only a
+picture shows (figures, tables, titles), the geometry with everything else: what the model missed,
+and forms and receipts, which it takes for one figure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import median
+
+import numpy as np
+
+from colregion.geometry import Box, box_areas, boxes_to_array, pairwise_overlap
+from colregion.parsers.groups import (
+    LOOSE,
+    MOST_ROWS,
+    is_list,
+    is_regular,
+    is_running_text,
+    is_table,
+    line_groups,
+)
+from colregion.parsers.layout_model import ModelBox
+from colregion.parsers.lines import Line, Row, find_rows
+
+FRAMED = ("figure", "table")
+"""Kinds whose box is the model's: there is more in it than words."""
+
+SAME_BOX = 0.6
+"""Two model boxes of a higher IoU are one."""
+
+INSIDE = 0.5
+"""A line lies in a box that holds this share of it."""
+
+MANY_ROWS = 10
+"""A figure or table with more rows than this that covers much of the page and holds most of its
+words is a form, a receipt or a page of text, unless it is painted or its cells stand in
+columns."""
+
+SHEET = 0.35
+"""How much of the page "much" is."""
+
+WHOLE = 0.9
+"""What covers more than this share of the page is the page and not a figure on it."""
+
+PAINTED = 0.09
+"""A figure of which this share is filled is a chart or a picture (forms stay below it)."""
+
+MOSTLY = 0.8
+"""A box lies in another that holds this share of it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Area:
+    """Lines that belong together.
+
+    Args:
+        kind: one of `records.KINDS`.
+        lines: from the top.
+        frame: the model's box of a figure or table; None for areas that are their lines.
+        captions: lines of the captions of a figure or table, one list a caption.
+    """
+
+    kind: str
+    lines: tuple[Line, ...]
+    frame: Box | None = None
+    captions: tuple[tuple[Line, ...], ...] = ()
+
+    @property
+    def box(self) -> Box:
+        """Around frame, lines and captions."""
+        lines = [*self.lines, *(line for caption in self.captions for line in caption)]
+        frame = [] if self.frame is None else [self.frame]
+        return Box.enclosing([*frame, *(line.box for line in lines)])
+
+
+def find_areas(lines: Sequence[Line], found: Sequence[ModelBox], *, page_area: float) -> list[Area]:
+    """Areas in no order; every line in exactly one.
+
+    Args:
+        lines: of the page.
+        found: the model's boxes, square units; [] leaves everything to the geometry.
+        page_area: square units.
+    """
+    found = settle(found, lines, page_area=page_area)
+    owner = _owners(lines, found)
+    inside: list[list[Line]] = [[] for _ in found]
+    outside: list[Line] = []
+    for line, at in zip(lines, owner, strict=True):
+        (outside if at < 0 else inside[at]).append(line)
+    areas = [
+        Area(item.kind, tuple(own), item.box if item.kind in FRAMED else None)
+        for item, own in zip(found, inside, strict=True)
+        if own or item.kind in FRAMED
+    ]
+    areas, outside = _absorb(areas, outside)
+    areas = [part for area in areas for part in _without_intruders(area, areas)]
+    areas += [Area(_kind_of(rows), _flat(rows)) for rows in line_groups(outside)]
+    return areas
+
+
+def _flat(rows: Sequence[Row]) -> tuple[Line, ...]:
+    return tuple(line for row in rows for line in row.lines)
+
+
+def _kind_of(rows: Sequence[Row]) -> str:
+    if is_table(rows):
+        return "table"
+    return "list" if is_list(rows) else "text"
+
+
+def settle(found: Sequence[ModelBox], lines: Sequence[Line], *, page_area: float) -> list[ModelBox]:
+    """The model's boxes without doubles, without figures and tables that are really a page of
+    text, and without what lies in the others."""
+    kept: list[ModelBox] = []
+    for item in sorted(found, key=lambda item: (-item.score, item.box)):
+        if all(item.box.iou(other.box) < SAME_BOX for other in kept):
+            kept.append(item)
+    framed = [
+        checked
+        for item in kept
+        if item.kind in FRAMED and (checked := _check_frame(item, lines, page_area))
+    ]
+    # A frame around a surer one is the page that the surer one stands on.
+    framed = [
+        item
+        for item in framed
+        if not any(_inside(o.box, item.box) and o.score > item.score for o in framed)
+    ]
+    framed = [item for item in framed if not _inside_another(item, framed)]
+    rest = [item for item in kept if item.kind not in FRAMED]
+    return framed + [
+        item for item in rest if item.kind == "caption" or not _inside_another(item, framed)
+    ]
+
+
+def _inside_another(item: ModelBox, others: Sequence[ModelBox]) -> bool:
+    return any(_inside(item.box, other.box) for other in others)
+
+
+def _inside(small: Box, large: Box) -> bool:
+    return small.area < large.area and small.share_inside(large) >= MOSTLY
+
+
+def _check_frame(item: ModelBox, lines: Sequence[Line], page_area: float) -> ModelBox | None:
+    """A figure or table as it is to be taken; None for what is really a page of text."""
+    own = [line for line in lines if line.box.share_inside(item.box) >= INSIDE]
+    rows = find_rows(own)
+    if rows and is_table(rows):
+        return replace(item, kind="table")
+    if item.kind == "table" and rows and is_regular(rows):
+        return item
+    words = sum(len(line.words) for line in lines)
+    share = item.box.area / page_area
+    painted = item.painted >= PAINTED and share < WHOLE
+    if (
+        len(rows) > MANY_ROWS
+        and share >= SHEET
+        and sum(len(line.words) for line in own) >= 0.5 * words
+        and not painted
+    ):
+        return None
+    return item
+
+
+def _owners(lines: Sequence[Line], found: Sequence[ModelBox]) -> list[int]:
+    """For each line the smallest box that holds it, -1 for none."""
+    if not lines or not found:
+        return [-1] * len(lines)
+    line_boxes = boxes_to_array(line.box for line in lines)
+    boxes = boxes_to_array(item.box for item in found)
+    share = pairwise_overlap(line_boxes, boxes) / box_areas(line_boxes)[:, None]
+    size = np.where(share >= INSIDE, box_areas(boxes)[None, :], np.inf)
+    owner = size.argmin(axis=1)
+    return [int(at) if np.isfinite(size[i, at]) else -1 for i, at in enumerate(owner)]
+
+
+def _absorb(areas: list[Area], outside: list[Line]) -> tuple[list[Area], list[Line]]:
+    """Give text areas the lines that the model's box cut off above or below."""
+    left = list(outside)
+    grown = list(areas)
+    moved = True
+    while moved:
+        moved = False
+        for line in list(left):
+            homes = [i for i, area in enumerate(grown) if _continues(area, line)]
+            if len(homes) == 1:
+                area = grown[homes[0]]
+                lines = sorted((*area.lines, line), key=lambda each: (each.box.y0, each.box.x0))
+                grown[homes[0]] = replace(area, lines=tuple(lines))
+                left.remove(line)
+                moved = True
+    return grown, left
+
+
+def _continues(area: Area, line: Line) -> bool:
+    if area.kind not in ("text", "title") or not area.lines:
+        return False
+    box = area.box
+    height = median(each.height for each in area.lines)
+    space = max(line.box.y0 - box.y1, box.y0 - line.box.y1) / height
+    across = min(box.x1, line.box.x1) - max(box.x0, line.box.x0)
+    return (
+        -1 < space < LOOSE
+        and across >= 0.8 * line.box.width
+        and max(height, line.height) <= 1.2 * min(height, line.height)
+    )
+
+
+def _without_intruders(area: Area, areas: Sequence[Area]) -> list[Area]:
+    """Part a text area where another one, such as a heading, stands between its lines; and one
+    that is no running text but a long form."""
+    if area.kind != "text" or not area.lines:
+        return [area]
+    marks = sorted(
+        (other.box.y0 + other.box.y1) / 2
+        for other in areas
+        if other is not area and other.lines and other.box.share_inside(area.box) > INSIDE
+    )
+    runs: dict[int, list[Line]] = {}
+    for line in area.lines:
+        middle = (line.box.y0 + line.box.y1) / 2
+        runs.setdefault(sum(mark < middle for mark in marks), []).append(line)
+    parts = []
+    for run in runs.values():
+        rows = find_rows(run)
+        long_form = len(rows) > 2 * MOST_ROWS and not is_running_text(rows) and not is_list(rows)
+        groups = line_groups(run) if long_form else [rows]
+        parts += [Area("list" if is_list(group) else "text", _flat(group)) for group in groups]
+    return parts

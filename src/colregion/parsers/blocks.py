@@ -1,0 +1,79 @@
+"""Areas to blocks: paragraphs, list items, rows of tables and forms, captions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from colregion.geometry import Box
+from colregion.parsers.areas import Area
+from colregion.parsers.groups import OTHER_SIZE, gap, line_groups, size_ratio, starts_item
+from colregion.parsers.lines import Line, Row, find_rows
+
+PARAGRAPH_GAP = 0.35
+"""A paragraph ends where the space between two lines exceeds the usual one by this many text
+heights."""
+
+INDENT = 1.0
+"""A first line is set in by at least this many text heights."""
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Lines that make a paragraph, an item, a row or a caption, in reading order."""
+
+    kind: str
+    lines: tuple[Line, ...]
+
+    @property
+    def box(self) -> Box:
+        """Around the lines, square units."""
+        return Box.enclosing(line.box for line in self.lines)
+
+
+def blocks_of(area: Area) -> list[Block]:
+    """The area's blocks in reading order; [] for a figure without words or caption."""
+    captions = [Block("caption", _flat(find_rows(caption))) for caption in area.captions]
+    if area.kind == "table":
+        body = [Block("row", row.lines) for row in find_rows(area.lines)]
+    elif area.kind == "figure":
+        body = [b for rows in line_groups(area.lines) for b in _paragraphs(rows, area.kind)]
+    else:
+        body = _paragraphs(find_rows(area.lines), area.kind)
+    if not body or not captions:
+        return captions + body
+    middle = Box.enclosing(block.box for block in body)
+    above = [c for c in captions if c.box.y0 + c.box.y1 < middle.y0 + middle.y1]
+    return above + body + [c for c in captions if c not in above]
+
+
+def _flat(rows: Sequence[Row]) -> tuple[Line, ...]:
+    return tuple(line for row in rows for line in row.lines)
+
+
+def _paragraphs(rows: Sequence[Row], kind: str) -> list[Block]:
+    """Rows of one line each make paragraphs; lines side by side are a row of their own."""
+    if not rows:
+        return []
+    spaces = [gap(a, b) for a, b in pairwise(rows)]
+    usual = median(spaces) if spaces else 0.0
+    left = min(row.box.x0 for row in rows)
+    runs: list[list[Row]] = []
+    for row in rows:
+        if runs and _same_paragraph(runs[-1][-1], row, usual, left):
+            runs[-1].append(row)
+        else:
+            runs.append([row])
+    plain = "text" if kind == "figure" else kind
+    return [Block("row" if len(run[0].lines) > 1 else plain, _flat(run)) for run in runs]
+
+
+def _same_paragraph(above: Row, below: Row, usual: float, left: float) -> bool:
+    if len(above.lines) > 1 or len(below.lines) > 1 or starts_item(below):
+        return False
+    if gap(above, below) > usual + PARAGRAPH_GAP or size_ratio(above, below) > OTHER_SIZE:
+        return False
+    indented = below.box.x0 - left > INDENT * below.height
+    return not (indented and above.box.x0 - left < 0.5 * INDENT * above.height)

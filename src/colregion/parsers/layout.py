@@ -1,0 +1,106 @@
+"""Words and picture of a page to its region tree: areas, blocks, lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from importlib.util import find_spec
+from statistics import median
+
+from colregion.errors import InvalidInput
+from colregion.geometry import boxes_to_array
+from colregion.parsers.areas import Area, find_areas
+from colregion.parsers.frames import Frame
+from colregion.parsers.layout_model import LayoutModel, ModelBox
+from colregion.parsers.lines import find_lines
+from colregion.parsers.pictures import painted_share
+from colregion.parsers.reading_order import reading_order
+from colregion.parsers.region_tree import build_tree
+from colregion.parsers.roles import attach_captions, name_roles
+from colregion.records import Page, ParsedPage, Word
+
+MODES = ("auto", "model", "geometry")
+
+
+class Layout:
+    """Builds region trees. Safe to use from threads; equal input gives an equal tree.
+
+    Args:
+        mode: "model" takes figures, tables, titles and text areas from a layout model (the
+            package rapid-layout, offline) and the rest from the words' places; "geometry" takes
+            everything from the words' places; "auto" is "model" where rapid-layout is installed.
+
+    Raises:
+        InvalidInput: the mode is none of these.
+    """
+
+    def __init__(self, mode: str = "auto") -> None:
+        if mode not in MODES:
+            raise InvalidInput(f"mode must be one of {MODES}, got {mode!r}")
+        if mode == "auto":
+            mode = "model" if find_spec("rapid_layout") else "geometry"
+        self.mode = mode
+        self._model = LayoutModel()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The mode in use, with the model's version and settings.
+
+        Raises:
+            MissingDependency: the mode is "model" and rapid-layout is not installed.
+        """
+        own = "layout 1"
+        return f"{own} geometry" if self.mode == "geometry" else f"{own} {self._model.fingerprint}"
+
+    def build(self, page: Page, words: Sequence[Word]) -> ParsedPage:
+        """The page with its words and regions in reading order.
+
+        Every visible word with an area on the page stands in exactly one line. Words drawn
+        without ink that nothing confirms stand last and in no region. A page without words has
+        the figures that the model sees, text "", and in mode "geometry" no regions.
+
+        Raises:
+            MissingDependency: the mode is "model" and rapid-layout is not installed.
+            BackendError: the layout model failed.
+        """
+        frame = Frame.of(page)
+        found = self._find(page, words, frame) if self.mode == "model" else []
+        return build_tree(page, words, find_page_areas(words, found, frame), frame)
+
+    def _find(self, page: Page, words: Sequence[Word], frame: Frame) -> list[ModelBox]:
+        image = frame.turned(page.image)
+        words_xyxy = frame.square(boxes_to_array(word.box for word in words))
+        words_xyxy[:, [0, 2]] /= frame.aspect
+        return [
+            replace(
+                item,
+                box=frame.squared(item.box),
+                painted=painted_share(image, item.box, words_xyxy)
+                if item.kind == "figure"
+                else 0.0,
+            )
+            for item in self._model.find(image)
+        ]
+
+
+def find_page_areas(words: Sequence[Word], found: Sequence[ModelBox], frame: Frame) -> list[Area]:
+    """Areas of a page in reading order, from its words (fractions of the page as displayed) and
+    the model's boxes (square units)."""
+    shown = [i for i, word in enumerate(words) if word.visible]
+    lines = find_lines(
+        [words[i].text for i in shown],
+        frame.square(boxes_to_array(words[i].box for i in shown)),
+        blocks=[words[i].block for i in shown],
+    )
+    lines = [replace(line, words=tuple(shown[at] for at in line.words)) for line in lines]
+    areas = name_roles(attach_captions(find_areas(lines, found, page_area=frame.aspect)))
+    heights = [line.height for line in lines]
+    gutter = -0.5 * median(heights) if heights else 0.0
+    first, last = ([area for area in areas if area.kind == kind] for kind in ("header", "footer"))
+    middle = [area for area in areas if area.kind not in ("header", "footer")]
+    return [
+        group[at]
+        for group in (first, middle, last)
+        for at in reading_order([area.box for area in group], gutter=gutter)
+    ]

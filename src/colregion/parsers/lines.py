@@ -1,0 +1,246 @@
+"""Words to lines and rows, from their boxes alone.
+
+All lengths here are in square units: y is a fraction of the page's height and x the same length,
+so that a width and a height compare. A *line* is a run of words without a wide gap; lines that
+stand side by side (two columns, a label and its value, the cells of a table) make a *row*.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import median
+
+import numpy as np
+
+from colregion.geometry import Box, FloatArray, IntArray
+
+WIDE_GAP = 2.25
+"""A gap of more than this many characters ends a line. Between the words of a sentence stand
+about one, after a typewriter's full stop two; gutters and table columns start above."""
+
+SAME_ROW = 0.5
+"""Two boxes stand in one row when they share this much of the lower one's height."""
+
+_TALLEST_PARTNER = 2.5  # a rule or a stamp is not a word of the line that it crosses
+_NARROWEST, _WIDEST = 0.5, 1.0  # of a character, in text heights: bounds for short words
+_LOW = frozenset("acemnorsuvwxzαεικμνοπστυωавгдежзиклмнопстхчшъыьэюя.:_-–—~=+<>·•…")
+_HANGING = frozenset("gpqyjçşţγηρφχψβζξцщруф,;()[]{}|@$/")
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """A run of words.
+
+    Args:
+        words: positions of its words among the page's, in reading order.
+        box: around the words, square units.
+        text: the words joined by spaces.
+        height: of a full letter of its type, "Ag", square units: the median over its words.
+    """
+
+    words: tuple[int, ...]
+    box: Box
+    text: str
+    height: float
+
+    @cached_property
+    def char_width(self) -> float:
+        """Mean width of a character, square units."""
+        return self.box.width / len(self.text)
+
+
+def find_lines(
+    texts: Sequence[str],
+    boxes_xyxy: FloatArray,
+    *,
+    blocks: Sequence[int | None] | None = None,
+    groups: IntArray | None = None,
+) -> list[Line]:
+    """Join the N words of a page to lines, in order of their tops.
+
+    Args:
+        texts: N words.
+        boxes_xyxy: (N, 4) their boxes, square units, upright.
+        blocks: N block numbers of the recogniser, None where it does not say. Words of two blocks
+            are joined only over an ordinary gap: the recogniser saw a gutter there.
+        groups: (N,) words of different groups are never joined.
+
+    Returns:
+        Every word in exactly one line; [] for no words.
+    """
+    if not texts:
+        return []
+    following = _next_words(texts, boxes_xyxy, blocks, groups)
+    chains = _chains(following)
+    heights = _type_heights(chains, texts, boxes_xyxy)
+    lines = [_make_line(run, texts, boxes_xyxy, heights) for run in chains]
+    return sorted(lines, key=lambda line: (line.box.y0, line.box.x0))
+
+
+def _next_words(
+    texts: Sequence[str],
+    boxes: FloatArray,
+    blocks: Sequence[int | None] | None,
+    groups: IntArray | None,
+) -> IntArray:
+    """(N,) the word that follows each on its line, -1 for none.
+
+    Two words are joined when each is the other's nearest on that side: on a skewed scan a word
+    may overlap two lines, but the nearest is mutual on its own line only.
+    """
+    left, right, gaps = _neighbours(texts, boxes, blocks, groups)
+    order = np.lexsort((right, left, gaps))
+    left, right = left[order], right[order]
+    after = np.full(len(texts), -1)
+    before = np.full(len(texts), -1)
+    # Written widest gap first, so that the nearest neighbour is what stays.
+    after[left[::-1]] = right[::-1]
+    before[right[::-1]] = left[::-1]
+    mutual = (after >= 0) & (before[after] == np.arange(len(texts)))
+    following: IntArray = np.where(mutual, after, -1)
+    return following
+
+
+def _neighbours(
+    texts: Sequence[str],
+    boxes: FloatArray,
+    blocks: Sequence[int | None] | None,
+    groups: IntArray | None,
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """Pairs of words that could follow each other on a line: left, right, gap."""
+    x0, y0, x1, y1 = boxes.T
+    i, j = _level_pairs(y0, y1)
+    middle = x0 + x1
+    i, j = np.where(middle[i] <= middle[j], i, j), np.where(middle[i] <= middle[j], j, i)
+    height = y1 - y0
+    low, high = np.minimum(height[i], height[j]), np.maximum(height[i], height[j])
+    shared = np.minimum(y1[i], y1[j]) - np.maximum(y0[i], y0[j])
+    gap = x0[j] - x1[i]
+    chars = np.array([len(text) for text in texts])
+    char = (x1[i] - x0[i] + x1[j] - x0[j]) / (chars[i] + chars[j])
+    reach = WIDE_GAP * np.clip(char, _NARROWEST * high, _WIDEST * high)
+    if blocks is not None:
+        source = np.array([-1 if block is None else block for block in blocks])
+        parted = (source[i] != source[j]) & (source[i] >= 0) & (source[j] >= 0)
+        reach = np.where(parted, 0.5 * reach, reach)
+    solid = np.array([any(c.isalnum() for c in text) for text in texts])
+    fits = (shared >= SAME_ROW * low) & (gap <= reach) & (gap > -high)
+    fits &= (high <= _TALLEST_PARTNER * low) | ~solid[i] | ~solid[j]
+    if groups is not None:
+        fits &= groups[i] == groups[j]
+    return i[fits], j[fits], gap[fits]
+
+
+def _level_pairs(y0: FloatArray, y1: FloatArray) -> tuple[IntArray, IntArray]:
+    """Every pair of words that overlap in height, once."""
+    order = np.argsort(y0, kind="stable")
+    ends = np.searchsorted(y0[order], y1[order])
+    counts = np.maximum(ends - np.arange(len(order)) - 1, 0)
+    first = np.repeat(np.arange(len(order)), counts)
+    offset = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return order[first], order[first + 1 + offset]
+
+
+def _chains(following: IntArray) -> list[list[int]]:
+    starts = np.setdiff1d(np.arange(len(following)), following[following >= 0])
+    chains = []
+    for start in starts.tolist():
+        chain = [start]
+        while (after := int(following[chain[-1]])) >= 0:
+            chain.append(after)
+        chains.append(chain)
+    return chains
+
+
+def _type_heights(
+    chains: Sequence[Sequence[int]], texts: Sequence[str], boxes: FloatArray
+) -> FloatArray:
+    """(N,) the height of a full letter in the type of each word.
+
+    Recognisers box the ink, so that "see" is half as high as "Ag" of the same type; many files
+    give boxes as high as the type instead. The page's boxes are taken for whichever makes words
+    of one line agree better.
+    """
+    boxed = boxes[:, 3] - boxes[:, 1]
+    inked = boxed / np.array([_ink_share(text) for text in texts])
+    runs = [np.array(chain) for chain in chains if len(chain) > 1]
+
+    def disagreement(heights: FloatArray) -> float:
+        logs = np.log(heights)
+        return sum(float(np.abs(logs[run] - np.median(logs[run])).sum()) for run in runs)
+
+    return inked if disagreement(inked) < disagreement(boxed) else boxed
+
+
+def _ink_share(text: str) -> float:
+    """How much of a full letter's height the ink of a word takes up."""
+    tall = any(c not in _LOW and c not in _HANGING for c in text)
+    hanging = any(c in _HANGING for c in text)
+    return (1.0 if tall else 0.7) - (0.0 if hanging else 0.22)
+
+
+def _make_line(
+    run: Sequence[int], texts: Sequence[str], boxes: FloatArray, heights: FloatArray
+) -> Line:
+    ordered = list(run)
+    if _reads_leftward("".join(texts[i] for i in ordered)):
+        ordered.reverse()
+    lettered = [i for i in ordered if any(c.isalnum() for c in texts[i])] or ordered
+    rows = boxes[ordered]
+    return Line(
+        words=tuple(ordered),
+        box=Box(*rows[:, :2].min(axis=0).tolist(), *rows[:, 2:].max(axis=0).tolist()),
+        text=" ".join(texts[i] for i in ordered),
+        height=median(heights[lettered].tolist()),
+    )
+
+
+def _reads_leftward(text: str) -> bool:
+    directions = [unicodedata.bidirectional(c) for c in text]
+    leftward = sum(d in ("R", "AL") for d in directions)
+    return leftward > sum(d == "L" for d in directions)
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """Lines that stand side by side, left to right."""
+
+    lines: tuple[Line, ...]
+
+    @cached_property
+    def box(self) -> Box:
+        """Around the lines, square units."""
+        return Box.enclosing(line.box for line in self.lines)
+
+    @cached_property
+    def height(self) -> float:
+        """Median height of the letters, square units."""
+        return median(line.height for line in self.lines)
+
+
+def find_rows(lines: Sequence[Line]) -> list[Row]:
+    """Put lines that stand side by side into rows, from the top. No lines give []."""
+    rows: list[list[Line]] = []
+    for line in sorted(lines, key=lambda line: (line.box.y0 + line.box.y1, line.box.x0)):
+        # Only the latest rows can still overlap the next line in order of height.
+        home = next((row for row in reversed(rows[-4:]) if _beside(row, line)), None)
+        if home is None:
+            rows.append([line])
+        else:
+            home.append(line)
+    made = [Row(tuple(sorted(row, key=lambda line: line.box.x0))) for row in rows]
+    return sorted(made, key=lambda row: (row.box.y0 + row.box.y1, row.box.x0))
+
+
+def _beside(row: Sequence[Line], line: Line) -> bool:
+    """Whether the line continues the row: level with its nearest member, above or below none."""
+    box = line.box
+    gaps = [max(m.box.x0, box.x0) - min(m.box.x1, box.x1) for m in row]
+    nearest = row[min(range(len(row)), key=lambda i: abs(gaps[i]))].box
+    shared = min(nearest.y1, box.y1) - max(nearest.y0, box.y0)
+    return shared >= SAME_ROW * min(nearest.height, box.height) and all(
+        gap > -0.5 * min(member.height, line.height) for gap, member in zip(gaps, row, strict=True)
+    )

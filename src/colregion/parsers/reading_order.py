@@ -1,0 +1,111 @@
+"""The order in which a reader takes in the boxes of a page: pure geometry.
+
+A page is cut where white space runs through it. Columns are cut first, because a reader ends a
+column before starting the next; where something spans them (a title, a wide figure) the page
+falls into zones, one above the other, and each is cut again. Lengths are in square units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import TypeAlias
+
+from colregion.geometry import Box
+
+Indices: TypeAlias = list[int]
+AcceptColumns: TypeAlias = Callable[[Sequence[int], Sequence[int]], bool]
+
+
+def always(_left: Sequence[int], _right: Sequence[int]) -> bool:
+    """Takes every gutter as one between columns."""
+    return True
+
+
+def reading_groups(
+    boxes: Sequence[Box], *, gutter: float, accept: AcceptColumns = always
+) -> list[Indices]:
+    """Cut boxes into groups without columns, in reading order.
+
+    Args:
+        boxes: upright, square units.
+        gutter: width from which a white strip may part two columns; boxes that overlap by less
+            are still apart.
+        accept: whether what stands left and right of a gutter, two lists of positions, really
+            are columns. The cells of a table are not.
+
+    Returns:
+        Positions in `boxes`, each in one group, in every group from the top. No boxes give [].
+    """
+    return _cut(list(range(len(boxes))), boxes, gutter, accept) if boxes else []
+
+
+def reading_order(boxes: Sequence[Box], *, gutter: float) -> Indices:
+    """Positions of `boxes` (upright, square units) in the order of reading."""
+    return [i for group in reading_groups(boxes, gutter=gutter) for i in group]
+
+
+def _cut(
+    items: Indices, boxes: Sequence[Box], gutter: float, accept: AcceptColumns
+) -> list[Indices]:
+    columns = _columns(items, boxes, gutter, accept)
+    if len(columns) > 1:
+        return [group for column in columns for group in _cut(column, boxes, gutter, accept)]
+    strips = _parts(items, [(boxes[i].y0, boxes[i].y1) for i in items], 0.0)
+    groups: list[Indices] = []
+    plain: Indices = []
+    at = 0
+    while at < len(strips):
+        zone, after = _zone(strips, at, boxes, gutter)
+        if len(_columns(zone, boxes, gutter, accept)) > 1:
+            if plain:
+                groups.append(plain)
+                plain = []
+            groups.extend(_cut(zone, boxes, gutter, accept))
+            at = after
+        else:
+            plain += sorted(strips[at], key=lambda i: (boxes[i].y0, boxes[i].x0))
+            at += 1
+    return [*groups, plain] if plain else groups
+
+
+def _zone(
+    strips: Sequence[Indices], at: int, boxes: Sequence[Box], gutter: float
+) -> tuple[Indices, int]:
+    """The strips from `at` on through which one white strip runs, and where they end."""
+    zone = list(strips[at])
+    after = at + 1
+    while after < len(strips):
+        wider = zone + strips[after]
+        if len(_parts(wider, [(boxes[i].x0, boxes[i].x1) for i in wider], gutter)) == 1:
+            break
+        zone = wider
+        after += 1
+    return zone, after
+
+
+def _columns(
+    items: Indices, boxes: Sequence[Box], gutter: float, accept: AcceptColumns
+) -> list[Indices]:
+    parts = _parts(items, [(boxes[i].x0, boxes[i].x1) for i in items], gutter)
+    columns = parts[:1]
+    for left, right in pairwise(parts):
+        if accept(left, right):
+            columns.append(right)
+        else:
+            columns[-1] = columns[-1] + right
+    return columns
+
+
+def _parts(items: Indices, spans: Sequence[tuple[float, float]], gap: float) -> list[Indices]:
+    """Items whose spans, along one axis, hang together; a negative gap allows for overlap."""
+    parts: list[Indices] = []
+    end = 0.0
+    for (start, stop), item in sorted(zip(spans, items, strict=True)):
+        if parts and start - end < gap:
+            parts[-1].append(item)
+            end = max(end, stop)
+        else:
+            parts.append([item])
+            end = stop
+    return parts

@@ -1,0 +1,84 @@
+"""Areas in reading order to the page's region tree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from colregion.geometry import Box
+from colregion.parsers.areas import Area
+from colregion.parsers.blocks import blocks_of
+from colregion.parsers.frames import Frame
+from colregion.parsers.lines import Line
+from colregion.records import Page, ParsedPage, Region, Word
+
+MARGIN = 0.15
+"""White kept around a line, in text heights, so that a crop or a highlight does not touch the
+ink; well below half the space between two lines."""
+
+
+def build_tree(
+    page: Page, words: Sequence[Word], areas: Sequence[Area], frame: Frame
+) -> ParsedPage:
+    """The page with its words and regions in the order of `areas`.
+
+    Boxes of lines are the union of their words' boxes, those of blocks of their lines', those of
+    areas of their blocks' and of the model's box of a figure or table. Words of no area come
+    last.
+    """
+    regions: list[Region] = []
+    order: list[int] = []
+    for area in areas:
+        path = (sum(len(region.path) == 1 for region in regions) + 1,)
+        blocks = [
+            _block_regions(page, words, frame, block.kind, block.lines, (*path, i))
+            for i, block in enumerate(blocks_of(area), start=1)
+        ]
+        boxes = [tree[0].box for tree in blocks]
+        if area.frame is not None:
+            boxes.append(frame.on_page(area.frame))
+        own = [i for block in blocks_of(area) for line in block.lines for i in line.words]
+        text = "\n".join(tree[0].text for tree in blocks)
+        regions.append(_region(page, words, area.kind, path, Box.enclosing(boxes), text, own))
+        regions += [region for tree in blocks for region in tree]
+        order += own
+    taken = set(order)
+    order += [i for i in range(len(words)) if i not in taken]
+    return ParsedPage(page, tuple(words[i] for i in order), tuple(regions))
+
+
+def _with_margin(line: Line) -> Box:
+    margin = MARGIN * line.height
+    box = line.box
+    return Box(box.x0 - margin, box.y0 - margin, box.x1 + margin, box.y1 + margin)
+
+
+def _block_regions(
+    page: Page,
+    words: Sequence[Word],
+    frame: Frame,
+    kind: str,
+    lines: Sequence[Line],
+    path: tuple[int, ...],
+) -> list[Region]:
+    leaves = []
+    for i, line in enumerate(lines, start=1):
+        box = frame.on_page(_with_margin(line))
+        leaves.append(_region(page, words, kind, (*path, i), box, line.text, line.words))
+    own = [at for line in lines for at in line.words]
+    box = Box.enclosing(leaf.box for leaf in leaves)
+    text = "\n".join(leaf.text for leaf in leaves)
+    return [_region(page, words, kind, path, box, text, own), *leaves]
+
+
+def _region(
+    page: Page,
+    words: Sequence[Word],
+    kind: str,
+    path: tuple[int, ...],
+    box: Box,
+    text: str,
+    own: Sequence[int],
+) -> Region:
+    confidences = [c for at in own if (c := words[at].confidence) is not None]
+    mean = sum(confidences) / len(confidences) if confidences else None
+    return Region(page_id=page.id, path=path, box=box, text=text, kind=kind, ocr_confidence=mean)

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from colregion.geometry import Box
+from colregion.parsers.lines import find_lines, find_rows
+
+
+def set_words(*words: tuple[str, float, float]) -> tuple[list[str], np.ndarray]:
+    """Words at (x, y) in a type of 0.01 width and 0.02 height a character."""
+    boxes = [(x, y, x + 0.01 * len(text), y + 0.02) for text, x, y in words]
+    return [text for text, _, _ in words], np.array(boxes)
+
+
+def test_no_words_make_no_lines() -> None:
+    assert find_lines([], np.zeros((0, 4))) == []
+    assert find_rows([]) == []
+
+
+@pytest.mark.parametrize(
+    ("space_chars", "expected"),
+    [
+        (1.0, ["Total amount"]),
+        (2.2, ["Total amount"]),  # two spaces of a typewriter
+        (2.3, ["Total", "amount"]),
+        (9.0, ["Total", "amount"]),
+    ],
+)
+def test_a_gap_of_more_than_two_and_a_quarter_characters_ends_a_line(
+    space_chars: float, expected: list[str]
+) -> None:
+    texts, boxes = set_words(("Total", 0.1, 0.5), ("amount", 0.15 + 0.01 * space_chars, 0.5))
+
+    assert [line.text for line in find_lines(texts, boxes)] == expected
+
+
+def test_a_line_is_the_union_of_its_words_whatever_their_order() -> None:
+    texts, boxes = set_words(("world", 0.26, 0.503), ("Hello", 0.2, 0.5))
+
+    (line,) = find_lines(texts, boxes)
+
+    assert line.text == "Hello world"
+    assert line.words == (1, 0)
+    assert line.box == Box(0.2, 0.5, 0.31, 0.523)
+
+
+def test_words_of_two_blocks_of_the_recogniser_are_joined_over_an_ordinary_gap_only() -> None:
+    texts, boxes = set_words(("left", 0.1, 0.5), ("right", 0.155, 0.5))  # 1.5 characters apart
+
+    assert len(find_lines(texts, boxes)) == 1
+    assert len(find_lines(texts, boxes, blocks=[1, 1])) == 1
+    assert len(find_lines(texts, boxes, blocks=[1, None])) == 1
+    assert len(find_lines(texts, boxes, blocks=[1, 2])) == 2
+
+
+def test_words_of_two_groups_are_never_joined() -> None:
+    texts, boxes = set_words(("left", 0.1, 0.5), ("right", 0.15, 0.5))
+
+    assert len(find_lines(texts, boxes, groups=np.array([0, 1]))) == 2
+
+
+def test_lines_of_a_skewed_scan_stay_apart() -> None:
+    """Each word stands 0.006 lower than the one on its left: the lines, 0.03 apart, sink by more
+    than their distance over six words."""
+    words = [
+        (f"row{r}", 0.1 + 0.05 * c, 0.1 + 0.03 * r + 0.006 * c) for r in range(3) for c in range(7)
+    ]
+    texts, boxes = set_words(*words)
+
+    lines = find_lines(texts, boxes)
+
+    assert [line.text for line in lines] == [" ".join([f"row{r}"] * 7) for r in range(3)]
+
+
+def test_a_tall_rule_does_not_join_the_lines_that_it_crosses() -> None:
+    texts = ["I", "upper", "lower"]
+    boxes = np.array([(0.1, 0.1, 0.11, 0.2), (0.12, 0.11, 0.17, 0.13), (0.12, 0.15, 0.17, 0.17)])
+
+    assert [line.text for line in find_lines(texts, boxes)] == ["I", "upper", "lower"]
+
+
+def test_words_of_a_script_that_reads_leftward_are_read_from_the_right() -> None:
+    texts, boxes = set_words(("شكرا", 0.1, 0.5), ("جزيلا", 0.15, 0.5))
+
+    (line,) = find_lines(texts, boxes)
+
+    assert line.words == (1, 0)
+    assert line.text == "جزيلا شكرا"
+
+
+def test_the_height_of_a_line_is_that_of_its_type_also_where_the_ink_is_low() -> None:
+    """Boxes around the ink: "Ag" is a full letter of 0.02, "see" reaches from x-height to base."""
+    texts = ["Ag", "Ag", "see", "see"]
+    boxes = np.array(
+        [
+            (0.10, 0.100, 0.12, 0.120),
+            (0.13, 0.100, 0.15, 0.120),
+            (0.16, 0.106, 0.19, 0.1156),
+            (0.10, 0.206, 0.13, 0.2156),
+        ]
+    )
+
+    heights = [line.height for line in find_lines(texts, boxes)]
+
+    assert heights == pytest.approx([0.02, 0.02])
+
+
+def test_the_height_of_a_line_is_that_of_its_boxes_where_all_are_as_high_as_the_type() -> None:
+    texts, boxes = set_words(("Ag", 0.1, 0.1), ("see", 0.13, 0.1), ("one", 0.1, 0.3))
+
+    assert [line.height for line in find_lines(texts, boxes)] == pytest.approx([0.02, 0.02])
+
+
+def test_rows_hold_lines_side_by_side_from_the_left() -> None:
+    texts, boxes = set_words(
+        ("12.50", 0.7, 0.503), ("Total", 0.1, 0.5), ("Date", 0.1, 0.4), ("Paid", 0.1, 0.53)
+    )
+
+    rows = find_rows(find_lines(texts, boxes))
+
+    assert [[line.text for line in row.lines] for row in rows] == [
+        ["Date"],
+        ["Total", "12.50"],
+        ["Paid"],
+    ]
+
+
+def test_lines_above_each_other_never_share_a_row() -> None:
+    texts = ["upper", "lower"]
+    boxes = np.array([(0.1, 0.10, 0.2, 0.12), (0.1, 0.109, 0.2, 0.129)])
+
+    assert len(find_rows(find_lines(texts, boxes))) == 2
