@@ -22,6 +22,7 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\
 _BIDI_CONTROL = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BETWEEN_SPACES = re.compile(r"[^ \n\t]+")
 _HEAT_LEVELS = 48
+_QUALITIES = (80, 62, 45, 30)
 # A longer run of terms without a space is a script that sets none; marking it marks a sentence.
 _MOST_TERMS_IN_A_WORD = 3
 
@@ -55,11 +56,18 @@ def marked(text: str, wanted: Set[str]) -> str:
     return f"<bdi>{_BETWEEN_SPACES.sub(mark, clean(text))}</bdi>"
 
 
-def jpeg_uri(image: Image.Image, *, quality: int) -> str:
-    """A data URI of the picture as JPEG."""
-    file = io.BytesIO()
-    image.convert("RGB").save(file, format="JPEG", quality=quality, optimize=True, progressive=True)
-    return _data_uri(file.getvalue(), kind="image/jpeg")
+def jpeg_uri(image: Image.Image, *, max_bytes: int) -> str:
+    """A data URI of the picture as JPEG: as good as fits into `max_bytes`, or the coarsest that
+    is still legible where none does. Grainy scans weigh many times what set pages do."""
+    rgb = image.convert("RGB")
+    data = b""
+    for quality in _QUALITIES:
+        file = io.BytesIO()
+        rgb.save(file, format="JPEG", quality=quality, optimize=True, progressive=True)
+        data = file.getvalue()
+        if len(data) <= max_bytes:
+            break
+    return _data_uri(data, kind="image/jpeg")
 
 
 def heat_uri(values: FloatArray) -> str:

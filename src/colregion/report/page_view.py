@@ -18,12 +18,13 @@ from colregion.report.markup import fitted, isolated, jpeg_uri, marked, plain
 from colregion.text import terms
 
 _PAGE_PX = (1100, 3300)
-_PAGE_QUALITY = 76
+_PAGE_BYTES = 400_000
 _CROP_PX = (760, 560)
-_CROP_QUALITY = 82
+_CROP_BYTES = 120_000
 _CROP_MARGIN = 0.012
 _SHOWN_CHARACTERS = 600
 _SHOWN_LINES = 9
+_LINE_CHARACTERS = 180
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 # How tall a number's tag is beside a page shown some 620 px wide; keeps tags off each other.
 _TAG_HEIGHT_OF_WIDTH = 0.036
@@ -85,7 +86,7 @@ def render(view: PageView) -> Piece:
 <div class="spread">
 <figure class="leaf">
 <div class="paper">
-<img class="page" src="{jpeg_uri(image, quality=_PAGE_QUALITY)}"
+<img class="page" src="{jpeg_uri(image, max_bytes=_PAGE_BYTES)}"
  width="{image.width}" height="{image.height}" alt="{plain(alt)}">
 {maps.images}{marks.html}
 </div>
@@ -119,9 +120,8 @@ def best_line(hit: Hit, wanted: Set[str]) -> str:
         parts = _SENTENCE_END.split(" ".join(hit.text.split()))
     else:
         parts = [line.strip() for line in hit.text.splitlines()]
-    return max(
-        filter(None, parts), key=lambda part: len(wanted & set(terms(part))), default=""
-    )
+    best = max(filter(None, parts), key=lambda part: len(wanted & set(terms(part))), default="")
+    return best if len(best) <= _LINE_CHARACTERS else best[:_LINE_CHARACTERS].rstrip() + "…"
 
 
 def _switches(name: str, *, with_map: bool) -> str:
@@ -197,7 +197,7 @@ def _tag_drops(boxes: Sequence[Box], *, height: float) -> list[float]:
 def _card(rank: int, hit: Hit, view: PageView) -> Piece:
     key = f"{view.section}-{rank}"
     crop = fitted(hit.crop(margin=_CROP_MARGIN), width_px=_CROP_PX[0], height_px=_CROP_PX[1])
-    line = best_line(hit, view.wanted)[:120]
+    line = best_line(hit, view.wanted)
     share = max(0.0, hit.score / view.top_score) if view.top_score > 0 else 0.0
     html = f"""
 <li class="hit {rank_class(rank)}" id="h-{key}">
@@ -205,7 +205,7 @@ def _card(rank: int, hit: Hit, view: PageView) -> Piece:
 <span class="kind">{plain(hit.kind)}</span>
 <span class="score"><span class="unseen">score </span>{hit.score:.3f}
 <span class="bar" aria-hidden="true"><span id="f-{key}"></span></span></span></h4>
-<a class="crop" href="#b-{key}"><img src="{jpeg_uri(crop, quality=_CROP_QUALITY)}"
+<a class="crop" href="#b-{key}"><img src="{jpeg_uri(crop, max_bytes=_CROP_BYTES)}"
  width="{crop.width}" height="{crop.height}"
  alt="The region, cut out: {plain(line) or "no text"}"></a>
 {_text(hit.text, view.wanted)}
@@ -216,7 +216,8 @@ def _card(rank: int, hit: Hit, view: PageView) -> Piece:
 
 
 def _text(text: str, wanted: Set[str]) -> str:
-    if not text.strip():
+    text = text.strip()
+    if not text:
         return '<p class="quiet">No text was read here.</p>'
     whole = f'<blockquote dir="auto">{marked(text, wanted)}</blockquote>'
     start = "\n".join(text.splitlines()[:_SHOWN_LINES])
