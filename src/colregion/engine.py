@@ -19,6 +19,7 @@ from colregion.context import CountTokens, build_context
 from colregion.documents import FoundFile, find_files
 from colregion.encoders import load_encoder
 from colregion.errors import ColregionError, InvalidInput, ModelMismatch
+from colregion.expectation import expectation
 from colregion.filters import FilterInput, Filters, parse_filters
 from colregion.indexes import open_index
 from colregion.ingest import Item, embed, free_id, open_item, prepare, settings_of, watched
@@ -292,7 +293,7 @@ class Engine:
         query = self._weighted_query(question)
         scores = self.index.search(query, k=max(k, _CANDIDATE_PAGES), filters=checked)
         pages = self.index.load([score.page_id for score in scores])
-        return self._rank(pages, query, k=k, filters=checked, method=method, keep=keep)
+        return self._rank(pages, question, query, k=k, filters=checked, method=method, keep=keep)
 
     def search_pages(
         self, question: str, *, k: int = 5, filters: FilterInput | Filters = None
@@ -335,7 +336,7 @@ class Engine:
         given = [pages] if isinstance(pages, Rankable) else list(pages)
         embedded = [page for one in given for page in self._pages_of(one)]
         return self._rank(
-            embedded, query, k=k, filters=parse_filters(None), method=method, keep=keep
+            embedded, question, query, k=k, filters=parse_filters(None), method=method, keep=keep
         )
 
     def explain(self, question: str, page: Rankable) -> RelevanceMap:
@@ -411,6 +412,7 @@ class Engine:
     def _rank(
         self,
         pages: Sequence[EmbeddedPage],
+        question: str,
         query: QueryEmbedding,
         *,
         k: int | None,
@@ -419,9 +421,16 @@ class Engine:
         keep: Keep | None,
     ) -> list[Hit]:
         keep = keep or default_keep(method)
+        expected = expectation(question)
         scores = []
         for page in pages:
-            on_page = score_regions(page, query, method=method)
+            on_page = score_regions(
+                page,
+                query,
+                method=method,
+                noise_floor=self.encoder.noise_floor,
+                expected=expected,
+            )
             allowed = np.array([filters.kind(r.kind) for r in page.parsed.regions], dtype=bool)
             on_page = np.where(allowed, on_page, -np.inf)
             scores.append(np.where(keep.mask(on_page), on_page, -np.inf))

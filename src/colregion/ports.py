@@ -44,7 +44,14 @@ class Parser(ABC):
 
 
 class Encoder(ABC):
-    """Turns pages and questions into vectors of late interaction."""
+    """Turns pages and questions into vectors of late interaction.
+
+    Attributes:
+        noise_floor: the similarity, 0 to below 1, up to which vectors are unrelated; regions are
+            scored by what rises above it.
+    """
+
+    noise_floor: float = 0.0
 
     @property
     @abstractmethod

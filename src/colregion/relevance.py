@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from colregion import scoring
 from colregion.errors import InvalidInput
+from colregion.expectation import Expectation
 from colregion.geometry import BoxPlacement, Coverage, FloatArray
-from colregion.records import EmbeddedPage, QueryEmbedding
+from colregion.records import EmbeddedPage, ParsedPage, QueryEmbedding
 from colregion.selection import Keep, suppress_overlaps
 
 Method: TypeAlias = Literal["colregion", "paper"]
@@ -21,6 +23,18 @@ METHODS: tuple[Method, ...] = ("colregion", "paper")
 # A word belongs to a region when most of it lies inside; the patches of a grid are coarser than
 # lines of text, so any overlap counts.
 _WORD_SHARE = 0.5
+# What surroundings add to a region's own evidence: the area that a row or paragraph lies in, and
+# the heading above the area. Both say what a value is about that does not say it itself.
+_AREA_WEIGHT = 0.5
+_HEADING_WEIGHT = 0.25
+# What a region adds that is of the kind and form that the question expects.
+_EXPECTED_WEIGHT = 0.2
+# A title names what follows and is seldom the answer; a header or footer stands on every page.
+_FURNITURE_PENALTY = 0.1
+_FURNITURE = ("title", "header", "footer")
+# A part of an area is returned in its place when it has at least this share of its evidence;
+# else the evidence is spread over the area, which is then returned whole.
+_CONCENTRATION = 0.95
 # What the page's own score counts beside the region's. Both are weighted means of similarities.
 _PAGE_WEIGHT = 0.3
 
@@ -30,12 +44,24 @@ def default_keep(method: Method) -> Keep:
     return Keep("percentile", 50) if method == "paper" else Keep()
 
 
-def score_regions(page: EmbeddedPage, query: QueryEmbedding, *, method: Method) -> FloatArray:
+def score_regions(
+    page: EmbeddedPage,
+    query: QueryEmbedding,
+    *,
+    method: Method,
+    noise_floor: float = 0.0,
+    expected: Expectation | None = None,
+) -> FloatArray:
     """(R,) scores of the page's regions, -inf for those that are not to be returned.
 
-    "colregion": each region by late interaction restricted to it and to its surroundings; of
-    overlapping regions of the tree only the best stays. "paper": layout areas by the highest
-    similarity of any token to any vector that touches them (arXiv 2512.02660 as it was run).
+    "colregion": late interaction restricted to each region and to its surroundings; an area is
+    returned whole or in parts, whichever holds the evidence. "paper": layout areas by the
+    highest similarity of any token to any vector that touches them (arXiv 2512.02660 as it was
+    run); it takes neither `noise_floor` nor `expected`.
+
+    Args:
+        noise_floor: the similarity, 0 to below 1, up to which vectors are unrelated.
+        expected: what the question's wording says about the answer; None for nothing.
 
     Raises:
         InvalidInput: an unknown method.
@@ -45,7 +71,9 @@ def score_regions(page: EmbeddedPage, query: QueryEmbedding, *, method: Method) 
     if not page.parsed.regions:
         return np.zeros(0)
     sim = scoring.similarity(query.vectors, page.embedding.vectors)
-    return _paper(page, query, sim) if method == "paper" else _colregion(page, query, sim)
+    if method == "paper":
+        return _paper(page, query, sim)
+    return _colregion(page, query, sim, noise_floor=noise_floor, expected=expected)
 
 
 def _paper(page: EmbeddedPage, query: QueryEmbedding, sim: FloatArray) -> FloatArray:
@@ -60,20 +88,70 @@ def _paper(page: EmbeddedPage, query: QueryEmbedding, sim: FloatArray) -> FloatA
     return np.where(page.parsed.parents < 0, scores, -np.inf)
 
 
-def _colregion(page: EmbeddedPage, query: QueryEmbedding, sim: FloatArray) -> FloatArray:
+def _colregion(
+    page: EmbeddedPage,
+    query: QueryEmbedding,
+    sim: FloatArray,
+    *,
+    noise_floor: float,
+    expected: Expectation | None,
+) -> FloatArray:
     parsed = page.parsed
     weights = query.weights * query.content
-    own = scoring.region_maxsim(sim, _cover(page), weights)
-    parents = parsed.parents
-    with_parent = np.where(parents >= 0, own[parents], own)
-    page_score = scoring.maxsim(sim, weights) / max(float(weights.sum()), 1e-9)
-    scores = 0.5 * (own + with_parent) + _PAGE_WEIGHT * page_score
-    depth = np.array([len(region.path) for region in parsed.regions])
-    scores[depth != 2] = -np.inf
-    kept = suppress_overlaps(parsed.region_boxes, scores)
+    total = max(float(weights.sum()), 1e-9)
+    above = np.clip((sim - noise_floor) / (1 - noise_floor), 0, 1)
+    found = scoring.region_token_max(above, _cover(page))  # (T, R)
+    own = weights @ np.maximum(found, 0) / total  # nothing looks at a region: no evidence
+
+    evidence = own + _AREA_WEIGHT * _of(parsed.parents, own, otherwise=own)
+    evidence += _HEADING_WEIGHT * _of(headings(parsed), own, otherwise=0.0)
+    if expected is not None:
+        met = np.array([expected.share(region) for region in parsed.regions])
+        evidence += _EXPECTED_WEIGHT * met
+    candidate = chosen_levels(parsed, evidence, concentration=_CONCENTRATION)
+
+    furniture = np.array([region.kind in _FURNITURE for region in parsed.regions])
+    scores = evidence - _FURNITURE_PENALTY * furniture
+    if above.shape[1]:
+        scores = scores + _PAGE_WEIGHT * scoring.maxsim(above, weights) / total
+    kept = suppress_overlaps(parsed.region_boxes, np.where(candidate, scores, -np.inf))
     result = np.full(len(scores), -np.inf)
     result[kept] = scores[kept]
     return result
+
+
+def _of(
+    positions: NDArray[np.int64], values: FloatArray, *, otherwise: FloatArray | float
+) -> FloatArray:
+    """(R,) the value at each position, `otherwise` where the position is -1."""
+    return np.where(positions >= 0, values[positions], otherwise)
+
+
+def headings(parsed: ParsedPage) -> NDArray[np.int64]:
+    """(R,) the last title area before each region's area in reading order; -1 for none."""
+    found = np.full(len(parsed.regions), -1, dtype=np.int64)
+    heading = last_title = -1
+    for i, region in enumerate(parsed.regions):
+        if len(region.path) == 1:
+            heading = last_title
+            if region.kind == "title":
+                last_title = i
+        found[i] = heading
+    return found
+
+
+def chosen_levels(
+    parsed: ParsedPage, evidence: FloatArray, *, concentration: float
+) -> NDArray[np.bool_]:
+    """(R,) which regions stand for their area: itself, or its blocks when one of several has at
+    least the share `concentration` (0-1) of its evidence."""
+    chosen = parsed.parents < 0
+    for area in np.flatnonzero(chosen):
+        blocks = np.flatnonzero(parsed.parents == area)
+        if len(blocks) > 1 and evidence[blocks].max() >= concentration * evidence[area]:
+            chosen[area] = False
+            chosen[blocks] = True
+    return chosen
 
 
 def _cover(page: EmbeddedPage) -> Coverage:

@@ -1,0 +1,89 @@
+"""What the wording of a question says about its answer: a kind of region, a form of text.
+
+Soft evidence, in the open: a region of an expected kind, or with text of an expected form, is
+preferred a little. A question that says nothing of the sort expects nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from colregion.records import Region
+from colregion.text import fold, terms
+
+_KIND_WORDS = {
+    "figure": frozenset(
+        """figure figures fig chart charts graph graphs diagram diagrams map maps picture pictures
+        image images photo photos photograph plot plots illustration logo drawing screenshot
+        flowchart infographic""".split()
+    ),
+    "table": frozenset("table tables column columns".split()),
+    "title": frozenset("title titles heading headline".split()),
+    "caption": frozenset("caption captions".split()),
+}
+
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b"
+)
+_FORMS = {
+    "date": re.compile(
+        r"\b\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d{2,4}\b|\b\d{4}-\d{1,2}-\d{1,2}\b"
+        rf"|\b\d{{1,2}}(?:st|nd|rd|th)?[\s-]+{_MONTH}"
+        rf"|\b{_MONTH}\.?[\s-]+\d{{1,4}}(?:st|nd|rd|th)?\b"
+        r"|\b(?:19|20)\d\d\b"
+    ),
+    "amount": re.compile(
+        r"[$€£¥₩]\s?\d|\b\d{1,3}(?:[,.]\d{3})*[.,]\d{2}(?!\d)|\b\d+(?:[.,]\d+)?\s?(?:million|billion"
+        r"|thousand|usd|eur|gbp|rm)\b"
+    ),
+    "percentage": re.compile(r"\d\s?%|\bper\s?cent\b"),
+    "number": re.compile(r"\d"),
+}
+_FORM_WORDS = {
+    "date": frozenset("when date dates dated day year years month".split()),
+    "amount": frozenset(
+        """amount amounts price prices cost costs fee fees total sum revenue revenues
+        income profit sales salary budget expenses tax""".split()
+    ),
+    "percentage": frozenset("percentage percentages percent proportion rate".split()),
+    "number": frozenset("number numbers count".split()),
+}
+_MANY = re.compile(r"\bhow (?:many|much|long|old|far|often|large|big|high|tall)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """Args:
+    kinds: kinds of region that the question names.
+    forms: forms of text that an answer would take: "date", "amount", "percentage", "number".
+    """
+
+    kinds: frozenset[str]
+    forms: frozenset[str]
+
+    def share(self, region: Region) -> float:
+        """How much of what is expected the region has, 0-1: the share of the expectations (a
+        kind, each form) that it meets; 0 when nothing is expected."""
+        wanted = bool(self.kinds) + len(self.forms)
+        if not wanted:
+            return 0.0
+        text = fold(region.text)
+        met = region.kind in self.kinds
+        return (met + sum(_FORMS[form].search(text) is not None for form in self.forms)) / wanted
+
+
+def expectation(question: str) -> Expectation:
+    """What a question expects, from its words (English).
+
+    >>> sorted(expectation("When was the total amount paid?").forms)
+    ['amount', 'date']
+    """
+    words = set(terms(question))
+    forms = {form for form, cues in _FORM_WORDS.items() if words & cues}
+    if _MANY.search(fold(question)):
+        forms.add("number")
+    return Expectation(
+        frozenset(kind for kind, cues in _KIND_WORDS.items() if words & cues), frozenset(forms)
+    )

@@ -1,0 +1,148 @@
+"""The command line: what it prints, its JSON, and its errors without a traceback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from colregion.cli import main
+from colregion.demo import DOCUMENTS
+
+REPORT = next(path for path in DOCUMENTS if "report" in path.name)
+
+
+def run(*arguments: object) -> int:
+    """The exit status."""
+    with pytest.raises(SystemExit) as stopped:
+        main([str(argument) for argument in arguments])
+    code = stopped.value.code
+    return code if isinstance(code, int) else 0
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli") / "library"
+    assert run("add", REPORT, "--index", folder, "-m", "team=x") == 0
+    return folder
+
+
+def test_add_says_what_went_in_and_then_that_nothing_changed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("add", REPORT, "--index", tmp_path / "library", "--parser", "text_layer+geometry")
+    assert run(*arguments) == 0
+    assert "1 added" in capsys.readouterr().out
+    assert run(*arguments, "--json") == 0
+    (outcome,) = json.loads(capsys.readouterr().out)
+    assert (outcome["status"], outcome["doc_id"]) == ("skipped", REPORT.name)
+
+
+def test_what_fails_is_named_and_the_rest_goes_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "good.pdf").write_bytes(REPORT.read_bytes())
+    (tmp_path / "in" / "bad.pdf").write_bytes(b"%PDF-1.4 rubbish")
+    (tmp_path / "in" / "notes.docx").write_bytes(b"PK\x03\x04")
+    status = run(
+        "add",
+        tmp_path / "in",
+        tmp_path / "missing",
+        tmp_path / "in" / "notes.docx",
+        *("--index", tmp_path / "library", "--parser", "text_layer+geometry"),
+    )
+    captured = capsys.readouterr()
+    assert status == 1
+    assert "1 added, 3 failed" in captured.out
+    errors = captured.err.replace("\n", "")
+    assert "bad.pdf" in errors
+    assert "missing" in errors
+    assert "save it as PDF" in errors
+    assert "Traceback" not in errors
+
+
+def test_search_prints_regions_or_json_or_a_report(
+    library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("search", "total revenue of the year", "--index", library, "-k", 2) == 0
+    assert REPORT.name in capsys.readouterr().out
+    file = tmp_path / "hits.json"
+    page = tmp_path / "answer.html"
+    arguments = ("search", "total revenue of the year", "--index", library)
+    assert run(*arguments, "--json", file, "--html", page, "--filter", "metadata.team=x") == 0
+    hits = json.loads(file.read_text())
+    assert len(hits) == 5
+    assert {"text", "score", "region_id", "x0", "page_number"} <= set(hits[0])
+    assert page.read_text().startswith("<!DOCTYPE html>")
+    capsys.readouterr()
+    assert run(*arguments, "--filter", "metadata.team=y", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_page_filters_take_a_range(library: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("search", "revenue", "--index", library, "--json")
+    assert run(*arguments, "--filter", "page_number=2-3") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {hit["page_number"] for hit in found} <= {2, 3}
+    assert found
+    assert run(*arguments, "--filter", "page_number=two") == 2
+
+
+def test_list_info_and_remove(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "library"
+    run("add", REPORT, "--index", folder, "--parser", "text_layer+geometry", "--doc-id", "report")
+    capsys.readouterr()
+    assert run("list", "--index", folder, "--json") == 0
+    assert [entry["id"] for entry in json.loads(capsys.readouterr().out)] == ["report"]
+    assert run("list", "--index", folder) == 0
+    assert "report" in capsys.readouterr().out
+    assert run("info", "--index", folder, "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["documents"] == 1
+    assert facts["pages"] > 1
+    assert facts["bytes"] > 1000
+    assert "static_tokens" in facts["encoder"]
+    assert run("remove", "report", "--index", folder) == 0
+    capsys.readouterr()
+    assert run("remove", "report", "--index", folder) == 1
+    assert "report" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["search", "", "--index", "LIBRARY"], 2, "question is empty"),
+        (["search", "x", "--index", "LIBRARY", "-k", "0"], 2, "k must"),
+        (["search", "x", "--index", "LIBRARY", "--filter", "docid=x"], 2, "docid"),
+        (["search", "x", "--index", "LIBRARY", "--filter", "docid"], 2, "KEY=VALUE"),
+        (["search", "x", "--index", "LIBRARY", "--method", "magic"], 2, "paper"),
+        (["search", "x", "--index", "LIBRARY", "--encoder", "magic"], 2, "magic"),
+        (["search", "x", "--index", "LIBRARY", "--json", "/no/such/folder/x"], 2, "cannot write"),
+        (["search", "x", "--index", "/no/such/index"], 1, "/no/such/index"),
+        (["list", "--index", "/no/such/index"], 1, "/no/such/index"),
+        (["add", "x.pdf", "--index", "/dev/null/library"], 1, "/dev/null"),
+        (["eval", "/no/such/cases.jsonl"], 2, "cases.jsonl"),
+        (["fly"], 2, "fly"),
+    ],
+)
+def test_mistakes_give_a_line_and_a_status(
+    library: Path,
+    arguments: list[str],
+    status: int,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    given = [str(library) if argument == "LIBRARY" else argument for argument in arguments]
+    assert run(*given) == status
+    errors = capsys.readouterr().err
+    assert said in errors.replace("\n", " ")
+    assert "Traceback" not in errors
+
+
+def test_text_of_a_document_cannot_drive_the_terminal(
+    library: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("search", "revenue \x1b[31m", "--index", library) == 0
+    assert "\x1b[31m" not in capsys.readouterr().out

@@ -1,0 +1,66 @@
+"""What a question's wording says about its answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from colregion.expectation import Expectation, expectation
+from colregion.geometry import Box
+from colregion.records import Region
+
+
+def region(text: str, kind: str = "text") -> Region:
+    return Region("doc#p1", (1,), Box(0, 0, 1, 1), text, kind)
+
+
+@pytest.mark.parametrize(
+    ("question", "kinds", "forms"),
+    [
+        ("", [], []),
+        ("Who signed the contract?", [], []),
+        ("What does the map on page 3 show?", ["figure"], []),
+        ("Which column of the table is empty?", ["table"], []),
+        ("When was it signed?", [], ["date"]),
+        ("What is the TOTAL?", [], ["amount"]),
+        ("How many people answered?", [], ["number"]),
+        ("What percentage of the revenue in the chart?", ["figure"], ["amount", "percentage"]),
+    ],
+)
+def test_words_of_the_question_are_cues(
+    question: str, kinds: list[str], forms: list[str]
+) -> None:
+    found = expectation(question)
+    assert (sorted(found.kinds), sorted(found.forms)) == (kinds, forms)
+
+
+@pytest.mark.parametrize(
+    ("form", "yes", "no"),
+    [
+        ("date", "12/03/2018", "12/03"),
+        ("date", "3 March 2018", "the 3 marchers"),
+        ("date", "March 3rd", "march on"),
+        ("date", "2018-03-12", "2018312"),
+        ("date", "in 1998", "in 19985"),
+        ("amount", "RM 1,234.50", "1,234"),
+        ("amount", "€ 5", "5"),
+        ("amount", "3 million", "3 mills"),
+        ("percentage", "12 %", "12"),
+        ("percentage", "ten per cent", "a centre"),
+        ("number", "7", "seven"),
+    ],
+)
+def test_a_form_is_recognised_in_text(form: str, yes: str, no: str) -> None:
+    expected = Expectation(frozenset(), frozenset([form]))
+    assert expected.share(region(yes)) == 1.0
+    assert expected.share(region(no)) == 0.0
+
+
+def test_the_share_counts_the_kind_as_one_and_every_form() -> None:
+    expected = Expectation(frozenset(["figure"]), frozenset(["number", "percentage"]))
+    assert expected.share(region("12", "figure")) == pytest.approx(2 / 3)
+    assert expected.share(region("12 %")) == pytest.approx(2 / 3)
+    assert expected.share(region("", "text")) == 0.0
+
+
+def test_where_nothing_is_expected_no_region_is_preferred() -> None:
+    assert expectation("Who?").share(region("12 %", "figure")) == 0.0
