@@ -35,18 +35,14 @@ def png(colour: str = "white", size: tuple[int, int] = (60, 80)) -> bytes:
     return buffer.getvalue()
 
 
-def embedded(
-    lines: list[tuple[str, Box]], *, doc_id: str = "doc", number: int = 1
-) -> EmbeddedPage:
+def embedded(lines: list[tuple[str, Box]], *, doc_id: str = "doc", number: int = 1) -> EmbeddedPage:
     page = make_parsed_page(lines, doc_id=doc_id, number=number)
     return EmbeddedPage(page, WordEncoder().encode_pages([page])[0])
 
 
 @pytest.fixture
 def engine() -> Iterator[Engine]:
-    with Engine(
-        MemoryIndex(), encoder=WordEncoder(), parser=LineParser([TOTAL, VENDOR])
-    ) as engine:
+    with Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser([TOTAL, VENDOR])) as engine:
         yield engine
 
 
@@ -119,7 +115,7 @@ class TestAdd:
         assert set(reasons) == {"b.png", "missing.png"}
         assert all(reasons.values())
 
-    def test_nothing_is_half_stored(self, engine: Engine) -> None:
+    def test_nothing_is_half_stored(self) -> None:
         broken = Engine(MemoryIndex(), encoder=WordEncoder(), parser=FailingParser([TOTAL]))
         (outcome,) = broken.add(png(), doc_id="x").outcomes
         assert (outcome.status, outcome.reason) == ("failed", "page 2 is damaged")
@@ -233,7 +229,7 @@ class TestSearch:
     def test_context_keeps_its_budget_and_cites(self, two: Engine) -> None:
         context = two.context("total due", max_tokens=20)
         assert context.tokens <= 20
-        assert [hit.text for hit in context.citations.values()][0] == "total due"
+        assert next(hit.text for hit in context.citations.values()) == "total due"
 
     def test_rare_terms_count_more(self, two: Engine) -> None:
         # "vendor" stands on both pages and "total" on one.

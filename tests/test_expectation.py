@@ -26,9 +26,7 @@ def region(text: str, kind: str = "text") -> Region:
         ("What percentage of the revenue in the chart?", ["figure"], ["amount", "percentage"]),
     ],
 )
-def test_words_of_the_question_are_cues(
-    question: str, kinds: list[str], forms: list[str]
-) -> None:
+def test_words_of_the_question_are_cues(question: str, kinds: list[str], forms: list[str]) -> None:
     found = expectation(question)
     assert (sorted(found.kinds), sorted(found.forms)) == (kinds, forms)
 
