@@ -99,7 +99,7 @@ def test_damaged_exif_neither_warns_nor_fails() -> None:
     assert pages(data)[0].image.size == (32, 16)
 
 
-def greys(*values: int, mode: str) -> Image.Image:
+def greys(*values: float, mode: str) -> Image.Image:
     kind = {"I;16": np.uint16, "I": np.int32, "F": np.float32}[mode]
     return Image.fromarray(np.array([values], dtype=kind))
 
@@ -109,11 +109,14 @@ def greys(*values: int, mode: str) -> Image.Image:
     [
         (greys(0, 32768, 65535, mode="I;16"), "PNG", [0, 128, 255]),
         (greys(0, 32768, 65535, mode="I;16"), "TIFF", [0, 128, 255]),
-        (greys(0, 255, 511, mode="I;16"), "TIFF", [0, 1, 2]),
+        (greys(0, 65, 255, mode="I;16"), "TIFF", [0, 65, 255]),
+        (greys(0, 2048, 4095, mode="I;16"), "TIFF", [0, 128, 255]),
+        (greys(0, 4096, 16383, mode="I;16"), "TIFF", [0, 64, 255]),
         (greys(0, 65535, mode="I"), "TIFF", [0, 255]),
         (greys(0, 500_000, 1_000_000, mode="I"), "TIFF", [0, 128, 255]),
         (greys(0, 1, mode="F"), "TIFF", [0, 255]),
         (greys(0, 51, 255, mode="F"), "TIFF", [0, 51, 255]),
+        (greys(0, 1.5, mode="F"), "TIFF", [0, 2]),
     ],
 )
 def test_deep_greys_are_scaled_and_not_cut_off(

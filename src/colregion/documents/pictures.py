@@ -187,10 +187,10 @@ def upright_rgb(image: Image.Image) -> Image.Image:
 def _scaled_to_8_bit(image: Image.Image) -> Image.Image:
     values = np.nan_to_num(np.asarray(image).astype(np.float64))
     low, high = min(0.0, float(values.min())), float(values.max())
-    # White is the first of the usual scales that holds the brightest pixel; a scale of its own
-    # is for values (heights, counts) that were no brightness.
-    scales = (1.0, 255.0, 65535.0) if image.mode == "F" else (65535.0,)
-    white = next((scale for scale in scales if high <= scale), high)
+    # White is the first of the usual depths that holds the brightest pixel, because scanners of
+    # ten or twelve bits write sixteen; a scale of its own is for values that were no brightness.
+    depths = (1, 8, 10, 12, 14, 16) if image.mode == "F" else (8, 10, 12, 14, 16)
+    white = next((2.0**bits - 1 for bits in depths if high <= 2**bits - 1), high)
     return Image.fromarray(np.round((values - low) * (255 / (white - low))).astype(np.uint8))
 
 
