@@ -218,6 +218,18 @@ def test_a_change_that_fails_leaves_no_file_behind(index: LocalIndex) -> None:
     assert files(index) == before
 
 
+def test_a_picture_that_breaks_when_it_is_decoded_is_no_error_of_the_index(
+    index: LocalIndex, tmp_path: Path
+) -> None:
+    source = tmp_path / "scan.bmp"
+    Image.new("RGB", (30, 20), "white").save(source)
+    os.truncate(source, 500)
+    with Image.open(source) as lazy, pytest.raises(OSError, match="truncated") as caught:
+        index.replace(entry(), [with_picture(lambda **_: lazy)])
+    assert not isinstance(caught.value, BackendError)
+    assert files(index) == set()
+
+
 def die_while_adding(folder: Path, *, doc_id: str = "doc") -> None:
     def dying() -> Iterator[EmbeddedPage]:
         yield page("new new", doc_id=doc_id)

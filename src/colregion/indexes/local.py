@@ -79,6 +79,7 @@ class LocalIndex(Index):
                     writer = DocumentWriter(database, self._vectors, entry, images=images.name)
                 for embedded in checked_pages(entry, pages, dim=writer.dim):
                     picture = embedded.parsed.page.image
+                    picture.load()  # what a lazy picture raises is no error of the index
                     with store.our_errors(self.folder):
                         save_image(picture, images / _file_name(embedded.parsed.page.number))
                         writer.add(embedded)
@@ -87,7 +88,9 @@ class LocalIndex(Index):
                     store.sync_folder(images.parent)
                     stored = writer.finish()
         except BaseException:
-            store.delete_files([images])
+            # An interrupt may come when the commit has just been made.
+            if not self._holds_images(images.name):
+                store.delete_files([images])
             raise
         store.delete_files(forgotten)
         return stored
@@ -193,6 +196,11 @@ class LocalIndex(Index):
             store.our_errors(self.folder),
         ):
             yield self._reader
+
+    def _holds_images(self, name: str) -> bool:
+        with self._reading() as database:
+            found = database.execute("SELECT 1 FROM document WHERE images = ?", (name,)).fetchone()
+        return found is not None
 
     def _table(self) -> PageTable:
         """The pages as of the last commit."""
