@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ class MemoryIndex(Index):
     def __init__(self) -> None:
         # Replaced whole, never changed, so that a reader has one state to the end.
         self._documents: dict[str, tuple[DocumentEntry, list[EmbeddedPage]]] = {}
+        self._frequencies: dict[str, Counter[str]] = {}  # by document, of the pages of a term
         self._settings: dict[str, str] = {}
         self._writing = threading.Lock()
 
@@ -28,15 +30,18 @@ class MemoryIndex(Index):
         taken = list(checked_pages(entry, pages, dim=self._dim(without=entry.id)))
         taken.sort(key=lambda page: page.parsed.page.number)
         stored = replace(entry, page_count=len(taken))
+        frequencies = Counter(term for page in taken for term in _terms(page))
         with self._writing:
             documents = {**self._documents, entry.id: (stored, taken)}
             self._documents = dict(sorted(documents.items()))
+            self._frequencies = {**self._frequencies, entry.id: frequencies}
         return stored
 
     def remove(self, doc_id: str) -> None:
         with self._writing:
             self._document(doc_id)
             self._documents = {k: v for k, v in self._documents.items() if k != doc_id}
+            self._frequencies = {k: v for k, v in self._frequencies.items() if k != doc_id}
 
     def search(
         self, query: QueryEmbedding, *, k: int, filters: Filters = EVERYTHING
@@ -58,8 +63,8 @@ class MemoryIndex(Index):
         return [held[page_id] for page_id in page_ids]
 
     def document_frequency(self, terms: Sequence[str]) -> list[int]:
-        pages = [_terms(page) for _, pages in self._documents.values() for page in pages]
-        return [sum(term in page for page in pages) for term in terms]
+        counted = self._frequencies.values()
+        return [sum(document[term] for document in counted) for term in terms]
 
     def documents(self) -> list[DocumentEntry]:
         return [entry for entry, _ in self._documents.values()]
