@@ -16,7 +16,7 @@ from PIL import Image
 
 from colregion import scoring
 from colregion.context import CountTokens, build_context
-from colregion.documents import FoundFile, find_files
+from colregion.documents import FoundFile, expand
 from colregion.encoders import load_encoder
 from colregion.errors import ColregionError, InvalidInput, ModelMismatch
 from colregion.expectation import expectation
@@ -492,7 +492,7 @@ def _find(
             items.append(source)
         elif isinstance(source, str | Path):
             try:
-                items.extend(find_files(source))
+                items.extend(expand(source))
             except ColregionError as error:
                 failed.append(Outcome(str(source), "", "failed", reason=str(error)))
         else:

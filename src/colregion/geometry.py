@@ -38,10 +38,13 @@ class Box:
     y1: float
 
     def __post_init__(self) -> None:
-        if not all(math.isfinite(value) for value in self.xyxy):
-            raise InvalidBox(f"box coordinates must be finite, got {self.xyxy}")
-        if self.x0 >= self.x1 or self.y0 >= self.y1:
-            raise InvalidBox(f"a box needs x0 < x1 and y0 < y1, got {self.xyxy}")
+        # A page has thousands of boxes; one chained comparison is false for every NaN as well.
+        if not (
+            -math.inf < self.x0 < self.x1 < math.inf and -math.inf < self.y0 < self.y1 < math.inf
+        ):
+            raise InvalidBox(
+                f"a box needs finite coordinates with x0 < x1 and y0 < y1, got {self.xyxy}"
+            )
 
     @classmethod
     def from_pixels(cls, xyxy: Sequence[float], *, width_px: float, height_px: float) -> Box:

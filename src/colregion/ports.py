@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
+from typing import TypeVar
 
 from colregion.errors import NotIndexed
 from colregion.filters import EVERYTHING, Filters
@@ -22,6 +23,9 @@ from colregion.records import (
     ParsedPage,
     QueryEmbedding,
 )
+
+
+_Index = TypeVar("_Index", bound="Index")
 
 
 class Parser(ABC):
@@ -137,7 +141,7 @@ class Index(ABC):
     def close(self) -> None:  # noqa: B027  (an index without open files has nothing to do)
         """Let go of files and connections. Closing twice is fine."""
 
-    def __enter__(self) -> Index:
+    def __enter__(self: _Index) -> _Index:
         return self
 
     def __exit__(
