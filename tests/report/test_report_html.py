@@ -5,6 +5,7 @@ import hashlib
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TypeAlias
@@ -14,8 +15,8 @@ import pytest
 from PIL import Image
 
 from colregion.errors import BackendError
-from colregion.geometry import Box
-from colregion.records import Hit, RelevanceMap
+from colregion.geometry import Box, Upright
+from colregion.records import Hit, ParsedPage, RelevanceMap
 from colregion.report import Section, html_report, write_html
 from colregion.testing import PlainImage
 
@@ -121,6 +122,31 @@ def test_a_crop_is_cut_from_the_page(make_hit: MakeHit) -> None:
     assert np.asarray(image)[28, 28, 1] < 40
 
 
+def test_the_crop_of_a_sideways_page_stands_upright(make_hit: MakeHit) -> None:
+    # Red at the left end of the region, which is its top once the page is turned clockwise.
+    left_end = PlainImage(width_px=200, height_px=400, painted=((Box(0, 0, 0.5, 1), (200, 0, 0)),))
+    hit = make_hit("a", Box(0.25, 0.25, 0.75, 0.375), image=left_end)
+    turned = replace(hit.parsed.page, upright=Upright(91.4, 200, 400))
+    sideways = replace(hit, parsed=ParsedPage(turned, (), ()))
+    report = Reader(html_report([Section("Who?", [sideways])]))
+    crop = next(a for a in report.all("img") if str(a["alt"]).startswith("The region"))
+    image = Image.open(io.BytesIO(base64.b64decode(str(crop["src"]).split(",")[1])))
+    assert image.width < image.height
+    top, bottom = np.asarray(image)[5, 28], np.asarray(image)[-5, 28]
+    assert top[1] < 60
+    assert bottom[1] > 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("text", "one two\n\nthree"), ("table", "one\ntwo\n\nthree")]
+)
+def test_lines_of_prose_flow_and_lines_of_a_table_stay(
+    make_hit: MakeHit, kind: str, expected: str
+) -> None:
+    report = html_report([Section("Who?", [make_hit("one\ntwo\n\nthree\n", LEFT, kind=kind)])])
+    assert f'<blockquote dir="auto"><bdi>{expected}</bdi></blockquote>' in report
+
+
 def test_words_of_the_question_are_marked(make_hit: MakeHit) -> None:
     report = html_report([Section("What is the Total?", [make_hit("TOTAL: 3.50 the", LEFT)])])
     assert "<mark>TOTAL:</mark> 3.50 the" in report
@@ -128,7 +154,7 @@ def test_words_of_the_question_are_marked(make_hit: MakeHit) -> None:
 
 def test_long_text_is_folded_away_and_whole(make_hit: MakeHit) -> None:
     text = "\n".join(f"line {i}" for i in range(40))
-    report = html_report([Section("Who?", [make_hit(text, LEFT)])])
+    report = html_report([Section("Who?", [make_hit(text, LEFT, kind="list")])])
     assert "<summary>All 309 characters</summary>" in report
     assert report.count("line 39") == 1
     assert report.count("line 3\n") == 2

@@ -10,6 +10,8 @@ import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
+from PIL import Image
+
 from colregion.geometry import Box
 from colregion.records import Hit, RelevanceMap
 from colregion.report.colours import RANK_COLOURS
@@ -25,6 +27,13 @@ _CROP_MARGIN = 0.012
 _SHOWN_CHARACTERS = 600
 _SHOWN_LINES = 9
 _LINE_CHARACTERS = 180
+_CLOCKWISE = {
+    1: Image.Transpose.ROTATE_270,
+    2: Image.Transpose.ROTATE_180,
+    3: Image.Transpose.ROTATE_90,
+}
+_PROSE = ("text", "caption", "title")
+_LINE_BREAK = re.compile(r"(?<!\n)\n(?!\n)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 # How tall a number's tag is beside a page shown some 620 px wide; keeps tags off each other.
 _TAG_HEIGHT_OF_WIDTH = 0.036
@@ -84,7 +93,7 @@ def render(view: PageView) -> Piece:
 {maps.controls}
 </header>
 <div class="spread">
-<figure class="leaf">
+<figure class="leaf{" wide" if image.width > image.height else ""}">
 <div class="paper">
 <img class="page" src="{jpeg_uri(image, max_bytes=_PAGE_BYTES)}"
  width="{image.width}" height="{image.height}" alt="{plain(alt)}">
@@ -116,7 +125,7 @@ def rank_class(rank: int) -> str:
 def best_line(hit: Hit, wanted: Set[str]) -> str:
     """The sentence, or the line of a table or list, that says most about the question; "" for
     a region without text."""
-    if hit.kind in ("text", "caption", "title"):
+    if hit.kind in _PROSE:
         parts = _SENTENCE_END.split(" ".join(hit.text.split()))
     else:
         parts = [line.strip() for line in hit.text.splitlines()]
@@ -196,7 +205,7 @@ def _tag_drops(boxes: Sequence[Box], *, height: float) -> list[float]:
 
 def _card(rank: int, hit: Hit, view: PageView) -> Piece:
     key = f"{view.section}-{rank}"
-    crop = fitted(hit.crop(margin=_CROP_MARGIN), width_px=_CROP_PX[0], height_px=_CROP_PX[1])
+    crop = fitted(_upright_crop(hit), width_px=_CROP_PX[0], height_px=_CROP_PX[1])
     line = best_line(hit, view.wanted)
     share = max(0.0, hit.score / view.top_score) if view.top_score > 0 else 0.0
     html = f"""
@@ -208,15 +217,23 @@ def _card(rank: int, hit: Hit, view: PageView) -> Piece:
 <a class="crop" href="#b-{key}"><img src="{jpeg_uri(crop, max_bytes=_CROP_BYTES)}"
  width="{crop.width}" height="{crop.height}"
  alt="The region, cut out: {plain(line) or "no text"}"></a>
-{_text(hit.text, view.wanted)}
+{_text(hit, view.wanted)}
 <dl>{_facts(hit)}</dl>
 </li>
 """
     return Piece(html, f"#f-{key}{{width:{100 * min(share, 1.0):.1f}%}}")
 
 
-def _text(text: str, wanted: Set[str]) -> str:
-    text = text.strip()
+def _upright_crop(hit: Hit) -> Image.Image:
+    """The crop, turned by the quarter that is nearest to upright."""
+    crop, upright = hit.crop(margin=_CROP_MARGIN), hit.parsed.page.upright
+    turns = round(upright.degrees_clockwise / 90) % 4 if upright else 0
+    return crop.transpose(_CLOCKWISE[turns]) if turns else crop
+
+
+def _text(hit: Hit, wanted: Set[str]) -> str:
+    # The lines of a paragraph break where the page did; those of a table mean something.
+    text = _LINE_BREAK.sub(" ", hit.text.strip()) if hit.kind in _PROSE else hit.text.strip()
     if not text:
         return '<p class="quiet">No text was read here.</p>'
     whole = f'<blockquote dir="auto">{marked(text, wanted)}</blockquote>'

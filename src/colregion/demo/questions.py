@@ -1,0 +1,60 @@
+"""What the demo asks, and what its documents answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question with one answer.
+
+    Args:
+        answer: stands in the text of the region that answers.
+        document: the file that holds it, with the 1-based `page`.
+    """
+
+    text: str
+    answer: str
+    document: str
+    page: int
+
+
+QUESTIONS = (
+    Question(
+        "How many passengers travelled between Fennick and Gull Point in 2024?",
+        answer="466",
+        document="tarrow-annual-report-2024.pdf",
+        page=3,
+    ),
+    Question(
+        "Why was November the weakest month for departures on time?",
+        answer="storm Wenna",
+        document="tarrow-annual-report-2024.pdf",
+        page=4,
+    ),
+    Question(
+        "What did fuel and electricity cost in 2024, in million euros?",
+        answer="8.6",
+        document="tarrow-annual-report-2024.pdf",
+        page=5,
+    ),
+    Question(
+        "How large a battery does a grid connection of 0.6 MW need?",
+        answer="3.1",
+        document="shore-battery-paper.pdf",
+        page=1,
+    ),
+    Question(
+        "When does the first boat leave Ilsey in winter?",
+        answer="05:40",
+        document="winter-timetable-slide.pdf",
+        page=1,
+    ),
+    Question(
+        "What was the total on the receipt of the café Gannet & Gorse?",
+        answer="36.58",
+        document="cafe-receipt-scan.jpg",
+        page=1,
+    ),
+)

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from colregion.demo import QUESTIONS, Question, run_demo
+from colregion.engine import Engine
+from colregion.errors import BackendError
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of one run, and what it printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    printed = StringIO()
+    run_demo(folder, console=Console(file=printed, width=100))
+    return folder, printed.getvalue()
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.document)
+def test_every_question_is_answered_among_the_first_hits(
+    shown: tuple[Path, str], question: Question
+) -> None:
+    with Engine.open(shown[0] / "index") as engine:
+        hits = engine.search(question.text, k=3)
+    right = [
+        hit
+        for hit in hits
+        if (Path(hit.source).name, hit.page_number) == (question.document, question.page)
+    ]
+    assert any(question.answer.casefold() in hit.text.casefold() for hit in right)
+
+
+def test_it_prints_questions_answers_and_where_the_report_is(shown: tuple[Path, str]) -> None:
+    folder, printed = shown
+    for question in QUESTIONS:
+        assert question.text in printed
+        assert question.answer in printed
+    assert "not read" not in printed
+    assert str(folder / "report.html") in printed.replace("\n", "")
+
+
+def test_the_report_holds_every_question_and_maps(shown: tuple[Path, str]) -> None:
+    report = (shown[0] / "report.html").read_text(encoding="utf-8")
+    assert report.count('<section class="question"') == len(QUESTIONS)
+    assert report.count('class="on-map"') >= len(QUESTIONS)
+    assert len(report) < 8_000_000
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BackendError, match="the demo cannot write to"):
+        run_demo(tmp_path / "file" / "demo", console=Console(file=StringIO()))
