@@ -174,9 +174,9 @@ def test_a_table_has_its_rows_as_blocks_and_its_cells_as_lines() -> None:
 
 
 def receipt() -> list[list[Word]]:
-    """A shop's address, six items with prices, a total, a greeting; a gap between each."""
+    """A shop's address, five items with prices, a total, a greeting; a gap between each."""
     lines = [line(text, 0.3, 0.10 + 0.03 * i) for i, text in enumerate(["ACME SHOP", "12 Main St"])]
-    for i in range(6):
+    for i in range(5):
         lines.append(line(f"Article {i}", 0.1, 0.25 + 0.03 * i))
         lines.append(line(f"{i}.50", 0.8, 0.25 + 0.03 * i))
     lines += [line("TOTAL", 0.1, 0.50), line("18.00", 0.8, 0.50), line("CASH", 0.1, 0.53)]
@@ -207,7 +207,7 @@ def test_a_long_form_of_even_rows_never_stays_one_area() -> None:
 
     sizes = [area.text.count("Field") for area in at_level(parsed, "area")]
     assert sum(sizes) == 20
-    assert max(sizes) <= 6
+    assert max(sizes) <= 5
     assert len(at_level(parsed, "block")) == 20
 
 
@@ -221,6 +221,15 @@ def test_a_list_of_bullets_is_one_area_with_an_item_a_block() -> None:
     (area,) = at_level(parsed, "area")
     assert area.kind == "list"
     assert len(at_level(parsed, "block")) == 8
+
+
+def test_items_of_two_columns_are_not_taken_for_rows() -> None:
+    left = [line("• " + word, 0.1, 0.2 + 0.06 * i) for i, word in enumerate("abcd")]
+    right = [line("• " + word, 0.6, 0.22 + 0.06 * i) for i, word in enumerate("efgh")]
+
+    parsed = lay(*left, *right)
+
+    assert texts(parsed, "block") == [f"• {letter}" for letter in "abcdefgh"]
 
 
 def test_paragraphs_of_a_column_are_blocks() -> None:

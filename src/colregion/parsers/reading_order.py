@@ -17,14 +17,7 @@ Indices: TypeAlias = list[int]
 AcceptColumns: TypeAlias = Callable[[Sequence[int], Sequence[int]], bool]
 
 
-def always(_left: Sequence[int], _right: Sequence[int]) -> bool:
-    """Takes every gutter as one between columns."""
-    return True
-
-
-def reading_groups(
-    boxes: Sequence[Box], *, gutter: float, accept: AcceptColumns = always
-) -> list[Indices]:
+def reading_groups(boxes: Sequence[Box], *, gutter: float, accept: AcceptColumns) -> list[Indices]:
     """Cut boxes into groups without columns, in reading order.
 
     Args:
@@ -41,8 +34,17 @@ def reading_groups(
 
 
 def reading_order(boxes: Sequence[Box], *, gutter: float) -> Indices:
-    """Positions of `boxes` (upright, square units) in the order of reading."""
-    return [i for group in reading_groups(boxes, gutter=gutter) for i in group]
+    """Positions of `boxes` (upright, square units) in the order of reading.
+
+    What stands on two sides of a gutter is two columns where they share half the height of the
+    shorter; else the higher is read first.
+    """
+
+    def accept(left: Sequence[int], right: Sequence[int]) -> bool:
+        a, b = (Box.enclosing(boxes[i] for i in side) for side in (left, right))
+        return min(a.y1, b.y1) - max(a.y0, b.y0) >= 0.5 * min(a.height, b.height)
+
+    return [i for group in reading_groups(boxes, gutter=gutter, accept=accept) for i in group]
 
 
 def _cut(

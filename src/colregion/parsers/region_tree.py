@@ -21,25 +21,26 @@ def build_tree(
 ) -> ParsedPage:
     """The page with its words and regions in the order of `areas`.
 
-    Boxes of lines are the union of their words' boxes, those of blocks of their lines', those of
-    areas of their blocks' and of the model's box of a figure or table. Words of no area come
-    last.
+    The box of a line is the union of its words' boxes with a little white around, that of a
+    block the union of its lines', that of an area of its blocks' and of the model's box of a
+    figure or table. Words of no area come last.
     """
     regions: list[Region] = []
     order: list[int] = []
-    for area in areas:
-        path = (sum(len(region.path) == 1 for region in regions) + 1,)
-        blocks = [
+    for number, area in enumerate(areas, start=1):
+        path = (number,)
+        blocks = blocks_of(area)
+        trees = [
             _block_regions(page, words, frame, block.kind, block.lines, (*path, i))
-            for i, block in enumerate(blocks_of(area), start=1)
+            for i, block in enumerate(blocks, start=1)
         ]
-        boxes = [tree[0].box for tree in blocks]
+        boxes = [tree[0].box for tree in trees]
         if area.frame is not None:
             boxes.append(frame.on_page(area.frame))
-        own = [i for block in blocks_of(area) for line in block.lines for i in line.words]
-        text = "\n".join(tree[0].text for tree in blocks)
+        own = [i for block in blocks for line in block.lines for i in line.words]
+        text = "\n".join(tree[0].text for tree in trees)
         regions.append(_region(page, words, area.kind, path, Box.enclosing(boxes), text, own))
-        regions += [region for tree in blocks for region in tree]
+        regions += [region for tree in trees for region in tree]
         order += own
     taken = set(order)
     order += [i for i in range(len(words)) if i not in taken]

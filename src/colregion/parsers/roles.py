@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
-from colregion.geometry import Box
 from colregion.parsers.areas import FRAMED, Area
 from colregion.parsers.groups import OTHER_SIZE
 from colregion.parsers.lines import Line, find_rows
@@ -15,8 +14,11 @@ from colregion.parsers.lines import Line, find_rows
 CAPTION_REACH = 3.0
 """A caption stands within this many text heights of its figure or table."""
 
-MARGIN = 0.12
+MARGIN = 0.1
 """Headers and footers lie in this share of the page's height at its top and bottom."""
+
+MARGIN_SIZE = 1.15
+"""Headers and footers are hardly larger than the page's text; the title of a slide is."""
 
 ALONE = 1.5
 """A header or footer that no model named is parted from the rest by this many text heights."""
@@ -78,8 +80,8 @@ def _caption_distance(area: Area, host: Area) -> float | None:
 
 
 def name_roles(areas: Sequence[Area]) -> list[Area]:
-    """Titles by their size, headers and footers by their place; the model's headers that are
-    neither small nor in the margin become titles and text."""
+    """Titles by their size, headers and footers by their size and place; what the model takes
+    for a header and is none becomes a title or text."""
     lines = [line for area in areas for line in area.lines]
     if not lines:
         return list(areas)
@@ -92,27 +94,35 @@ def _body_height(lines: Sequence[Line]) -> float:
 
 
 def _role(area: Area, areas: Sequence[Area], body: float) -> str:
-    if area.kind not in ("text", "header", "footer") or not area.lines:
+    if area.kind not in ("text", "title", "header", "footer") or not area.lines:
         return area.kind
-    large = median(line.height for line in area.lines) > OTHER_SIZE * body
-    short = len(find_rows(area.lines)) <= 2
-    box = area.box
-    if area.kind == "text":
-        others = [other.box for other in areas if other is not area]
-        if short and not large and others and _alone_in_margin(box, others, body):
-            return "header" if box.y1 < 0.5 else "footer"
-    elif not large and (box.y1 <= MARGIN or box.y0 >= 1 - MARGIN):
-        return "header" if box.y1 < 0.5 else "footer"
-    elif area.kind == "header" and not large:
+    rows = find_rows(area.lines)
+    plain = all(len(row.lines) == 1 for row in rows)
+    if area.kind == "title" and plain:
         return "title"
-    return "title" if large and short else "text"
+    size = median(line.height for line in area.lines) / body
+    short = len(rows) <= 2
+    if size <= MARGIN_SIZE and short and _in_margin(area, areas, body):
+        return "header" if area.box.y1 < 0.5 else "footer"
+    if short and plain and (size > OTHER_SIZE or area.kind == "header"):
+        return "title"
+    return "text"
 
 
-def _alone_in_margin(box: Box, others: Sequence[Box], body: float) -> bool:
-    """Whether the box is the page's first or last thing, at the very edge and well apart."""
-    edge = MARGIN / 2
+def _in_margin(area: Area, areas: Sequence[Area], body: float) -> bool:
+    """Whether the area lies in the margin; where no model says what it is, at the very edge and
+    well apart from everything else."""
+    box = area.box
+    if area.kind in ("header", "footer"):
+        return box.y1 <= MARGIN or box.y0 >= 1 - MARGIN
+    edge, apart = MARGIN / 2, ALONE * body
+    rest = [other.box for other in areas if other is not area]
     if box.y1 <= edge:
-        return all(other.y0 >= box.y1 + ALONE * body or other.y1 <= edge for other in others)
+        return any(other.y1 > edge for other in rest) and all(
+            other.y0 >= box.y1 + apart or other.y1 <= edge for other in rest
+        )
     if box.y0 >= 1 - edge:
-        return all(other.y1 <= box.y0 - ALONE * body or other.y0 >= 1 - edge for other in others)
+        return any(other.y0 < 1 - edge for other in rest) and all(
+            other.y1 <= box.y0 - apart or other.y0 >= 1 - edge for other in rest
+        )
     return False
