@@ -1,0 +1,59 @@
+"""What reads documents: words from the file or by OCR, regions from their layout."""
+
+from __future__ import annotations
+
+from colregion.errors import InvalidInput
+from colregion.parsers.by_page import AutoReader, PageParser
+from colregion.parsers.layout import MODES, Layout
+from colregion.parsers.rapidocr import RapidOcrReader, rapidocr_installed
+from colregion.parsers.soundness import judge
+from colregion.parsers.tesseract import TesseractReader, tesseract_installed
+from colregion.parsers.text_layer import TextLayerReader
+from colregion.parsers.words import WordReader
+from colregion.ports import Parser
+
+__all__ = ["load_parser"]
+
+READERS = ("auto", "text_layer", "tesseract", "rapidocr")
+
+
+def load_parser(spec: str = "auto", *, languages: str = "eng") -> Parser:
+    """The parser that a spec names: what reads the words, then "+" and the layout's mode.
+
+    Args:
+        spec: "text_layer" reads the file's own characters only, "tesseract" and "rapidocr" the
+            page's picture only, "auto" the file's characters where they are sound and else the
+            picture, by Tesseract where installed, else by RapidOCR. The layout's mode, as in
+            "auto+geometry", is "auto", "model" or "geometry"; "auto" where none is given.
+        languages: what Tesseract is to read, its codes joined by "+", such as "eng+deu".
+            RapidOCR's model reads Latin and East Asian scripts at once and takes no heed.
+
+    Raises:
+        InvalidInput: the spec is not known. What is not installed is an error only when a page
+            needs it.
+    """
+    name, _, mode = spec.partition("+")
+    if name not in READERS or (mode or "auto") not in MODES or spec.endswith("+"):
+        raise InvalidInput(
+            f"unknown parser {spec!r}; known are {', '.join(READERS)}, each also with a layout "
+            f"mode: {', '.join(f'{READERS[0]}+{known}' for known in MODES)}"
+        )
+    return PageParser(_load_reader(name, languages=languages), Layout(mode or "auto"))
+
+
+def _load_reader(name: str, *, languages: str) -> WordReader:
+    if name == "text_layer":
+        return TextLayerReader()
+    if name == "tesseract":
+        return TesseractReader(languages=languages)
+    if name == "rapidocr":
+        return RapidOcrReader()
+    return AutoReader(TextLayerReader(), judge=judge, ocr=_installed_ocr(languages=languages))
+
+
+def _installed_ocr(*, languages: str) -> WordReader | None:
+    if tesseract_installed():
+        return TesseractReader(languages=languages)
+    if rapidocr_installed():
+        return RapidOcrReader()
+    return None

@@ -24,3 +24,8 @@ class WordReader(ABC):
             MissingDependency: a program or package is not installed.
             BackendError: the recogniser failed.
         """
+
+    def read_turned(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
+        """The page with `upright` set where the reader found that it lies sideways or askew, and
+        its words as `read` gives them. A reader that cannot tell gives the page as it came."""
+        return page, self.read(page)

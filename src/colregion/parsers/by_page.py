@@ -1,0 +1,124 @@
+"""A parser of documents from a reader of words and a layout, page by page."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+from colregion.errors import InvalidInput, MissingDependency
+from colregion.parsers.words import WordReader
+from colregion.ports import Parser
+from colregion.records import Document, Page, ParsedPage, Word
+
+INSTALL_OCR = (
+    'pip install "colregion[ocr]"  (RapidOCR), or apt-get install tesseract-ocr and '
+    'pip install "colregion[tesseract]"  (Tesseract)'
+)
+
+
+class Layout(Protocol):
+    """Builds a page's region tree from its words. Safe to use from threads."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the layout and everything that changes its result."""
+
+    def build(self, page: Page, words: Sequence[Word]) -> ParsedPage:
+        """The page with its words and regions in reading order."""
+
+
+class Verdict(Protocol):
+    """Whether a page's own characters can be used, and why not."""
+
+    @property
+    def sound(self) -> bool: ...
+
+    @property
+    def reason(self) -> str: ...
+
+
+class PageParser(Parser):
+    """Reads each page's words and builds its regions, several pages at a time.
+
+    Pages are taken from the document as threads come free, so no more than `workers` + 1 of
+    them are held, however long the document is.
+
+    Args:
+        workers: threads; the number of cores by default.
+
+    Raises:
+        InvalidInput: fewer than one worker.
+    """
+
+    def __init__(self, reader: WordReader, layout: Layout, *, workers: int | None = None) -> None:
+        if workers is not None and workers < 1:
+            raise InvalidInput(f"workers must be 1 or more, got {workers}")
+        self.reader = reader
+        self.layout = layout
+        self.workers = workers or os.cpu_count() or 1
+
+    @property
+    def fingerprint(self) -> str:
+        return f"{self.reader.fingerprint} + {self.layout.fingerprint}"
+
+    def parse(self, document: Document) -> Iterator[ParsedPage]:
+        pool = ThreadPoolExecutor(self.workers, thread_name_prefix="colregion-parse")
+        ahead: deque[Future[ParsedPage]] = deque()
+        try:
+            for page in document.pages():
+                ahead.append(pool.submit(self._parse_page, page))
+                if len(ahead) > self.workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            # Also when the caller stops early: what has begun ends before the document is closed.
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def _parse_page(self, page: Page) -> ParsedPage:
+        page, words = self.reader.read_turned(page)
+        return self.layout.build(page, words)
+
+
+class AutoReader(WordReader):
+    """The file's own characters where they are sound, recognised words elsewhere.
+
+    Invisible characters, which another recogniser left under a scan, count as unsound: their
+    places are often wrong and their quality is unknown, so the picture is read anew. Without an
+    OCR engine such a page is an error too; whoever trusts them reads the text layer alone.
+
+    Args:
+        text_layer: reads the file's own characters.
+        judge: says whether they are sound.
+        ocr: reads the other pages; None where no engine is installed, which is an error only
+            when a page needs one.
+    """
+
+    def __init__(
+        self, text_layer: WordReader, *, judge: Callable[[Page], Verdict], ocr: WordReader | None
+    ) -> None:
+        self.text_layer = text_layer
+        self.judge = judge
+        self.ocr = ocr
+
+    @property
+    def fingerprint(self) -> str:
+        ocr = self.ocr.fingerprint if self.ocr else "no OCR"
+        return f"auto-1({self.text_layer.fingerprint}, {ocr})"
+
+    def read(self, page: Page) -> tuple[Word, ...]:
+        return self.read_turned(page)[1]
+
+    def read_turned(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
+        verdict = self.judge(page)
+        if verdict.sound:
+            return self.text_layer.read_turned(page)
+        if self.ocr is None:
+            raise MissingDependency(
+                f"page {page.id} has to be recognised (its text layer is {verdict.reason}), and "
+                f"no OCR engine is installed. Install one: {INSTALL_OCR}"
+            )
+        return self.ocr.read_turned(page)
