@@ -89,7 +89,7 @@ def test_blank_lines_are_skipped_and_odd_line_separators_stay_in_the_text(folder
         (row(answers=[17]), "answers must be strings"),
         (row(boxes=[]), "at least one box"),
         (row(boxes=[[1, 2, 3]]), "a box must be"),
-        (row(boxes=[[9, 9, 3, 20]]), "a box needs x0 < x1"),
+        (row(boxes=[[9, 9, 3, 20]]), "the box [9, 9, 3, 20] on a page of (200, 400) pixels: "),
         (row(boxes=[[900, 9, 950, 20]]), "lies off the page"),
         (row(box_mode="some"), 'box_mode must be "all" or "any"'),
         (row(width=0, height=10), "width and height must be positive"),

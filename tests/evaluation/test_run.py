@@ -135,7 +135,7 @@ class TestGivenTheRightPage:
 
     def test_the_table_names_every_ranking(self, result: dict[str, Any]) -> None:
         written = StringIO()
-        print_rows(result, console=Console(width=120, file=written))
+        print_rows(result, console=Console(width=80, file=written))
         text = written.getvalue()
         assert "shops (n = 1)" in text
         assert all(name in text for name in RANKINGS)

@@ -5,27 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-# What is shown of each row, narrow enough for 100 columns; the JSON has everything.
+# What is shown of each row, narrow enough for 80 columns; the JSON has everything.
 _COLUMNS = (
-    *(("recall_at_area", budget) for budget in ("0.01", "0.02", "0.05", "0.1", "0.3")),
-    ("hit_at_1", "0.5"),
-    ("hit_at_3", "0.5"),
-    ("miou_at_1", ""),
-    ("answer_in_tokens", "128"),
-    ("page_at", "1"),
-    ("page_at", "5"),
+    ("recall_at_area", "0.01", "area\n1%"),
+    ("recall_at_area", "0.02", "area\n2%"),
+    ("recall_at_area", "0.05", "area\n5%"),
+    ("recall_at_area", "0.1", "area\n10%"),
+    ("recall_at_area", "0.3", "area\n30%"),
+    ("hit_at_1", "0.5", "hit@1\n.5"),
+    ("hit_at_3", "0.5", "hit@3\n.5"),
+    ("miou_at_1", "", "IoU@1"),
+    ("answer_in_tokens", "128", "answer\n128"),
+    ("page_at", "1", "page\n@1"),
+    ("page_at", "5", "page\n@5"),
 )
-_HEADS = {
-    "recall_at_area": "recall\n@ {:.0%}",
-    "hit_at_1": "hit@1\nIoU .5",
-    "hit_at_3": "hit@3\nIoU .5",
-    "miou_at_1": "IoU\n@1",
-    "answer_in_tokens": "answer\n@ 128 t",
-    "page_at": "page\n@ {:.0f}",
-}
+_LEGEND = """area: share of the evidence in that share of the page; hit: IoU of .5 or more;
+answer: within 128 tokens; page: the right one among the first"""
 
 
 def print_rows(result: Mapping[str, Any], *, console: Console) -> None:
@@ -36,13 +35,16 @@ def print_rows(result: Mapping[str, Any], *, console: Console) -> None:
         shown = {name: row[dataset] for name, row in rows.items() if dataset in row}
         columns = [c for c in _COLUMNS if any(c[0] in figures for figures in shown.values())]
         first = next(iter(shown.values()))
-        table = Table(title=f"{dataset} (n = {first['n']})", title_justify="left")
+        title = f"{dataset} (n = {first['n']})"
+        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
         table.add_column("ranking")
-        for measure, budget in columns:
-            table.add_column(_HEADS[measure].format(float(budget or 0)), justify="right")
+        for _, _, head in columns:
+            table.add_column(head, justify="right")
         for name, figures in shown.items():
-            table.add_row(name, *(_cell(figures, *column) for column in columns))
+            cells = (_cell(figures, measure, budget) for measure, budget, _ in columns)
+            table.add_row(name, *cells)
         console.print(table)
+    console.print(_LEGEND)
 
 
 def _cell(figures: Mapping[str, Any], measure: str, budget: str) -> str:
