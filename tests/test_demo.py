@@ -31,7 +31,7 @@ def test_every_question_is_answered_among_the_first_hits(
         for hit in hits
         if (Path(hit.source).name, hit.page_number) == (question.document, question.page)
     ]
-    assert any(question.answer.casefold() in hit.text.casefold() for hit in right)
+    assert any(question.pattern.search(hit.text) for hit in right)
 
 
 def test_it_prints_questions_answers_and_where_the_report_is(shown: tuple[Path, str]) -> None:

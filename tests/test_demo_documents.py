@@ -8,9 +8,9 @@ import numpy as np
 import pypdfium2
 import pytest
 from PIL import Image
+from scripts.make_demo_documents import make
 
 from colregion.demo import DOCUMENTS, QUESTIONS, Question
-from scripts.make_demo_documents import make
 
 PAGES = {
     "tarrow-annual-report-2024.pdf": 5,
@@ -45,7 +45,7 @@ def test_pdfs_have_their_pages_and_text(name: str, pages: int) -> None:
 
 @pytest.mark.parametrize("question", [q for q in QUESTIONS if q.document != SCAN])
 def test_the_answer_stands_on_the_page_that_the_question_names(question: Question) -> None:
-    assert question.answer in page_text(question.document, question.page)
+    assert question.pattern.search(page_text(question.document, question.page))
 
 
 def test_the_slide_lies_across() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -18,6 +19,11 @@ class Question:
     answer: str
     document: str
     page: int
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """Finds the answer as a whole: "8.6" neither in "38.6" nor in "8.65"."""
+        return re.compile(rf"(?<![\w.]){re.escape(self.answer)}(?!\w|\.\d)", re.IGNORECASE)
 
 
 QUESTIONS = (

@@ -92,8 +92,8 @@ def _tell_hits(
         place.append(f"{Path(hit.source).name} page {hit.page_number}", style="not bold default")
         place.append(f", {hit.kind}, score {hit.score:.3f}", style="not bold default dim")
         console.print(place)
-        words = Text(_snippet(hit.text, question.answer) or "(no text)")
-        words.highlight_regex(re.escape(question.answer), style="bold black on bright_yellow")
+        words = Text(_snippet(hit.text, question.pattern) or "(no text)")
+        words.highlight_regex(question.pattern, style="bold black on bright_yellow")
         console.print(Padding(words, (0, 0, 0, 3)))
     if not hits:
         console.print(Text("nothing found", style="dim"))
@@ -107,12 +107,13 @@ def _tell_end(console: Console, folder: Path, report: Path, *, seconds: float) -
     console.print(Text(f'colregion search "your question" --index {folder / "index"}'))
 
 
-def _snippet(text: str, answer: str) -> str:
+def _snippet(text: str, answer: re.Pattern[str]) -> str:
     """At most a few lines of the region's text, from a little before the answer if it is there."""
     flat = " ".join(text.split())
     if len(flat) <= _SNIPPET_CHARACTERS:
         return flat
-    start = max(0, flat.casefold().find(answer.casefold()) - _SNIPPET_CHARACTERS // 2)
+    found = answer.search(flat)
+    start = max(0, found.start() - _SNIPPET_CHARACTERS // 2) if found else 0
     if start:
         start = flat.find(" ", start) + 1
     end = start + _SNIPPET_CHARACTERS

@@ -16,7 +16,8 @@ from colregion.errors import BackendError
 from colregion.records import Hit, RelevanceMap
 from colregion.report.colours import RANK_COLOURS, ramp_css
 from colregion.report.markup import isolated, marked, plain
-from colregion.report.page_view import PageView, Piece, best_line, page_name, rank_class, render
+from colregion.report.page_view import PageView, Piece, page_name, rank_class, render
+from colregion.report.reading import best_line
 from colregion.text import content_terms
 
 

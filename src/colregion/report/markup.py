@@ -20,7 +20,7 @@ _REPLACEMENT = "\ufffd"
 # noncharacters.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 _BIDI_CONTROL = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_BETWEEN_SPACES = re.compile(r"[^ \n\t]+")
+_BETWEEN_SPACES = re.compile(r"\S+")
 _HEAT_LEVELS = 48
 _QUALITIES = (80, 62, 45, 30)
 # A longer run of terms without a space is a script that sets none; marking it marks a sentence.

@@ -6,7 +6,6 @@ go into the style sheet rather than into style attributes, so that the report ca
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
@@ -17,24 +16,20 @@ from colregion.records import Hit, RelevanceMap
 from colregion.report.colours import RANK_COLOURS
 from colregion.report.map_layers import render_maps
 from colregion.report.markup import fitted, isolated, jpeg_uri, marked, plain
-from colregion.text import terms
+from colregion.report.reading import best_line, readable
 
 _PAGE_PX = (1100, 3300)
 _PAGE_BYTES = 400_000
 _CROP_PX = (760, 560)
 _CROP_BYTES = 120_000
-_CROP_MARGIN = 0.012
+_CROP_MARGIN = 0.006
 _SHOWN_CHARACTERS = 600
 _SHOWN_LINES = 9
-_LINE_CHARACTERS = 180
 _CLOCKWISE = {
     1: Image.Transpose.ROTATE_270,
     2: Image.Transpose.ROTATE_180,
     3: Image.Transpose.ROTATE_90,
 }
-_PROSE = ("text", "caption", "title")
-_LINE_BREAK = re.compile(r"(?<!\n)\n(?!\n)")
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 # How tall a number's tag is beside a page shown some 620 px wide; keeps tags off each other.
 _TAG_HEIGHT_OF_WIDTH = 0.036
 _TAG_WIDTH = 0.042
@@ -120,17 +115,6 @@ def page_name(hit: Hit) -> str:
 def rank_class(rank: int) -> str:
     """The class that carries the colour of a 1-based rank."""
     return f"c{(rank - 1) % len(RANK_COLOURS) + 1}"
-
-
-def best_line(hit: Hit, wanted: Set[str]) -> str:
-    """The sentence, or the line of a table or list, that says most about the question; "" for
-    a region without text."""
-    if hit.kind in _PROSE:
-        parts = _SENTENCE_END.split(" ".join(hit.text.split()))
-    else:
-        parts = [line.strip() for line in hit.text.splitlines()]
-    best = max(filter(None, parts), key=lambda part: len(wanted & set(terms(part))), default="")
-    return best if len(best) <= _LINE_CHARACTERS else best[:_LINE_CHARACTERS].rstrip() + "…"
 
 
 def _switches(name: str, *, with_map: bool) -> str:
@@ -232,8 +216,7 @@ def _upright_crop(hit: Hit) -> Image.Image:
 
 
 def _text(hit: Hit, wanted: Set[str]) -> str:
-    # The lines of a paragraph break where the page did; those of a table mean something.
-    text = _LINE_BREAK.sub(" ", hit.text.strip()) if hit.kind in _PROSE else hit.text.strip()
+    text = readable(hit)
     if not text:
         return '<p class="quiet">No text was read here.</p>'
     whole = f'<blockquote dir="auto">{marked(text, wanted)}</blockquote>'
