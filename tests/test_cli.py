@@ -10,7 +10,7 @@ import pytest
 from colregion.cli import main
 from colregion.demo import DOCUMENTS
 
-REPORT = next(path for path in DOCUMENTS if "report" in path.name)
+(REPORT,) = DOCUMENTS.glob("*report*.pdf")
 
 
 def run(*arguments: object) -> int:
@@ -120,8 +120,8 @@ def test_list_info_and_remove(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (["search", "x", "--index", "LIBRARY", "--method", "magic"], 2, "paper"),
         (["search", "x", "--index", "LIBRARY", "--encoder", "magic"], 2, "magic"),
         (["search", "x", "--index", "LIBRARY", "--json", "/no/such/folder/x"], 2, "cannot write"),
-        (["search", "x", "--index", "/no/such/index"], 1, "/no/such/index"),
-        (["list", "--index", "/no/such/index"], 1, "/no/such/index"),
+        (["search", "x", "--index", "/no/such/index"], 2, "/no/such/index"),
+        (["list", "--index", "/no/such/index"], 2, "/no/such/index"),
         (["add", "x.pdf", "--index", "/dev/null/library"], 1, "/dev/null"),
         (["eval", "/no/such/cases.jsonl"], 2, "cases.jsonl"),
         (["fly"], 2, "fly"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from colregion.expectation import Expectation, expectation
+from colregion.expectation import FORM_BONUS, KIND_BONUS, Expectation, expectation
 from colregion.geometry import Box
 from colregion.records import Region
 
@@ -49,16 +49,16 @@ def test_words_of_the_question_are_cues(question: str, kinds: list[str], forms: 
 )
 def test_a_form_is_recognised_in_text(form: str, yes: str, no: str) -> None:
     expected = Expectation(frozenset(), frozenset([form]))
-    assert expected.share(region(yes)) == 1.0
-    assert expected.share(region(no)) == 0.0
+    assert expected.bonus(region(yes)) == FORM_BONUS
+    assert expected.bonus(region(no)) == 0.0
 
 
-def test_the_share_counts_the_kind_as_one_and_every_form() -> None:
+def test_the_kind_and_every_form_add_up() -> None:
     expected = Expectation(frozenset(["figure"]), frozenset(["number", "percentage"]))
-    assert expected.share(region("12", "figure")) == pytest.approx(2 / 3)
-    assert expected.share(region("12 %")) == pytest.approx(2 / 3)
-    assert expected.share(region("", "text")) == 0.0
+    assert expected.bonus(region("12", "figure")) == pytest.approx(KIND_BONUS + FORM_BONUS)
+    assert expected.bonus(region("12 %")) == pytest.approx(2 * FORM_BONUS)
+    assert expected.bonus(region("", "text")) == 0.0
 
 
 def test_where_nothing_is_expected_no_region_is_preferred() -> None:
-    assert expectation("Who?").share(region("12 %", "figure")) == 0.0
+    assert expectation("Who?").bonus(region("12 %", "figure")) == 0.0

@@ -204,9 +204,7 @@ class TestHit:
     entry = DocumentEntry("doc", "a/doc.pdf", "hash", "settings", {"team": "x"}, 1)
 
     def hit(self, position: int = 2, confidence: float | None = None) -> Hit:
-        return Hit(
-            self.parsed.regions[position], self.parsed, self.entry, np.float32(0.5), confidence
-        )
+        return Hit(self.parsed.regions[position], self.parsed, self.entry, 0.5, confidence)
 
     def test_metadata_is_flat_json_with_the_users_keys(self) -> None:
         flat = self.hit(confidence=0.75).to_metadata()

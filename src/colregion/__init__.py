@@ -1,3 +1,85 @@
-"""colregion: ask a question over PDFs and scans, get back the regions that answer it."""
+"""colregion: ask a question over PDFs and scans, get back the regions that answer it.
+
+    from colregion import Engine
+
+    engine = Engine.open("library")
+    engine.add("reports/")
+    for hit in engine.search("What was Q3 revenue?"):
+        print(hit.page_number, hit.box, hit.text)
+
+Importing this costs numpy and pillow; PDF, OCR and model libraries are imported when used.
+"""
+
+from colregion.engine import Engine, Progress
+from colregion.errors import (
+    BackendError,
+    ColregionError,
+    IndexCorrupt,
+    InvalidBox,
+    InvalidInput,
+    MissingDependency,
+    ModelMismatch,
+    NotIndexed,
+    ShapeMismatch,
+    UnreadableDocument,
+)
+from colregion.geometry import Box, BoxPlacement, GridPlacement
+from colregion.ports import Encoder, Index, Parser
+from colregion.records import (
+    AddReport,
+    Context,
+    Document,
+    DocumentEntry,
+    EmbeddedPage,
+    Hit,
+    Outcome,
+    Page,
+    PageEmbedding,
+    PageHit,
+    ParsedPage,
+    QueryEmbedding,
+    Region,
+    RelevanceMap,
+    Word,
+)
+from colregion.selection import Keep
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "AddReport",
+    "BackendError",
+    "Box",
+    "BoxPlacement",
+    "ColregionError",
+    "Context",
+    "Document",
+    "DocumentEntry",
+    "EmbeddedPage",
+    "Encoder",
+    "Engine",
+    "GridPlacement",
+    "Hit",
+    "Index",
+    "IndexCorrupt",
+    "InvalidBox",
+    "InvalidInput",
+    "Keep",
+    "MissingDependency",
+    "ModelMismatch",
+    "NotIndexed",
+    "Outcome",
+    "Page",
+    "PageEmbedding",
+    "PageHit",
+    "ParsedPage",
+    "Parser",
+    "Progress",
+    "QueryEmbedding",
+    "Region",
+    "RelevanceMap",
+    "ShapeMismatch",
+    "UnreadableDocument",
+    "Word",
+    "__version__",
+]

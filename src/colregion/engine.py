@@ -271,7 +271,7 @@ class Engine:
         question: str,
         *,
         k: int = 5,
-        filters: FilterInput | Filters = None,
+        filters: FilterInput = None,
         method: Method = "colregion",
         keep: Keep | None = None,
     ) -> list[Hit]:
@@ -296,7 +296,7 @@ class Engine:
         return self._rank(pages, question, query, k=k, filters=checked, method=method, keep=keep)
 
     def search_pages(
-        self, question: str, *, k: int = 5, filters: FilterInput | Filters = None
+        self, question: str, *, k: int = 5, filters: FilterInput = None
     ) -> list[PageHit]:
         """The k pages of the highest late-interaction score, best first. Raises as `search`."""
         _check_k(k)
@@ -359,7 +359,7 @@ class Engine:
         question: str,
         *,
         max_tokens: int = 800,
-        filters: FilterInput | Filters = None,
+        filters: FilterInput = None,
     ) -> Context:
         """Prompt-ready text of the best regions, in reading order, each with a citation mark.
 
@@ -506,7 +506,9 @@ def _find(
 def _name(item: Item) -> str:
     if isinstance(item, FoundFile):
         return str(item.path)
-    return {bytes: "bytes"}.get(type(item), "picture" if isinstance(item, Image.Image) else "pages")
+    if isinstance(item, bytes):
+        return "bytes"
+    return "picture" if isinstance(item, Image.Image) else "pages"
 
 
 def _entry_of(page: EmbeddedPage, entries: dict[str, DocumentEntry]) -> DocumentEntry:

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from colregion.records import Region
 from colregion.text import fold, terms
 
+KIND_BONUS = 0.3
+FORM_BONUS = 0.15
+"""Beside the evidence of the words, which is 1 where a region holds every word of the question."""
+
 _KIND_WORDS = {
     "figure": frozenset(
         """figure figures fig chart charts graph graphs diagram diagrams map maps picture pictures
@@ -63,15 +67,12 @@ class Expectation:
     kinds: frozenset[str]
     forms: frozenset[str]
 
-    def share(self, region: Region) -> float:
-        """How much of what is expected the region has, 0-1: the share of the expectations (a
-        kind, each form) that it meets; 0 when nothing is expected."""
-        wanted = bool(self.kinds) + len(self.forms)
-        if not wanted:
-            return 0.0
-        text = fold(region.text)
-        met = region.kind in self.kinds
-        return (met + sum(_FORMS[form].search(text) is not None for form in self.forms)) / wanted
+    def bonus(self, region: Region) -> float:
+        """What is added to the evidence of a region: `KIND_BONUS` when it is of an expected
+        kind, `FORM_BONUS` for each expected form that its text has."""
+        text = fold(region.text) if self.forms else ""
+        met = sum(_FORMS[form].search(text) is not None for form in self.forms)
+        return KIND_BONUS * (region.kind in self.kinds) + FORM_BONUS * met
 
 
 def expectation(question: str) -> Expectation:

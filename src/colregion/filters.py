@@ -18,7 +18,6 @@ from colregion.errors import InvalidInput
 from colregion.records import KINDS, Metadata
 
 Filter: TypeAlias = Mapping[str, Any]
-FilterInput: TypeAlias = Filter | Sequence[Filter] | None
 
 _FIELDS = ("doc_id", "source", "page_number", "kind")
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
@@ -80,7 +79,10 @@ EVERYTHING = Filters()
 """No condition: nothing is kept out."""
 
 
-def parse_filters(filters: FilterInput | Filters) -> Filters:
+FilterInput: TypeAlias = Filter | Filters | Sequence[Filter | Filters] | None
+
+
+def parse_filters(filters: FilterInput) -> Filters:
     """Check and normalise filters; None and {} let everything through.
 
     Raises:

@@ -24,7 +24,6 @@ from colregion.records import (
     QueryEmbedding,
 )
 
-
 _Index = TypeVar("_Index", bound="Index")
 
 

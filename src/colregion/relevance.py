@@ -23,18 +23,16 @@ METHODS: tuple[Method, ...] = ("colregion", "paper")
 # A word belongs to a region when most of it lies inside; the patches of a grid are coarser than
 # lines of text, so any overlap counts.
 _WORD_SHARE = 0.5
-# What surroundings add to a region's own evidence: the area that a row or paragraph lies in, and
-# the heading above the area. Both say what a value is about that does not say it itself.
-_AREA_WEIGHT = 0.5
-_HEADING_WEIGHT = 0.25
-# What a region adds that is of the kind and form that the question expects.
-_EXPECTED_WEIGHT = 0.2
+# What the area adds to the evidence of a part: it says what a value is about that does not say
+# it itself.
+_AREA_WEIGHT = 0.25
 # A title names what follows and is seldom the answer; a header or footer stands on every page.
-_FURNITURE_PENALTY = 0.1
+_FURNITURE_PENALTY = 0.2
 _FURNITURE = ("title", "header", "footer")
-# A part of an area is returned in its place when it has at least this share of its evidence;
-# else the evidence is spread over the area, which is then returned whole.
-_CONCENTRATION = 0.95
+# An area is returned in parts when one of them has at least this share of its evidence; else the
+# evidence is spread over the area. The words of a figure mean little apart.
+_CONCENTRATION = 0.97
+_WHOLE = ("figure",)
 # What the page's own score counts beside the region's. Both are weighted means of similarities.
 _PAGE_WEIGHT = 0.3
 
@@ -103,11 +101,10 @@ def _colregion(
     found = scoring.region_token_max(above, _cover(page))  # (T, R)
     own = weights @ np.maximum(found, 0) / total  # nothing looks at a region: no evidence
 
-    evidence = own + _AREA_WEIGHT * _of(parsed.parents, own, otherwise=own)
-    evidence += _HEADING_WEIGHT * _of(headings(parsed), own, otherwise=0.0)
+    area = np.where(parsed.parents >= 0, own[parsed.parents], own)
+    evidence = own + _AREA_WEIGHT * area
     if expected is not None:
-        met = np.array([expected.share(region) for region in parsed.regions])
-        evidence += _EXPECTED_WEIGHT * met
+        evidence += [expected.bonus(region) for region in parsed.regions]
     candidate = chosen_levels(parsed, evidence, concentration=_CONCENTRATION)
 
     furniture = np.array([region.kind in _FURNITURE for region in parsed.regions])
@@ -120,34 +117,16 @@ def _colregion(
     return result
 
 
-def _of(
-    positions: NDArray[np.int64], values: FloatArray, *, otherwise: FloatArray | float
-) -> FloatArray:
-    """(R,) the value at each position, `otherwise` where the position is -1."""
-    return np.where(positions >= 0, values[positions], otherwise)
-
-
-def headings(parsed: ParsedPage) -> NDArray[np.int64]:
-    """(R,) the last title area before each region's area in reading order; -1 for none."""
-    found = np.full(len(parsed.regions), -1, dtype=np.int64)
-    heading = last_title = -1
-    for i, region in enumerate(parsed.regions):
-        if len(region.path) == 1:
-            heading = last_title
-            if region.kind == "title":
-                last_title = i
-        found[i] = heading
-    return found
-
-
 def chosen_levels(
     parsed: ParsedPage, evidence: FloatArray, *, concentration: float
 ) -> NDArray[np.bool_]:
     """(R,) which regions stand for their area: itself, or its blocks when one of several has at
-    least the share `concentration` (0-1) of its evidence."""
+    least the share `concentration` (0-1) of its evidence. A figure stands whole."""
     chosen = parsed.parents < 0
     for area in np.flatnonzero(chosen):
         blocks = np.flatnonzero(parsed.parents == area)
+        if parsed.regions[area].kind in _WHOLE:
+            continue
         if len(blocks) > 1 and evidence[blocks].max() >= concentration * evidence[area]:
             chosen[area] = False
             chosen[blocks] = True
