@@ -1,0 +1,36 @@
+"""What kind of answer a word looks like: a date, an amount, a percentage, ..."""
+
+from __future__ import annotations
+
+import re
+
+# A form says "Date" and "Amount due" beside values that do not contain these words. Each kind is
+# told by its punctuation, which `text.terms` leaves out, and stands for the words it answers to.
+_TYPES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
+    (re.compile(pattern), words)
+    for pattern, words in (
+        (
+            r"(?<!\d)(?:\d{1,2}[/.-](?:\d{1,2}|[^\W\d]{3,9})[/.-](?:\d{4}|\d{2})"
+            r"|\d{4}[/.-]\d{1,2}[/.-]\d{1,2})(?!\d)",
+            ("date",),
+        ),
+        (r"\d\s?%", ("percent", "percentage", "rate")),
+        (r"(?<!\d)\d{1,2}:\d{2}(?!\d)", ("time",)),
+        (r"[$£€¥₹₩]\s?\d|\d\s?[$£€¥₹₩]|\d[.,]\d{2}(?!\d)", ("amount", "price", "cost")),
+        (r"^[+(]?\d{2,4}[)-][\d-]{5,}$", ("phone", "telephone")),
+        (r"\w@\w[\w-]*\.\w", ("email",)),
+        (r"^(?:www\.|https?:)", ("website",)),
+    )
+)
+
+
+def answer_words(text: str) -> tuple[str, ...]:
+    """The words that a page word such as this is an answer to; () for most.
+
+    >>> answer_words("28/12/1994"), answer_words("(RM12.30)"), answer_words("Total")
+    (('date',), ('amount', 'price', 'cost'), ())
+    """
+    for pattern, words in _TYPES:
+        if pattern.search(text):
+            return words
+    return ()
