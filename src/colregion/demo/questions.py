@@ -52,8 +52,8 @@ QUESTIONS = (
         page=1,
     ),
     Question(
-        "When does the first boat leave Ilsey in winter?",
-        answer="05:40",
+        "For how many days will Petrel be in dry dock?",
+        answer="nine days",
         document="winter-timetable-slide.pdf",
         page=1,
     ),
