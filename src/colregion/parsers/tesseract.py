@@ -107,7 +107,7 @@ class TesseractReader(WordReader):
 
     def _recognise(self, image: Image.Image, *, dpi: float) -> list[Word]:
         program = self._program
-        image, dpi = _resized(image.convert("L"), dpi=dpi)
+        image, dpi = at_readable_dpi(image.convert("L"), dpi=dpi)
         image.format = "PPM"  # handed over in a file; packing it as PNG would take longer
         try:
             table = program.image_to_data(
@@ -122,7 +122,7 @@ class TesseractReader(WordReader):
             if "Failed loading language" in cause.message:
                 raise _missing_language(self.languages) from cause
             raise BackendError(f"Tesseract failed on a page: {cause.message}") from cause
-        return _words(table, width_px=image.width, height_px=image.height)
+        return words_of_table(table, width_px=image.width, height_px=image.height)
 
 
 def _missing_program() -> MissingDependency:
@@ -144,7 +144,7 @@ def _sheet_dpi(image: Image.Image) -> float:
     return float((image.width * image.height / _SHEET_SQUARE_INCHES) ** 0.5)
 
 
-def _resized(image: Image.Image, *, dpi: float) -> tuple[Image.Image, float]:
+def at_readable_dpi(image: Image.Image, *, dpi: float) -> tuple[Image.Image, float]:
     """The picture at a resolution that Tesseract reads well, and that resolution.
 
     The resolution is told to Tesseract: what it guesses without costs it whole blocks of text.
@@ -158,7 +158,9 @@ def _resized(image: Image.Image, *, dpi: float) -> tuple[Image.Image, float]:
     return image, dpi * scale
 
 
-def _words(table: Mapping[str, Sequence[Any]], *, width_px: int, height_px: int) -> list[Word]:
+def words_of_table(
+    table: Mapping[str, Sequence[Any]], *, width_px: int, height_px: int
+) -> list[Word]:
     """The words of Tesseract's table, boxes in fractions of the picture; lines and blocks are
     counted over the page. Its own rows for blocks and lines have a confidence below 0."""
     words = []
