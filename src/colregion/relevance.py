@@ -27,7 +27,7 @@ _WORD_SHARE = 0.5
 # it itself.
 _AREA_WEIGHT = 0.25
 # A title names what follows and is seldom the answer; a header or footer stands on every page.
-_FURNITURE_PENALTY = 0.2
+_FURNITURE_PENALTY = 0.1
 _FURNITURE = ("title", "header", "footer")
 # An area is returned in parts when one of them has at least this share of its evidence; else the
 # evidence is spread over the area. The words of a figure mean little apart.

@@ -49,7 +49,7 @@ class StaticTokenEncoder(Encoder):
 
     # One pair of random words in a thousand is more alike; equal words, misread words, inflected
     # words and close synonyms are.
-    noise_floor = 0.3
+    noise_floor = 0.4
 
     def __init__(self) -> None:
         self._table = token_table.TokenTable()
