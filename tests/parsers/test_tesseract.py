@@ -85,7 +85,7 @@ def test_words_carry_box_confidence_and_a_count_of_lines_and_blocks() -> None:
     ],
 )
 def test_what_is_no_word_is_left_out(
-    row: tuple[str, float, tuple[int, int, int, int], tuple[int, int, int]],
+    row: Row,
 ) -> None:
     assert words_of_table(table(row), width_px=200, height_px=100) == []
 
