@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -19,9 +19,10 @@ from colregion.records import Page
 needs_tesseract = pytest.mark.skipif(not tesseract_installed(), reason="Tesseract is not installed")
 
 
-def table(
-    *rows: tuple[str, float, tuple[int, int, int, int], tuple[int, int, int]],
-) -> dict[str, list[Any]]:
+Row: TypeAlias = tuple[str, float, tuple[int, int, int, int], tuple[int, int, int]]
+
+
+def table(*rows: Row) -> dict[str, list[Any]]:
     """Rows of (text, confidence, (left, top, width, height), (block, paragraph, line))."""
     names = ("left", "top", "width", "height", "block_num", "par_num", "line_num")
     flat = [(*place, *numbers) for _, _, place, numbers in rows]

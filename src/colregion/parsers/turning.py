@@ -26,7 +26,6 @@ _SHARPER_THAN_FAR = 1.5
 _FAR = 2.0
 _LEAST_SKEW = 1.0  # below, recognisers and layout cope, and turning costs sharpness
 
-
 _SHAPED = 3  # characters from which on a word's shape tells how its line runs
 
 
