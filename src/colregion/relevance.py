@@ -30,9 +30,10 @@ _AREA_WEIGHT = 0.25
 _FURNITURE_PENALTY = 0.1
 _FURNITURE = ("title", "header", "footer")
 # An area is returned in parts when one of them has at least this share of its evidence; else the
-# evidence is spread over the area. The words of a figure mean little apart.
+# evidence is spread over the area. The words of a figure mean little apart; but what fills more
+# than a quarter of the page is seldom one figure.
 _CONCENTRATION = 0.97
-_WHOLE = ("figure",)
+_LARGEST_FIGURE = 0.25
 # What the page's own score counts beside the region's. Both are weighted means of similarities.
 _PAGE_WEIGHT = 0.3
 
@@ -121,12 +122,14 @@ def chosen_levels(
     parsed: ParsedPage, evidence: FloatArray, *, concentration: float
 ) -> NDArray[np.bool_]:
     """(R,) which regions stand for their area: itself, or its blocks when one of several has at
-    least the share `concentration` (0-1) of its evidence. A figure stands whole."""
+    least the share `concentration` (0-1) of its evidence. A figure stands whole, unless it fills
+    more than a quarter of the page."""
     chosen = parsed.parents < 0
     for area in np.flatnonzero(chosen):
-        blocks = np.flatnonzero(parsed.parents == area)
-        if parsed.regions[area].kind in _WHOLE:
+        region = parsed.regions[area]
+        if region.kind == "figure" and region.box.area <= _LARGEST_FIGURE:
             continue
+        blocks = np.flatnonzero(parsed.parents == area)
         if len(blocks) > 1 and evidence[blocks].max() >= concentration * evidence[area]:
             chosen[area] = False
             chosen[blocks] = True
