@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from colregion.answers import Hit
 from colregion.context import build_context
 from colregion.errors import InvalidInput
 from colregion.geometry import Box
-from colregion.records import DocumentEntry, Hit
+from colregion.records import DocumentEntry
 from colregion.testing import make_parsed_page
 
 PAGE = make_parsed_page(

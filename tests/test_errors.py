@@ -19,9 +19,9 @@ def test_every_error_is_ours_and_of_a_built_in_kind() -> None:
     for error in found:
         assert issubclass(error, errors.ColregionError)
         if error is not errors.ColregionError:
-            assert issubclass(
-                error, ImportError | ValueError | LookupError | RuntimeError
-            ), f"{error} should also be a built-in error"
+            assert issubclass(error, ImportError | ValueError | LookupError | RuntimeError), (
+                f"{error} should also be a built-in error"
+            )
 
 
 def test_the_tree_is_drawn_in_the_docstring() -> None:

@@ -8,17 +8,16 @@ import pickle
 import numpy as np
 import pytest
 
+from colregion.answers import Hit, RelevanceMap
 from colregion.errors import InvalidInput, NotIndexed, ShapeMismatch
 from colregion.geometry import Box, BoxPlacement, GridPlacement
 from colregion.records import (
     Document,
     DocumentEntry,
-    Hit,
     PageEmbedding,
     ParsedPage,
     QueryEmbedding,
     Region,
-    RelevanceMap,
     TextLayer,
     Word,
     check_metadata,

@@ -10,6 +10,7 @@
 Importing this costs numpy and pillow; PDF, OCR and model libraries are imported when used.
 """
 
+from colregion.answers import AddReport, Context, Hit, Outcome, PageHit, RelevanceMap
 from colregion.engine import Engine, Progress
 from colregion.errors import (
     BackendError,
@@ -26,20 +27,14 @@ from colregion.errors import (
 from colregion.geometry import Box, BoxPlacement, GridPlacement
 from colregion.ports import Encoder, Index, Parser
 from colregion.records import (
-    AddReport,
-    Context,
     Document,
     DocumentEntry,
     EmbeddedPage,
-    Hit,
-    Outcome,
     Page,
     PageEmbedding,
-    PageHit,
     ParsedPage,
     QueryEmbedding,
     Region,
-    RelevanceMap,
     Word,
 )
 from colregion.selection import Keep

@@ -22,11 +22,12 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from colregion.answers import Hit
 from colregion.engine import Engine
 from colregion.engine import Progress as AddProgress
 from colregion.errors import ColregionError, InvalidInput
 from colregion.indexes import open_index
-from colregion.records import Hit, MetadataValue
+from colregion.records import MetadataValue
 from colregion.relevance import METHODS, Method
 
 app = typer.Typer(

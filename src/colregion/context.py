@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from colregion.answers import Context, Hit
 from colregion.errors import InvalidInput
-from colregion.records import Context, Hit
 
 CountTokens = Callable[[str], int]
 

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from colregion import scoring
+from colregion.answers import AddReport, Context, Hit, Outcome, PageHit, RelevanceMap
 from colregion.context import CountTokens, build_context
 from colregion.documents import FoundFile, expand
 from colregion.encoders import load_encoder
@@ -26,17 +27,11 @@ from colregion.ingest import Item, embed, free_id, open_item, prepare, settings_
 from colregion.parsers import load_parser
 from colregion.ports import Encoder, Index, Parser
 from colregion.records import (
-    AddReport,
-    Context,
     DocumentEntry,
     EmbeddedPage,
-    Hit,
     Metadata,
-    Outcome,
-    PageHit,
     ParsedPage,
     QueryEmbedding,
-    RelevanceMap,
 )
 from colregion.relevance import Method, default_keep, score_regions
 from colregion.selection import Keep, rank_across

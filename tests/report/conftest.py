@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from colregion.answers import Hit, RelevanceMap
 from colregion.geometry import Box, BoxPlacement
-from colregion.records import DocumentEntry, Hit, QueryEmbedding, RelevanceMap
+from colregion.records import DocumentEntry, QueryEmbedding
 from colregion.testing import PlainImage, make_parsed_page
 
 

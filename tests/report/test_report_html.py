@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colregion.answers import Hit, RelevanceMap
 from colregion.errors import BackendError
 from colregion.geometry import Box, Upright
-from colregion.records import Hit, ParsedPage, RelevanceMap
+from colregion.records import ParsedPage
 from colregion.report import Section, html_report, write_html
 from colregion.testing import PlainImage
 

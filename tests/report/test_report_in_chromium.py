@@ -17,8 +17,8 @@ from typing import Any, TypeAlias
 import pypdfium2
 import pytest
 
+from colregion.answers import Hit, RelevanceMap
 from colregion.geometry import Box
-from colregion.records import Hit, RelevanceMap
 from colregion.report import Section, write_html
 from colregion.testing import PlainImage
 

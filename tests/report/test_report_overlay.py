@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colregion.answers import Hit, RelevanceMap
 from colregion.errors import InvalidInput, ShapeMismatch
 from colregion.geometry import Box, BoxPlacement, FloatArray
-from colregion.records import Hit, QueryEmbedding, RelevanceMap
+from colregion.records import QueryEmbedding
 from colregion.report import draw_boxes, draw_hits, draw_map, overlay_png
 from colregion.report.colours import RANK_COLOURS, heat_rgba, rank_colour, scale
 from colregion.testing import PlainImage

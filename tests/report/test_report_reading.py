@@ -6,8 +6,9 @@ from typing import TypeAlias
 
 import pytest
 
+from colregion.answers import Hit
 from colregion.geometry import Box
-from colregion.records import Hit, ParsedPage
+from colregion.records import ParsedPage
 from colregion.report.reading import best_line, readable
 
 MakeHit: TypeAlias = Callable[..., Hit]

@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from colregion.answers import AddReport, Hit
 from colregion.demo.questions import QUESTIONS, Question
 from colregion.engine import Engine, Progress
 from colregion.errors import BackendError
-from colregion.records import AddReport, Hit
 from colregion.report import Section, write_html
 
 DOCUMENTS = Path(__file__).parent / "documents"

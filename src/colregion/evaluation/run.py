@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress as ProgressBar
 from rich.progress import TaskID
 
+from colregion.answers import Hit
 from colregion.encoders import load_encoder
 from colregion.engine import Engine
 from colregion.errors import InvalidInput, UnreadableDocument
@@ -28,7 +29,7 @@ from colregion.evaluation.table import print_rows
 from colregion.geometry import FloatArray, IntArray, boxes_to_array
 from colregion.indexes.memory import MemoryIndex
 from colregion.parsers import load_parser
-from colregion.records import EmbeddedPage, Hit
+from colregion.records import EmbeddedPage
 from colregion.relevance import METHODS, Method
 
 __all__ = ["RANKINGS", "Bench", "evaluate", "evaluate_file", "index_pages", "print_rows"]

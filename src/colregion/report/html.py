@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
+from colregion.answers import Hit, RelevanceMap
 from colregion.errors import BackendError
-from colregion.records import Hit, RelevanceMap
 from colregion.report.colours import RANK_COLOURS, ramp_css
 from colregion.report.markup import isolated, marked, plain
 from colregion.report.page_view import PageView, Piece, page_name, rank_class, render

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from colregion.records import RelevanceMap
+from colregion.answers import RelevanceMap
 from colregion.report.colours import Scaled, scale
 from colregion.report.markup import heat_uri, isolated, plain
 from colregion.report.overlay import MAP_COLS, map_rows

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
+from colregion.answers import Hit, RelevanceMap
 from colregion.errors import InvalidInput, ShapeMismatch
 from colregion.geometry import Box
-from colregion.records import Hit, RelevanceMap
 from colregion.report.colours import heat_rgba, rank_colour, scale
 
 MAP_COLS = 160

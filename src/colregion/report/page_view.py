@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from colregion.answers import Hit, RelevanceMap
 from colregion.geometry import Box
-from colregion.records import Hit, RelevanceMap
 from colregion.report.colours import RANK_COLOURS
 from colregion.report.map_layers import render_maps
 from colregion.report.markup import fitted, isolated, jpeg_uri, marked, plain

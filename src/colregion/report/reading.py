@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Set
 
-from colregion.records import Hit, Region
+from colregion.answers import Hit
+from colregion.records import Region
 from colregion.text import terms
 
 _PROSE = ("text", "caption", "title")

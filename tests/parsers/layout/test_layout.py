@@ -391,7 +391,7 @@ def test_the_model_sees_a_sideways_page_upright(layout: Layout) -> None:
 
 def test_the_model_keeps_its_log_to_itself() -> None:
     code = (
-        "from PIL import Image; from colregion.parsers.layout_model import LayoutModel;"
+        "from PIL import Image; from colregion.parsers.layout.model import LayoutModel;"
         "LayoutModel().find(Image.new('RGB', (300, 400), 'white'))"
     )
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

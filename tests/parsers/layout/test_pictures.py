@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from colregion.geometry import Box
-from colregion.parsers.pictures import painted_share
+from colregion.parsers.layout.pictures import painted_share
 
 NO_WORDS = np.zeros((0, 4))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from colregion.geometry import Box
-from colregion.parsers.lines import find_lines, find_rows
+from colregion.parsers.layout.lines import find_lines, find_rows
 
 
 def set_words(*words: tuple[str, float, float]) -> tuple[list[str], np.ndarray]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from colregion.geometry import Box
-from colregion.parsers.areas import Area, find_areas
-from colregion.parsers.layout_model import ModelBox
-from colregion.parsers.lines import Line
-from colregion.parsers.roles import attach_captions, name_roles
+from colregion.parsers.layout.areas import Area, find_areas
+from colregion.parsers.layout.lines import Line
+from colregion.parsers.layout.model import ModelBox
+from colregion.parsers.layout.roles import attach_captions, name_roles
 
 
 def line(text: str, x: float, y: float, scale: float = 1.0) -> Line:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from colregion.geometry import Box
-from colregion.parsers.areas import Area
-from colregion.parsers.blocks import blocks_of
-from colregion.parsers.frames import Frame
-from colregion.parsers.lines import Line
+from colregion.parsers.layout.areas import Area
+from colregion.parsers.layout.blocks import blocks_of
+from colregion.parsers.layout.frames import Frame
+from colregion.parsers.layout.lines import Line
 from colregion.records import Page, ParsedPage, Region, Word
 
 MARGIN = 0.15

@@ -8,8 +8,8 @@ from itertools import pairwise
 from statistics import median
 
 from colregion.geometry import Box
-from colregion.parsers.areas import Area
-from colregion.parsers.groups import (
+from colregion.parsers.layout.areas import Area
+from colregion.parsers.layout.groups import (
     OTHER_SIZE,
     column_rows,
     gap,
@@ -17,7 +17,7 @@ from colregion.parsers.groups import (
     size_ratio,
     starts_item,
 )
-from colregion.parsers.lines import Line, Row, find_rows
+from colregion.parsers.layout.lines import Line, Row, find_rows
 
 PARAGRAPH_GAP = 0.25
 """A paragraph ends where the space between two lines exceeds the usual one by this many text

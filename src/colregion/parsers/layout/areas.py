@@ -15,7 +15,7 @@ from statistics import median
 import numpy as np
 
 from colregion.geometry import Box, box_areas, boxes_to_array, pairwise_overlap
-from colregion.parsers.groups import (
+from colregion.parsers.layout.groups import (
     LOOSE,
     MOST_ROWS,
     is_list,
@@ -24,8 +24,8 @@ from colregion.parsers.groups import (
     is_table,
     line_groups,
 )
-from colregion.parsers.layout_model import ModelBox
-from colregion.parsers.lines import Line, Row, find_rows
+from colregion.parsers.layout.lines import Line, Row, find_rows
+from colregion.parsers.layout.model import ModelBox
 
 FRAMED = ("figure", "table")
 """Kinds whose box is the model's: there is more in it than words."""

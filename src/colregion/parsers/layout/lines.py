@@ -16,7 +16,7 @@ from statistics import median
 import numpy as np
 
 from colregion.geometry import Box, FloatArray, IntArray
-from colregion.parsers.word_boxes import ink_share
+from colregion.parsers.layout.word_boxes import ink_share
 
 WIDE_GAP = 2.25
 """A gap of more than this many characters ends a line. Between the words of a sentence stand

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
-from colregion.parsers.areas import FRAMED, Area
-from colregion.parsers.groups import OTHER_SIZE
-from colregion.parsers.lines import Line, find_rows
+from colregion.parsers.layout.areas import FRAMED, Area
+from colregion.parsers.layout.groups import OTHER_SIZE
+from colregion.parsers.layout.lines import Line, find_rows
 
 CAPTION_REACH = 3.0
 """A caption stands within this many text heights of its figure or table."""

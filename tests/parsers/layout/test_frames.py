@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from colregion.geometry import Box, Upright
-from colregion.parsers.frames import Frame
+from colregion.parsers.layout.frames import Frame
 
 
 def test_an_upright_page_is_measured_in_its_own_height() -> None:

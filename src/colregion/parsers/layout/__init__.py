@@ -10,15 +10,15 @@ from statistics import median
 
 from colregion.errors import InvalidInput
 from colregion.geometry import Box, boxes_to_array
-from colregion.parsers.areas import Area, find_areas
-from colregion.parsers.frames import Frame
-from colregion.parsers.layout_model import LayoutModel, ModelBox
-from colregion.parsers.lines import find_lines
-from colregion.parsers.pictures import painted_share
-from colregion.parsers.reading_order import reading_order
-from colregion.parsers.region_tree import build_tree
-from colregion.parsers.roles import attach_captions, name_roles
-from colregion.parsers.word_boxes import steady_boxes
+from colregion.parsers.layout.areas import Area, find_areas
+from colregion.parsers.layout.frames import Frame
+from colregion.parsers.layout.lines import find_lines
+from colregion.parsers.layout.model import LayoutModel, ModelBox
+from colregion.parsers.layout.pictures import painted_share
+from colregion.parsers.layout.reading_order import reading_order
+from colregion.parsers.layout.region_tree import build_tree
+from colregion.parsers.layout.roles import attach_captions, name_roles
+from colregion.parsers.layout.word_boxes import steady_boxes
 from colregion.records import Page, ParsedPage, Word
 
 MODES = ("auto", "model", "geometry")

@@ -14,8 +14,8 @@ from statistics import median
 import numpy as np
 
 from colregion.geometry import Box
-from colregion.parsers.lines import Line, Row, find_rows
-from colregion.parsers.reading_order import reading_groups
+from colregion.parsers.layout.lines import Line, Row, find_rows
+from colregion.parsers.layout.reading_order import reading_groups
 
 LOOSE = 0.75
 """Rows part where the space between them exceeds the usual one by this many text heights."""

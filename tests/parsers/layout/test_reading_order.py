@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from colregion.geometry import Box
-from colregion.parsers.reading_order import reading_groups, reading_order
+from colregion.parsers.layout.reading_order import reading_groups, reading_order
 
 TITLE = Box(0.1, 0.05, 0.9, 0.10)
 LEFT = [Box(0.1, 0.15, 0.45, 0.30), Box(0.1, 0.35, 0.45, 0.50)]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from colregion.parsers.word_boxes import ink_share, steady_boxes
+from colregion.parsers.layout.word_boxes import ink_share, steady_boxes
 
 # A line of three words of a type of 0.02, the third with a box that reaches into the next line.
 TEXTS = ["The", "Total", "Holt"]
