@@ -1,0 +1,177 @@
+"""Fakes to build tests on: pages made of lines, and encoders whose answers are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from colregion.errors import InvalidInput
+from colregion.geometry import (
+    Box,
+    BoxPlacement,
+    FloatArray,
+    GridPlacement,
+)
+from colregion.ports import Encoder, Parser
+from colregion.records import (
+    Document,
+    Page,
+    PageEmbedding,
+    ParsedPage,
+    QueryEmbedding,
+    Region,
+    Word,
+)
+from colregion.text import terms
+
+
+@dataclass(frozen=True)
+class PlainImage:
+    """An `ImageLoader` for a page of one colour, with coloured boxes painted on it."""
+
+    width_px: int = 60
+    height_px: int = 80
+    colour: tuple[int, int, int] = (255, 255, 255)
+    painted: tuple[tuple[Box, tuple[int, int, int]], ...] = ()
+
+    def __call__(self, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
+        image = Image.new("RGB", (self.width_px, self.height_px), self.colour)
+        for box, colour in self.painted:
+            image.paste(colour, box.to_pixels(width_px=self.width_px, height_px=self.height_px))
+        return image
+
+
+def make_page(*, doc_id: str = "doc", number: int = 1, image: PlainImage | None = None) -> Page:
+    """A picture page; white, 60 x 80 px, unless `image` says otherwise."""
+    image = image or PlainImage()
+    return Page(
+        doc_id=doc_id,
+        number=number,
+        width=image.width_px,
+        height=image.height_px,
+        unit="px",
+        load_image=image,
+    )
+
+
+def make_parsed_page(
+    lines: Sequence[tuple[str, Box]],
+    *,
+    doc_id: str = "doc",
+    number: int = 1,
+    image: PlainImage | None = None,
+) -> ParsedPage:
+    """A page whose every line is an area of its own, its words side by side in equal widths."""
+    page = make_page(doc_id=doc_id, number=number, image=image)
+    words: list[Word] = []
+    regions: list[Region] = []
+    for i, (text, box) in enumerate(lines):
+        parts = text.split()
+        for j, part in enumerate(parts):
+            x0 = box.x0 + box.width * j / len(parts)
+            words.append(Word(part, Box(x0, box.y0, x0 + box.width / len(parts), box.y1), line=i))
+        for depth in (1, 2, 3):
+            path = (i + 1, 1, 1)[:depth]
+            regions.append(Region(page_id=page.id, path=path, box=box, text=text))
+    return ParsedPage(page, tuple(words), tuple(regions))
+
+
+class WordEncoder(Encoder):
+    """A fake: one vector a word, a one-hot of `dim` chosen by the word's first letter."""
+
+    def __init__(self, dim: int = 32) -> None:
+        self.dim = dim
+
+    @property
+    def fingerprint(self) -> str:
+        return f"fake-words/{self.dim}"
+
+    def _vectors(self, words: Sequence[str]) -> FloatArray:
+        vectors = np.zeros((len(words), self.dim), dtype=np.float32)
+        for i, word in enumerate(words):
+            vectors[i, ord(word[0].lower()) % self.dim] = 1.0
+        return vectors
+
+    def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
+        return [
+            PageEmbedding(
+                self._vectors([word.text for word in page.words]),
+                BoxPlacement(
+                    np.array([w.box.xyxy for w in page.words], dtype=np.float64).reshape(-1, 4)
+                ),
+            )
+            for page in pages
+        ]
+
+    def encode_query(self, text: str) -> QueryEmbedding:
+        tokens = tuple(terms(text))
+        if not tokens:
+            raise InvalidInput("the question is empty")
+        return QueryEmbedding(
+            vectors=self._vectors(tokens),
+            tokens=tokens,
+            content=np.ones(len(tokens), dtype=bool),
+            weights=np.ones(len(tokens), dtype=np.float32),
+        )
+
+
+class ColourEncoder(Encoder):
+    """A fake visual model: a page's patches are the mean colours of a grid of its picture, and a
+    question is the name of a colour. What it finds must lie where the picture shows it, so it
+    uncovers every swapped or flipped axis between picture and box.
+
+    The vectors come in a scrambled order, led by a prompt vector that looks nowhere.
+    """
+
+    colours = {"red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0)}  # noqa: RUF012
+
+    def __init__(self, *, rows: int = 8, cols: int = 6) -> None:
+        self.rows, self.cols = rows, cols
+
+    @property
+    def fingerprint(self) -> str:
+        return f"fake-colours/{self.rows}x{self.cols}"
+
+    def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
+        n = self.rows * self.cols
+        order = np.random.default_rng(0).permutation(n)
+        embeddings = []
+        for page in pages:
+            small = page.page.image.resize((self.cols, self.rows), Image.Resampling.BOX)
+            cells = np.asarray(small, dtype=np.float32).reshape(n, 3) / 255 - 0.5
+            vectors = np.zeros((n + 1, 3), dtype=np.float32)
+            vectors[order + 1] = cells / np.linalg.norm(cells, axis=1, keepdims=True)
+            layer = (order + 1).reshape(self.rows, self.cols)
+            embeddings.append(PageEmbedding(vectors, GridPlacement((layer,), n_vectors=n + 1)))
+        return embeddings
+
+    def encode_query(self, text: str) -> QueryEmbedding:
+        tokens = tuple(term for term in terms(text) if term in self.colours)
+        if not tokens:
+            raise InvalidInput(f"ask for one of {', '.join(self.colours)}, got {text!r}")
+        vectors = np.array([self.colours[token] for token in tokens], dtype=np.float32) - 0.5
+        return QueryEmbedding(
+            vectors=vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
+            tokens=tokens,
+            content=np.ones(len(tokens), dtype=bool),
+            weights=np.ones(len(tokens), dtype=np.float32),
+        )
+
+
+class LineParser(Parser):
+    """A fake: gives every page the same lines."""
+
+    def __init__(self, lines: Sequence[tuple[str, Box]]) -> None:
+        self.lines = tuple(lines)
+
+    @property
+    def fingerprint(self) -> str:
+        return f"fake-lines/{self.lines!r}"
+
+    def parse(self, document: Document) -> Iterator[ParsedPage]:
+        for page in document.pages():
+            parsed = make_parsed_page(self.lines, doc_id=page.doc_id, number=page.number)
+            yield ParsedPage(page, parsed.words, parsed.regions)
