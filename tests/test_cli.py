@@ -141,8 +141,12 @@ def test_mistakes_give_a_line_and_a_status(
     assert "Traceback" not in errors
 
 
-def test_text_of_a_document_cannot_drive_the_terminal(
-    library: Path, capsys: pytest.CaptureFixture[str]
+def test_names_and_text_cannot_drive_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run("search", "revenue \x1b[31m", "--index", library) == 0
-    assert "\x1b[31m" not in capsys.readouterr().out
+    evil = tmp_path / "[red]\x1b[31m.pdf"
+    evil.write_bytes(b"%PDF-1.4 rubbish")
+    assert run("add", evil, "--index", tmp_path / "library") == 1
+    errors = capsys.readouterr().err
+    assert "\x1b[31m" not in errors
+    assert "[red]" in errors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from colregion.text import content_terms, estimate_tokens, fold, terms
+from colregion.text import content_terms, estimate_tokens, fold, printable, terms
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,10 @@ def test_stop_words_are_left_out_unless_nothing_else_is_there() -> None:
 )
 def test_tokens_are_estimated(text: str, tokens: int) -> None:
     assert estimate_tokens(text) == tokens
+
+
+def test_text_for_a_terminal_holds_no_controls() -> None:
+    assert (
+        printable("a\x1b[31mb\x00\r\u202ec\ud800\n\td")
+        == "a\ufffd[31mb\ufffd\ufffd\ufffdc\ufffd\n\td"
+    )

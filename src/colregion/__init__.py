@@ -11,7 +11,7 @@ Importing this costs numpy and pillow; PDF, OCR and model libraries are imported
 """
 
 from colregion.answers import AddReport, Context, Hit, Outcome, PageHit, RelevanceMap
-from colregion.engine import Engine, Progress
+from colregion.engine import Engine
 from colregion.errors import (
     BackendError,
     ColregionError,
@@ -25,6 +25,7 @@ from colregion.errors import (
     UnreadableDocument,
 )
 from colregion.geometry import Box, BoxPlacement, GridPlacement
+from colregion.ingest import Progress
 from colregion.ports import Encoder, Index, Parser
 from colregion.records import (
     Document,

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as _escape_markup
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -24,11 +24,12 @@ from rich.table import Table
 
 from colregion.answers import Hit
 from colregion.engine import Engine
-from colregion.engine import Progress as AddProgress
 from colregion.errors import ColregionError, InvalidInput
 from colregion.indexes import open_index
+from colregion.ingest import Progress as AddProgress
 from colregion.records import MetadataValue
 from colregion.relevance import METHODS, Method
+from colregion.text import printable
 
 app = typer.Typer(
     name="colregion",
@@ -338,12 +339,17 @@ def _write_json(value: Any, file: str) -> None:
         raise InvalidInput(f"cannot write {file}: {cause.strerror}") from cause
 
 
+def escape(text: str) -> str:
+    """Neither markup nor a terminal escape, whatever a file name or an id holds."""
+    return _escape_markup(printable(text))
+
+
 def _short(text: str, *, width: int = 40) -> str:
     return escape(text if len(text) <= width else "..." + text[-width:])
 
 
 def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines())
+    return "\n".join(f"  {line}" for line in printable(text).splitlines())
 
 
 def _with_json_value(arguments: Sequence[str]) -> list[str]:

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, TypeAlias
 
 import numpy as np
-from PIL import Image
 
 from colregion import scoring
-from colregion.answers import AddReport, Context, Hit, Outcome, PageHit, RelevanceMap
+from colregion.answers import AddReport, Context, Hit, PageHit, RelevanceMap
 from colregion.context import CountTokens, build_context
-from colregion.documents import FoundFile, expand
 from colregion.encoders import load_encoder
-from colregion.errors import ColregionError, InvalidInput, ModelMismatch
+from colregion.errors import InvalidInput, ModelMismatch, NotIndexed
 from colregion.expectation import expectation
 from colregion.filters import FilterInput, Filters, parse_filters
 from colregion.indexes import open_index
-from colregion.ingest import Item, embed, free_id, open_item, prepare, settings_of, watched
+from colregion.ingest import Given, Progress, Source, add_item, embed, find_items
 from colregion.parsers import load_parser
 from colregion.ports import Encoder, Index, Parser
 from colregion.records import (
@@ -36,36 +32,17 @@ from colregion.records import (
 from colregion.relevance import Method, default_keep, score_regions
 from colregion.selection import Keep, rank_across
 from colregion.text import estimate_tokens
+from colregion.unindexed import UnindexedPages
 
-Source: TypeAlias = str | Path | bytes | Image.Image
-"""What is read: a file, a folder or a glob; a file's bytes; a picture."""
 Rankable: TypeAlias = Source | ParsedPage | EmbeddedPage
 
 # Pages whose regions are scored. A region's score holds its page's, so pages far down the list
 # have little to offer, and each costs about a millisecond.
 _CANDIDATE_PAGES = 10
 _CONTEXT_HITS = 50
-_RANKED_DOCUMENTS_KEPT = 16
 
 _ENCODER = "encoder"
 _ENCODER_SPEC = "encoder_spec"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far `Engine.add` has come.
-
-    Args:
-        source: the file being read.
-        files_done, files_total: sources.
-        pages_done, pages_total: pages of this source; the total is what the file declares.
-    """
-
-    source: str
-    files_done: int
-    files_total: int
-    pages_done: int
-    pages_total: int
 
 
 class Engine:
@@ -99,8 +76,7 @@ class Engine:
         self.parser = parser
         self.count_tokens = count_tokens
         self._adding = threading.Lock()
-        self._ranked: OrderedDict[tuple[str, str], list[EmbeddedPage]] = OrderedDict()
-        self._ranked_lock = threading.Lock()
+        self._unindexed = UnindexedPages(parser, encoder)
 
     @classmethod
     def open(
@@ -182,13 +158,13 @@ class Engine:
         Raises:
             InvalidInput: `doc_id` for several documents.
         """
-        items, outcomes = _find(sources)
+        items, outcomes = find_items(sources)
         if doc_id is not None and len(items) > 1:
             raise InvalidInput(f"doc_id={doc_id!r} names one document, but {len(items)} were given")
+        given = Given(doc_id, metadata or {}, password)
         with self._adding:
             if self.index.get_setting(_ENCODER) is None:
                 self.index.set_setting(_ENCODER, self.encoder.fingerprint)
-            held = {entry.id: entry for entry in self.index.documents()}
             for done, item in enumerate(items):
 
                 def tell(source: str, page: int, total: int, done: int = done) -> None:
@@ -196,70 +172,17 @@ class Engine:
                         on_progress(Progress(source, done, len(items), page, total))
 
                 outcomes.append(
-                    self._add_one(
+                    add_item(
                         item,
-                        held,
-                        doc_id=doc_id,
-                        metadata=metadata or {},
-                        password=password,
-                        tell=tell,
+                        given,
+                        index=self.index,
+                        parser=self.parser,
+                        encoder=self.encoder,
+                        held=self._entries(),
+                        on_page=tell,
                     )
                 )
         return AddReport(tuple(outcomes))
-
-    def _add_one(
-        self,
-        item: Item,
-        held: dict[str, DocumentEntry],
-        *,
-        doc_id: str | None,
-        metadata: Metadata,
-        password: str | None,
-        tell: Callable[[str, int, int], None],
-    ) -> Outcome:
-        started = time.perf_counter()
-        outcome = Outcome(_name(item), doc_id or "", "failed")
-        try:
-            prepared = prepare(
-                item,
-                parser=self.parser,
-                encoder=self.encoder,
-                doc_id=doc_id,
-                metadata=metadata,
-                password=password,
-            )
-            entry = prepared.entry
-            if doc_id is None and free_id(entry, held.get(entry.id)) != entry.id:
-                prepared = prepare(
-                    item,
-                    parser=self.parser,
-                    encoder=self.encoder,
-                    doc_id=free_id(entry, held.get(entry.id)),
-                    metadata=metadata,
-                    password=password,
-                )
-                entry = prepared.entry
-            before = held.get(entry.id)
-            outcome = replace(outcome, source=entry.source, doc_id=entry.id)
-            if before is not None and replace(before, page_count=0, source=entry.source) == entry:
-                return replace(outcome, status="skipped", reason="unchanged")
-            regions = 0
-
-            def count(page: EmbeddedPage) -> None:
-                nonlocal regions
-                regions += len(page.parsed.regions)
-                tell(entry.source, page.parsed.page.number, prepared.page_count)
-
-            held[entry.id] = self.index.replace(entry, watched(prepared.pages, count))
-        except ColregionError as error:
-            return replace(outcome, reason=str(error), seconds=time.perf_counter() - started)
-        return replace(
-            outcome,
-            status="added" if before is None else "replaced",
-            pages=held[entry.id].page_count,
-            regions=regions,
-            seconds=time.perf_counter() - started,
-        )
 
     def search(
         self,
@@ -286,8 +209,7 @@ class Engine:
         _check_k(k)
         checked = parse_filters(filters)
         query = self._weighted_query(question)
-        scores = self.index.search(query, k=max(k, _CANDIDATE_PAGES), filters=checked)
-        pages = self.index.load([score.page_id for score in scores])
+        pages, _ = self._find_pages(query, k=max(k, _CANDIDATE_PAGES), filters=checked)
         return self._rank(pages, question, query, k=k, filters=checked, method=method, keep=keep)
 
     def search_pages(
@@ -296,11 +218,10 @@ class Engine:
         """The k pages of the highest late-interaction score, best first. Raises as `search`."""
         _check_k(k)
         query = self._weighted_query(question)
-        scores = self.index.search(query, k=k, filters=parse_filters(filters))
-        pages = self.index.load([score.page_id for score in scores])
+        pages, scores = self._find_pages(query, k=k, filters=parse_filters(filters))
         entries = self._entries()
         return [
-            PageHit(page.parsed, entries[page.parsed.page.doc_id], score.score)
+            PageHit(page.parsed, _entry_of(page, entries), score)
             for page, score in zip(pages, scores, strict=True)
         ]
 
@@ -404,6 +325,22 @@ class Engine:
         idf /= idf[query.content].mean()
         return replace(query, weights=np.where(query.content, idf, query.weights))
 
+    def _find_pages(
+        self, query: QueryEmbedding, *, k: int, filters: Filters
+    ) -> tuple[list[EmbeddedPage], list[float]]:
+        """The best pages and their scores. Another process may replace a document between the
+        two steps; then both are done again."""
+        for last in (False, False, True):
+            found = self.index.search(query, k=k, filters=filters)
+            try:
+                pages = self.index.load([score.page_id for score in found])
+            except NotIndexed:
+                if last:
+                    raise
+            else:
+                break
+        return pages, [score.score for score in found]
+
     def _rank(
         self,
         pages: Sequence[EmbeddedPage],
@@ -450,60 +387,7 @@ class Engine:
             return list(embed([page], self.encoder))
         if isinstance(page, str) and "#p" in page and not Path(page).exists():
             return self.index.load([page])
-        items, failed = _find(page)
-        if failed:
-            raise InvalidInput(failed[0].reason)
-        return [embedded for item in items for embedded in self._read_kept(item)]
-
-    def _read_kept(self, item: Item) -> list[EmbeddedPage]:
-        """The embedded pages of a source that is not indexed, kept by content."""
-        assert not isinstance(item, Sequence) or isinstance(item, bytes)
-        document = open_item(item)
-        key = (document.content_hash, settings_of(self.parser, self.encoder))
-        with self._ranked_lock:
-            if key in self._ranked:
-                self._ranked.move_to_end(key)
-                return self._ranked[key]
-        pages = list(embed(self.parser.parse(document), self.encoder))
-        with self._ranked_lock:
-            self._ranked[key] = pages
-            while len(self._ranked) > _RANKED_DOCUMENTS_KEPT:
-                self._ranked.popitem(last=False)
-        return pages
-
-
-def _find(
-    sources: Source | Sequence[Source] | Sequence[EmbeddedPage],
-) -> tuple[list[Item], list[Outcome]]:
-    """The documents behind the sources, and a failed outcome for each that leads to none."""
-    if isinstance(sources, Source):
-        sources = [sources]
-    if sources and all(isinstance(source, EmbeddedPage) for source in sources):
-        return [[source for source in sources if isinstance(source, EmbeddedPage)]], []
-    items: list[Item] = []
-    failed: list[Outcome] = []
-    for source in sources:
-        if isinstance(source, bytes | Image.Image):
-            items.append(source)
-        elif isinstance(source, str | Path):
-            try:
-                items.extend(expand(source))
-            except ColregionError as error:
-                failed.append(Outcome(str(source), "", "failed", reason=str(error)))
-        else:
-            raise InvalidInput(
-                f"a source must be a path, bytes, a picture or pages with embeddings, "
-                f"got {type(source).__name__}"
-            )
-    return items, failed
-
-
-def _name(item: Item) -> str:
-    if isinstance(item, FoundFile):
-        return str(item.path)
-    if isinstance(item, bytes):
-        return "bytes"
-    return "picture" if isinstance(item, Image.Image) else "pages"
+        return self._unindexed.read(page)
 
 
 def _entry_of(page: EmbeddedPage, entries: dict[str, DocumentEntry]) -> DocumentEntry:

@@ -15,6 +15,7 @@ _UNSPACED = (
 )
 _RUN = re.compile(rf"[{_UNSPACED}]+|(?:[^\W_{_UNSPACED}]|(?<=\d)[.,](?=\d))+")
 _TOKEN = re.compile(rf"([^\W\d_{_UNSPACED}]+)|(\d+)|([{_UNSPACED}]|[^\w\s]|_)")
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNSPACED_RUN = re.compile(rf"[{_UNSPACED}]+")
 
 # Question words and glue that say nothing about where on a page an answer stands.
@@ -72,3 +73,14 @@ def estimate_tokens(text: str) -> int:
     for letters, digits, _sign in _TOKEN.findall(text):
         total += -(-len(letters) // 4) + -(-len(digits) // 3) if letters or digits else 1
     return total
+
+
+def printable(text: str) -> str:
+    """The text with control characters, terminal escapes and controls of writing direction
+    replaced by U+FFFD; line breaks and tabs stay."""
+    return "".join(
+        "\ufffd"
+        if (unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t") or c in _BIDI
+        else c
+        for c in text
+    )

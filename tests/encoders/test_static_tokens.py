@@ -90,7 +90,6 @@ def test_equal_words_have_similarity_one(encoder: Encoder, asked: str, written: 
         ("invoice", "invoices"),  # inflected
         ("doctor", "physician"),  # equal in meaning alone
         ("telephone", "phone"),
-        ("price", "cost"),
         ("москва", "москве"),  # inflected, by spelling alone
         ("한국", "한국어"),
         ("العربية", "عربية"),

@@ -14,8 +14,9 @@ from rich.text import Text
 
 from colregion.answers import AddReport, Hit
 from colregion.demo.questions import QUESTIONS, Question
-from colregion.engine import Engine, Progress
+from colregion.engine import Engine
 from colregion.errors import BackendError
+from colregion.ingest import Progress
 from colregion.report import Section, write_html
 
 DOCUMENTS = Path(__file__).parent / "documents"
