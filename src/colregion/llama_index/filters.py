@@ -1,0 +1,83 @@
+"""LlamaIndex's metadata filters in colregion's grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+from llama_index.core.vector_stores import FilterCondition, FilterOperator, MetadataFilters
+from llama_index.core.vector_stores.types import MetadataFilter
+
+from colregion import InvalidInput
+from colregion.filters import FilterInput, Filters, parse_filters
+from colregion.records import RESERVED_METADATA
+
+NodeFilters: TypeAlias = FilterInput | MetadataFilters
+"""A mapping, several that all hold, or `MetadataFilters`."""
+
+_OPERATORS = {
+    FilterOperator.EQ: "eq",
+    FilterOperator.NE: "ne",
+    FilterOperator.IN: "in",
+    FilterOperator.NIN: "nin",
+    FilterOperator.GT: "gt",
+    FilterOperator.GTE: "gte",
+    FilterOperator.LT: "lt",
+    FilterOperator.LTE: "lte",
+}
+_FIELDS = ("doc_id", "source", "page_number", "kind")
+# The names that LlamaIndex's stores give to a node's document.
+_DOCUMENT = ("ref_doc_id", "document_id")
+
+
+def translate(filters: NodeFilters) -> Filters:
+    """Checked filters; None lets everything through.
+
+    A key of `MetadataFilters` is a field of a region (`doc_id`, `source`, `page_number`, `kind`)
+    or else one of the user's own metadata, with or without `metadata.` before it.
+
+    Raises:
+        InvalidInput: an operator, condition or key that cannot be translated, or what
+            `parse_filters` refuses.
+    """
+    if isinstance(filters, MetadataFilters):
+        return parse_filters(list(_conditions(filters)))
+    return parse_filters(filters)
+
+
+def _conditions(filters: MetadataFilters) -> Iterator[dict[str, Any]]:
+    if filters.condition not in (None, FilterCondition.AND) and (
+        filters.condition == FilterCondition.NOT or len(filters.filters) > 1
+    ):
+        raise InvalidInput(
+            f"filters combined by {filters.condition.value!r} are not supported; all of them "
+            "have to hold, so use 'and', with the operator 'in' for one of several values"
+        )
+    for one in filters.filters:
+        if isinstance(one, MetadataFilters):
+            yield from _conditions(one)
+        else:
+            yield {_field(one.key): {_operator(one): one.value}}
+
+
+def _operator(one: MetadataFilter) -> str:
+    if one.operator not in _OPERATORS:
+        known = ", ".join(repr(operator.value) for operator in _OPERATORS)
+        raise InvalidInput(
+            f"operator {one.operator.value!r} of the filter on {one.key!r} is not supported; "
+            f"use one of {known}"
+        )
+    return _OPERATORS[one.operator]
+
+
+def _field(key: str) -> str:
+    if key in _FIELDS or key.startswith("metadata."):
+        return key
+    if key in _DOCUMENT:
+        return "doc_id"
+    if key in RESERVED_METADATA:
+        raise InvalidInput(
+            f"regions cannot be filtered by {key!r}; use {', '.join(_FIELDS)} or a key of "
+            "your own metadata"
+        )
+    return f"metadata.{key}"

@@ -1,0 +1,119 @@
+"""Hits as LlamaIndex nodes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from llama_index.core.schema import (
+    MediaResource,
+    Node,
+    NodeRelationship,
+    NodeWithScore,
+    ObjectType,
+    RelatedNodeInfo,
+    TextNode,
+)
+
+from colregion import BackendError, Hit, ParsedPage, Region
+from colregion.records import RESERVED_METADATA
+
+SHOWN_TO_LLM = ("doc_id", "page_number")
+"""What of our own metadata a model reads with a region's text: enough to say where it stands.
+The user's own keys are shown too, as with any node."""
+
+
+def region_node(hit: Hit, *, crops: str | Path | None = None) -> NodeWithScore:
+    """A hit as a node with its score.
+
+    The node's id is the region's, and its metadata `Hit.to_metadata()`. It is related to its
+    document (SOURCE), its page (PARENT) and the regions of its level before and after it on the
+    page (PREVIOUS, NEXT). The score is in none of these, so that the same region found twice is
+    the same node.
+
+    Args:
+        crops: a folder to write the region's picture to; the node is then a `Node` that names
+            the file. None gives a `TextNode`.
+
+    Raises:
+        BackendError: the folder cannot be written.
+    """
+    fields = node_fields(hit, *neighbours(hit.parsed, hit.region))
+    if crops is None:
+        return NodeWithScore(node=TextNode(text=hit.text, **fields), score=hit.score)
+    picture = MediaResource(path=_write_crop(hit, Path(crops)), mimetype="image/png")
+    node = Node(text_resource=MediaResource(text=hit.text), image_resource=picture, **fields)
+    return NodeWithScore(node=node, score=hit.score)
+
+
+def node_fields(hit: Hit, previous: Region | None, following: Region | None) -> dict[str, Any]:
+    """What every class of node takes: id, metadata and what of it is hidden, relationships."""
+    metadata = hit.to_metadata()
+    own = [key for key in metadata if key in RESERVED_METADATA]
+    # By hand, because `as_related_node_info` copies the other node's metadata.
+    relationships = {
+        # The stores write SOURCE over `doc_id` in the metadata, so the two have to agree.
+        NodeRelationship.SOURCE: RelatedNodeInfo(node_id=hit.doc_id, node_type=ObjectType.DOCUMENT),
+        NodeRelationship.PARENT: RelatedNodeInfo(node_id=hit.page_id, node_type=ObjectType.TEXT),
+    }
+    for relation, region in (
+        (NodeRelationship.PREVIOUS, previous),
+        (NodeRelationship.NEXT, following),
+    ):
+        if region is not None:
+            relationships[relation] = RelatedNodeInfo(node_id=region.id, node_type=ObjectType.TEXT)
+    return {
+        "id_": hit.id,
+        "metadata": metadata,
+        "excluded_llm_metadata_keys": [key for key in own if key not in SHOWN_TO_LLM],
+        "excluded_embed_metadata_keys": own,
+        "relationships": relationships,
+    }
+
+
+def neighbours(parsed: ParsedPage, region: Region) -> tuple[Region | None, Region | None]:
+    """The regions of the same level before and after one, in reading order; None at the ends.
+
+    Of a merged region the ones after it begin where its parts end.
+    """
+    parts = set(region.parts)
+    before = after = None
+    for other in parsed.regions:
+        if len(other.path) != len(region.path) or other.path == region.path:
+            continue
+        if other.path < region.path:
+            before = other
+        elif after is None and other.box not in parts:
+            after = other
+    return before, after
+
+
+def png_bytes(hit: Hit) -> bytes:
+    """The region's picture."""
+    buffer = io.BytesIO()
+    hit.crop().save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _write_crop(hit: Hit, folder: Path) -> Path:
+    data = png_bytes(hit)
+    # Named by what it shows too: the same id may stand for another picture after a change.
+    digest = hashlib.sha256(hit.id.encode("utf-8", "surrogatepass") + b"\0" + data).hexdigest()
+    slug = re.sub(r"[^A-Za-z0-9.]+", "-", hit.id)[-80:].strip("-.")
+    file = folder.absolute() / f"{slug}-{digest[:12]}.png"
+    if not file.exists():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle, unfinished = tempfile.mkstemp(dir=folder, suffix=".part")
+            with os.fdopen(handle, "wb") as out:
+                out.write(data)
+            # Whole or not there at all, whoever else writes or reads it meanwhile.
+            Path(unfinished).replace(file)
+        except OSError as cause:
+            raise BackendError(f"crops cannot be written to {folder}: {cause}") from cause
+    return file

@@ -1,0 +1,112 @@
+"""Regions as what a LlamaIndex retriever gives."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from llama_index.core.callbacks import CallbackManager
+from llama_index.core.retrievers import BaseRetriever
+from llama_index.core.schema import IndexNode, NodeWithScore, QueryBundle
+from llama_index_instrumentation import get_dispatcher
+
+from colregion import Engine
+from colregion.filters import parse_filters
+from colregion.llama_index.engine_source import EngineSource
+from colregion.llama_index.filters import NodeFilters, translate
+from colregion.llama_index.nodes import region_node
+
+dispatcher = get_dispatcher(__name__)
+
+# `RetrieverTool` asks with its arguments written out: "\ninput is total\n".
+_TOOL_INPUT = re.compile(r"\ninput is (.*)\n", re.DOTALL)
+
+
+@dataclass
+class RegionQueryBundle(QueryBundle):
+    """A question with its own k and filters, because `retrieve` takes nothing else.
+
+    Args:
+        k: how many regions; None for the retriever's.
+        filters: narrow the retriever's further.
+    """
+
+    k: int | None = None
+    filters: NodeFilters = None
+
+
+class RegionRetriever(BaseRetriever):
+    """The regions that answer a question, as nodes with scores, best first.
+
+    Only the question's `query_str` is asked; embeddings and images in the bundle are not used.
+
+    Args:
+        index: the folder of an index; opened at the first question, one engine a process.
+        engine: an open engine, in place of `index`.
+        k: how many regions.
+        similarity_top_k: LlamaIndex's name for `k`; counts where both are given.
+        filters: a mapping as `Engine.search` takes it, or `MetadataFilters`. A question's own
+            filters can only narrow them.
+        crops: a folder to write the regions' pictures to; the nodes then name them.
+
+    Raises:
+        InvalidInput: neither an index nor an engine, or filters that cannot be; when asked,
+            also an empty question, k < 1, or an index that is not there.
+    """
+
+    def __init__(
+        self,
+        index: str | Path | None = None,
+        *,
+        engine: Engine | None = None,
+        k: int = 4,
+        similarity_top_k: int | None = None,
+        filters: NodeFilters = None,
+        crops: str | Path | None = None,
+        callback_manager: CallbackManager | None = None,
+        object_map: Mapping[str, Any] | None = None,
+        objects: Sequence[IndexNode] | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self._source = EngineSource(index, engine)
+        self._filters = translate(filters)
+        self._crops = crops
+        self.k = k if similarity_top_k is None else similarity_top_k
+        super().__init__(
+            callback_manager=callback_manager,
+            object_map=None if object_map is None else dict(object_map),
+            objects=None if objects is None else list(objects),
+            verbose=verbose,
+        )
+
+    @property
+    def similarity_top_k(self) -> int:
+        """LlamaIndex's name for `k`."""
+        return self.k
+
+    @similarity_top_k.setter
+    def similarity_top_k(self, k: int) -> None:
+        self.k = k
+
+    def _search(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        k, filters = self.k, self._filters
+        if isinstance(query_bundle, RegionQueryBundle):
+            k = k if query_bundle.k is None else query_bundle.k
+            filters = parse_filters([filters, translate(query_bundle.filters)])
+        question = query_bundle.query_str
+        if wrapped := _TOOL_INPUT.fullmatch(question):
+            question = wrapped[1]
+        hits = self._source.open().search(question, k=k, filters=filters)
+        return [region_node(hit, crops=self._crops) for hit in hits]
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return self._search(query_bundle)
+
+    # The base class would run `_retrieve` on the event loop, and gives no span to this one.
+    @dispatcher.span
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return await asyncio.to_thread(self._search, query_bundle)
