@@ -200,11 +200,14 @@ def _picture(metadata: Mapping[str, Any]) -> str | bytes | Image.Image | None:
 
 
 def _decoded(text: str) -> bytes:
-    data = text.partition("base64,")[2] if text.startswith("data:") else text
+    data = text.partition(";base64,")[2] if text.startswith("data:") else text
     try:
-        return base64.b64decode("".join(data.split()), validate=True)
+        decoded = base64.b64decode("".join(data.split()), validate=True)
     except binascii.Error as cause:
-        raise InvalidInput(f"a picture's base64 cannot be decoded: {text[:30]!r}...") from cause
+        raise InvalidInput(f"a picture's base64 cannot be decoded: {text[:30]!r}") from cause
+    if not decoded:
+        raise InvalidInput(f"a picture's base64 is empty: {text[:30]!r}")
+    return decoded
 
 
 def _own(metadata: Mapping[str, Any]) -> Metadata:

@@ -1,0 +1,56 @@
+"""From page documents of any retriever to the regions on them that answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from langchain_core.callbacks import Callbacks
+from langchain_core.documents import BaseDocumentCompressor, Document
+from pydantic import Field
+
+from colregion.langchain.documents import region_document
+from colregion.langchain.on_engine import OnEngine, opened
+from colregion.pages_from import engine_without_index, page_reference, rank_pages
+
+
+class RegionCompressor(OnEngine, BaseDocumentCompressor):
+    """From the page documents of any retriever to the regions on them that answer, best first.
+
+    What names a page, `colregion.pages_from` lists: an indexed document and page number, an
+    image path, image bytes or base64 (also as the document's content), a file and page number.
+    A page that the index holds is taken from there, any other is read, and kept for the next
+    question. Regions carry on their page's metadata, flat values only, and a `score`.
+
+    Args:
+        index, engine: where pages are looked up and what reads the others; without either, all
+            pages are read.
+        k: how many regions.
+        first_page: what the metadata key `page` counts from: 0 (most PDF loaders) or 1.
+
+    Raises:
+        InvalidInput: when asked: an empty question, or a document that names no page.
+        NotIndexed: a page that the index does not hold, with nothing to read it from.
+        UnreadableDocument: a picture or file that cannot be read.
+    """
+
+    k: int = Field(default=4, ge=1)
+    first_page: Literal[0, 1] | None = None
+
+    def compress_documents(
+        self,
+        documents: Sequence[Document],
+        query: str,
+        callbacks: Callbacks | None = None,  # noqa: ARG002
+    ) -> list[Document]:
+        """The regions of the pages that `documents` are; no documents give none."""
+        pages = [
+            page_reference(
+                document.metadata, picture=document.page_content, first_page=self.first_page
+            )
+            for document in documents
+        ]
+        source = self.engine or self.index
+        engine = engine_without_index() if source is None else opened(source)
+        hits = rank_pages(engine, query, pages, k=self.k)
+        return [region_document(hit, score_key="score") for hit in hits]
