@@ -63,3 +63,10 @@ def test_a_budget_too_small_for_a_word_gives_no_text() -> None:
 def test_a_budget_below_one_is_refused() -> None:
     with pytest.raises(InvalidInput, match="max_tokens"):
         build_context(hits(1), max_tokens=0, count_tokens=count)
+
+
+def test_a_mark_has_no_brackets_of_the_document_id_in_it() -> None:
+    page = make_parsed_page([("alpha", Box(0.1, 0.1, 0.9, 0.2))], doc_id="a [b]\n;c", number=3)
+    hit = Hit(page.regions[0], page, DocumentEntry("a [b]\n;c", "a.pdf", "", ""), 1.0)
+    context = build_context([hit], max_tokens=100, count_tokens=count)
+    assert context.text == "[a (b) ,c p.3 r1]\nalpha"

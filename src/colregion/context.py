@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from colregion.answers import Context, Hit
+from colregion.citations import make_mark
 from colregion.errors import InvalidInput
 
 CountTokens = Callable[[str], int]
@@ -45,7 +46,7 @@ def build_context(hits: Sequence[Hit], *, max_tokens: int, count_tokens: CountTo
 
 
 def _mark(rank: int, hit: Hit) -> str:
-    return f"[{hit.doc_id} p.{hit.page_number} r{rank}]"
+    return make_mark(hit.doc_id, hit.page_number, rank)
 
 
 def _assemble(chosen: Sequence[tuple[int, Hit]]) -> str:
