@@ -21,6 +21,7 @@ from llama_index.core.schema import (
 )
 
 from colregion import BackendError, Hit, ParsedPage, Region
+from colregion.adapting import regions_at
 from colregion.records import RESERVED_METADATA
 
 SHOWN_TO_LLM = ("doc_id", "page_number")
@@ -77,31 +78,27 @@ def node_fields(hit: Hit, previous: Region | None, following: Region | None) -> 
 
 
 def neighbours(parsed: ParsedPage, region: Region) -> tuple[Region | None, Region | None]:
-    """The regions of the same level before and after one, in reading order; None at the ends.
+    """The regions with text of the same level before and after one, in reading order.
 
-    Of a merged region the ones after it begin where its parts end.
+    None at the page's ends, and for the whole page. After a merged region comes the first that
+    is not among its parts.
     """
-    parts = set(region.parts)
+    if not region.path:
+        return None, None
     before = after = None
-    for other in parsed.regions:
-        if len(other.path) != len(region.path) or other.path == region.path:
-            continue
+    for other in regions_at(parsed, region.level):
         if other.path < region.path:
             before = other
-        elif after is None and other.box not in parts:
+        elif other.path != region.path and other.box not in region.parts:
             after = other
+            break
     return before, after
 
 
-def png_bytes(hit: Hit) -> bytes:
-    """The region's picture."""
+def _write_crop(hit: Hit, folder: Path) -> Path:
     buffer = io.BytesIO()
     hit.crop().save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def _write_crop(hit: Hit, folder: Path) -> Path:
-    data = png_bytes(hit)
+    data = buffer.getvalue()
     # Named by what it shows too: the same id may stand for another picture after a change.
     digest = hashlib.sha256(hit.id.encode("utf-8", "surrogatepass") + b"\0" + data).hexdigest()
     slug = re.sub(r"[^A-Za-z0-9.]+", "-", hit.id)[-80:].strip("-.")

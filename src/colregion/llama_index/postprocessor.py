@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from llama_index.core.bridge.pydantic import Field
 from llama_index.core.callbacks import CallbackManager
@@ -13,7 +13,7 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import BaseNode, ImageNode, NodeWithScore, QueryBundle
 
 from colregion import Engine, InvalidInput
-from colregion.llama_index.engine_source import EngineSource
+from colregion.adapting import opened, source_of
 from colregion.llama_index.nodes import region_node
 from colregion.pages_from import (
     PageReference,
@@ -47,7 +47,7 @@ class RegionPostprocessor(BaseNodePostprocessor):
     index: str | Path | None = None
     engine: Any = Field(default=None, exclude=True, repr=False)
     k: int | None = 4
-    first_page: int | None = None
+    first_page: Literal[0, 1] | None = None
     crops: str | Path | None = None
 
     def __init__(
@@ -56,12 +56,12 @@ class RegionPostprocessor(BaseNodePostprocessor):
         *,
         engine: Engine | None = None,
         k: int | None = 4,
-        first_page: int | None = None,
+        first_page: Literal[0, 1] | None = None,
         crops: str | Path | None = None,
         callback_manager: CallbackManager | None = None,
     ) -> None:
-        if index is not None and engine is not None:
-            raise InvalidInput("give index= or engine=, not both")
+        if index is not None or engine is not None:
+            source_of(index, engine)
         super().__init__(callback_manager=callback_manager or CallbackManager())
         self.index = index
         self.engine = engine
@@ -85,10 +85,10 @@ class RegionPostprocessor(BaseNodePostprocessor):
     def _engine(self) -> Engine:
         if self.index is None and self.engine is None:
             return engine_without_index()
-        return EngineSource(self.index, self.engine).open()
+        return opened(source_of(self.index, self.engine))
 
 
-def _page_of(node: BaseNode, *, first_page: int | None) -> PageReference:
+def _page_of(node: BaseNode, *, first_page: Literal[0, 1] | None) -> PageReference:
     metadata = dict(node.metadata)
     if node.ref_doc_id is not None and not {"doc_id", "document_id"} & metadata.keys():
         metadata["doc_id"] = node.ref_doc_id

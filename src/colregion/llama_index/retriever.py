@@ -15,8 +15,8 @@ from llama_index.core.schema import IndexNode, NodeWithScore, QueryBundle
 from llama_index_instrumentation import get_dispatcher
 
 from colregion import Engine
+from colregion.adapting import opened, source_of
 from colregion.filters import parse_filters
-from colregion.llama_index.engine_source import EngineSource
 from colregion.llama_index.filters import NodeFilters, translate
 from colregion.llama_index.nodes import region_node
 
@@ -72,7 +72,7 @@ class RegionRetriever(BaseRetriever):
         objects: Sequence[IndexNode] | None = None,
         verbose: bool = False,
     ) -> None:
-        self._source = EngineSource(index, engine)
+        self._source = source_of(index, engine)
         self._filters = translate(filters)
         self._crops = crops
         self.k = k if similarity_top_k is None else similarity_top_k
@@ -100,7 +100,7 @@ class RegionRetriever(BaseRetriever):
         question = query_bundle.query_str
         if wrapped := _TOOL_INPUT.fullmatch(question):
             question = wrapped[1]
-        hits = self._source.open().search(question, k=k, filters=filters)
+        hits = opened(self._source).search(question, k=k, filters=filters)
         return [region_node(hit, crops=self._crops) for hit in hits]
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:

@@ -1,4 +1,4 @@
-"""A tool with which an agent searches regions."""
+"""A tool with which agents search for regions."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from llama_index.core.base.llms.types import ContentBlock, ImageBlock, TextBlock
-from llama_index.core.bridge.pydantic import BaseModel, Field, create_model
 from llama_index.core.tools import FunctionTool, ToolOutput
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from colregion import ColregionError, Engine, Hit, InvalidInput
-from colregion.filters import parse_filters
-from colregion.llama_index.engine_source import EngineSource
-from colregion.llama_index.filters import NodeFilters, translate
-from colregion.llama_index.nodes import png_bytes, region_node
-
-DESCRIPTION = (
-    "Search the documents and get back the regions of their pages (paragraphs, table rows, "
-    "figures) that answer a question, best first. Each begins with its id in square brackets; "
-    "cite that id for whatever you take from it."
+from colregion import ColregionError, Engine, Hit
+from colregion.adapting import (
+    nothing_found,
+    opened,
+    picture_for_model,
+    source_of,
+    text_for_model,
 )
-"""What the tool says of itself to a model."""
+from colregion.filters import parse_filters
+from colregion.llama_index.filters import NodeFilters, translate
+from colregion.llama_index.nodes import region_node
+
+# Agents ask for more than a prompt can hold.
+_MOST_REGIONS = 50
 
 
 def region_search_tool(
@@ -31,91 +33,93 @@ def region_search_tool(
     k: int = 4,
     filters: NodeFilters = None,
     name: str = "search_regions",
-    description: str = DESCRIPTION,
+    description: str = (
+        "Search the documents for the passages, tables and figures that answer a question. Every "
+        "result begins with its [region id]; cite it when you use what it says."
+    ),
 ) -> FunctionTool:
-    """A tool that takes `query, k, doc_id, page_number, include_images` from a model.
+    """A tool for agents: text with region ids for the model, the regions in `raw_output`.
 
-    The model gets text, each region led by `[region_id]`, and each region's picture after it
-    where it asks for images. `raw_output` holds the regions as nodes with scores. What the model
-    asked in a way that cannot be answered comes back to it as text, marked as an error.
+    The model may give query, k, doc_id, page_number and include_images, which adds a picture
+    after every region. Its mistakes, and what goes wrong underneath, come back to it as text, in
+    an output marked `is_error`. `raw_output` holds nodes with scores, none on an error.
 
     Args:
         index: the folder of an index; opened at the first call, one engine a process.
         engine: an open engine, in place of `index`.
-        k: how many regions where the model does not say.
+        k: how many regions when the model does not say.
         filters: as `RegionRetriever` takes them; the model can only narrow them.
 
     Raises:
         InvalidInput: neither an index nor an engine, or filters that cannot be.
     """
-    source = EngineSource(index, engine)
-    fixed = translate(filters)
-    default_k = k
+    source = source_of(index, engine)
+    always = translate(filters)
+    schema = _arguments(name, k=k)
 
-    def search(
-        query: str,
-        k: int = default_k,
-        doc_id: str | None = None,
-        page_number: int | None = None,
-        include_images: bool = False,
-    ) -> ToolOutput:
-        asked = {"doc_id": doc_id, "page_number": page_number}
-        narrower = {key: value for key, value in asked.items() if value is not None}
-        raw_input = {"query": query, "k": k, **narrower, "include_images": include_images}
+    def search(query: Any = None, **given: Any) -> ToolOutput:
+        raw_input = {"query": query, **given}
         try:
-            if not isinstance(query, str):
-                raise InvalidInput(f"query must be text, got {query!r}")
-            both = parse_filters([fixed, narrower])
-            hits = source.open().search(query, k=k, filters=both)
-            blocks = _blocks(hits, include_images=include_images)
-        except ColregionError as error:
-            return ToolOutput(
-                tool_name=name,
-                content=f"The search failed: {error}",
-                raw_input=raw_input,
-                raw_output=[],
-                is_error=True,
+            asked = schema.model_validate(raw_input).model_dump()
+            narrowed = {key: asked[key] for key in ("doc_id", "page_number") if asked[key]}
+            found_in = opened(source)
+            hits = found_in.search(
+                asked["query"], k=asked["k"], filters=parse_filters([always, narrowed])
             )
-        return ToolOutput(
-            tool_name=name,
-            blocks=blocks,
-            raw_input=raw_input,
-            raw_output=[region_node(hit) for hit in hits],
-        )
+            blocks = _blocks(hits, with_pictures=asked["include_images"])
+            if not hits:
+                blocks = [TextBlock(text=nothing_found(found_in, filtered=bool(always)))]
+        except (ColregionError, ValidationError) as error:
+            told = _told(error) if isinstance(error, ValidationError) else str(error)
+            return ToolOutput(
+                tool_name=name, content=told, raw_input=raw_input, raw_output=[], is_error=True
+            )
+        nodes = [region_node(hit) for hit in hits]
+        return ToolOutput(tool_name=name, blocks=blocks, raw_input=raw_input, raw_output=nodes)
 
     return FunctionTool.from_defaults(
         search,
         name=name,
         description=description,
-        fn_schema=_arguments(name, k=k),
-        # What a tool returns is turned into text, unless a callback gives the output itself.
+        fn_schema=schema,
+        # What a function returns is made into text; what a callback returns is the output.
         callback=lambda output: output,
     )
 
 
 def _arguments(name: str, *, k: int) -> type[BaseModel]:
+    most = max(k, _MOST_REGIONS)
     fields: dict[str, Any] = {
-        "query": (str, Field(description="what to look for, as a question or in keywords")),
-        "k": (int, Field(default=k, ge=1, description="how many regions to return")),
-        "doc_id": (str | None, Field(default=None, description="only from this document")),
+        "query": (str, Field(description="What to find: a question or key words.")),
+        "k": (int, Field(default=k, ge=1, le=most, description="How many regions to return.")),
+        "doc_id": (str | None, Field(default=None, description="Search this document only.")),
         "page_number": (
             int | None,
-            Field(default=None, ge=1, description="only from this page; the first page is 1"),
+            Field(
+                default=None, ge=1, description="Search pages of this number only; the first is 1."
+            ),
         ),
         "include_images": (
             bool,
-            Field(default=False, description="also return a picture of each region"),
+            Field(default=False, description="Also return a picture of every region."),
         ),
     }
-    return create_model(name, **fields)
+    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
 
 
-def _blocks(hits: Sequence[Hit], *, include_images: bool) -> list[ContentBlock]:
-    if not hits:
-        return [TextBlock(text="Nothing was found; try other words, or a wider search.")]
+def _blocks(hits: Sequence[Hit], *, with_pictures: bool) -> list[ContentBlock]:
+    texts = [text_for_model(hit) for hit in hits]
+    if not with_pictures:
+        return [TextBlock(text="\n\n".join(texts))]
     blocks: list[ContentBlock] = []
-    for hit in hits:
-        blocks.append(TextBlock(text=f"[{hit.id}]\n{hit.text or '(no text)'}"))
-        if include_images:
-            blocks.append(ImageBlock(image=png_bytes(hit), image_mimetype="image/png"))
+    for hit, text in zip(hits, texts, strict=True):
+        picture = ImageBlock(image=picture_for_model(hit), image_mimetype="image/png")
+        blocks += [TextBlock(text=text), picture]
     return blocks
+
+
+def _told(error: ValidationError) -> str:
+    """One line a mistake, without what pydantic adds for programmers."""
+    return "\n".join(
+        f"{'.'.join(map(str, one['loc'])) or 'arguments'}: {one['msg']}" for one in error.errors()
+    )
