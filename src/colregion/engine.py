@@ -363,8 +363,9 @@ class Engine:
                 noise_floor=self.encoder.noise_floor,
                 expected=expected,
             )
-            allowed = np.array([filters.kind(r.kind) for r in page.parsed.regions], dtype=bool)
-            on_page = np.where(allowed, on_page, -np.inf)
+            if filters:
+                allowed = [filters.kind(region.kind) for region in page.parsed.regions]
+                on_page = np.where(allowed, on_page, -np.inf) if allowed else on_page
             scores.append(np.where(keep.mask(on_page), on_page, -np.inf))
         entries = self._entries()
         return [

@@ -36,13 +36,15 @@ _FORMS = {
         r"\b\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d{2,4}\b|\b\d{4}-\d{1,2}-\d{1,2}\b"
         rf"|\b\d{{1,2}}(?:st|nd|rd|th)?[\s-]+{_MONTH}"
         rf"|\b{_MONTH}\.?[\s-]+\d{{1,4}}(?:st|nd|rd|th)?\b"
-        r"|\b(?:19|20)\d\d\b"
+        r"|\b(?:19|20)\d\d\b",
+        re.IGNORECASE,
     ),
     "amount": re.compile(
         r"[$€£¥₩]\s?\d|\b\d{1,3}(?:[,.]\d{3})*[.,]\d{2}(?!\d)|\b\d+(?:[.,]\d+)?\s?(?:million|billion"
-        r"|thousand|usd|eur|gbp|rm)\b"
+        r"|thousand|usd|eur|gbp|rm)\b",
+        re.IGNORECASE,
     ),
-    "percentage": re.compile(r"\d\s?%|\bper\s?cent\b"),
+    "percentage": re.compile(r"\d\s?%|\bper\s?cent\b", re.IGNORECASE),
     "number": re.compile(r"\d"),
 }
 _FORM_WORDS = {
@@ -70,8 +72,7 @@ class Expectation:
     def bonus(self, region: Region) -> float:
         """What is added to the evidence of a region: `KIND_BONUS` when it is of an expected
         kind, `FORM_BONUS` for each expected form that its text has."""
-        text = fold(region.text) if self.forms else ""
-        met = sum(_FORMS[form].search(text) is not None for form in self.forms)
+        met = sum(_FORMS[form].search(region.text) is not None for form in self.forms)
         return KIND_BONUS * (region.kind in self.kinds) + FORM_BONUS * met
 
 

@@ -74,16 +74,17 @@ def suppress_overlaps(
     """
     order = np.argsort(-scores, kind="stable")
     order = order[np.isfinite(scores[order])]
-    areas = box_areas(boxes_xyxy)
-    shared = pairwise_overlap(boxes_xyxy, boxes_xyxy)
+    boxes = boxes_xyxy[order]
+    areas = box_areas(boxes)
+    shared = pairwise_overlap(boxes, boxes)
     clash = shared > max_shared * np.minimum(areas[:, None], areas[None, :])
     taken: list[int] = []
-    blocked = np.zeros(len(scores), dtype=bool)
-    for i in order:
+    blocked = np.zeros(len(order), dtype=bool)
+    for i in range(len(order)):
         if not blocked[i]:
-            taken.append(int(i))
+            taken.append(i)
             blocked |= clash[i]
-    return np.array(taken, dtype=np.int64)
+    return np.asarray(order[taken])
 
 
 def rank_across(scores_by_page: Sequence[FloatArray], *, k: int | None) -> list[tuple[int, int]]:
