@@ -12,7 +12,7 @@ from colregion.parsers import load_parser
 from colregion.parsers.by_page import AutoReader, PageParser
 from colregion.parsers.layout import Layout
 from colregion.parsers.rapidocr import RapidOcrReader
-from colregion.parsers.tesseract import TesseractReader, tesseract_installed
+from colregion.parsers.tesseract import TesseractReader
 from colregion.parsers.text_layer import TextLayerReader
 from colregion.ports import Parser
 from colregion.records import Document, Page
@@ -79,7 +79,6 @@ def test_loading_imports_no_engine() -> None:
     assert shown.stdout == "[]\n"
 
 
-@pytest.mark.skipif(not tesseract_installed(), reason="Tesseract is not installed")
 class TestTesseractParser(ParserContract):
     @pytest.fixture
     def parser(self) -> Parser:

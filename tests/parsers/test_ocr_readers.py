@@ -10,8 +10,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from colregion.geometry import Box, Upright
-from colregion.parsers.rapidocr import RapidOcrReader, rapidocr_installed
-from colregion.parsers.tesseract import TesseractReader, tesseract_installed
+from colregion.parsers.rapidocr import RapidOcrReader
+from colregion.parsers.tesseract import TesseractReader
 from colregion.parsers.words import WordReader
 from colregion.records import Page
 
@@ -74,13 +74,7 @@ def turned_letter(degrees_clockwise: float) -> Image.Image:
 
 @pytest.fixture(params=["tesseract", "rapidocr"])
 def reader(request: pytest.FixtureRequest) -> WordReader:
-    if request.param == "tesseract":
-        if not tesseract_installed():
-            pytest.skip("Tesseract is not installed")
-        return TesseractReader()
-    if not rapidocr_installed():
-        pytest.skip("RapidOCR is not installed")
-    return RapidOcrReader()
+    return TesseractReader() if request.param == "tesseract" else RapidOcrReader()
 
 
 def test_a_blank_page_has_no_words_and_is_not_turned(reader: WordReader) -> None:

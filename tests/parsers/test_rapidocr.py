@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from colregion.geometry import FloatArray
-from colregion.parsers.rapidocr import RapidOcrReader, rapidocr_installed, words_of_line
+from colregion.parsers.rapidocr import RapidOcrReader, words_of_line
 
 LINE = np.array([[0.1, 0.2], [0.5, 0.2], [0.5, 0.3], [0.1, 0.3]])
 
@@ -52,6 +52,5 @@ def test_words_of_a_line_that_runs_downwards_follow_it() -> None:
     ]
 
 
-@pytest.mark.skipif(not rapidocr_installed(), reason="RapidOCR is not installed")
 def test_the_fingerprint_names_the_version() -> None:
     assert version("rapidocr") in RapidOcrReader().fingerprint

@@ -16,9 +16,6 @@ from colregion.parsers.tesseract import (
 )
 from colregion.records import Page
 
-needs_tesseract = pytest.mark.skipif(not tesseract_installed(), reason="Tesseract is not installed")
-
-
 Row: TypeAlias = tuple[str, float, tuple[int, int, int, int], tuple[int, int, int]]
 
 
@@ -117,7 +114,6 @@ def test_languages_that_are_no_list_of_codes_are_refused(languages: str) -> None
         TesseractReader(languages=languages)
 
 
-@needs_tesseract
 @pytest.mark.parametrize(
     ("languages", "package"),
     [("xyz", "tesseract-ocr-xyz"), ("eng+xy_zz", "tesseract-ocr-xy-zz"), ("script/Xy", "xy")],
@@ -132,7 +128,6 @@ def test_a_language_that_is_not_installed_is_named_with_its_package(
         TesseractReader(languages=languages).read(page)
 
 
-@needs_tesseract
 def test_without_the_program_the_error_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -143,7 +138,6 @@ def test_without_the_program_the_error_says_how_to_install_it(
     assert not tesseract_installed()
 
 
-@needs_tesseract
 def test_a_page_in_points_is_drawn_at_200_dpi() -> None:
     load = AtAnyDpi()
 
@@ -154,7 +148,6 @@ def test_a_page_in_points_is_drawn_at_200_dpi() -> None:
     assert words[0].box.x0 == pytest.approx(0.25, abs=0.01)
 
 
-@needs_tesseract
 def test_the_thread_limit_reaches_no_other_library() -> None:
     before = os.environ.get("OMP_THREAD_LIMIT")
 
@@ -163,7 +156,6 @@ def test_the_thread_limit_reaches_no_other_library() -> None:
     assert os.environ.get("OMP_THREAD_LIMIT") == before
 
 
-@needs_tesseract
 def test_the_fingerprint_tells_languages_apart() -> None:
     assert TesseractReader().fingerprint != TesseractReader("osd").fingerprint
     assert "eng" in TesseractReader().fingerprint
