@@ -38,7 +38,7 @@ class LetterCounts(Encoder):
                 if "a" <= letter <= "z":
                     counts[i, ord(letter) - ord("a")] += 1
         lengths = np.linalg.norm(counts, axis=1, keepdims=True)
-        return np.divide(counts, np.maximum(lengths, 1))
+        return np.asarray(counts / np.maximum(lengths, 1))
 
 
 def main(folder: str, question: str) -> None:
