@@ -8,7 +8,7 @@ from typing import Any
 
 from llama_index.core.base.llms.types import ContentBlock, ImageBlock, TextBlock
 from llama_index.core.tools import FunctionTool, ToolOutput
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from colregion import ColregionError, Engine, Hit
 from colregion.adapting import (
@@ -55,7 +55,7 @@ def region_search_tool(
     """
     source = source_of(index, engine)
     always = translate(filters)
-    schema = _arguments(name, k=k)
+    schema = _arguments(default_k=k)
 
     def search(query: Any = None, **given: Any) -> ToolOutput:
         raw_input = {"query": query, **given}
@@ -87,24 +87,26 @@ def region_search_tool(
     )
 
 
-def _arguments(name: str, *, k: int) -> type[BaseModel]:
-    most = max(k, _MOST_REGIONS)
-    fields: dict[str, Any] = {
-        "query": (str, Field(description="What to find: a question or key words.")),
-        "k": (int, Field(default=k, ge=1, le=most, description="How many regions to return.")),
-        "doc_id": (str | None, Field(default=None, description="Search this document only.")),
-        "page_number": (
-            int | None,
-            Field(
-                default=None, ge=1, description="Search pages of this number only; the first is 1."
-            ),
-        ),
-        "include_images": (
-            bool,
-            Field(default=False, description="Also return a picture of every region."),
-        ),
-    }
-    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+def _arguments(*, default_k: int) -> type[BaseModel]:
+    class SearchRegions(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+
+        query: str = Field(description="What to find: a question or key words.")
+        k: int = Field(
+            default=default_k,
+            ge=1,
+            le=max(default_k, _MOST_REGIONS),
+            description="How many regions to return.",
+        )
+        doc_id: str | None = Field(default=None, description="Search this document only.")
+        page_number: int | None = Field(
+            default=None, ge=1, description="Search pages of this number only; the first is 1."
+        )
+        include_images: bool = Field(
+            default=False, description="Also return a picture of every region."
+        )
+
+    return SearchRegions
 
 
 def _blocks(hits: Sequence[Hit], *, with_pictures: bool) -> list[ContentBlock]:

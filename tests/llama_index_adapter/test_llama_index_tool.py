@@ -1,0 +1,123 @@
+"""The tool for agents: what the model reads, and what the program gets."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llama_index.core.base.llms.types import ImageBlock, TextBlock
+from llama_index.core.tools import ToolOutput
+from PIL import Image
+
+from colregion import Engine, InvalidInput
+from colregion.indexes import MemoryIndex
+from colregion.llama_index import RegionRetriever, region_search_tool
+from colregion.testing import LineParser, WordEncoder
+
+
+def text_of(output: ToolOutput) -> str:
+    (block,) = output.blocks
+    assert isinstance(block, TextBlock)
+    return block.text
+
+
+class TestAnswer:
+    def test_the_model_reads_text_led_by_region_ids(self, engine: Engine) -> None:
+        hits = engine.search("vendor", k=2)
+        output = region_search_tool(engine=engine, k=2)(query="vendor")
+        assert text_of(output) == "\n\n".join(
+            f"[{hit.id}] text on page {hit.page_number}\n{hit.text}" for hit in hits
+        )
+        assert not output.is_error
+
+    def test_the_program_gets_nodes_with_scores(self, engine: Engine) -> None:
+        output = region_search_tool(engine=engine, k=2)(query="vendor", page_number=1)
+        retriever = RegionRetriever(engine=engine, k=2, filters={"page_number": 1})
+        assert output.raw_output == retriever.retrieve("vendor")
+        assert output.raw_input == {"query": "vendor", "page_number": 1}
+
+    def test_pictures_follow_their_texts_when_asked_for(self, engine: Engine) -> None:
+        tool = region_search_tool(engine=engine, filters={"doc_id": "b"})
+        output = tool(query="vendor", k=2, include_images=True)
+        kinds = [type(block) for block in output.blocks]
+        assert kinds == [TextBlock, ImageBlock] * 2
+        picture = output.blocks[1]
+        assert isinstance(picture, ImageBlock)
+        assert picture.image_mimetype == "image/png"
+        assert isinstance(picture.image, bytes)
+        with Image.open(io.BytesIO(base64.b64decode(picture.image))) as image:
+            assert image.format == "PNG"
+            # 36 x 8 px of the page, and one hundredth of its width around them.
+            assert 36 <= image.width <= 38
+            assert 8 <= image.height <= 10
+
+    async def test_async_gives_the_same(self, engine: Engine) -> None:
+        tool = region_search_tool(engine=engine)
+        assert await tool.acall(query="total", k=2) == tool.call(query="total", k=2)
+
+    def test_the_schema_tells_a_model_what_it_may_give(self, engine: Engine) -> None:
+        tool = region_search_tool(engine=engine, k=7, name="find")
+        told = tool.metadata.to_openai_tool()["function"]
+        assert told["name"] == "find"
+        assert "cite" in told["description"]
+        assert told["parameters"]["required"] == ["query"]
+        properties = told["parameters"]["properties"]
+        assert set(properties) == {"query", "k", "doc_id", "page_number", "include_images"}
+        assert properties["k"]["default"] == 7
+        assert all(one["description"] for one in properties.values())
+
+
+class TestNothingFound:
+    def test_the_model_is_told_what_there_is(self, engine: Engine) -> None:
+        output = region_search_tool(engine=engine)(query="total", doc_id="c")
+        assert text_of(output) == "No regions found. The documents are: a, b."
+        assert (output.raw_output, output.is_error) == ([], False)
+        empty = Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser([]))
+        output = region_search_tool(engine=empty)(query="total")
+        assert text_of(output) == "No regions found. The documents are: (none)."
+
+    def test_it_can_narrow_the_tools_filters_and_learns_of_nothing_else(
+        self, engine: Engine
+    ) -> None:
+        tool = region_search_tool(engine=engine, filters={"doc_id": "a"})
+        found = tool(query="total", page_number=2).raw_output
+        assert {node.metadata["doc_id"] for node in found} == {"a"}
+        assert text_of(tool(query="total", doc_id="b")) == "No regions found. Try other words."
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(
+        ("given", "told"),
+        [
+            ({}, "query: Input should be a valid string"),
+            ({"query": 7}, "query: Input should be a valid string"),
+            ({"query": " \n"}, "the question is empty"),
+            ({"query": "x", "k": 0}, "k: Input should be greater than or equal to 1"),
+            ({"query": "x", "k": 51}, "k: Input should be less than or equal to 50"),
+            ({"query": "x", "page_number": "two"}, "page_number: Input should be a valid integer"),
+            ({"query": "x", "page": 2}, "page: Extra inputs are not permitted"),
+        ],
+    )
+    def test_they_come_back_as_text(self, engine: Engine, given: dict[str, Any], told: str) -> None:
+        output = region_search_tool(engine=engine)(**given)
+        assert text_of(output).startswith(told)
+        assert "\n" not in text_of(output)
+        assert (output.raw_output, output.is_error) == ([], True)
+
+    def test_an_index_that_is_not_there_is_told_too(self, tmp_path: Path) -> None:
+        output = region_search_tool(tmp_path / "gone")(query="total")
+        assert "no index" in text_of(output)
+        assert output.is_error
+
+    def test_numbers_written_as_text_are_taken(self, engine: Engine) -> None:
+        tool = region_search_tool(engine=engine)
+        assert len(tool(query="total", k="2", doc_id="").raw_output) == 2
+
+    def test_the_programs_own_are_raised(self, engine: Engine) -> None:
+        with pytest.raises(InvalidInput, match="one of the two"):
+            region_search_tool()
+        with pytest.raises(InvalidInput, match="unknown filter key"):
+            region_search_tool(engine=engine, filters={"docid": "a"})
