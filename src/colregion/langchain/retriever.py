@@ -11,7 +11,7 @@ from langchain_core.callbacks import (
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever, LangSmithRetrieverParams
 from langchain_core.runnables import run_in_executor
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from colregion import InvalidInput
@@ -39,6 +39,10 @@ class RegionRetriever(OnEngine, BaseRetriever):
         InvalidInput: when asked: an empty question, k < 1, filters that cannot be, or an index
             that is not there.
     """
+
+    # Of several bases' settings the last one's count, and the framework's drops what it does
+    # not know, so that a mistyped argument would do nothing.
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
     k: int = Field(default=4, ge=1)
     filters: FilterInput = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +53,47 @@ def region_search_tool(
     """
     always = parse_filters(filters)
 
+    # The defaults stand here too because older versions pass on only what the model gave.
+    def search(
+        query: str,
+        k: int = k,
+        doc_id: str | None = None,
+        page_number: int | None = None,
+        include_images: bool = False,
+    ) -> tuple[str | list[dict[str, Any]], list[dict[str, Any]]]:
+        asked = {"doc_id": doc_id, "page_number": page_number}
+        given = {key: value for key, value in asked.items() if value is not None}
+        try:
+            engine = opened(source)
+            hits = engine.search(query, k=k, filters=parse_filters([always, given]))
+            if not hits:
+                return _nothing_found(engine, filtered=bool(always)), []
+            content = _content(hits, pictures=include_images)
+        except ColregionError as error:
+            raise ToolException(str(error)) from error
+        return content, [region_document(hit, score_key="score").model_dump() for hit in hits]
+
+    return StructuredTool.from_function(
+        search,
+        name=name,
+        description=description,
+        args_schema=_arguments(default_k=k),
+        response_format="content_and_artifact",
+        handle_tool_error=True,
+        handle_validation_error=_told,
+    )
+
+
+def _arguments(*, default_k: int) -> type[BaseModel]:
     class SearchRegions(BaseModel):
         model_config = ConfigDict(extra="forbid")
 
         query: str = Field(description="What to find: a question or key words.")
         k: int = Field(
-            default=k, ge=1, le=max(k, _MOST_REGIONS), description="How many regions to return."
+            default=default_k,
+            ge=1,
+            le=max(default_k, _MOST_REGIONS),
+            description="How many regions to return.",
         )
         doc_id: str | None = Field(default=None, description="Search this document only.")
         page_number: int | None = Field(
@@ -68,46 +103,29 @@ def region_search_tool(
             default=False, description="Also return a picture of every region."
         )
 
-    def search(
-        query: str, k: int, doc_id: str | None, page_number: int | None, include_images: bool
-    ) -> tuple[str | list[dict[str, Any]], list[dict[str, Any]]]:
-        asked = {"doc_id": doc_id, "page_number": page_number}
-        narrowed = parse_filters(
-            [always, {key: value for key, value in asked.items() if value is not None}]
-        )
-        try:
-            engine = opened(source)
-            hits = engine.search(query, k=k, filters=narrowed)
-            blocks = [block for hit in hits for block in _blocks(hit, crop=include_images)]
-            nothing = _nothing_found(engine, filtered=bool(always)) if not hits else ""
-        except ColregionError as error:
-            raise ToolException(str(error)) from error
-        artifact = [region_document(hit, score_key="score").model_dump() for hit in hits]
-        if include_images and hits:
-            return blocks, artifact
-        return nothing or "\n\n".join(block["text"] for block in blocks), artifact
-
-    return StructuredTool.from_function(
-        search,
-        name=name,
-        description=description,
-        args_schema=SearchRegions,
-        response_format="content_and_artifact",
-        handle_tool_error=True,
-        handle_validation_error=_told,
-    )
+    return SearchRegions
 
 
-def _blocks(hit: Hit, *, crop: bool) -> Iterator[dict[str, Any]]:
+def _content(hits: Sequence[Hit], *, pictures: bool) -> str | list[dict[str, Any]]:
+    texts = [_text(hit) for hit in hits]
+    if not pictures:
+        return "\n\n".join(texts)
+    pairs = zip(texts, hits, strict=True)
+    return [b for text, hit in pairs for b in ({"type": "text", "text": text}, _picture(hit))]
+
+
+def _text(hit: Hit) -> str:
     text = hit.text or "(a picture without text)"
-    yield {"type": "text", "text": f"[{hit.id}] {hit.kind} on page {hit.page_number}\n{text}"}
-    if crop:
-        picture = hit.crop(margin=_CROP_MARGIN)
-        picture.thumbnail((_CROP_MAX_PX, _CROP_MAX_PX))
-        png = io.BytesIO()
-        picture.save(png, "PNG")
-        data = base64.b64encode(png.getvalue()).decode("ascii")
-        yield {"type": "image", "base64": data, "mime_type": "image/png"}
+    return f"[{hit.id}] {hit.kind} on page {hit.page_number}\n{text}"
+
+
+def _picture(hit: Hit) -> dict[str, Any]:
+    picture = hit.crop(margin=_CROP_MARGIN)
+    picture.thumbnail((_CROP_MAX_PX, _CROP_MAX_PX))
+    png = io.BytesIO()
+    picture.save(png, "PNG")
+    data = base64.b64encode(png.getvalue()).decode("ascii")
+    return {"type": "image", "base64": data, "mime_type": "image/png"}
 
 
 def _nothing_found(engine: Engine, *, filtered: bool) -> str:

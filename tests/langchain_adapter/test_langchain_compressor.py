@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import base64
+import copy
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_classic.retrievers import ContextualCompressionRetriever
+from langchain_core.callbacks import CallbackManagerForRetrieverRun
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever
+from PIL import Image
+from pydantic import ValidationError
+
+from colregion import Engine, InvalidInput
+from colregion.demo import DOCUMENTS
+from colregion.geometry import Box
+from colregion.indexes import MemoryIndex
+from colregion.langchain import RegionCompressor
+from colregion.testing import LineParser, WordEncoder
+
+REPORT = DOCUMENTS / "tarrow-annual-report-2024.pdf"
+FUEL = "What did fuel and electricity cost in 2024, in million euros?"
+LINES = [("total due", Box(0.1, 0.1, 0.6, 0.2)), ("address", Box(0.5, 0.6, 0.9, 0.7))]
+
+
+class Pages(BaseRetriever):
+    """A page retriever of somebody else: the whole report, a page a document."""
+
+    keys: dict[str, Any] = {}  # noqa: RUF012
+
+    def _get_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: CallbackManagerForRetrieverRun,
+        k: int = 5,
+    ) -> list[Document]:
+        del query, run_manager
+        return [
+            Document(page_content=f"page {n}", metadata={**self.keys, "page_number": n})
+            for n in range(5, 5 - k, -1)
+        ]
+
+
+def png(colour: str) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (60, 80), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.fixture
+def reader() -> Engine:
+    """Reads the same lines on every picture."""
+    return Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser(LINES))
+
+
+def test_no_documents_have_no_regions(engine: Engine) -> None:
+    assert RegionCompressor(engine=engine).compress_documents([], FUEL) == []
+
+
+@pytest.mark.parametrize("keys", [{"doc_id": "report"}, {"source": str(REPORT)}])
+async def test_pages_of_another_retriever_become_the_regions_that_answer(
+    engine: Engine, keys: dict[str, Any]
+) -> None:
+    found = ContextualCompressionRetriever(
+        base_compressor=RegionCompressor(engine=engine, k=2), base_retriever=Pages(keys=keys)
+    )
+    regions = found.invoke(FUEL)
+    assert [region.id for region in regions] == [
+        hit.id for hit in engine.rank(FUEL, [f"report#p{n}" for n in range(1, 6)], k=2)
+    ]
+    assert regions[0].metadata["score"] > regions[1].metadata["score"]
+    assert await found.ainvoke(FUEL) == regions
+    last = found.invoke(FUEL, k=1)
+    assert {region.metadata["page_number"] for region in last} == {5}
+
+
+@pytest.mark.parametrize("how", ["path", "base64", "content", "bytes"])
+def test_pictures_need_no_index_and_keep_document_page_and_metadata(
+    reader: Engine, tmp_path: Path, how: str
+) -> None:
+    (tmp_path / "7.png").write_bytes(png("red"))
+    text = base64.b64encode(png("red")).decode()
+    pictures: dict[str, dict[str, Any]] = {
+        "path": {"image_path": str(tmp_path / "7.png")},
+        "base64": {"base64": text},
+        "content": {},
+        "bytes": {"image": png("red")},
+    }
+    metadata = {"doc_id": "acme", "page_num": 7, "tenant": "t", "score": 0.1, **pictures[how]}
+    document = Document(page_content=text if how == "content" else "", metadata=metadata)
+    before = copy.deepcopy(document)
+    (found,) = RegionCompressor(engine=reader, k=1).compress_documents([document], "total")
+    assert (found.id, found.page_content) == ("acme#p7#1", "total due")
+    assert found.metadata["tenant"] == "t"
+    assert found.metadata["page_number"] == 7
+    assert found.metadata["score"] > 0.1
+    assert not {"image", "image_path", "base64"} & set(found.metadata)
+    assert document == before
+
+
+def test_without_an_index_files_are_read_too() -> None:
+    page = Document(page_content="", metadata={"source": str(REPORT), "page": 4})
+    found = RegionCompressor(first_page=0, k=3).compress_documents([page], FUEL)
+    assert {region.metadata["page_number"] for region in found} == {5}
+    assert any("8.6" in region.page_content for region in found)
+
+
+def test_an_index_may_be_named(folder: Path) -> None:
+    page = Document(page_content="", metadata={"doc_id": "report", "page_number": 5})
+    (found,) = RegionCompressor(index=folder, k=1).compress_documents([page], FUEL)
+    assert found.metadata["doc_id"] == "report"
+    Engine.shared(folder).close()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "question", "message"),
+    [
+        ({"title": "x"}, FUEL, "must name its page"),
+        ({"source": str(REPORT), "page": 4}, FUEL, "first_page=0"),
+        ({"doc_id": "report", "page_number": 5}, " ", "empty"),
+    ],
+)
+def test_documents_that_name_no_page_and_empty_questions_are_refused(
+    engine: Engine, metadata: dict[str, Any], question: str, message: str
+) -> None:
+    page = Document(page_content="The total is 42.", metadata=metadata)
+    with pytest.raises(InvalidInput, match=message):
+        RegionCompressor(engine=engine).compress_documents([page], question)
+
+
+@pytest.mark.parametrize("arguments", [{"k": 0}, {"first_page": 2}, {"top_n": 3}])
+def test_arguments_that_cannot_be_are_refused(arguments: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(arguments))):
+        RegionCompressor(**arguments)

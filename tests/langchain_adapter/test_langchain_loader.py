@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_core.vectorstores import InMemoryVectorStore
+
+from colregion import Box, Engine, InvalidInput, UnreadableDocument
+from colregion.demo import DOCUMENTS
+from colregion.indexes import MemoryIndex
+from colregion.langchain import RegionLoader
+from colregion.testing import LineParser, PlainImage
+
+REPORT = DOCUMENTS / "tarrow-annual-report-2024.pdf"
+PARSER = "text_layer+geometry"
+
+
+def picture(path: Path) -> Path:
+    PlainImage()().save(path)
+    return path
+
+
+def test_regions_come_with_the_texts_ids_and_metadata_of_the_engine() -> None:
+    with Engine.open(MemoryIndex(), parser=PARSER) as engine:
+        engine.add(REPORT, metadata={"team": "x"})
+        pages = engine.index.load(engine.index.page_ids(REPORT.name))
+        hit = engine.search("Income statement, million euros", k=1)[0].expand("area")
+    areas = [r for page in pages for r in page.parsed.regions if r.level == "area" and r.text]
+    loaded = RegionLoader(REPORT, parser=PARSER, metadata={"team": "x"}).load()
+    assert [(d.id, d.page_content) for d in loaded] == [(area.id, area.text) for area in areas]
+    assert hit.to_metadata() in [d.metadata for d in loaded]
+
+
+@pytest.mark.parametrize(
+    ("level", "depths"), [("area", {1}), ("block", {1, 2}), ("line", {1, 2, 3})]
+)
+def test_an_area_that_is_not_divided_so_far_comes_whole(level: str, depths: set[int]) -> None:
+    loaded = RegionLoader(REPORT, parser=PARSER, level=level).load()
+    found = {len(str(d.id).split("#")[-1].split(".")) for d in loaded}
+    assert found <= depths
+    assert max(depths) in found
+    assert all(d.page_content for d in loaded)
+
+
+def test_the_lines_of_a_document_together_hold_all_its_words() -> None:
+    whole = " ".join(d.page_content for d in RegionLoader(REPORT, parser=PARSER).load())
+    lines = RegionLoader(REPORT, parser=PARSER, level="line").load()
+    assert sorted(" ".join(d.page_content for d in lines).split()) == sorted(whole.split())
+
+
+async def test_folders_and_several_sources_are_read_in_order(tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    sources = [picture(tmp_path / "z.png"), tmp_path / "scans"]
+    for name in ("b.png", "a.png"):
+        picture(tmp_path / "scans" / name)
+    parser = LineParser([("total due", Box(0.1, 0.1, 0.6, 0.2))])
+    loader = RegionLoader(sources, parser=parser)
+    assert [d.metadata["doc_id"] for d in loader.load()] == ["z.png", "a.png", "b.png"]
+    assert [d async for d in loader.alazy_load()] == loader.load()
+
+
+def test_a_text_store_keeps_ids_and_boxes() -> None:
+    store = InMemoryVectorStore(DeterministicFakeEmbedding(size=8))
+    loaded = RegionLoader(REPORT, parser=PARSER).load()
+    store.add_documents(loaded)
+    table = next(d for d in loaded if d.metadata["kind"] == "table")
+    (found,) = store.similarity_search(table.page_content, k=1)
+    assert (found.id, found.metadata) == (table.id, table.metadata)
+
+
+def test_what_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="level must be one of"):
+        RegionLoader(REPORT, level="page")
+    with pytest.raises(InvalidInput, match="unknown parser"):
+        RegionLoader(REPORT, parser="magic")
+    with pytest.raises(InvalidInput, match="no file or folder"):
+        RegionLoader(tmp_path / "no.pdf").load()
+    (tmp_path / "bad.pdf").write_bytes(b"no document")
+    with pytest.raises(UnreadableDocument):
+        RegionLoader(tmp_path / "bad.pdf").load()
