@@ -17,7 +17,7 @@ from colregion.documents.pdf import PdfFile
 from colregion.errors import BackendError, InvalidInput, NotIndexed, UnreadableDocument
 from colregion.geometry import Box
 
-_COLOUR = (255, 214, 0)
+_COLOUR = (255, 236, 110)  # pale, because charts have to be read through it
 _AUTHOR = "colregion"
 _SNIPPET_CHARACTERS = 300
 _EMBEDDED_ELSEWHERE = "given | "  # how `ingest` begins the settings of such pages

@@ -220,6 +220,19 @@ def demo(
     run_demo(folder, console=out)
 
 
+@app.command(name="mcp")
+def serve_mcp(
+    index: IndexOption = "library",
+    writable: Annotated[
+        bool, typer.Option("--writable", help="Let agents add and remove documents.")
+    ] = False,
+) -> None:
+    """Serve an index to agents: an MCP server on standard input and output."""
+    from colregion.mcp import serve
+
+    serve(index, writable=writable)
+
+
 @app.command(name="eval")
 def evaluate(
     cases: Annotated[Path, typer.Argument(metavar="CASES.jsonl", help="Labelled questions.")],
