@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,9 +22,10 @@ from PIL import Image
 
 from colregion.demo import DOCUMENTS
 from colregion.engine import Engine
+from colregion.errors import InvalidInput
 from colregion.geometry import Box
 from colregion.indexes import MemoryIndex
-from colregion.mcp import build_server
+from colregion.mcp import build_server, serve
 from colregion.records import QueryEmbedding
 from colregion.testing import LineParser, WordEncoder
 
@@ -342,3 +344,21 @@ async def test_what_is_printed_does_not_get_between_the_messages() -> None:
     async with subprocess_session("-c", program) as session:
         result = await call(session, "search_regions", query="alpha")
     assert result["structuredContent"] == {"regions": []}
+
+
+def test_without_the_sdk_the_command_names_what_installs_it() -> None:
+    program = (
+        "import sys; sys.modules['mcp'] = None\n"
+        "from colregion.cli import main; main(['mcp', '--index', 'x'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert 'pip install "colregion[mcp]"' in done.stderr.replace("\n", " ")
+
+
+def test_an_index_that_is_not_there_is_an_error_and_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="no index"):
+        serve(str(tmp_path / "missing"))
+    assert not (tmp_path / "missing").exists()
