@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import copy
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,17 @@ def test_pictures_need_no_index_and_keep_document_page_and_metadata(
     assert found.metadata["score"] > 0.1
     assert not {"image", "image_path", "base64"} & set(found.metadata)
     assert document == before
+
+
+async def test_pages_ranked_at_once_are_ranked_at_once(
+    meeting_engine: Callable[[int], Engine],
+) -> None:
+    compressor = RegionCompressor(engine=meeting_engine(2), k=1)
+    page = Document(page_content="", metadata={"page_id": "doc#p2"})
+    found = await asyncio.gather(
+        *(compressor.acompress_documents([page], "total") for _ in range(2))
+    )
+    assert [[region.id for region in regions] for regions in found] == [["doc#p2#1"]] * 2
 
 
 def test_without_an_index_files_are_read_too() -> None:

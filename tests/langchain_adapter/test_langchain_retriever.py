@@ -6,7 +6,7 @@ import json
 import pickle
 import subprocess
 import sys
-import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,8 @@ from langchain_core.runnables import ConfigurableField, RunnableConfig
 from langchain_core.tools import create_retriever_tool
 from pydantic import ValidationError
 
-from colregion import Engine, InvalidInput, QueryEmbedding
-from colregion.geometry import Box
-from colregion.indexes import MemoryIndex
-from colregion.ingest import embed
+from colregion import Engine, InvalidInput
 from colregion.langchain import RegionRetriever
-from colregion.testing import LineParser, WordEncoder, make_parsed_page
 
 FUEL = "What did fuel and electricity cost in 2024, in million euros?"
 
@@ -138,35 +134,16 @@ def test_nothing_is_opened_before_the_first_question(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-class MeetingEncoder(WordEncoder):
-    """Answers no question before `n` are being asked."""
-
-    def __init__(self, n: int) -> None:
-        super().__init__()
-        self.all_here = threading.Barrier(n, timeout=20)
-
-    def encode_query(self, text: str) -> QueryEmbedding:
-        self.all_here.wait()
-        return super().encode_query(text)
-
-
-def small_engine(encoder: WordEncoder) -> Engine:
-    """Two pages with the same line."""
-    engine = Engine(MemoryIndex(), encoder=encoder, parser=LineParser([]))
-    lines = [("total due", Box(0.1, 0.1, 0.6, 0.2)), ("address", Box(0.5, 0.6, 0.9, 0.7))]
-    pages = [make_parsed_page(lines, number=number) for number in (1, 2)]
-    engine.add(list(embed(pages, encoder)))
-    return engine
-
-
-async def test_questions_asked_at_once_are_answered_at_once() -> None:
-    retriever = RegionRetriever(engine=small_engine(MeetingEncoder(4)))
+async def test_questions_asked_at_once_are_answered_at_once(
+    meeting_engine: Callable[[int], Engine],
+) -> None:
+    retriever = RegionRetriever(engine=meeting_engine(4))
     answers = await asyncio.gather(*(retriever.ainvoke("total") for _ in range(4)))
     assert [len(answer) for answer in answers] == [4] * 4
 
 
-def test_a_batch_is_answered_in_threads() -> None:
-    retriever = RegionRetriever(engine=small_engine(MeetingEncoder(3)), k=2)
+def test_a_batch_is_answered_in_threads(meeting_engine: Callable[[int], Engine]) -> None:
+    retriever = RegionRetriever(engine=meeting_engine(3), k=2)
     first, second, third = retriever.batch(["total", "address", "due"])
     assert ids(first) == ["doc#p1#1", "doc#p2#1"]
     assert ids(second) == ["doc#p1#2", "doc#p2#2"]
@@ -231,8 +208,10 @@ def test_documents_survive_the_serialisation_of_the_framework(engine: Engine) ->
     assert [Document.model_validate_json(document.model_dump_json()) for document in found] == found
 
 
-def test_an_ensemble_keeps_regions_of_the_same_text_apart_by_their_id() -> None:
-    retriever = RegionRetriever(engine=small_engine(WordEncoder()), k=2)
+def test_an_ensemble_keeps_regions_of_the_same_text_apart_by_their_id(
+    meeting_engine: Callable[[int], Engine],
+) -> None:
+    retriever = RegionRetriever(engine=meeting_engine(1), k=2)
     ensemble = EnsembleRetriever(
         retrievers=[retriever, retriever], weights=[0.5, 0.5], id_key="region_id"
     )

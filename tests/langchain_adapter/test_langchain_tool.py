@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +121,14 @@ async def test_mistakes_come_back_to_the_model_as_text(
         {"type": "tool_call", "id": "1", "name": tool.name, "args": arguments}
     )
     assert (later.status, later.content) == (message.status, message.content)
+
+
+async def test_tools_called_at_once_are_answered_at_once(
+    meeting_engine: Callable[[int], Engine],
+) -> None:
+    tool = region_search_tool(meeting_engine(3))
+    texts = await asyncio.gather(*(tool.ainvoke({"query": "total", "k": 1}) for _ in range(3)))
+    assert texts == ["[doc#p1#1] text on page 1\ntotal due"] * 3
 
 
 def test_an_index_that_is_not_there_is_told_to_the_model(tmp_path: Path) -> None:
