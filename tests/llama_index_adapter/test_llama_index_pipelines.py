@@ -238,7 +238,7 @@ class TestAgents:
                 "Thought: I can answer without using any more tools.\nAnswer: 8.6 million",
             ]
         )
-        agent = ReActAgent(tools=[region_search_tool(engine=report)], llm=llm, streaming=False)
+        agent = ReActAgent(tools=[region_search_tool(report)], llm=llm, streaming=False)
         (result,) = await tool_results(agent)
         expected = RegionRetriever(engine=report, k=2).retrieve("fuel")
         assert result.tool_output.raw_output == expected
@@ -252,7 +252,7 @@ class TestAgents:
                 "Thought: I can answer without using any more tools.\nAnswer: none",
             ]
         )
-        agent = ReActAgent(tools=[region_search_tool(engine=report)], llm=llm, streaming=False)
+        agent = ReActAgent(tools=[region_search_tool(report)], llm=llm, streaming=False)
         (result,) = await tool_results(agent)
         assert result.tool_output.is_error
         assert result.tool_output.content == "k: Input should be greater than or equal to 1"
@@ -276,7 +276,7 @@ class TestAgents:
 
         retriever = RegionRetriever(engine=report, k=4)
         tool = (
-            region_search_tool(engine=report)
+            region_search_tool(report)
             if ours
             else RetrieverTool.from_defaults(retriever, name="search_regions")
         )

@@ -27,20 +27,20 @@ def text_of(output: ToolOutput) -> str:
 class TestAnswer:
     def test_the_model_reads_text_led_by_region_ids(self, engine: Engine) -> None:
         hits = engine.search("vendor", k=2)
-        output = region_search_tool(engine=engine, k=2)(query="vendor")
+        output = region_search_tool(engine, k=2)(query="vendor")
         assert text_of(output) == "\n\n".join(
             f"[{hit.id}] text on page {hit.page_number}\n{hit.text}" for hit in hits
         )
         assert not output.is_error
 
     def test_the_program_gets_nodes_with_scores(self, engine: Engine) -> None:
-        output = region_search_tool(engine=engine, k=2)(query="vendor", page_number=1)
+        output = region_search_tool(engine, k=2)(query="vendor", page_number=1)
         retriever = RegionRetriever(engine=engine, k=2, filters={"page_number": 1})
         assert output.raw_output == retriever.retrieve("vendor")
         assert output.raw_input == {"query": "vendor", "page_number": 1}
 
     def test_pictures_follow_their_texts_when_asked_for(self, engine: Engine) -> None:
-        tool = region_search_tool(engine=engine, filters={"doc_id": "b"})
+        tool = region_search_tool(engine, filters={"doc_id": "b"})
         output = tool(query="vendor", k=2, include_images=True)
         kinds = [type(block) for block in output.blocks]
         assert kinds == [TextBlock, ImageBlock] * 2
@@ -55,11 +55,11 @@ class TestAnswer:
             assert 8 <= image.height <= 10
 
     async def test_async_gives_the_same(self, engine: Engine) -> None:
-        tool = region_search_tool(engine=engine)
+        tool = region_search_tool(engine)
         assert await tool.acall(query="total", k=2) == tool.call(query="total", k=2)
 
     def test_the_schema_tells_a_model_what_it_may_give(self, engine: Engine) -> None:
-        tool = region_search_tool(engine=engine, k=7, name="find")
+        tool = region_search_tool(engine, k=7, name="find")
         told = tool.metadata.to_openai_tool()["function"]
         assert told["name"] == "find"
         assert "cite" in told["description"]
@@ -72,17 +72,17 @@ class TestAnswer:
 
 class TestNothingFound:
     def test_the_model_is_told_what_there_is(self, engine: Engine) -> None:
-        output = region_search_tool(engine=engine)(query="total", doc_id="c")
+        output = region_search_tool(engine)(query="total", doc_id="c")
         assert text_of(output) == "No regions found. The documents are: a, b."
         assert (output.raw_output, output.is_error) == ([], False)
         empty = Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser([]))
-        output = region_search_tool(engine=empty)(query="total")
+        output = region_search_tool(empty)(query="total")
         assert text_of(output) == "No regions found. The documents are: (none)."
 
     def test_it_can_narrow_the_tools_filters_and_learns_of_nothing_else(
         self, engine: Engine
     ) -> None:
-        tool = region_search_tool(engine=engine, filters={"doc_id": "a"})
+        tool = region_search_tool(engine, filters={"doc_id": "a"})
         found = tool(query="total", page_number=2).raw_output
         assert {node.metadata["doc_id"] for node in found} == {"a"}
         assert text_of(tool(query="total", doc_id="b")) == "No regions found. Try other words."
@@ -102,7 +102,7 @@ class TestMistakes:
         ],
     )
     def test_they_come_back_as_text(self, engine: Engine, given: dict[str, Any], told: str) -> None:
-        output = region_search_tool(engine=engine)(**given)
+        output = region_search_tool(engine)(**given)
         assert text_of(output).startswith(told)
         assert "\n" not in text_of(output)
         assert (output.raw_output, output.is_error) == ([], True)
@@ -113,11 +113,9 @@ class TestMistakes:
         assert output.is_error
 
     def test_numbers_written_as_text_are_taken(self, engine: Engine) -> None:
-        tool = region_search_tool(engine=engine)
+        tool = region_search_tool(engine)
         assert len(tool(query="total", k="2", doc_id="").raw_output) == 2
 
     def test_the_programs_own_are_raised(self, engine: Engine) -> None:
-        with pytest.raises(InvalidInput, match="one of the two"):
-            region_search_tool()
         with pytest.raises(InvalidInput, match="unknown filter key"):
-            region_search_tool(engine=engine, filters={"docid": "a"})
+            region_search_tool(engine, filters={"docid": "a"})

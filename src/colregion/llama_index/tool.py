@@ -15,7 +15,6 @@ from colregion.adapting import (
     nothing_found,
     opened,
     picture_for_model,
-    source_of,
     text_for_model,
 )
 from colregion.filters import parse_filters
@@ -27,9 +26,8 @@ _MOST_REGIONS = 50
 
 
 def region_search_tool(
-    index: str | Path | None = None,
+    source: str | Path | Engine,
     *,
-    engine: Engine | None = None,
     k: int = 4,
     filters: NodeFilters = None,
     name: str = "search_regions",
@@ -45,15 +43,13 @@ def region_search_tool(
     an output marked `is_error`. `raw_output` holds nodes with scores, none on an error.
 
     Args:
-        index: the folder of an index; opened at the first call, one engine a process.
-        engine: an open engine, in place of `index`.
+        source: the folder of an index, opened at the first call, or an open engine.
         k: how many regions when the model does not say.
         filters: as `RegionRetriever` takes them; the model can only narrow them.
 
     Raises:
-        InvalidInput: neither an index nor an engine, or filters that cannot be.
+        InvalidInput: filters that cannot be.
     """
-    source = source_of(index, engine)
     always = translate(filters)
     schema = _arguments(default_k=k)
 
@@ -62,13 +58,12 @@ def region_search_tool(
         try:
             asked = schema.model_validate(raw_input).model_dump()
             narrowed = {key: asked[key] for key in ("doc_id", "page_number") if asked[key]}
-            found_in = opened(source)
-            hits = found_in.search(
-                asked["query"], k=asked["k"], filters=parse_filters([always, narrowed])
-            )
+            engine = opened(source)
+            both = parse_filters([always, narrowed])
+            hits = engine.search(asked["query"], k=asked["k"], filters=both)
             blocks = _blocks(hits, with_pictures=asked["include_images"])
             if not hits:
-                blocks = [TextBlock(text=nothing_found(found_in, filtered=bool(always)))]
+                blocks = [TextBlock(text=nothing_found(engine, filtered=bool(always)))]
         except (ColregionError, ValidationError) as error:
             told = _told(error) if isinstance(error, ValidationError) else str(error)
             return ToolOutput(
