@@ -76,6 +76,9 @@ def test_search_prints_regions_or_json_or_a_report(
     assert len(hits) == 5
     assert {"text", "score", "region_id", "x0", "page_number"} <= set(hits[0])
     assert page.read_text().startswith("<!DOCTYPE html>")
+    marked = tmp_path / "marked.pdf"
+    assert run(*arguments, "--pdf", marked) == 0
+    assert b"/Highlight" in marked.read_bytes()
     capsys.readouterr()
     assert run(*arguments, "--filter", "metadata.team=y", "--json") == 0
     assert json.loads(capsys.readouterr().out) == []

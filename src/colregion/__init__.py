@@ -10,7 +10,17 @@
 Importing this costs numpy and pillow; PDF, OCR and model libraries are imported when used.
 """
 
-from colregion.answers import AddReport, Context, Hit, Outcome, PageHit, RelevanceMap
+from colregion.answers import (
+    AddReport,
+    Citation,
+    Context,
+    Hit,
+    Outcome,
+    PageHit,
+    RelevanceMap,
+    Resolution,
+    UnknownMark,
+)
 from colregion.engine import Engine
 from colregion.errors import (
     BackendError,
@@ -47,6 +57,7 @@ __all__ = [
     "BackendError",
     "Box",
     "BoxPlacement",
+    "Citation",
     "ColregionError",
     "Context",
     "Document",
@@ -74,7 +85,9 @@ __all__ = [
     "QueryEmbedding",
     "Region",
     "RelevanceMap",
+    "Resolution",
     "ShapeMismatch",
+    "UnknownMark",
     "UnreadableDocument",
     "Word",
     "__version__",

@@ -133,6 +133,12 @@ def search(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write a report with pictures.")
     ] = None,
+    pdf: Annotated[
+        Path | None,
+        typer.Option(
+            "--pdf", metavar="FILE", help="Write the best hit's document with its hits marked."
+        ),
+    ] = None,
 ) -> None:
     """Find the regions that answer a question."""
     with _open(index, encoder=encoder) as engine:
@@ -144,6 +150,8 @@ def search(
         )
         if html is not None:
             _write_html(engine, question, hits, html)
+        if pdf is not None and hits:
+            _write_pdf(question, hits, pdf)
     if json_file is not None:
         _write_json([_hit_json(hit) for hit in hits], json_file)
         return
@@ -158,6 +166,8 @@ def search(
         out.print("nothing found")
     if html is not None:
         out.print(f"report: {escape(str(html))}", highlight=False)
+    if pdf is not None and hits:
+        out.print(f"{escape(hits[0].doc_id)} marked: {escape(str(pdf))}", highlight=False)
 
 
 @app.command(name="list")
@@ -305,6 +315,13 @@ def _write_html(engine: Engine, question: str, hits: Sequence[Hit], path: Path) 
     write_html(path, [Section(question, tuple(hits), maps)])
 
 
+def _write_pdf(question: str, hits: Sequence[Hit], path: Path) -> None:
+    from colregion.annotate import annotate_pdf
+
+    of_best = [hit for hit in hits if hit.doc_id == hits[0].doc_id]
+    _write(path, annotate_pdf(of_best, question=question))
+
+
 def _method(name: str) -> Method:
     for known in METHODS:
         if name == known:
@@ -346,10 +363,14 @@ def _write_json(value: Any, file: str) -> None:
     if file == "-":
         sys.stdout.write(text + "\n")
         return
+    _write(Path(file), f"{text}\n".encode())
+
+
+def _write(path: Path, content: bytes) -> None:
     try:
-        Path(file).write_text(text + "\n", encoding="utf-8")
+        path.write_bytes(content)
     except OSError as cause:
-        raise InvalidInput(f"cannot write {file}: {cause.strerror}") from cause
+        raise InvalidInput(f"cannot write {path}: {cause.strerror}") from cause
 
 
 def escape(text: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,8 +64,10 @@ class PdfFile:
         self.__dict__.update(state)
         self._reset()
 
-    def __del__(self) -> None:
-        self.close()
+    def __del__(self, _finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        # When the interpreter ends, the names of this module may be gone already.
+        if not _finalizing():
+            self.close()
 
     def close(self) -> None:
         """Let go of the file. It opens itself again when it is asked for a page."""

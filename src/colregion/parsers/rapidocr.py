@@ -7,7 +7,6 @@ import re
 import threading
 from collections.abc import Iterator, Sequence
 from functools import cache
-from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
 
@@ -49,6 +48,8 @@ class RapidOcrReader(WordReader):
     def fingerprint(self) -> str:
         """Raises MissingDependency when the package is not installed."""
         require("rapidocr", extra="ocr")
+        from importlib.metadata import version  # slow to import, and seldom needed
+
         return f"rapidocr-1 {version('rapidocr')} {DPI} dpi"
 
     def read(self, page: Page) -> tuple[Word, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +68,8 @@ class LayoutModel:
     def fingerprint(self) -> str:
         """Package version and settings."""
         require("rapid_layout", extra="ocr")
+        from importlib.metadata import version  # slow to import, and seldom needed
+
         return f"rapid-layout {version('rapid-layout')} cdla {CONFIDENCE}"
 
     def find(self, image: Image.Image) -> list[ModelBox]:
