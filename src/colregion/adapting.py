@@ -137,5 +137,7 @@ def nothing_found(engine: Engine, *, filtered: bool) -> str:
     if filtered:
         return "No regions found. Try other words."
     names = [entry.id for entry in engine.documents()]
-    shown = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
+    shown = ", ".join(names[:_MOST_NAMES])
+    if len(names) > _MOST_NAMES:
+        shown += f" and {len(names) - _MOST_NAMES} more"
     return f"No regions found. The documents are: {shown or '(none)'}."

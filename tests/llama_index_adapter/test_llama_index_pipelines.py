@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import copy
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +14,14 @@ from llama_index.core import MockEmbedding, VectorStoreIndex
 from llama_index.core.agent.workflow import FunctionAgent, ReActAgent, ToolCallResult
 from llama_index.core.base.llms.types import (
     ChatMessage,
+    ChatResponse,
     CompletionResponse,
     CompletionResponseGen,
+    ContentBlock,
+    ImageBlock,
     LLMMetadata,
     MessageRole,
+    TextBlock,
 )
 from llama_index.core.indices.query.query_transform.base import HyDEQueryTransform
 from llama_index.core.ingestion import IngestionPipeline
@@ -31,6 +39,7 @@ from llama_index.core.retrievers.fusion_retriever import FUSION_MODES
 from llama_index.core.schema import IndexNode, MetadataMode, NodeWithScore, TextNode
 from llama_index.core.storage.docstore import SimpleDocumentStore
 from llama_index.core.tools import RetrieverTool
+from pydantic import Field
 
 from colregion import Engine
 from colregion.demo import DOCUMENTS
@@ -56,6 +65,17 @@ def report() -> Engine:
 
 def ids(found: list[NodeWithScore]) -> list[str]:
     return [node.node_id for node in found]
+
+
+class Listener(MockLLM):
+    """Remembers what it was told."""
+
+    heard: list[ContentBlock] = Field(default_factory=list)
+
+    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        self.heard.extend(block for message in messages for block in message.blocks)
+        answer: ChatResponse = super().chat(messages, **kwargs)
+        return answer
 
 
 class TestQueryEngines:
@@ -106,6 +126,23 @@ class TestQueryEngines:
             HyDEQueryTransform(llm=MockLLM()),
         )
         assert engine.query(QUESTION).source_nodes == retriever.retrieve(QUESTION)
+
+    @pytest.mark.skipif(
+        "multimodal" not in inspect.signature(RetrieverQueryEngine.from_args).parameters,
+        reason="llama-index-core is too old to take pictures",
+    )
+    def test_a_model_that_sees_is_sent_text_and_crops(self, report: Engine, tmp_path: Path) -> None:
+        llm = Listener(max_tokens=9, is_chat_model=True)
+        retriever = RegionRetriever(engine=report, k=2, crops=tmp_path)
+        RetrieverQueryEngine.from_args(retriever, llm=llm, multimodal=True).query(QUESTION)
+        pictures = {str(block.url) for block in llm.heard if isinstance(block, ImageBlock)}
+        assert pictures == {
+            "data:image/png;base64," + base64.b64encode(crop.read_bytes()).decode()
+            for crop in tmp_path.iterdir()
+        }
+        told = "\n".join(block.text for block in llm.heard if isinstance(block, TextBlock))
+        for node in retriever.retrieve(QUESTION):
+            assert node.node.get_content() in told
 
 
 class TestRetrievers:
