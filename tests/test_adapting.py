@@ -9,19 +9,18 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from colregion import Box, Engine, Hit, InvalidInput, ParsedPage, Region
+from colregion import Box, Engine, Hit, InvalidInput, ParsedPage
 from colregion.adapting import (
     nothing_found,
     opened,
     parse_files,
     picture_for_model,
-    regions_at,
     source_of,
     text_for_model,
 )
 from colregion.indexes import MemoryIndex
 from colregion.records import DocumentEntry
-from colregion.testing import LineParser, PlainImage, WordEncoder, make_page, make_parsed_page
+from colregion.testing import LineParser, PlainImage, WordEncoder, make_parsed_page
 
 BOX = Box(0.25, 0.5, 0.75, 0.6)
 
@@ -71,28 +70,6 @@ def test_files_are_parsed_with_what_an_index_would_say_of_them(tmp_path: Path) -
     assert first == "scan.png"
     assert second.startswith("scan.png~")
     assert {entry.metadata["team"] for _, entry in pages} == {"x"}
-
-
-def test_regions_come_whole_where_they_are_not_divided() -> None:
-    page = make_page()
-
-    def region(*path: int, text: str = "x") -> Region:
-        return Region(page_id=page.id, path=path, box=BOX, text=text)
-
-    regions = (region(1), region(1, 1), region(1, 1, 1), region(1, 1, 2), region(1, 2))
-    parsed = ParsedPage(page, (), (*regions, region(2), region(3, text="")))
-    paths = {
-        level: [region.path for region in regions_at(parsed, level)]
-        for level in ("area", "block", "line")
-    }
-    assert paths == {
-        "area": [(1,), (2,)],
-        "block": [(1, 1), (1, 2), (2,)],
-        "line": [(1, 1, 1), (1, 1, 2), (1, 2), (2,)],
-    }
-    assert regions_at(ParsedPage(page, (), ()), "line") == []
-    with pytest.raises(InvalidInput, match="area, block, line"):
-        regions_at(parsed, "word")
 
 
 def test_a_model_reads_the_regions_id_kind_page_and_text() -> None:

@@ -97,6 +97,27 @@ class TestParsedPage:
         parsed = make_parsed_page([("a", BOX), ("b", Box(0.1, 0.5, 0.4, 0.6))])
         assert parsed.parents.tolist() == [-1, 0, 1, -1, 3, 4]
 
+    @pytest.mark.parametrize(
+        ("level", "expected"),
+        [
+            ("area", [(1,), (2,)]),
+            ("block", [(1, 1), (1, 2), (2,)]),
+            ("line", [(1, 1, 1), (1, 1, 2), (1, 2), (2,)]),
+        ],
+    )
+    def test_each_level_is_the_whole_page_with_nothing_twice(
+        self, level: str, expected: list[tuple[int, ...]]
+    ) -> None:
+        paths: list[tuple[int, ...]] = [(1,), (1, 1), (1, 1, 1), (1, 1, 2), (1, 2), (2,)]
+        regions = tuple(Region(page_id="doc#p1", path=p, box=BOX, text="") for p in paths)
+        parsed = ParsedPage(make_page(), (), regions)
+        assert [region.path for region in parsed.at_level(level)] == expected
+
+    def test_a_blank_page_has_nothing_at_any_level(self) -> None:
+        assert make_parsed_page([]).at_level("line") == []
+        with pytest.raises(InvalidInput, match="area, block, line"):
+            make_parsed_page([]).at_level("word")
+
     def test_ancestors_by_level(self) -> None:
         parsed = make_parsed_page([("a", BOX)])
         line = parsed.regions[2]

@@ -14,7 +14,7 @@ from colregion.engine import Engine
 from colregion.errors import InvalidInput
 from colregion.indexes import open_index
 from colregion.ports import Parser
-from colregion.records import LEVELS, DocumentEntry, Metadata, ParsedPage, Region
+from colregion.records import DocumentEntry, Metadata, ParsedPage
 
 # Documents that are named where a search found nothing: more would fill a prompt.
 _MOST_NAMES = 50
@@ -90,26 +90,6 @@ def _distinct(sources: Sequence[str | Path]) -> Iterator[FoundFile]:
             digest = hashlib.sha256(str(file.path).encode()).hexdigest()[:6]
             ids[path] = f"{file.doc_id}~{digest}" if taken else file.doc_id
             yield FoundFile(ids[path], file.path)
-
-
-def regions_at(parsed: ParsedPage, level: str) -> list[Region]:
-    """The page's regions with text at one of `LEVELS`, in reading order.
-
-    What is not divided down to that level comes whole.
-
-    Raises:
-        InvalidInput: an unknown level.
-    """
-    if level not in LEVELS:
-        raise InvalidInput(f"level must be one of {', '.join(LEVELS)}, got {level!r}")
-    depth = LEVELS.index(level) + 1
-    divided = set(parsed.parents.tolist())
-    return [
-        region
-        for position, region in enumerate(parsed.regions)
-        if region.text
-        and (len(region.path) == depth or (len(region.path) < depth and position not in divided))
-    ]
 
 
 def text_for_model(hit: Hit) -> str:

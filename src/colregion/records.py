@@ -326,6 +326,23 @@ class ParsedPage:
         at = {region.path: i for i, region in enumerate(self.regions)}
         return np.array([at.get(region.path[:-1], -1) for region in self.regions], dtype=np.int64)
 
+    def at_level(self, level: str) -> list[Region]:
+        """The regions of one of `LEVELS` in reading order, and the coarser ones that are not
+        divided that far: together the whole page, nothing twice.
+
+        Raises:
+            InvalidInput: `level` is not one of `LEVELS`.
+        """
+        if level not in LEVELS:
+            raise InvalidInput(f"level must be one of {', '.join(LEVELS)}, got {level!r}")
+        depth = LEVELS.index(level) + 1
+        divided = set(self.parents.tolist())
+        return [
+            region
+            for position, region in enumerate(self.regions)
+            if len(region.path) == depth or (len(region.path) < depth and position not in divided)
+        ]
+
     def whole(self) -> Region:
         """The page as one region."""
         confidences = [w.confidence for w in self.words if w.confidence is not None]

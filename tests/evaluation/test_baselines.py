@@ -5,7 +5,6 @@ from math import log
 import numpy as np
 import pytest
 
-from colregion.errors import InvalidInput
 from colregion.evaluation.baselines import (
     Bm25,
     best_area_order,
@@ -14,7 +13,6 @@ from colregion.evaluation.baselines import (
     descending,
     largest_order,
     random_order,
-    regions_at,
 )
 from colregion.geometry import Box
 from colregion.records import ParsedPage, Region
@@ -28,30 +26,6 @@ def page_of(*paths: tuple[int, ...]) -> ParsedPage:
         for path in paths
     )
     return ParsedPage(page, (), regions)
-
-
-class TestRegionsAt:
-    PATHS = ((1,), (1, 1), (1, 1, 1), (1, 1, 2), (1, 2), (2,))
-
-    @pytest.mark.parametrize(
-        ("level", "expected"),
-        [
-            ("area", [(1,), (2,)]),
-            ("block", [(1, 1), (1, 2), (2,)]),
-            ("line", [(1, 1, 1), (1, 1, 2), (1, 2), (2,)]),
-        ],
-    )
-    def test_each_level_is_the_whole_page_with_nothing_twice(
-        self, level: str, expected: list[tuple[int, ...]]
-    ) -> None:
-        assert [region.path for region in regions_at(page_of(*self.PATHS), level)] == expected
-
-    def test_a_page_without_regions_gives_none(self) -> None:
-        assert regions_at(page_of(), "line") == []
-
-    def test_an_unknown_level_is_refused(self) -> None:
-        with pytest.raises(InvalidInput, match="area, block, line"):
-            regions_at(page_of(), "word")
 
 
 class TestBm25:

@@ -14,31 +14,11 @@ from functools import cached_property
 
 import numpy as np
 
-from colregion.errors import InvalidInput
 from colregion.evaluation.metrics import answer_end, best_iou, clipped, covered
 from colregion.geometry import FloatArray, IntArray, box_areas, pairwise_overlap
-from colregion.records import LEVELS, ParsedPage, Region
 from colregion.text import content_terms, terms
 
 _K1, _B = 1.5, 0.75
-
-
-def regions_at(page: ParsedPage, level: str) -> list[Region]:
-    """The regions of one level of the page's tree in reading order, and the coarser ones that
-    are not divided that far: together the whole page, nothing twice.
-
-    Raises:
-        InvalidInput: `level` is not one of `LEVELS`.
-    """
-    if level not in LEVELS:
-        raise InvalidInput(f"level must be one of {', '.join(LEVELS)}, got {level!r}")
-    depth = LEVELS.index(level) + 1
-    divided = {region.path[:-1] for region in page.regions}
-    return [
-        region
-        for region in page.regions
-        if len(region.path) == depth or (len(region.path) < depth and region.path not in divided)
-    ]
 
 
 def random_order(n: int, *, key: str) -> IntArray:

@@ -72,9 +72,7 @@ class Pool:
     def members(self) -> list[tuple[int, Region]]:
         """(position of the page, region) in order."""
         return [
-            (i, region)
-            for i, page in enumerate(self.pages)
-            for region in baselines.regions_at(page, self.level)
+            (i, region) for i, page in enumerate(self.pages) for region in page.at_level(self.level)
         ]
 
     @cached_property

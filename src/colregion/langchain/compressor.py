@@ -9,8 +9,9 @@ from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import Field
 
+from colregion.adapting import opened
 from colregion.langchain.documents import region_document
-from colregion.langchain.on_engine import OnEngine, opened
+from colregion.langchain.on_engine import OnEngine
 from colregion.pages_from import engine_without_index, page_reference, rank_pages
 
 

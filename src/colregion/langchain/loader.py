@@ -8,11 +8,11 @@ from pathlib import Path
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
 
-from colregion import Hit, InvalidInput, ParsedPage, Parser, Region
-from colregion.documents import expand, open_document
+from colregion import Hit, InvalidInput, Parser
+from colregion.adapting import parse_files
 from colregion.langchain.documents import region_document
 from colregion.parsers import load_parser
-from colregion.records import LEVELS, DocumentEntry, Metadata
+from colregion.records import LEVELS, Metadata
 
 
 class RegionLoader(BaseLoader):
@@ -43,25 +43,15 @@ class RegionLoader(BaseLoader):
     ) -> None:
         if level not in LEVELS:
             raise InvalidInput(f"level must be one of {LEVELS}, got {level!r}")
-        self._sources = [sources] if isinstance(sources, str | Path) else list(sources)
-        self._depth = LEVELS.index(level) + 1
+        self._sources = sources
+        self._level = level
         self._parser = load_parser(parser) if isinstance(parser, str) else parser
-        self._metadata = metadata
+        self._metadata = metadata or {}
 
     def lazy_load(self) -> Iterator[Document]:
         """Each page is read when its first region is taken."""
-        for file in (file for source in self._sources for file in expand(source)):
-            document = open_document(file.path, doc_id=file.doc_id, metadata=self._metadata)
-            entry = DocumentEntry(document.id, document.source, "", "", document.metadata)
-            for page in self._parser.parse(document):
-                for region in _divided(page, depth=self._depth):
-                    if region.text:
-                        yield region_document(Hit(region, page, entry, score=0.0))
-
-
-def _divided(page: ParsedPage, *, depth: int) -> Iterator[Region]:
-    """The regions at `depth`, and the coarser ones that have no parts."""
-    divided = set(page.parents.tolist())
-    for position, region in enumerate(page.regions):
-        if len(region.path) == depth or (len(region.path) < depth and position not in divided):
-            yield region
+        pages = parse_files(self._sources, parser=self._parser, metadata=self._metadata)
+        for parsed, entry in pages:
+            for region in parsed.at_level(self._level):
+                if region.text:
+                    yield region_document(Hit(region, parsed, entry, score=0.0))

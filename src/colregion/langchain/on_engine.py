@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from colregion import Engine, InvalidInput
-from colregion.indexes import open_index
 
 
 class OnEngine(BaseModel):
@@ -35,17 +33,3 @@ class OnEngine(BaseModel):
         memo = {} if memo is None else memo
         memo[id(self.engine)] = self.engine
         return super().__deepcopy__(memo)
-
-
-def opened(source: Engine | str | Path | None) -> Engine:
-    if isinstance(source, Engine):
-        return source
-    assert source is not None
-    _require_index(source)
-    return Engine.shared(source)
-
-
-@cache
-def _require_index(index: str | Path) -> None:
-    """Who only reads should not make an index where a name was mistyped. Asked once a name."""
-    open_index(index, create=False).close()

@@ -15,9 +15,10 @@ from pydantic import ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from colregion import InvalidInput
+from colregion.adapting import opened, source_of
 from colregion.filters import FilterInput, parse_filters
 from colregion.langchain.documents import region_document
-from colregion.langchain.on_engine import OnEngine, opened
+from colregion.langchain.on_engine import OnEngine
 
 
 class RegionRetriever(OnEngine, BaseRetriever):
@@ -56,7 +57,7 @@ class RegionRetriever(OnEngine, BaseRetriever):
         return self
 
     def _search(self, query: str, k: int | None, filters: FilterInput) -> list[Document]:
-        hits = opened(self.engine or self.index).search(
+        hits = opened(source_of(self.index, self.engine)).search(
             query,
             k=self.k if k is None else k,
             filters=parse_filters([parse_filters(self.filters), parse_filters(filters)]),

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from colregion import ColregionError, Engine, Hit
+from colregion.adapting import nothing_found, opened, picture_for_model, text_for_model
 from colregion.filters import FilterInput, parse_filters
 from colregion.langchain.documents import region_document
-from colregion.langchain.on_engine import opened
-
-# Agents ask for more than a prompt can hold.
-_MOST_REGIONS = 50
-# About what vision models scale a picture to anyway.
-_CROP_MAX_PX = 1024
-_CROP_MARGIN = 0.01
+from colregion.tool_arguments import DESCRIPTION, search_arguments, told
 
 
 def region_search_tool(
@@ -29,10 +23,7 @@ def region_search_tool(
     k: int = 4,
     filters: FilterInput = None,
     name: str = "search_regions",
-    description: str = (
-        "Search the documents for the passages, tables and figures that answer a question. Every "
-        "result begins with its [region id]; cite it when you use what it says."
-    ),
+    description: str = DESCRIPTION,
 ) -> BaseTool:
     """A tool for agents: text with region ids for the model, the regions as artifact.
 
@@ -67,7 +58,7 @@ def region_search_tool(
             engine = opened(source)
             hits = engine.search(query, k=k, filters=parse_filters([always, given]))
             if not hits:
-                return _nothing_found(engine, filtered=bool(always)), []
+                return nothing_found(engine, filtered=bool(always)), []
             content = _content(hits, pictures=include_images)
         except ColregionError as error:
             raise ToolException(str(error)) from error
@@ -77,68 +68,26 @@ def region_search_tool(
         search,
         name=name,
         description=description,
-        args_schema=_arguments(default_k=k),
+        args_schema=search_arguments(default_k=k),
         response_format="content_and_artifact",
         handle_tool_error=True,
         handle_validation_error=_told,
     )
 
 
-def _arguments(*, default_k: int) -> type[BaseModel]:
-    class SearchRegions(BaseModel):
-        model_config = ConfigDict(extra="forbid")
-
-        query: str = Field(description="What to find: a question or key words.")
-        k: int = Field(
-            default=default_k,
-            ge=1,
-            le=max(default_k, _MOST_REGIONS),
-            description="How many regions to return.",
-        )
-        doc_id: str | None = Field(default=None, description="Search this document only.")
-        page_number: int | None = Field(
-            default=None, ge=1, description="Search pages of this number only; the first is 1."
-        )
-        include_images: bool = Field(
-            default=False, description="Also return a picture of every region."
-        )
-
-    return SearchRegions
-
-
 def _content(hits: Sequence[Hit], *, pictures: bool) -> str | list[dict[str, Any]]:
-    texts = [_text(hit) for hit in hits]
+    texts = [text_for_model(hit) for hit in hits]
     if not pictures:
         return "\n\n".join(texts)
     pairs = zip(texts, hits, strict=True)
     return [b for text, hit in pairs for b in ({"type": "text", "text": text}, _picture(hit))]
 
 
-def _text(hit: Hit) -> str:
-    text = hit.text or "(a picture without text)"
-    return f"[{hit.id}] {hit.kind} on page {hit.page_number}\n{text}"
-
-
 def _picture(hit: Hit) -> dict[str, Any]:
-    picture = hit.crop(margin=_CROP_MARGIN)
-    picture.thumbnail((_CROP_MAX_PX, _CROP_MAX_PX))
-    png = io.BytesIO()
-    picture.save(png, "PNG")
-    data = base64.b64encode(png.getvalue()).decode("ascii")
+    data = base64.b64encode(picture_for_model(hit)).decode("ascii")
     return {"type": "image", "base64": data, "mime_type": "image/png"}
 
 
-def _nothing_found(engine: Engine, *, filtered: bool) -> str:
-    if filtered:  # the names of the other documents are not to be told
-        return "No regions found. Try other words."
-    names = [entry.id for entry in engine.documents()]
-    shown = ", ".join(names[:_MOST_REGIONS]) + (", ..." if len(names) > _MOST_REGIONS else "")
-    return f"No regions found. The documents are: {shown or '(none)'}."
-
-
 def _told(error: Any) -> str:
-    """A validation error in one line a mistake, without what pydantic adds for programmers."""
     assert isinstance(error, ValidationError)
-    return "\n".join(
-        f"{'.'.join(map(str, one['loc'])) or 'arguments'}: {one['msg']}" for one in error.errors()
-    )
+    return told(error)

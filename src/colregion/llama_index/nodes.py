@@ -21,7 +21,6 @@ from llama_index.core.schema import (
 )
 
 from colregion import BackendError, Hit, ParsedPage, Region
-from colregion.adapting import regions_at
 from colregion.records import RESERVED_METADATA
 
 SHOWN_TO_LLM = ("doc_id", "page_number")
@@ -86,7 +85,7 @@ def neighbours(parsed: ParsedPage, region: Region) -> tuple[Region | None, Regio
     if not region.path:
         return None, None
     before = after = None
-    for other in regions_at(parsed, region.level):
+    for other in (other for other in parsed.at_level(region.level) if other.text):
         if other.path < region.path:
             before = other
         elif other.path != region.path and other.box not in region.parts:

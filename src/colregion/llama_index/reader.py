@@ -9,7 +9,7 @@ from llama_index.core.readers.base import BaseReader
 from llama_index.core.schema import Document
 
 from colregion import Hit, InvalidInput, Parser
-from colregion.adapting import parse_files, regions_at
+from colregion.adapting import parse_files
 from colregion.llama_index.nodes import node_fields
 from colregion.parsers import load_parser
 from colregion.records import LEVELS, Metadata
@@ -54,7 +54,7 @@ class RegionReader(BaseReader):
         """
         pages = parse_files(sources, parser=self._parser, metadata=extra_info or {})
         for parsed, entry in pages:
-            regions = regions_at(parsed, self._level)
+            regions = [region for region in parsed.at_level(self._level) if region.text]
             beside = zip([None, *regions], regions, [*regions[1:], None], strict=False)
             for previous, region, following in beside:
                 hit = Hit(region, parsed, entry, score=0.0)

@@ -8,7 +8,7 @@ from typing import Any
 
 from llama_index.core.base.llms.types import ContentBlock, ImageBlock, TextBlock
 from llama_index.core.tools import FunctionTool, ToolOutput
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from colregion import ColregionError, Engine, Hit
 from colregion.adapting import (
@@ -20,9 +20,7 @@ from colregion.adapting import (
 from colregion.filters import parse_filters
 from colregion.llama_index.filters import NodeFilters, translate
 from colregion.llama_index.nodes import region_node
-
-# Agents ask for more than a prompt can hold.
-_MOST_REGIONS = 50
+from colregion.tool_arguments import DESCRIPTION, search_arguments, told
 
 
 def region_search_tool(
@@ -31,10 +29,7 @@ def region_search_tool(
     k: int = 4,
     filters: NodeFilters = None,
     name: str = "search_regions",
-    description: str = (
-        "Search the documents for the passages, tables and figures that answer a question. Every "
-        "result begins with its [region id]; cite it when you use what it says."
-    ),
+    description: str = DESCRIPTION,
 ) -> FunctionTool:
     """A tool for agents: text with region ids for the model, the regions in `raw_output`.
 
@@ -51,7 +46,7 @@ def region_search_tool(
         InvalidInput: filters that cannot be.
     """
     always = translate(filters)
-    schema = _arguments(default_k=k)
+    schema = search_arguments(default_k=k)
 
     def search(query: Any = None, **given: Any) -> ToolOutput:
         raw_input = {"query": query, **given}
@@ -65,9 +60,9 @@ def region_search_tool(
             if not hits:
                 blocks = [TextBlock(text=nothing_found(engine, filtered=bool(always)))]
         except (ColregionError, ValidationError) as error:
-            told = _told(error) if isinstance(error, ValidationError) else str(error)
+            message = told(error) if isinstance(error, ValidationError) else str(error)
             return ToolOutput(
-                tool_name=name, content=told, raw_input=raw_input, raw_output=[], is_error=True
+                tool_name=name, content=message, raw_input=raw_input, raw_output=[], is_error=True
             )
         nodes = [region_node(hit) for hit in hits]
         return ToolOutput(tool_name=name, blocks=blocks, raw_input=raw_input, raw_output=nodes)
@@ -82,28 +77,6 @@ def region_search_tool(
     )
 
 
-def _arguments(*, default_k: int) -> type[BaseModel]:
-    class SearchRegions(BaseModel):
-        model_config = ConfigDict(extra="forbid")
-
-        query: str = Field(description="What to find: a question or key words.")
-        k: int = Field(
-            default=default_k,
-            ge=1,
-            le=max(default_k, _MOST_REGIONS),
-            description="How many regions to return.",
-        )
-        doc_id: str | None = Field(default=None, description="Search this document only.")
-        page_number: int | None = Field(
-            default=None, ge=1, description="Search pages of this number only; the first is 1."
-        )
-        include_images: bool = Field(
-            default=False, description="Also return a picture of every region."
-        )
-
-    return SearchRegions
-
-
 def _blocks(hits: Sequence[Hit], *, with_pictures: bool) -> list[ContentBlock]:
     texts = [text_for_model(hit) for hit in hits]
     if not with_pictures:
@@ -113,10 +86,3 @@ def _blocks(hits: Sequence[Hit], *, with_pictures: bool) -> list[ContentBlock]:
         picture = ImageBlock(image=picture_for_model(hit), image_mimetype="image/png")
         blocks += [TextBlock(text=text), picture]
     return blocks
-
-
-def _told(error: ValidationError) -> str:
-    """One line a mistake, without what pydantic adds for programmers."""
-    return "\n".join(
-        f"{'.'.join(map(str, one['loc'])) or 'arguments'}: {one['msg']}" for one in error.errors()
-    )
