@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,6 +86,7 @@ class PdfFile:
         with _LOCK:
             if self._handle is None:
                 self._handle = self._open()
+                _open_files.add(self)
             yield self._handle
 
     @contextmanager
@@ -157,6 +160,16 @@ class PdfFile:
         return UnreadableDocument(
             f"page {index + 1} of {self.name} is damaged ({cause}); export the PDF again"
         )
+
+
+# Closed before PDFium ends itself, which complains of files that are still open.
+_open_files: weakref.WeakSet[PdfFile] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_files() -> None:
+    for file in list(_open_files):
+        file.close()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
