@@ -6,14 +6,11 @@ turn, and the medians are compared. A ratio above 1 means that ours is faster.
 
 from __future__ import annotations
 
-import statistics
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -24,6 +21,8 @@ from colregion.demo import DOCUMENTS
 from colregion.documents import open_document
 from colregion.encoders import load_encoder
 from colregion.engine import Engine
+from colregion.evaluation.bench_adapters import adapter_rows
+from colregion.evaluation.timing import Row, timed
 from colregion.geometry import Box, FloatArray, GridPlacement
 from colregion.indexes import open_index
 from colregion.indexes.memory import MemoryIndex
@@ -39,9 +38,6 @@ from colregion.records import (
     Word,
 )
 
-Row: TypeAlias = dict[str, Any]
-
-_ROUNDS = 7
 _SEED = 20512
 
 
@@ -53,29 +49,9 @@ def bench_rows(*, console: Console) -> list[Row]:
         for measure in (_regions, _maxsim, _search, _open, _ingest):
             console.print(f"measuring {measure.__name__.strip('_')} ...", highlight=False)
             rows.append(measure(Path(folder) / measure.__name__))
+    console.print("measuring the adapters ...", highlight=False)
+    rows.extend(adapter_rows(lambda engine: list(_word_pages(engine, 20))))
     return rows
-
-
-def _row(
-    name: str, ours: Callable[[], object], other: Callable[[], object], *, per: int, against: str
-) -> Row:
-    """Times both in turn after one run of each to warm up; milliseconds for each of `per`."""
-    seconds: dict[str, list[float]] = {"ours": [], "other": []}
-    for turn in range(_ROUNDS + 1):
-        for key, run in (("ours", ours), ("other", other)):
-            started = time.perf_counter()
-            run()
-            if turn:
-                seconds[key].append(time.perf_counter() - started)
-    ours_ms, other_ms = (statistics.median(times) * 1000 / per for times in seconds.values())
-    return {
-        "name": name,
-        "ours": round(ours_ms, 4),
-        "other": round(other_ms, 4),
-        "ratio": round(other_ms / ours_ms, 2),
-        "unit": "ms",
-        "against": against,
-    }
 
 
 def _regions(_folder: Path) -> Row:
@@ -89,7 +65,7 @@ def _regions(_folder: Path) -> Row:
     def ours() -> FloatArray:
         return scoring.region_maxsim(sim, grid.coverage(boxes), weights)
 
-    return _row(
+    return timed(
         "regions",
         ours,
         lambda: _loop_over_patches(sim, boxes, side=32),
@@ -135,7 +111,7 @@ def _maxsim(folder: Path) -> Row:
                 np.einsum("td,pvd->ptv", query.vectors, padded, optimize=True).max(2).sum(1)
             )
 
-        return _row(
+        return timed(
             "maxsim",
             lambda: index.search(query, k=10),
             other,
@@ -154,7 +130,7 @@ def _search(folder: Path) -> Row:
         for fill in (engine, plain):
             fill.add(list(_word_pages(fill, 250)))
         question = "total amount of the annual revenue in the third quarter"
-        return _row(
+        return timed(
             "search",
             lambda: engine.search(question),
             lambda: plain.search(question),
@@ -172,7 +148,7 @@ def _open(folder: Path) -> Row:
         engine.add(pages)
     vectors = Path(f"{folder}.npy")
     np.save(vectors, np.concatenate([page.embedding.vectors for page in pages]))
-    return _row(
+    return timed(
         "open",
         lambda: open_index(str(folder)).close(),
         lambda: np.load(vectors),
@@ -196,7 +172,7 @@ def _ingest(folder: Path) -> Row:
             _ = page.image
 
     with engine:
-        return _row(
+        return timed(
             "ingest",
             ours,
             other,
