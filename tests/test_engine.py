@@ -204,6 +204,9 @@ class TestSearch:
         cited = two.context("vendor", filters=filters).citations.values()
         assert {hit.doc_id for hit in cited} == documents
 
+    def test_a_question_of_fifty_thousand_characters_is_answered(self, two: Engine) -> None:
+        assert two.search("vendor " * 7143, k=1)[0].text == "vendor name"
+
     def test_an_unknown_filter_is_refused(self, two: Engine) -> None:
         with pytest.raises(InvalidInput, match="docid"):
             two.search("vendor", filters={"docid": "x"})
