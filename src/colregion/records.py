@@ -19,6 +19,7 @@ from colregion.errors import InvalidInput, NotIndexed, ShapeMismatch
 from colregion.geometry import (
     Box,
     BoxPlacement,
+    Coverage,
     FloatArray,
     GridPlacement,
     Placement,
@@ -437,7 +438,7 @@ def _check_vectors(vectors: FloatArray, *, rows: str) -> None:
         raise InvalidInput("vectors must be finite; an encoder must mask its padding rows")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class EmbeddedPage:
     """What an index holds of a page."""
 
@@ -448,6 +449,11 @@ class EmbeddedPage:
     def id(self) -> str:
         """The page's id."""
         return self.parsed.id
+
+    @cached_property
+    def region_cover(self) -> Coverage:
+        """How much of each region each vector's place covers."""
+        return self.embedding.placement.coverage(self.parsed.region_boxes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def _paper(page: EmbeddedPage, query: QueryEmbedding, sim: FloatArray) -> FloatA
     placement, boxes = page.embedding.placement, page.parsed.region_boxes
     scores = scoring.propagate(
         scoring.aggregate_tokens(sim, how="max", content=query.content),
-        placement.coverage(boxes),
+        page.region_cover,
         boxes,
         placement.areas,
         how="max",
@@ -138,7 +138,6 @@ def chosen_levels(
 
 def _cover(page: EmbeddedPage) -> Coverage:
     placement = page.embedding.placement
-    cover = placement.coverage(page.parsed.region_boxes)
     if isinstance(placement, BoxPlacement):
-        return scoring.mostly_inside(cover, placement.areas, min_share=_WORD_SHARE)
-    return cover
+        return scoring.mostly_inside(page.region_cover, placement.areas, min_share=_WORD_SHARE)
+    return page.region_cover

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -41,8 +42,8 @@ def test_the_loops_over_patches_give_the_same_scores() -> None:
     assert bench._loop_over_patches(sim, boxes, side=side) == pytest.approx(ours)
 
 
-def test_the_adapters_are_measured_beside_the_engine() -> None:
-    rows = list(adapter_rows(lambda engine: list(bench._word_pages(engine, 2))))
+def test_the_adapters_are_measured_beside_the_engine(tmp_path: Path) -> None:
+    rows = list(adapter_rows(lambda engine: list(bench._word_pages(engine, 2)), folder=tmp_path))
     assert [row["name"] for row in rows] == [
         "langchain",
         "langchain-async",

@@ -49,8 +49,8 @@ def bench_rows(*, console: Console) -> list[Row]:
         for measure in (_regions, _maxsim, _search, _open, _ingest):
             console.print(f"measuring {measure.__name__.strip('_')} ...", highlight=False)
             rows.append(measure(Path(folder) / measure.__name__))
-    console.print("measuring the adapters ...", highlight=False)
-    rows.extend(adapter_rows(lambda engine: list(_word_pages(engine, 20))))
+        console.print("measuring the adapters ...", highlight=False)
+        rows.extend(adapter_rows(lambda engine: list(_word_pages(engine, 20)), folder=Path(folder)))
     return rows
 
 

@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from colregion.encoders import load_encoder
 from colregion.engine import Engine
 from colregion.evaluation.timing import Row, timed
-from colregion.indexes.memory import MemoryIndex
+from colregion.indexes import open_index
 from colregion.parsers import load_parser
 from colregion.ports import Encoder
 from colregion.records import EmbeddedPage, PageEmbedding, ParsedPage, QueryEmbedding
@@ -40,15 +41,16 @@ class _Waiting(Encoder):
         return self._encoder.encode_query(text)
 
 
-def adapter_rows(pages: Callable[[Engine], list[EmbeddedPage]]) -> Iterator[Row]:
+def adapter_rows(pages: Callable[[Engine], list[EmbeddedPage]], *, folder: Path) -> Iterator[Row]:
     """A row for each adapter beside the engine, and four concurrent calls beside one.
 
     Args:
         pages: makes the pages to search, embedded by the engine's encoder.
+        folder: where the indexes go.
     """
     with (
-        _engine(load_encoder("static_tokens"), pages) as engine,
-        _engine(_Waiting(), pages) as waiting,
+        _engine(load_encoder("static_tokens"), pages, folder / "computing") as engine,
+        _engine(_Waiting(), pages, folder / "waiting") as waiting,
     ):
         for name, package, retriever_of in (
             ("langchain", "langchain_core", _langchain),
@@ -82,8 +84,10 @@ async def _together(ask: Callable[[], Awaitable[object]], n: int) -> None:
     await asyncio.gather(*(ask() for _ in range(n)))
 
 
-def _engine(encoder: Encoder, pages: Callable[[Engine], list[EmbeddedPage]]) -> Engine:
-    engine = Engine(MemoryIndex(), encoder=encoder, parser=load_parser("auto"))
+def _engine(
+    encoder: Encoder, pages: Callable[[Engine], list[EmbeddedPage]], folder: Path
+) -> Engine:
+    engine = Engine(open_index(str(folder)), encoder=encoder, parser=load_parser("auto"))
     engine.add(pages(engine))
     return engine
 

@@ -227,7 +227,9 @@ class LocalIndex(Index):
         images = self.folder / store.IMAGES / table.documents[page.document].images
         record = self._record(page.row_id, images / _file_name(page.number))
         vectors = table.vectors_of(page, record.slots)
-        return EmbeddedPage(record.parsed(), PageEmbedding(vectors, record.placement))
+        embedded = EmbeddedPage(record.parsed(), PageEmbedding(vectors, record.placement))
+        embedded.__dict__["region_cover"] = record.region_cover  # the same for every search
+        return embedded
 
     def _read_record(self, row_id: int, image: Path) -> PageRecord:
         with self._reading() as database:

@@ -26,7 +26,7 @@ from colregion.codec import (
     words_from_json,
 )
 from colregion.errors import IndexCorrupt
-from colregion.geometry import Placement
+from colregion.geometry import Coverage, Placement
 from colregion.indexes import local_store as store
 from colregion.indexes.local_vectors import VectorWriter
 from colregion.records import (
@@ -151,9 +151,9 @@ def forget(database: sqlite3.Connection, folder: Path, doc_id: str) -> list[Path
     return [folder / store.IMAGES / images, *(vectors / name for _, name in unused)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class PageRecord:
-    """What is stored of a page besides its vectors."""
+    """What is stored of a page besides its vectors, and what follows from it for every search."""
 
     page: Page
     regions: tuple[Region, ...]
@@ -164,7 +164,19 @@ class PageRecord:
     def parsed(self) -> ParsedPage:
         """A page of its own for every caller: it keeps its picture once that is loaded, and the
         records that an index keeps must stay small."""
+        page = _StoredPage.of(self)
+        page.__dict__.update(region_boxes=self._plain.region_boxes, parents=self._plain.parents)
+        return page
+
+    @cached_property
+    def _plain(self) -> ParsedPage:
+        """The page without a picture, from which the arrays are made once."""
         return _StoredPage.of(self)
+
+    @cached_property
+    def region_cover(self) -> Coverage:
+        """As of `EmbeddedPage`."""
+        return self.placement.coverage(self._plain.region_boxes)
 
 
 def read_record(
