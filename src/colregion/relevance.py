@@ -14,7 +14,7 @@ from colregion import scoring
 from colregion.errors import InvalidInput
 from colregion.expectation import Expectation
 from colregion.geometry import BoxPlacement, Coverage, FloatArray
-from colregion.records import EmbeddedPage, ParsedPage, QueryEmbedding
+from colregion.records import LEVELS, EmbeddedPage, ParsedPage, QueryEmbedding
 from colregion.selection import Keep, suppress_overlaps
 
 Method: TypeAlias = Literal["colregion", "paper"]
@@ -105,7 +105,11 @@ def _colregion(
     area = np.where(parsed.parents >= 0, own[parsed.parents], own)
     evidence = own + _AREA_WEIGHT * area
     if expected is not None:
-        evidence += [expected.bonus(region) for region in parsed.regions]
+        # Lines are never returned by themselves, and they are most of a page.
+        evidence += [
+            expected.bonus(region) if len(region.path) < len(LEVELS) else 0.0
+            for region in parsed.regions
+        ]
     candidate = chosen_levels(parsed, evidence, concentration=_CONCENTRATION)
 
     furniture = np.array([region.kind in _FURNITURE for region in parsed.regions])
