@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -146,7 +147,7 @@ def connect(folder: Path, *, wait_s: float) -> sqlite3.Connection:
     )
     try:
         if _is_empty(connection):
-            connection.execute("PRAGMA journal_mode = WAL")
+            _use_write_ahead_log(connection, wait_s=wait_s)
             with transaction(connection, folder, writing=True):
                 if _is_empty(connection):  # no other process was faster
                     for statement in _SCHEMA.split(";\n"):
@@ -158,6 +159,21 @@ def connect(folder: Path, *, wait_s: float) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection, *, wait_s: float) -> None:
+    # For this one statement SQLite does not wait for another connection that is making the
+    # database at the same moment, whatever its time-out.
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:
