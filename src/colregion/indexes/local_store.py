@@ -123,7 +123,10 @@ def prepare_folder(folder: Path, *, create: bool) -> None:
         return
     if folder.exists() and not folder.is_dir():
         raise IndexCorrupt(f"{folder} is a file, not the folder of an index; name another path")
-    if folder.exists() and any(not name.startswith(".") for name in os.listdir(folder)):
+    names = os.listdir(folder) if folder.exists() else []
+    if DATABASE in names:  # made by another process since
+        return
+    if any(not name.startswith(".") for name in names):
         raise IndexCorrupt(
             f"{folder} holds other files and no index ({DATABASE} is missing); "
             f"name an empty or a new folder"
