@@ -165,6 +165,7 @@ class Engine:
         with self._adding:
             if self.index.get_setting(_ENCODER) is None:
                 self.index.set_setting(_ENCODER, self.encoder.fingerprint)
+            held = self._entries()
             for done, item in enumerate(items):
 
                 def tell(source: str, page: int, total: int, done: int = done) -> None:
@@ -178,7 +179,7 @@ class Engine:
                         index=self.index,
                         parser=self.parser,
                         encoder=self.encoder,
-                        held=self._entries(),
+                        held=held,
                         on_page=tell,
                     )
                 )

@@ -97,13 +97,14 @@ def add_item(
     index: Index,
     parser: Parser,
     encoder: Encoder,
-    held: Mapping[str, DocumentEntry],
+    held: dict[str, DocumentEntry],
     on_page: Callable[[str, int, int], None],
 ) -> Outcome:
     """Put one document into the index, whole or not at all; errors of ours become the outcome.
 
     Args:
-        held: the index's entries by id.
+        held: the index's entries by id; what is stored is entered here too, so that many
+            documents do not cost a look at the whole index each.
         on_page: told of every page taken in: source, page number, pages in all.
     """
     started = time.perf_counter()
@@ -123,6 +124,7 @@ def add_item(
             on_page(entry.source, page.parsed.page.number, prepared.page_count)
 
         stored = index.replace(entry, _watched(prepared.pages, count))
+        held[stored.id] = stored
     except ColregionError as error:
         return replace(outcome, reason=str(error), seconds=time.perf_counter() - started)
     return replace(
