@@ -1,0 +1,67 @@
+"""Quality and speed: `colregion eval` and `bench`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from colregion.cli.shared import JsonOption, ParserOption, app, err, out, write_json
+
+
+@app.command(name="eval")
+def evaluate(
+    cases: Annotated[Path, typer.Argument(metavar="CASES.jsonl", help="Labelled questions.")],
+    encoder: Annotated[str, typer.Option(help="Encoder spec.")] = "static_tokens",
+    parser: ParserOption = "auto",
+    method: Annotated[
+        list[str] | None,
+        typer.Option("--method", help="Only these rankings; repeatable. All by default."),
+    ] = None,
+    corpus: Annotated[
+        bool, typer.Option("--corpus", help="Search all pages of the file, not the right one.")
+    ] = False,
+    json_file: JsonOption = None,
+    overlays: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write a picture of each case.")
+    ] = None,
+) -> None:
+    """Measure how well regions are found, beside the baselines."""
+    from colregion.evaluation.run import evaluate_file, print_rows
+
+    result = evaluate_file(
+        cases,
+        encoder=encoder,
+        parser=parser,
+        rankings=method,
+        corpus=corpus,
+        overlays=overlays,
+        console=err,
+    )
+    if json_file is not None:
+        write_json(result, json_file)
+    else:
+        print_rows(result, console=out)
+
+
+@app.command()
+def bench(json_file: JsonOption = None) -> None:
+    """Measure speed on this machine, as ratios to the named alternatives."""
+    from colregion.evaluation.bench import bench_rows
+
+    rows = bench_rows(console=err)
+    if json_file is not None:
+        write_json(rows, json_file)
+        return
+    table = Table("what", "ours", "other", "ratio", "unit")
+    for row in rows:
+        table.add_row(
+            row["name"],
+            f"{row['ours']:.4g}",
+            f"{row['other']:.4g}",
+            f"{row['ratio']:.1f}",
+            row["unit"],
+        )
+    out.print(table)

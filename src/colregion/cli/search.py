@@ -1,0 +1,131 @@
+"""`colregion search`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from colregion.answers import Hit
+from colregion.cli.shared import (
+    EncoderOption,
+    FilterOption,
+    IndexOption,
+    JsonOption,
+    app,
+    escape,
+    out,
+    pairs,
+    write_file,
+    write_json,
+)
+from colregion.engine import Engine
+from colregion.errors import InvalidInput
+from colregion.indexes import open_index
+from colregion.records import MetadataValue
+from colregion.relevance import METHODS, Method
+from colregion.text import printable
+
+
+@app.command()
+def search(
+    question: Annotated[str, typer.Argument(help="What to ask.")],
+    index: IndexOption = "library",
+    k: Annotated[int, typer.Option("-k", help="How many regions.")] = 5,
+    filters: FilterOption = None,
+    method: Annotated[str, typer.Option(help=" or ".join(METHODS))] = "colregion",
+    encoder: EncoderOption = None,
+    json_file: JsonOption = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a report with pictures.")
+    ] = None,
+    pdf: Annotated[
+        Path | None,
+        typer.Option(
+            "--pdf", metavar="FILE", help="Write the best hit's document with its hits marked."
+        ),
+    ] = None,
+) -> None:
+    """Find the regions that answer a question."""
+    with _open(index, encoder=encoder) as engine:
+        hits = engine.search(
+            question,
+            k=k,
+            filters=_filters(filters),
+            method=_method(method),
+        )
+        if html is not None:
+            _write_html(engine, question, hits, html)
+        if pdf is not None and hits:
+            _write_pdf(question, hits, pdf)
+    if json_file is not None:
+        write_json([_hit_json(hit) for hit in hits], json_file)
+        return
+    for rank, hit in enumerate(hits, start=1):
+        out.print(
+            f"[bold]{rank}[/] {escape(hit.source)} [cyan]p.{hit.page_number}[/] "
+            f"{hit.kind} [dim]{escape(hit.id)}  score {hit.score:.3f}[/]",
+            highlight=False,
+        )
+        out.print(_indented(hit.text) or "  (no text)", markup=False, highlight=False)
+    if not hits:
+        out.print("nothing found")
+    if html is not None:
+        out.print(f"report: {escape(str(html))}", highlight=False)
+    if pdf is not None and hits:
+        out.print(f"{escape(hits[0].doc_id)} marked: {escape(str(pdf))}", highlight=False)
+
+
+def _open(index: str, *, encoder: str | None) -> Engine:
+    """An engine on an index that has to be there: only `add` makes one."""
+    return Engine.open(open_index(index, create=False), encoder=encoder)
+
+
+def _hit_json(hit: Hit) -> dict[str, MetadataValue]:
+    return {"text": hit.text, "score": hit.score, **hit.to_metadata()}
+
+
+def _write_html(engine: Engine, question: str, hits: Sequence[Hit], path: Path) -> None:
+    from colregion.report import Section, write_html
+
+    maps = {page: engine.explain(question, page) for page in {hit.page_id for hit in hits}}
+    write_html(path, [Section(question, tuple(hits), maps)])
+
+
+def _write_pdf(question: str, hits: Sequence[Hit], path: Path) -> None:
+    from colregion.annotate import annotate_pdf
+
+    of_best = [hit for hit in hits if hit.doc_id == hits[0].doc_id]
+    write_file(path, annotate_pdf(of_best, question=question))
+
+
+def _method(name: str) -> Method:
+    for known in METHODS:
+        if name == known:
+            return known
+    raise InvalidInput(f"--method must be one of {', '.join(METHODS)}, got {name!r}")
+
+
+def _filters(given: Sequence[str] | None) -> dict[str, Any]:
+    """KEY=VALUE, or KEY=A,B for any of several, or page_number=2-9 for a range."""
+    filters: dict[str, Any] = {}
+    for key, value in pairs(given, option="--filter").items():
+        if key == "page_number":
+            filters[key] = _page_filter(value)
+        else:
+            filters[key] = value.split(",") if "," in value else value
+    return filters
+
+
+def _page_filter(value: str) -> dict[str, int]:
+    first, separator, last = value.partition("-")
+    try:
+        return {"gte": int(first), "lte": int(last if separator else first)}
+    except ValueError as cause:
+        raise InvalidInput(f"page_number takes a page or a range as 2-9, got {value!r}") from cause
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in printable(text).splitlines())
