@@ -139,6 +139,7 @@ class Engine:
         doc_id: str | None = None,
         metadata: Metadata | None = None,
         password: str | None = None,
+        parser: str | Parser | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> AddReport:
         """Read, embed and keep documents; each goes in whole or not at all.
@@ -153,15 +154,18 @@ class Engine:
                 to the folder that was given.
             metadata: kept with every document, and usable in filters as `metadata.KEY`.
             password: for encrypted files.
+            parser: reads these sources in place of the engine's own, such as
+                `DoclingRegions("report.docling.json")` for the regions that docling found.
             on_progress: called after every page.
 
         Raises:
-            InvalidInput: `doc_id` for several documents.
+            InvalidInput: `doc_id` for several documents, or an unknown parser.
         """
         items, outcomes = find_items(sources)
         if doc_id is not None and len(items) > 1:
             raise InvalidInput(f"doc_id={doc_id!r} names one document, but {len(items)} were given")
         given = Given(doc_id, metadata or {}, password)
+        reading = load_parser(parser) if isinstance(parser, str) else parser or self.parser
         with self._adding:
             if self.index.get_setting(_ENCODER) is None:
                 self.index.set_setting(_ENCODER, self.encoder.fingerprint)
@@ -177,7 +181,7 @@ class Engine:
                         item,
                         given,
                         index=self.index,
-                        parser=self.parser,
+                        parser=reading,
                         encoder=self.encoder,
                         held=held,
                         on_page=tell,

@@ -170,15 +170,15 @@ def prepare(
         id=document.id,
         source=document.source,
         content_hash=document.content_hash,
-        settings=settings_of(parser, encoder),
+        settings=settings_of(parser, encoder, document),
         metadata=document.metadata,
     )
     return Prepared(entry, embed(parser.parse(document), encoder), document.page_count)
 
 
-def settings_of(parser: Parser, encoder: Encoder) -> str:
+def settings_of(parser: Parser, encoder: Encoder, document: Document) -> str:
     """What an entry was made with: when it differs, the document has to be read again."""
-    return f"{parser.fingerprint} | {encoder.fingerprint}"
+    return f"{parser.fingerprint_for(document)} | {encoder.fingerprint}"
 
 
 def open_item(item: FoundFile | bytes | Image.Image, given: Given) -> Document:

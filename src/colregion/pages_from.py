@@ -260,7 +260,7 @@ def _read(engine: Engine, reference: PageReference) -> tuple[EmbeddedPage, Docum
             )
         position = reference.page_number
     number = reference.page_number or 1
-    made_with = settings_of(engine.parser, engine.encoder)
+    made_with = settings_of(engine.parser, engine.encoder, document)
     key = (document.content_hash, str(position), page_id(document.id, number), made_with)
     page = _kept.get(key)
     if page is None:

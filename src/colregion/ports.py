@@ -36,6 +36,12 @@ class Parser(ABC):
         """Names the parser and everything that changes its result, so that the index can tell
         whether a file has to be parsed again."""
 
+    def fingerprint_for(self, document: Document) -> str:
+        """The fingerprint for one document, where more than the parser's own settings goes into
+        it, such as a file that lies beside the document. Raises as `parse`."""
+        del document
+        return self.fingerprint
+
     @abstractmethod
     def parse(self, document: Document) -> Iterator[ParsedPage]:
         """Every page of the document in order, one at a time, a blank page with no regions.

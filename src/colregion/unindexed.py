@@ -44,7 +44,7 @@ class UnindexedPages:
 
     def _read_item(self, item: FoundFile | bytes | Image.Image) -> list[EmbeddedPage]:
         document = open_item(item, _NOTHING_GIVEN)
-        key = (document.content_hash, settings_of(self._parser, self._encoder))
+        key = (document.content_hash, settings_of(self._parser, self._encoder, document))
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)

@@ -55,8 +55,8 @@ def test_auto_takes_tesseract_before_rapidocr_and_does_without_both(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def ocr(*, tesseract: bool, rapidocr: bool) -> object:
-        monkeypatch.setattr("colregion.parsers.tesseract_installed", lambda: tesseract)
-        monkeypatch.setattr("colregion.parsers.rapidocr_installed", lambda: rapidocr)
+        monkeypatch.setattr("colregion.parsers.readers.tesseract_installed", lambda: tesseract)
+        monkeypatch.setattr("colregion.parsers.readers.rapidocr_installed", lambda: rapidocr)
         reader, _ = parts("auto", languages="eng+deu")
         assert isinstance(reader, AutoReader)
         return reader.ocr

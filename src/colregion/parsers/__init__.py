@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from colregion.errors import InvalidInput
-from colregion.parsers.by_page import AutoReader, PageParser
+from colregion.parsers.by_page import PageParser
 from colregion.parsers.layout import MODES, Layout
-from colregion.parsers.rapidocr import RapidOcrReader, rapidocr_installed
-from colregion.parsers.soundness import judge
-from colregion.parsers.tesseract import TesseractReader, tesseract_installed
-from colregion.parsers.text_layer import TextLayerReader
-from colregion.parsers.words import WordReader
+from colregion.parsers.readers import READERS, load_reader
 from colregion.ports import Parser
 
 __all__ = ["load_parser"]
-
-READERS = ("auto", "text_layer", "tesseract", "rapidocr")
 
 
 def load_parser(spec: str = "auto", *, languages: str = "eng") -> Parser:
@@ -38,22 +32,4 @@ def load_parser(spec: str = "auto", *, languages: str = "eng") -> Parser:
             f"unknown parser {spec!r}; known are {', '.join(READERS)}, each also with a layout "
             f"mode: {', '.join(f'{READERS[0]}+{known}' for known in MODES)}"
         )
-    return PageParser(_load_reader(name, languages=languages), Layout(mode or "auto"))
-
-
-def _load_reader(name: str, *, languages: str) -> WordReader:
-    if name == "text_layer":
-        return TextLayerReader()
-    if name == "tesseract":
-        return TesseractReader(languages=languages)
-    if name == "rapidocr":
-        return RapidOcrReader()
-    return AutoReader(TextLayerReader(), judge=judge, ocr=_installed_ocr(languages=languages))
-
-
-def _installed_ocr(*, languages: str) -> WordReader | None:
-    if tesseract_installed():
-        return TesseractReader(languages=languages)
-    if rapidocr_installed():
-        return RapidOcrReader()
-    return None
+    return PageParser(load_reader(name, languages=languages), Layout(mode or "auto"))

@@ -1,0 +1,38 @@
+"""What reads a page's words, by name."""
+
+from __future__ import annotations
+
+from colregion.errors import InvalidInput
+from colregion.parsers.by_page import AutoReader
+from colregion.parsers.rapidocr import RapidOcrReader, rapidocr_installed
+from colregion.parsers.soundness import judge
+from colregion.parsers.tesseract import TesseractReader, tesseract_installed
+from colregion.parsers.text_layer import TextLayerReader
+from colregion.parsers.words import WordReader
+
+READERS = ("auto", "text_layer", "tesseract", "rapidocr")
+
+
+def load_reader(name: str = "auto", *, languages: str = "eng") -> WordReader:
+    """The reader of a name of `READERS`; `languages` as for `colregion.parsers.load_parser`.
+
+    Raises:
+        InvalidInput: the name is not known, or `languages` is no list of codes.
+    """
+    if name not in READERS:
+        raise InvalidInput(f"unknown reader {name!r}; known are {', '.join(READERS)}")
+    if name == "text_layer":
+        return TextLayerReader()
+    if name == "tesseract":
+        return TesseractReader(languages=languages)
+    if name == "rapidocr":
+        return RapidOcrReader()
+    return AutoReader(TextLayerReader(), judge=judge, ocr=_installed_ocr(languages=languages))
+
+
+def _installed_ocr(*, languages: str) -> WordReader | None:
+    if tesseract_installed():
+        return TesseractReader(languages=languages)
+    if rapidocr_installed():
+        return RapidOcrReader()
+    return None
