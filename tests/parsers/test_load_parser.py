@@ -28,7 +28,18 @@ def parts(spec: str, *, languages: str = "eng") -> tuple[object, str]:
 
 @pytest.mark.parametrize(
     "spec",
-    ["", "docling", "auto+", "auto+boxes", "+geometry", "auto+geometry+model", "Tesseract"],
+    [
+        "",
+        "doclings",
+        "docling+",
+        "docling:",
+        "docling+boxes",
+        "auto+",
+        "auto+boxes",
+        "+geometry",
+        "auto+geometry+model",
+        "Tesseract",
+    ],
 )
 def test_an_unknown_spec_is_refused_with_those_that_are_known(spec: str) -> None:
     with pytest.raises(InvalidInput, match=r"text_layer, tesseract, rapidocr.*auto\+geometry"):

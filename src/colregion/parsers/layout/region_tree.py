@@ -47,7 +47,8 @@ def build_tree(
     return ParsedPage(page, tuple(words[i] for i in order), tuple(regions))
 
 
-def _with_margin(line: Line) -> Box:
+def with_margin(line: Line) -> Box:
+    """The line's box with a little white around, square units."""
     margin = MARGIN * line.height
     box = line.box
     return Box(box.x0 - margin, box.y0 - margin, box.x1 + margin, box.y1 + margin)
@@ -63,7 +64,7 @@ def _block_regions(
 ) -> list[Region]:
     leaves = []
     for i, line in enumerate(lines, start=1):
-        box = frame.on_page(_with_margin(line))
+        box = frame.on_page(with_margin(line))
         leaves.append(_region(page, words, kind, (*path, i), box, line.text, line.words))
     own = [at for line in lines for at in line.words]
     box = Box.enclosing(leaf.box for leaf in leaves)
