@@ -34,7 +34,12 @@ EncoderOption = Annotated[
     typer.Option("--encoder", help="Encoder spec; by default the one the index was made with."),
 ]
 ParserOption = Annotated[
-    str, typer.Option("--parser", help="auto, text_layer, tesseract or rapidocr.")
+    str,
+    typer.Option(
+        "--parser",
+        help="auto, text_layer, tesseract or rapidocr; or regions of other tools: docling, azure, "
+        "textract, hocr, alto, page_xml, unstructured_json, unstructured.",
+    ),
 ]
 JsonOption = Annotated[
     str | None,

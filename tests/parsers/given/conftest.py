@@ -28,7 +28,7 @@ def make_document() -> MakeDocument:
                     width,
                     height,
                     unit,
-                    lambda *, dpi=None, size=size: Image.new("RGB", size, "white"),  # type: ignore[misc]  # noqa: ARG005
+                    lambda *, dpi=None, size=size: Image.new("RGB", size, "white"),  # noqa: ARG005
                     rotation=rotation,
                 )
 

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docling_core.types.doc.base import BoundingBox, CoordOrigin, Size
-from docling_core.types.doc.document import (
+from docling_core.types.doc import (
+    BoundingBox,
     ContentLayer,
+    CoordOrigin,
     DocItemLabel,
     DoclingDocument,
     ProvenanceItem,
+    Size,
     TableCell,
     TableData,
 )

@@ -37,7 +37,7 @@ _LAYOUT = {
     "LAYOUT_KEY_VALUE": "text",
     "LAYOUT_TEXT": "text",
 }
-_SAME_TABLE = 0.5  # IoU of a table of the layout and the table with cells that it is
+_SAME_PLACE = 0.5  # share of the smaller of two boxes that the other covers
 
 
 class TextractRegions(RegionSource):
@@ -84,7 +84,9 @@ class _Page:
         return GivenPage(regions, degrees_clockwise=turn, words=tuple(loose))
 
     def _areas(self, tables: Sequence[GivenRegion]) -> Iterator[GivenRegion]:
-        """The layout in its order. A list's items are named again beside it; they count once."""
+        """The layout in its order, tables with cells in place of what it has where they stand. A
+        list's items are named again beside it; they count once."""
+        waiting = list(tables)
         inside = {
             child["Id"].text()
             for block in self.layout
@@ -95,19 +97,19 @@ class _Page:
             if block["Id"].text() in inside:
                 continue
             kind, box = _LAYOUT[block["BlockType"].text()], _box(block)
-            if kind == "table" and (table := _same(box, tables)):
-                yield table
-                continue
+            yield from _taken_at(box, waiting)
             parts = [part for part in self._parts(block, kind) if part]
-            if region := region_of(parts, kind=kind, box=box):
+            if (parts or kind == "figure") and (region := region_of(parts, kind=kind, box=box)):
                 yield region
+        yield from waiting
 
     def _parts(self, block: Node, kind: str) -> Iterator[GivenRegion | None]:
         """Blocks of an area: the items of a list, and all of its own lines as one."""
         lines: list[GivenRegion] = []
         for child in self._children(block):
             if child["BlockType"].text() in _LAYOUT:
-                yield region_of(self._lines(child, kind), kind=kind, box=_box(child))
+                if item := self._lines(child, kind):
+                    yield region_of(item, kind=kind, box=_box(child))
             elif child["BlockType"].text() == "LINE" and (line := self._line(child, kind)):
                 lines.append(line)
         yield region_of(lines, kind="text" if kind == "figure" else kind)
@@ -116,12 +118,9 @@ class _Page:
         """Tables, and every line outside them as an area, in the order of the lines."""
         waiting = list(tables)
         for block in self.of_type["LINE"]:
-            box = _box(block)
+            yield from _taken_at(_box(block), waiting)
             if line := self._line(block, "text"):
                 yield GivenRegion(line.box, parts=(GivenRegion(line.box, parts=(line,)),))
-            for table in [t for t in waiting if box and box.share_inside(t.box) > 0.5]:
-                waiting.remove(table)
-                yield table
         yield from waiting
 
     def _table(self, table: Node) -> GivenRegion | None:
@@ -196,9 +195,14 @@ def _box(block: Node) -> Box | None:
     return box_around([(left, top), (right, bottom)], width=1.0, height=1.0)
 
 
-def _same(box: Box | None, tables: Sequence[GivenRegion]) -> GivenRegion | None:
-    """The table with cells that stands where the layout has a table."""
+def _taken_at(box: Box | None, waiting: list[GivenRegion]) -> list[GivenRegion]:
+    """The tables that stand where this box does, taken out of those that wait."""
     if box is None:
-        return None
-    best = max(tables, key=lambda table: table.box.iou(box), default=None)
-    return best if best is not None and best.box.iou(box) >= _SAME_TABLE else None
+        return []
+    here = [
+        table
+        for table in waiting
+        if table.box.overlap(box) >= _SAME_PLACE * min(table.box.area, box.area)
+    ]
+    waiting[:] = [table for table in waiting if table not in here]
+    return here
