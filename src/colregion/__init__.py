@@ -36,6 +36,7 @@ from colregion.errors import (
 )
 from colregion.geometry import Box, BoxPlacement, GridPlacement
 from colregion.ingest import Progress
+from colregion.limits import Limits
 from colregion.ports import Encoder, Index, Parser
 from colregion.records import (
     Document,
@@ -72,6 +73,7 @@ __all__ = [
     "InvalidBox",
     "InvalidInput",
     "Keep",
+    "Limits",
     "MissingDependency",
     "ModelMismatch",
     "NotIndexed",

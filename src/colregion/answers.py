@@ -302,7 +302,10 @@ class Outcome:
 
     Args:
         status: "added", "replaced", "skipped" (unchanged) or "failed".
-        reason: why it failed or was skipped; "" otherwise.
+        seconds: from when it was taken up until it was dealt with.
+        reason: why it failed, was skipped or is incomplete; "" otherwise.
+        missing_pages: of a document that went in, those that could not be read whole. The next
+            `add` reads it again.
     """
 
     source: str
@@ -312,13 +315,19 @@ class Outcome:
     regions: int = 0
     seconds: float = 0.0
     reason: str = ""
+    missing_pages: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class AddReport:
-    """What `Engine.add` did, one outcome a source."""
+    """What `Engine.add` did, one outcome a source.
+
+    Args:
+        workers: processes that documents could be read in; 0 when they were read in this one.
+    """
 
     outcomes: tuple[Outcome, ...]
+    workers: int = 0
 
     def of(self, *statuses: str) -> tuple[Outcome, ...]:
         """The outcomes of these statuses."""
@@ -328,6 +337,11 @@ class AddReport:
     def failed(self) -> tuple[Outcome, ...]:
         """What did not go in."""
         return self.of("failed")
+
+    @property
+    def incomplete(self) -> tuple[Outcome, ...]:
+        """What went in without some of its pages."""
+        return tuple(outcome for outcome in self.outcomes if outcome.missing_pages)
 
     @property
     def pages(self) -> int:

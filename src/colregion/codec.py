@@ -26,6 +26,7 @@ def parsed_to_json(parsed: ParsedPage) -> dict[str, Any]:
         "rotation": int(page.rotation),
         "upright": upright
         and [float(upright.degrees_clockwise), float(upright.width), float(upright.height)],
+        "missing": page.missing,
         # Rows instead of objects: the keys would be half of the text.
         "words": [
             [
@@ -68,6 +69,7 @@ def parsed_from_json(data: Mapping[str, Any], *, load_image: ImageLoader) -> Par
         label=data["label"],
         rotation=data["rotation"],
         upright=Upright(*data["upright"]) if data["upright"] else None,
+        missing=data.get("missing", ""),  # written since 0.2
     )
     page_id = page.id
     regions = tuple(

@@ -12,14 +12,16 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 
 from colregion import scoring
-from colregion.answers import AddReport, Context, Hit, PageHit, RelevanceMap
+from colregion.adding import Adding, Reader
+from colregion.answers import AddReport, Context, Hit, Outcome, PageHit, RelevanceMap
 from colregion.context import CountTokens, build_context
 from colregion.encoders import load_encoder
 from colregion.errors import InvalidInput, ModelMismatch, NotIndexed
 from colregion.expectation import expectation
 from colregion.filters import FilterInput, Filters, parse_filters
 from colregion.indexes import open_index
-from colregion.ingest import Given, Progress, Source, add_item, embed, find_items
+from colregion.ingest import Given, Progress, Source, embed, find_items
+from colregion.limits import Limits
 from colregion.parsers import load_parser
 from colregion.ports import Encoder, Index, Parser
 from colregion.records import (
@@ -41,8 +43,14 @@ Rankable: TypeAlias = Source | ParsedPage | EmbeddedPage
 _CANDIDATE_PAGES = 10
 _CONTEXT_HITS = 50
 
+_DEFAULT_LIMITS = Limits()
+
 _ENCODER = "encoder"
 _ENCODER_SPEC = "encoder_spec"
+
+
+def _ignore(_told: object) -> None:
+    """Nobody wants to know."""
 
 
 class Engine:
@@ -140,12 +148,21 @@ class Engine:
         metadata: Metadata | None = None,
         password: str | None = None,
         parser: str | Parser | None = None,
+        workers: int | None = None,
+        limits: Limits = _DEFAULT_LIMITS,
         on_progress: Callable[[Progress], None] | None = None,
+        on_outcome: Callable[[Outcome], None] | None = None,
     ) -> AddReport:
         """Read, embed and keep documents; each goes in whole or not at all.
 
         A source that cannot be read does not stop the others: the report says why. Unchanged
-        documents are skipped, changed ones replaced whole.
+        documents are skipped, changed ones replaced whole. A page that cannot be read does not
+        cost its document: it goes in blank, `Outcome.missing_pages` names it, and the next `add`
+        tries again.
+
+        Documents are read in processes of their own, several at a time; embedding and keeping is
+        done in this one. An interruption (Ctrl-C) stops the processes and is passed on; what was
+        finished is kept, and the same call goes on from there.
 
         Args:
             sources: files, folders, globs, bytes, pictures, or the pages of one document with
@@ -156,38 +173,41 @@ class Engine:
             password: for encrypted files.
             parser: reads these sources in place of the engine's own, such as
                 `DoclingRegions("report.docling.json")` for the regions that docling found.
+            workers: the most processes that read; 0 to read in this one, where a crash of a
+                library is its own and limits of time and memory are not held to. By default one
+                a core, and 0 for a parser that cannot be pickled or that the running script
+                itself defines; `AddReport.workers` says which.
+            limits: what one document may cost.
             on_progress: called after every page.
+            on_outcome: called with what became of each document, as it is known.
 
         Raises:
-            InvalidInput: `doc_id` for several documents, or an unknown parser.
+            InvalidInput: `doc_id` for several documents, an unknown parser, or workers for a
+                parser that cannot be sent to them.
+            BackendError: no reading process starts.
         """
         items, outcomes = find_items(sources)
         if doc_id is not None and len(items) > 1:
             raise InvalidInput(f"doc_id={doc_id!r} names one document, but {len(items)} were given")
-        given = Given(doc_id, metadata or {}, password)
+        told = on_outcome or _ignore
+        for outcome in outcomes:
+            told(outcome)
         reading = load_parser(parser) if isinstance(parser, str) else parser or self.parser
+        reader = Reader.of(reading, workers=workers, limits=limits)
         with self._adding:
             if self.index.get_setting(_ENCODER) is None:
                 self.index.set_setting(_ENCODER, self.encoder.fingerprint)
-            held = self._entries()
-            for done, item in enumerate(items):
-
-                def tell(source: str, page: int, total: int, done: int = done) -> None:
-                    if on_progress is not None:
-                        on_progress(Progress(source, done, len(items), page, total))
-
-                outcomes.append(
-                    add_item(
-                        item,
-                        given,
-                        index=self.index,
-                        parser=reading,
-                        encoder=self.encoder,
-                        held=held,
-                        on_page=tell,
-                    )
-                )
-        return AddReport(tuple(outcomes))
+            adding = Adding(
+                index=self.index,
+                encoder=self.encoder,
+                reader=reader,
+                given=Given(doc_id, metadata or {}, password),
+                held=self._entries(),
+                on_progress=on_progress or _ignore,
+                on_outcome=told,
+            )
+            outcomes.extend(adding.add(items))
+        return AddReport(tuple(outcomes), reader.workers)
 
     def search(
         self,

@@ -1,11 +1,10 @@
-"""From sources to documents in an index: what `Engine.add` is made of."""
+"""From sources to embedded pages: what is given, which documents that makes, how pages are
+embedded."""
 
 from __future__ import annotations
 
-import hashlib
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TypeAlias
@@ -15,15 +14,8 @@ from PIL import Image
 from colregion.answers import Outcome
 from colregion.documents import FoundFile, expand, open_document
 from colregion.errors import ColregionError, InvalidInput
-from colregion.ports import Encoder, Index, Parser
-from colregion.records import (
-    Document,
-    DocumentEntry,
-    EmbeddedPage,
-    Metadata,
-    ParsedPage,
-    check_metadata,
-)
+from colregion.ports import Encoder, Parser
+from colregion.records import Document, EmbeddedPage, Metadata, ParsedPage
 
 Source: TypeAlias = str | Path | bytes | Image.Image
 """What is read: a file, a folder or a glob; a file's bytes; a picture."""
@@ -39,9 +31,11 @@ class Progress:
     """How far adding has come.
 
     Args:
-        source: the file being read.
-        files_done, files_total: sources.
+        source: the file of which a page has been read; several may be read at once.
+        files_done, files_total: sources, those that failed or were skipped included.
         pages_done, pages_total: pages of this source; the total is what the file declares.
+        pages_per_second: over all sources since adding began.
+        seconds_left: an estimate, that sources not opened yet have as many pages as the others.
     """
 
     source: str
@@ -49,6 +43,8 @@ class Progress:
     files_total: int
     pages_done: int
     pages_total: int
+    pages_per_second: float = 0.0
+    seconds_left: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,92 +86,6 @@ def find_items(
     return items, failed
 
 
-def add_item(
-    item: Item,
-    given: Given,
-    *,
-    index: Index,
-    parser: Parser,
-    encoder: Encoder,
-    held: dict[str, DocumentEntry],
-    on_page: Callable[[str, int, int], None],
-) -> Outcome:
-    """Put one document into the index, whole or not at all; errors of ours become the outcome.
-
-    Args:
-        held: the index's entries by id; what is stored is entered here too, so that many
-            documents do not cost a look at the whole index each.
-        on_page: told of every page taken in: source, page number, pages in all.
-    """
-    started = time.perf_counter()
-    outcome = Outcome(_name(item), given.doc_id or "", "failed")
-    regions = 0
-    try:
-        prepared = prepare(item, given, parser=parser, encoder=encoder, held=held)
-        entry = prepared.entry
-        before = held.get(entry.id)
-        outcome = replace(outcome, source=entry.source, doc_id=entry.id)
-        if before is not None and replace(before, page_count=0, source=entry.source) == entry:
-            return replace(outcome, status="skipped", reason="unchanged")
-
-        def count(page: EmbeddedPage) -> None:
-            nonlocal regions
-            regions += len(page.parsed.regions)
-            on_page(entry.source, page.parsed.page.number, prepared.page_count)
-
-        stored = index.replace(entry, _watched(prepared.pages, count))
-        held[stored.id] = stored
-    except ColregionError as error:
-        return replace(outcome, reason=str(error), seconds=time.perf_counter() - started)
-    return replace(
-        outcome,
-        status="added" if before is None else "replaced",
-        pages=stored.page_count,
-        regions=regions,
-        seconds=time.perf_counter() - started,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A document that can be put into an index; its pages are read as they are taken."""
-
-    entry: DocumentEntry
-    pages: Iterable[EmbeddedPage]
-    page_count: int
-
-
-def prepare(
-    item: Item,
-    given: Given,
-    *,
-    parser: Parser,
-    encoder: Encoder,
-    held: Mapping[str, DocumentEntry],
-) -> Prepared:
-    """Open one document and find the id that it is kept under.
-
-    Raises:
-        UnreadableDocument: the file is damaged, locked or of no known type.
-        InvalidInput: no pages, pages of several documents, or metadata that is not flat.
-    """
-    if not isinstance(item, FoundFile | bytes | Image.Image):
-        return _prepare_embedded(item, given, encoder=encoder)
-    document = open_item(item, given)
-    if given.doc_id is None:
-        doc_id = _free_id(document, held.get(document.id))
-        if doc_id != document.id:
-            document = open_item(item, replace(given, doc_id=doc_id))
-    entry = DocumentEntry(
-        id=document.id,
-        source=document.source,
-        content_hash=document.content_hash,
-        settings=settings_of(parser, encoder, document),
-        metadata=document.metadata,
-    )
-    return Prepared(entry, embed(parser.parse(document), encoder), document.page_count)
-
-
 def settings_of(parser: Parser, encoder: Encoder, document: Document) -> str:
     """What an entry was made with: when it differs, the document has to be read again."""
     return f"{parser.fingerprint_for(document)} | {encoder.fingerprint}"
@@ -200,52 +110,3 @@ def embed(parsed: Iterable[ParsedPage], encoder: Encoder) -> Iterator[EmbeddedPa
     pages = iter(parsed)
     while batch := list(islice(pages, _BATCH_PAGES)):
         yield from map(EmbeddedPage, batch, encoder.encode_pages(batch))
-
-
-def _prepare_embedded(pages: Sequence[EmbeddedPage], given: Given, *, encoder: Encoder) -> Prepared:
-    check_metadata(given.metadata)
-    ids = {page.parsed.page.doc_id for page in pages}
-    if len(ids) != 1 or given.doc_id not in (None, *ids):
-        raise InvalidInput(
-            f"pages with embeddings must all be of one document and carry its id "
-            f"(doc_id={given.doc_id!r}), got {sorted(ids) or 'no pages'}"
-        )
-    digest = hashlib.sha256()
-    for page in pages:
-        digest.update(f"{page.id}\0{page.parsed.text}\0".encode("utf-8", "surrogatepass"))
-        digest.update(page.embedding.vectors.tobytes())
-    (found_id,) = ids
-    entry = DocumentEntry(
-        id=found_id,
-        source=found_id,
-        content_hash=digest.hexdigest(),
-        settings=f"given | {encoder.fingerprint}",
-        metadata=given.metadata,
-    )
-    return Prepared(entry, pages, len(pages))
-
-
-def _free_id(document: Document, held: DocumentEntry | None) -> str:
-    """The document's own id, unless another file holds it: then with a short hash of its source.
-
-    A file of the same content elsewhere is the same document that has moved.
-    """
-    if held is None or held.source == document.source or held.content_hash == document.content_hash:
-        return document.id
-    return f"{document.id}~{hashlib.sha256(document.source.encode()).hexdigest()[:6]}"
-
-
-def _watched(
-    pages: Iterable[EmbeddedPage], on_page: Callable[[EmbeddedPage], None]
-) -> Iterator[EmbeddedPage]:
-    for page in pages:
-        yield page
-        on_page(page)
-
-
-def _name(item: Item) -> str:
-    if isinstance(item, FoundFile):
-        return str(item.path)
-    if isinstance(item, bytes):
-        return "bytes"
-    return "picture" if isinstance(item, Image.Image) else "pages"

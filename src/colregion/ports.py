@@ -28,7 +28,19 @@ _Index = TypeVar("_Index", bound="Index")
 
 
 class Parser(ABC):
-    """Reads a document's words and region trees."""
+    """Reads a document's words and region trees.
+
+    Attributes:
+        by_page: whether a page is parsed the same whichever other pages the document has. Pages
+            of one document are then parsed side by side, and a page that fails does not cost
+            the others.
+    """
+
+    by_page: bool = False
+
+    def for_one_core(self) -> Parser:
+        """The same parser without threads of its own, for one of several processes."""
+        return self
 
     @property
     @abstractmethod

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
 
@@ -115,6 +115,7 @@ class Page:
         label: the page's printed number where the file names it ("iv", "A-3").
         rotation: the quarter turn (0, 90, 180, 270) that the file asked for and that is applied.
         upright: how the displayed page has to be turned for its text to stand upright.
+        missing: what of the page could not be read, and why; "" for a page that was read whole.
     """
 
     doc_id: str
@@ -127,6 +128,7 @@ class Page:
     label: str | None = None
     rotation: int = 0
     upright: Upright | None = None
+    missing: str = ""
 
     def __post_init__(self) -> None:
         if not self.doc_id:
@@ -162,6 +164,8 @@ class Document:
         content_hash: changes when the content does.
         open_pages: gives the pages from the first, one at a time.
         metadata: the user's own keys.
+        open_page: gives one page by its number; None for a source that is read from the first
+            page on only.
     """
 
     id: str
@@ -170,6 +174,7 @@ class Document:
     open_pages: Callable[[], Iterator[Page]]
     page_count: int
     metadata: Metadata = field(default_factory=dict)
+    open_page: Callable[[int], Page] | None = None
 
     def __post_init__(self) -> None:
         if not self.id:
@@ -179,6 +184,17 @@ class Document:
     def pages(self) -> Iterator[Page]:
         """The pages in order, each read when it is asked for."""
         return self.open_pages()
+
+    def alone(self, number: int) -> Document:
+        """The document with this page only, under its own number."""
+
+        def open_alone() -> Iterator[Page]:
+            if self.open_page is not None:
+                yield self.open_page(number)
+            else:
+                yield from (page for page in self.pages() if page.number == number)
+
+        return replace(self, open_pages=open_alone, page_count=1)
 
 
 def check_metadata(metadata: Metadata) -> None:

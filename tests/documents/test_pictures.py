@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from colregion.documents import open_document
-from colregion.documents.pictures import MAX_PICTURE_PX
 from colregion.errors import UnreadableDocument
+from colregion.limits import Limits
 from colregion.records import Page
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
@@ -197,7 +197,7 @@ def gif_of(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize(
     "data",
-    [png_of(20_000, MAX_PICTURE_PX // 20_000 + 1), gif_of(65_535, 65_535)],
+    [png_of(20_000, Limits().pixels // 20_000 + 1), gif_of(65_535, 65_535)],
     ids=["PNG", "GIF"],
 )
 def test_a_picture_that_declares_too_much_is_refused_undecoded(data: bytes) -> None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
+from colregion.answers import AddReport, Outcome
 from colregion.cli.shared import (
     EncoderOption,
     IndexOption,
@@ -29,6 +25,12 @@ from colregion.cli.shared import (
 )
 from colregion.engine import Engine
 from colregion.ingest import Progress as AddProgress
+from colregion.limits import Limits
+from colregion.parsers import load_parser
+
+_DEFAULT = Limits()
+_INTERRUPTED = 130  # the status that shells give for Ctrl-C
+_LIMITS = "Limits, for each document"
 
 
 @app.command()
@@ -37,57 +39,136 @@ def add(
     index: IndexOption = "library",
     encoder: EncoderOption = None,
     parser: ParserOption = "auto",
+    languages: Annotated[
+        str,
+        typer.Option(help="What Tesseract is to read, its codes: eng+deu."),
+    ] = "eng",
     doc_id: Annotated[str | None, typer.Option("--doc-id", help="Id of the one file.")] = None,
     metadata: Annotated[
         list[str] | None,
         typer.Option("--metadata", "-m", metavar="KEY=VALUE", help="Kept with each document."),
     ] = None,
     password: Annotated[str | None, typer.Option(help="For encrypted files.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Processes that read; one a core by default, 0 to read in this one."),
+    ] = None,
+    max_seconds_per_page: Annotated[
+        float, typer.Option(rich_help_panel=_LIMITS)
+    ] = _DEFAULT.seconds_per_page,
+    max_memory_mb: Annotated[int, typer.Option(rich_help_panel=_LIMITS)] = _DEFAULT.memory_mb,
+    max_pages: Annotated[int, typer.Option(rich_help_panel=_LIMITS)] = _DEFAULT.pages,
+    max_pixels: Annotated[
+        int, typer.Option(rich_help_panel=_LIMITS, help="That one picture may declare.")
+    ] = _DEFAULT.pixels,
+    max_file_mb: Annotated[int, typer.Option(rich_help_panel=_LIMITS)] = _DEFAULT.file_mb,
+    report_file: Annotated[
+        str | None,
+        typer.Option("--report", metavar="FILE", help="Write what became of each file, as JSON."),
+    ] = None,
     json_file: JsonOption = None,
 ) -> None:
-    """Read documents into an index; unchanged ones are skipped."""
+    """Read documents into an index; unchanged ones are skipped.
+
+    Ctrl-C stops; the same command goes on from there.
+    """
+    limits = Limits(max_seconds_per_page, max_memory_mb, max_pages, max_pixels, max_file_mb)
+    outcomes: list[Outcome] = []
+    started = time.perf_counter()
+    report = None
+    with Engine.open(
+        index, encoder=encoder, parser=load_parser(parser, languages=languages)
+    ) as engine:
+        try:
+            with _bar() as bar:
+                report = engine.add(
+                    paths,
+                    doc_id=doc_id,
+                    metadata=pairs(metadata, option="--metadata"),
+                    password=password,
+                    workers=workers,
+                    limits=limits,
+                    on_progress=_shown_in(bar),
+                    on_outcome=outcomes.append,
+                )
+        except KeyboardInterrupt:
+            err.print(f"stopped; {len(outcomes)} files were done, the same command goes on")
+    done = report or AddReport(tuple(outcomes))
+    if report_file is not None:
+        seconds = time.perf_counter() - started
+        write_json(_as_json(done, index, seconds=seconds, stopped=report is None), report_file)
+    if json_file is not None:
+        write_json([asdict(outcome) for outcome in done.outcomes], json_file)
+    else:
+        _print_counts(done, index)
+    _print_troubles(done)
+    if report is None:
+        raise typer.Exit(_INTERRUPTED)
+    if done.failed:
+        raise typer.Exit(1)
+
+
+def _bar() -> Progress:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("pages, left"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[told]}"),
     )
-    with (
-        Engine.open(index, encoder=encoder, parser=parser) as engine,
-        Progress(*columns, console=err, transient=True) as bar,
+    bar = Progress(*columns, console=err, transient=True)
+    bar.add_task("reading", total=None, told="")
+    return bar
+
+
+def _shown_in(bar: Progress) -> Callable[[AddProgress], None]:
+    (task,) = bar.task_ids
+
+    def show(step: AddProgress) -> None:
+        left = time.strftime("%H:%M:%S", time.gmtime(step.seconds_left))
+        bar.update(
+            task,
+            description=f"{step.files_done}/{step.files_total} {_short(step.source)}",
+            completed=step.files_done,
+            total=step.files_total,
+            told=f"page {step.pages_done}/{step.pages_total}, "
+            f"{step.pages_per_second:.1f} pages/s, about {left} left",
+        )
+
+    return show
+
+
+def _as_json(report: AddReport, index: str, *, seconds: float, stopped: bool) -> dict[str, Any]:
+    return {
+        "index": index,
+        "stopped": stopped,
+        "seconds": round(seconds, 3),
+        "pages": report.pages,
+        "pages_per_second": round(report.pages / seconds, 3),
+        "workers": report.workers,
+        **_counts(report),
+        "outcomes": [asdict(outcome) for outcome in report.outcomes],
+    }
+
+
+def _counts(report: AddReport) -> dict[str, int]:
+    statuses = ("added", "replaced", "skipped", "failed")
+    counts = {status: len(report.of(status)) for status in statuses}
+    return {**counts, "incomplete": len(report.incomplete)}
+
+
+def _print_counts(report: AddReport, index: str) -> None:
+    counts = ", ".join(f"{n} {status}" for status, n in _counts(report).items() if n)
+    out.print(counts or "nothing to add", f"({report.pages} pages into {index})", highlight=False)
+
+
+def _print_troubles(report: AddReport) -> None:
+    for label, outcomes in (
+        ("[yellow]incomplete[/]", report.incomplete),
+        ("[red]failed[/]", report.failed),
     ):
-        task = bar.add_task("reading", total=None)
-
-        def show(step: AddProgress) -> None:
-            bar.update(
-                task,
-                description=f"{step.files_done + 1}/{step.files_total} {_short(step.source)}",
-                completed=step.pages_done,
-                total=step.pages_total,
-            )
-
-        report = engine.add(
-            paths,
-            doc_id=doc_id,
-            metadata=pairs(metadata, option="--metadata"),
-            password=password,
-            on_progress=show,
-        )
-    if json_file is not None:
-        write_json([asdict(outcome) for outcome in report.outcomes], json_file)
-    else:
-        counts = {s: len(report.of(s)) for s in ("added", "replaced", "skipped", "failed")}
-        out.print(
-            ", ".join(f"{n} {status}" for status, n in counts.items() if n) or "nothing to add",
-            f"({report.pages} pages into {index})",
-            highlight=False,
-        )
-    for outcome in report.failed:
-        err.print(f"[red]failed[/] {escape(outcome.source)}: {escape(outcome.reason)}")
-    if report.failed:
-        raise typer.Exit(1)
+        for outcome in outcomes:
+            reason = outcome.reason.removeprefix("incomplete: ")
+            err.print(f"{label} {escape(outcome.source)}: {escape(reason)}")
 
 
 def _short(text: str, *, width: int = 40) -> str:

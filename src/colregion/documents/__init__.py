@@ -6,7 +6,6 @@ would make up a third of the time that `import colregion` takes.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -15,17 +14,26 @@ from typing import TypeAlias
 from PIL import Image
 
 from colregion.documents.files import SUFFIXES, FoundFile, expand
+from colregion.documents.identity import Identity, head_of, identify
 from colregion.errors import InvalidInput, UnreadableDocument
+from colregion.limits import Limits
 from colregion.records import Document, Metadata, Page
 
-__all__ = ["SUFFIXES", "FoundFile", "expand", "open_document"]
+__all__ = [
+    "SUFFIXES",
+    "FoundFile",
+    "Identity",
+    "expand",
+    "identify",
+    "open_document",
+    "plain_source",
+]
 
-# PDFium and other viewers accept a header anywhere in the first kilobyte.
-_HEAD_BYTES = 1024
-
-_OpenPages: TypeAlias = Callable[[], Iterator[Page]]
+_OpenPage: TypeAlias = Callable[[int], Page]
+_Close: TypeAlias = Callable[[], None]
 
 _PICTURES = "PNG, JPEG, WebP, BMP, GIF, TIFF, PNM"
+_DEFAULT_LIMITS = Limits()
 
 
 def open_document(
@@ -35,6 +43,8 @@ def open_document(
     name: str | None = None,
     metadata: Metadata | None = None,
     password: str | None = None,
+    limits: Limits = _DEFAULT_LIMITS,
+    identity: Identity | None = None,
 ) -> Document:
     """A file, its bytes or a picture as a document.
 
@@ -46,124 +56,90 @@ def open_document(
         doc_id: the file's name by default, or the start of the content's hash.
         name: what people call the source; the path by default.
         password: opens a locked PDF.
+        limits: size, pages and pixels; time and memory are not looked at here.
+        identity: what `identify` said of the source, where that is known already.
 
     Raises:
         InvalidInput: no such path, or another type of argument.
         UnreadableDocument: damaged, locked, empty, too large, of an unknown type, not a file,
             or not readable by this user.
     """
-    if isinstance(source, Image.Image):
-        return _held_picture(source, doc_id=doc_id, name=name, metadata=metadata or {})
+    plain = plain_source(source)
     if isinstance(source, str | Path):
         name, doc_id = name or str(source), doc_id or Path(source).name
-        # Absolute, so that pages can be read after the working folder has changed.
-        source = Path(source).expanduser().absolute()
-    elif not isinstance(source, bytes):
-        raise InvalidInput(
-            f"a document is a path, bytes or a PIL image, got {type(source).__name__}"
-        )
-    head, content_hash = _head_and_hash(source, name=name)
-    name = name or _name_of(content_hash)
-    doc_id = doc_id or name
-    if b"%PDF-" in head:
-        page_count, open_pages = _open_pdf(source, doc_id=doc_id, name=name, password=password)
+    identity = identity or identify(plain, doc_id=doc_id, name=name, limits=limits)
+    if isinstance(plain, Image.Image):
+        page_count, open_page, close = _open_held(plain, doc_id=identity.doc_id)
     else:
-        page_count, open_pages = _open_picture(source, head, doc_id=doc_id, name=name)
+        page_count, open_page, close = _open_file(plain, identity, password=password, limits=limits)
+    if page_count > limits.pages:
+        raise UnreadableDocument(
+            f"{identity.name} has more than {limits.pages:,} pages. Split it, or raise the limit "
+            "`pages`"
+        )
     return Document(
-        id=doc_id,
-        source=name,
-        content_hash=content_hash,
-        open_pages=open_pages,
+        id=identity.doc_id,
+        source=identity.name,
+        content_hash=identity.content_hash,
+        open_pages=partial(_each, open_page, page_count, close),
         page_count=page_count,
         metadata=metadata or {},
+        open_page=open_page,
     )
 
 
-def _open_pdf(
-    source: Path | bytes, *, doc_id: str, name: str, password: str | None
-) -> tuple[int, _OpenPages]:
-    from colregion.documents.pdf import PdfFile, count_pages, pdf_pages
+def plain_source(source: str | Path | bytes | Image.Image) -> Path | bytes | Image.Image:
+    """The source with its path absolute, or its picture upright and in RGB.
 
-    file = PdfFile(source, name=name, password=password)
-    page_count = count_pages(file)
-    return page_count, partial(pdf_pages, file, page_count, doc_id=doc_id)
+    Raises:
+        InvalidInput: a source of another type.
+    """
+    if isinstance(source, Image.Image):
+        from colregion.documents.pictures import upright_rgb
+
+        return upright_rgb(source)
+    if isinstance(source, str | Path):
+        # Absolute, so that pages can be read after the working folder has changed.
+        return Path(source).expanduser().absolute()
+    if isinstance(source, bytes):
+        return source
+    raise InvalidInput(f"a document is a path, bytes or a PIL image, got {type(source).__name__}")
 
 
-def _open_picture(
-    source: Path | bytes, head: bytes, *, doc_id: str, name: str
-) -> tuple[int, _OpenPages]:
-    from colregion.documents.pictures import PictureSource, opener, picture_pages
+def _each(open_page: _OpenPage, page_count: int, close: _Close) -> Iterator[Page]:
+    """The file is closed behind the last page; a page that is used later opens it again."""
+    try:
+        yield from map(open_page, range(1, page_count + 1))
+    finally:
+        close()
+
+
+def _nothing_to_close() -> None:
+    """Pictures are open only while they are read."""
+
+
+def _open_file(
+    source: Path | bytes, identity: Identity, *, password: str | None, limits: Limits
+) -> tuple[int, _OpenPage, _Close]:
+    head, name, doc_id = head_of(source), identity.name, identity.doc_id
+    if b"%PDF-" in head:
+        from colregion.documents.pdf import PdfFile, count_pages, pdf_page
+
+        file = PdfFile(source, name=name, password=password, max_pixels=limits.pixels)
+        return count_pages(file), partial(pdf_page, file, doc_id=doc_id), file.close
+    from colregion.documents.pictures import PictureSource, opener, picture_page
 
     if opener(head) is None:
         raise UnreadableDocument(_unknown_type(head, name=name))
-    picture = PictureSource(source, name=name)
+    picture = PictureSource(source, name=name, max_pixels=limits.pixels, max_frames=limits.pages)
     frames = picture.frames()
-    return len(frames), partial(picture_pages, picture, frames, doc_id=doc_id)
+    return len(frames), partial(picture_page, picture, frames, doc_id=doc_id), _nothing_to_close
 
 
-def _held_picture(
-    image: Image.Image, *, doc_id: str | None, name: str | None, metadata: Metadata
-) -> Document:
-    from colregion.documents.pictures import HeldImage, upright_rgb
+def _open_held(picture: Image.Image, *, doc_id: str) -> tuple[int, _OpenPage, _Close]:
+    from colregion.documents.pictures import HeldImage, held_page
 
-    picture = upright_rgb(image)
-    size = f"{picture.width}x{picture.height}".encode()
-    content_hash = hashlib.sha256(size + picture.tobytes()).hexdigest()
-    name = name or _name_of(content_hash)
-    doc_id = doc_id or name
-    page = Page(
-        doc_id=doc_id,
-        number=1,
-        width=picture.width,
-        height=picture.height,
-        unit="px",
-        load_image=HeldImage(picture),
-    )
-    return Document(
-        id=doc_id,
-        source=name,
-        content_hash=content_hash,
-        open_pages=lambda: iter([page]),
-        page_count=1,
-        metadata=metadata,
-    )
-
-
-def _name_of(content_hash: str) -> str:
-    return f"sha256-{content_hash[:16]}"
-
-
-def _head_and_hash(source: Path | bytes, *, name: str | None) -> tuple[bytes, str]:
-    if isinstance(source, bytes):
-        head, content_hash = source[:_HEAD_BYTES], hashlib.sha256(source).hexdigest()
-    else:
-        head, content_hash = _head_and_hash_of_file(source)
-    if not head:
-        raise UnreadableDocument(f"{name or 'the document'} is empty; make or copy it again")
-    return head, content_hash
-
-
-def _head_and_hash_of_file(path: Path) -> tuple[bytes, str]:
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-            digest.update(head)
-            while chunk := file.read(1 << 20):
-                digest.update(chunk)
-    except FileNotFoundError as cause:
-        raise InvalidInput(f"there is no file {path}; check the path") from cause
-    except IsADirectoryError as cause:
-        raise UnreadableDocument(
-            f"{path} is a folder; `expand` lists the documents in it"
-        ) from cause
-    except PermissionError as cause:
-        raise UnreadableDocument(
-            f"no permission to read {path}; give this user the right to"
-        ) from cause
-    except OSError as cause:
-        raise UnreadableDocument(f"cannot read {path}: {cause}") from cause
-    return head, digest.hexdigest()
+    return 1, partial(held_page, HeldImage(picture), doc_id=doc_id), _nothing_to_close
 
 
 def _unknown_type(head: bytes, *, name: str) -> str:

@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 from PIL import Image
 
-from colregion.documents.pdf_text import text_layer
+from colregion.documents.pdf_text import declared_pictures, text_layer
 from colregion.documents.user_unit import mentions_user_unit, user_unit
 from colregion.errors import InvalidInput, UnreadableDocument
+from colregion.limits import Limits
 from colregion.records import Page, TextLayer
 
 DEFAULT_DPI = 150
@@ -45,10 +47,18 @@ class PdfFile:
     reading of its content. Pickled it is its source and password, and opens itself again.
     """
 
-    def __init__(self, source: Path | bytes, *, name: str, password: str | None = None) -> None:
+    def __init__(
+        self,
+        source: Path | bytes,
+        *,
+        name: str,
+        password: str | None = None,
+        max_pixels: int = Limits().pixels,
+    ) -> None:
         self.source = source
         self.name = name
         self.password = password
+        self.max_pixels = max_pixels
         self._reset()
 
     def _reset(self) -> None:
@@ -60,7 +70,12 @@ class PdfFile:
         self._flattened: set[int] = set()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"source": self.source, "name": self.name, "password": self.password}
+        return {
+            "source": self.source,
+            "name": self.name,
+            "password": self.password,
+            "max_pixels": self.max_pixels,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -108,6 +123,11 @@ class PdfFile:
                 self._layer = text_layer(page)
             return self._layer
 
+    @cached_property
+    def has_units(self) -> bool:
+        """Whether any of its pages may declare a /UserUnit."""
+        return mentions_user_unit(self.source)
+
     def _open(self) -> pdfium.PdfDocument:
         try:
             document = pdfium.PdfDocument(self.source, password=self.password)
@@ -134,6 +154,7 @@ class PdfFile:
         with self.document() as document:
             try:
                 self._page = self._flat_page(document, index)
+                self._check_pictures(self._page, index)
             except pdfium.PdfiumError as cause:
                 raise self._damaged(index, cause) from cause
         self._page_index = index
@@ -155,6 +176,15 @@ class PdfFile:
         page.close()
         self._flattened.add(index)
         return document[index]
+
+    def _check_pictures(self, page: pdfium.PdfPage, index: int) -> None:
+        for width_px, height_px in declared_pictures(page):
+            if width_px * height_px > self.max_pixels:
+                raise UnreadableDocument(
+                    f"page {index + 1} of {self.name} holds a picture of {width_px} x {height_px} "
+                    f"pixels; pictures of up to {self.max_pixels:,} are read. Scale it down, or "
+                    "raise the limit `pixels`"
+                )
 
     def _damaged(self, index: int, cause: Exception) -> UnreadableDocument:
         return UnreadableDocument(
@@ -207,17 +237,6 @@ class PdfText:
         return self.file.text_layer(self.index)
 
 
-def pdf_pages(file: PdfFile, page_count: int, *, doc_id: str) -> Iterator[Page]:
-    """The pages in order. The file is closed behind the last; a page that is used later opens
-    it again."""
-    has_units = mentions_user_unit(file.source)
-    try:
-        for index in range(page_count):
-            yield _read_page(file, index, doc_id=doc_id, has_units=has_units)
-    finally:
-        file.close()
-
-
 def count_pages(file: PdfFile) -> int:
     """How many pages it has. Raises UnreadableDocument: damaged, locked, or without pages."""
     with file.document() as document:
@@ -227,13 +246,23 @@ def count_pages(file: PdfFile) -> int:
     return count
 
 
-def _read_page(file: PdfFile, index: int, *, doc_id: str, has_units: bool) -> Page:
+def pdf_page(file: PdfFile, number: int, *, doc_id: str) -> Page:
+    """One page, counted from 1.
+
+    Raises:
+        InvalidInput: a number that is not there.
+        UnreadableDocument: the page is damaged, or holds a picture of more pixels than allowed.
+    """
+    index = number - 1
+    with file.document() as document:
+        if not 0 <= index < len(document):
+            raise InvalidInput(f"{file.name} has {len(document)} pages, no page {number}")
     with file.page(index) as page, file.document() as document:
-        unit_pt = user_unit(document, index) if has_units else 1.0
+        unit_pt = user_unit(document, index) if file.has_units else 1.0
         width, height = page.get_size()
         return Page(
             doc_id=doc_id,
-            number=index + 1,
+            number=number,
             width=width * unit_pt,
             height=height * unit_pt,
             unit="pt",

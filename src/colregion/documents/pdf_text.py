@@ -52,6 +52,16 @@ def text_layer(page: pdfium.PdfPage) -> TextLayer:
     )
 
 
+def declared_pictures(page: pdfium.PdfPage) -> Iterator[tuple[int, int]]:
+    """(width, height) in pixels that each picture on the page declares; none is decoded."""
+    width, height = ctypes.c_uint(), ctypes.c_uint()
+    for item in _objects(page):
+        if item.kind == raw.FPDF_PAGEOBJ_IMAGE and raw.FPDFImageObj_GetImagePixelSize(
+            item.handle, width, height
+        ):
+            yield width.value, height.value
+
+
 def _characters(textpage: ctypes.c_void_p, n: int) -> list[str]:
     """N strings, "" for the second half of a character that PDFium gives in two (UTF-16)."""
     unicode_of, is_unmapped = raw.FPDFText_GetUnicode, raw.FPDFText_HasUnicodeMapError

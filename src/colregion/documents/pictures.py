@@ -27,12 +27,8 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from colregion.errors import UnreadableDocument
+from colregion.errors import InvalidInput, UnreadableDocument
 from colregion.records import Page
-
-MAX_PICTURE_PX = 178_000_000
-"""Pixels that a picture's header may declare: A4 at 1300 dpi. A file of some bytes can declare
-billions, so this is looked at before anything is decoded."""
 
 # By content; `Image.open` would also try formats that are not meant, and warn of a decompression
 # bomb at half of what is allowed here.
@@ -82,10 +78,17 @@ def opener(head: bytes) -> type[ImageFile.ImageFile] | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PictureSource:
-    """The bytes of a picture, or where they are."""
+    """The bytes of a picture, or where they are.
+
+    Args:
+        max_pixels: that a frame may declare; looked at before anything is decoded.
+        max_frames: how many pages are told apart; a file may declare any number of frames.
+    """
 
     data: Path | bytes
     name: str
+    max_pixels: int
+    max_frames: int
 
     @contextmanager
     def open(self) -> Iterator[ImageFile.ImageFile]:
@@ -101,12 +104,12 @@ class PictureSource:
                 with _no_warnings():
                     image = reader(file)
                 with closing(image):
-                    _check_size(image.width, image.height, name=self.name)
+                    self._check_size(image)
                     yield image
         except UnreadableDocument:
             raise
         except Image.DecompressionBombError as cause:
-            raise UnreadableDocument(_too_large(self.name, "too many")) from cause
+            raise UnreadableDocument(self._too_large("too many")) from cause
         except _DAMAGE as cause:
             raise UnreadableDocument(
                 f"the picture {self.name} is damaged ({cause}); export or scan it again"
@@ -122,12 +125,25 @@ class PictureSource:
                 return [(0, *_size_as_displayed(image))]
             pages: list[tuple[int, int, int]] = []
             thumbnails: list[tuple[int, int, int]] = []
-            for frame in range(image.n_frames):
-                image.seek(frame)
-                _check_size(image.width, image.height, name=self.name)
+            for frame in range(self.max_frames + 1):
+                try:
+                    image.seek(frame)
+                except EOFError:  # counting the frames beforehand would read them all
+                    break
+                self._check_size(image)
                 reduced = int(image.tag_v2.get(254, 0)) & _REDUCED_RESOLUTION
                 (thumbnails if reduced else pages).append((frame, *_size_as_displayed(image)))
             return pages or thumbnails
+
+    def _check_size(self, image: Image.Image) -> None:
+        if image.width * image.height > self.max_pixels:
+            raise UnreadableDocument(self._too_large(f"{image.width} x {image.height}"))
+
+    def _too_large(self, declared: str) -> str:
+        return (
+            f"{self.name} declares {declared} pixels; pictures of up to {self.max_pixels:,} are "
+            "read. Scale it down, or raise the limit `pixels`"
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,19 +171,34 @@ class HeldImage:
         return self.image
 
 
-def picture_pages(
-    source: PictureSource, frames: list[tuple[int, int, int]], *, doc_id: str
-) -> Iterator[Page]:
-    """One page a frame."""
-    for number, (frame, width_px, height_px) in enumerate(frames, start=1):
-        yield Page(
-            doc_id=doc_id,
-            number=number,
-            width=width_px,
-            height=height_px,
-            unit="px",
-            load_image=PictureImage(source, frame),
-        )
+def picture_page(
+    source: PictureSource, frames: list[tuple[int, int, int]], number: int, *, doc_id: str
+) -> Page:
+    """The page of one frame, counted from 1. Raises InvalidInput for a number that is not there."""
+    if not 1 <= number <= len(frames):
+        raise InvalidInput(f"{source.name} has {len(frames)} pages, no page {number}")
+    frame, width_px, height_px = frames[number - 1]
+    return Page(
+        doc_id=doc_id,
+        number=number,
+        width=width_px,
+        height=height_px,
+        unit="px",
+        load_image=PictureImage(source, frame),
+    )
+
+
+def held_page(image: HeldImage, number: int, *, doc_id: str) -> Page:
+    """The page of a picture that is in memory."""
+    width_px, height_px = image.image.size
+    return Page(
+        doc_id=doc_id,
+        number=number,
+        width=width_px,
+        height=height_px,
+        unit="px",
+        load_image=image,
+    )
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
@@ -215,15 +246,3 @@ def _no_warnings() -> Iterator[None]:
     with _WARNINGS_LOCK, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
-
-
-def _check_size(width: int, height: int, *, name: str) -> None:
-    if width * height > MAX_PICTURE_PX:
-        raise UnreadableDocument(_too_large(name, f"{width} x {height}"))
-
-
-def _too_large(name: str, declared: str) -> str:
-    return (
-        f"{name} declares {declared} pixels; colregion reads pictures of up to "
-        f"{MAX_PICTURE_PX:,}. Scale it down"
-    )

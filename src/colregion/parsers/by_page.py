@@ -53,6 +53,8 @@ class PageParser(Parser):
         InvalidInput: fewer than one worker.
     """
 
+    by_page = True
+
     def __init__(self, reader: WordReader, layout: Layout, *, workers: int | None = None) -> None:
         if workers is not None and workers < 1:
             raise InvalidInput(f"workers must be 1 or more, got {workers}")
@@ -63,6 +65,9 @@ class PageParser(Parser):
     @property
     def fingerprint(self) -> str:
         return f"{self.reader.fingerprint} + {self.layout.fingerprint}"
+
+    def for_one_core(self) -> PageParser:
+        return PageParser(self.reader, self.layout, workers=1)
 
     def parse(self, document: Document) -> Iterator[ParsedPage]:
         pool = ThreadPoolExecutor(self.workers, thread_name_prefix="colregion-parse")

@@ -64,6 +64,9 @@ class LayoutModel:
         self._lock = threading.Lock()
         self._engine: Any = None
 
+    def __reduce__(self) -> tuple[type[LayoutModel], tuple[()]]:
+        return LayoutModel, ()  # loaded anew where it is unpickled
+
     @property
     def fingerprint(self) -> str:
         """Package version and settings."""

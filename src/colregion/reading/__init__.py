@@ -1,0 +1,29 @@
+"""Reading documents apart from what keeps them: in processes of their own, side by side, within
+limits, so that a file that crashes or hangs a native library costs that file only.
+
+    schedule    which process reads what; `here` is the same without processes
+    processes   starting, stopping and reusing them
+    worker      what runs in one, `tasks` what it is asked
+    events      what is told of the documents
+    pages       a document's pages, those that fail left blank
+    spool       a page on its way from one process to another
+"""
+
+from __future__ import annotations
+
+from colregion.reading.events import DocumentFailed, DocumentRead, Event, PageRead, Reading
+from colregion.reading.here import read_here
+from colregion.reading.schedule import default_workers, read_documents
+from colregion.reading.tasks import pickled_parser
+
+__all__ = [
+    "DocumentFailed",
+    "DocumentRead",
+    "Event",
+    "PageRead",
+    "Reading",
+    "default_workers",
+    "pickled_parser",
+    "read_documents",
+    "read_here",
+]
