@@ -218,10 +218,9 @@ def test_outcomes_are_told_as_they_come_and_reported_in_the_order_given(
     engine_of: Callable[[Parser], Engine], tmp_path: Path
 ) -> None:
     told: list[Outcome] = []
+    sources: list[Path | bytes] = [tmp_path / "missing", tiff(1), b"rubbish", tiff(2)]
     engine = engine_of(TroubledParser())
-    report = engine.add(
-        [tmp_path / "missing", tiff(1), b"rubbish", tiff(2)], on_outcome=told.append
-    )
+    report = engine.add(sources, on_outcome=told.append)
     assert [o.status for o in report.outcomes] == ["failed", "added", "failed", "added"]
     assert {id(outcome) for outcome in told} == {id(outcome) for outcome in report.outcomes}
 
