@@ -22,9 +22,6 @@ Source: TypeAlias = str | Path | bytes | Image.Image
 Item: TypeAlias = FoundFile | bytes | Image.Image | Sequence[EmbeddedPage]
 """One document to be: a file, its bytes, a picture, or pages with embeddings made elsewhere."""
 
-# Pages embedded at once: enough to fill a batch of a visual model, few enough to hold.
-_BATCH_PAGES = 8
-
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -108,5 +105,5 @@ def open_item(item: FoundFile | bytes | Image.Image, given: Given) -> Document:
 def embed(parsed: Iterable[ParsedPage], encoder: Encoder) -> Iterator[EmbeddedPage]:
     """Every page with its embedding, encoded a batch at a time."""
     pages = iter(parsed)
-    while batch := list(islice(pages, _BATCH_PAGES)):
+    while batch := list(islice(pages, encoder.batch_pages)):
         yield from map(EmbeddedPage, batch, encoder.encode_pages(batch))

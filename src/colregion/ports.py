@@ -70,9 +70,16 @@ class Encoder(ABC):
     Attributes:
         noise_floor: the similarity, 0 to below 1, up to which vectors are unrelated; regions are
             scored by what rises above it.
+        weighs_terms: whether the engine weighs a question's tokens by how rare their terms are
+            in the index; false for a model that was trained with all tokens counting alike.
+        batch_pages: pages that the engine hands over at once.
+        spec: what `load_encoder` makes this encoder from again; None when it cannot.
     """
 
     noise_floor: float = 0.0
+    weighs_terms: bool = True
+    batch_pages: int = 8
+    spec: str | None = None
 
     @property
     @abstractmethod

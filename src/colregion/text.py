@@ -53,6 +53,19 @@ def terms(text: str) -> list[str]:
     return found
 
 
+def word_spans(text: str) -> list[tuple[int, int, bool]]:
+    """(start, end, unspaced) of each run of letters or digits that `terms` cuts up, and whether
+    it is of a script that sets no spaces between words.
+
+    >>> word_spans("Total: 1,234.50")
+    [(0, 5, False), (7, 15, False)]
+    """
+    return [
+        (*found.span(), _UNSPACED_RUN.fullmatch(found.group()) is not None)
+        for found in _RUN.finditer(text)
+    ]
+
+
 def content_terms(text: str) -> list[str]:
     """`terms` without stop words; when nothing else is left, all of them."""
     every = terms(text)

@@ -2,20 +2,71 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
 from colregion.errors import InvalidInput
 from colregion.ports import Encoder
 
-_KNOWN = ("static_tokens",)
+_KNOWN = ("static_tokens", "a hub id or a folder of a visual model")
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
-def load_encoder(spec: str) -> Encoder:
-    """The encoder that a name stands for: "static_tokens".
+def load_encoder(spec: str, **options: Any) -> Encoder:
+    """The encoder that a name stands for.
+
+    Args:
+        spec: "static_tokens"; or a hub id (`vidore/colqwen2.5-v0.2`) or folder of a visual
+            model or LoRA adapter. Options can follow: `ID?device=cuda&pool_factor=3`.
+        options: of `ColVisionEncoder`; they count before those in the spec.
 
     Raises:
-        InvalidInput: an unknown name; the message lists the known ones.
+        InvalidInput: an unknown name or option; the message lists the known ones.
+        MissingDependency, BackendError: as the encoder's own.
     """
-    if spec == "static_tokens":
+    name, given = _split(spec)
+    given.update(options)
+    if name == "static_tokens":
         from colregion.encoders.static_tokens import StaticTokenEncoder
 
+        _check(StaticTokenEncoder, given, name=name)
         return StaticTokenEncoder()
-    raise InvalidInput(f"unknown encoder {spec!r}; known are {', '.join(_KNOWN)}")
+    if Path(name).expanduser().is_dir() or _HUB_ID.fullmatch(name) or _looks_like_path(name):
+        from colregion.encoders.colvision import ColVisionEncoder
+
+        _check(ColVisionEncoder, given, name=name)
+        return ColVisionEncoder(name, **given)
+    raise InvalidInput(f"unknown encoder {name!r}; known are {', '.join(_KNOWN)}")
+
+
+def _split(spec: str) -> tuple[str, dict[str, Any]]:
+    """The name, and the options behind a question mark: whole numbers, true, false or text."""
+    if Path(spec).is_dir():
+        return spec, {}
+    name, _, query = spec.partition("?")
+    options: dict[str, Any] = {}
+    for part in filter(None, query.split("&")):
+        key, separator, value = part.partition("=")
+        if not separator:
+            raise InvalidInput(f"options of an encoder are NAME=VALUE, got {part!r} in {spec!r}")
+        options[key] = (
+            int(value) if value.isdigit() else {"true": True, "false": False}.get(value, value)
+        )
+    return name, options
+
+
+def _looks_like_path(name: str) -> bool:
+    return name.startswith(("/", "./", "../", "~"))
+
+
+def _check(encoder: type[Encoder], options: dict[str, Any], *, name: str) -> None:
+    parameters = inspect.signature(encoder).parameters.values()
+    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    for option in options:
+        if option not in known:
+            raise InvalidInput(
+                f"encoder {name!r} has no option {option!r}; "
+                + (f"known are {', '.join(known)}" if known else "it has none")
+            )

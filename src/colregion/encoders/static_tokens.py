@@ -50,6 +50,7 @@ class StaticTokenEncoder(Encoder):
     # One pair of random words in a thousand is more alike; equal words, misread words, inflected
     # words and close synonyms are.
     noise_floor = 0.4
+    spec = "static_tokens"
 
     def __init__(self) -> None:
         self._table = token_table.TokenTable()

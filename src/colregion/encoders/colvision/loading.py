@@ -1,0 +1,239 @@
+"""From the files of a checkpoint to a model and a processor that can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from colregion.encoders.colvision.repository import (
+    check_weights,
+    fetch,
+    read_json,
+    weight_names,
+)
+from colregion.encoders.colvision.resolve import Family, find_family
+from colregion.errors import BackendError, InvalidInput, MissingDependency, require
+
+DTYPES = ("bfloat16", "float16", "float32")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model's files.
+
+    Args:
+        folder: of the model, or of the adapter.
+        base: of an adapter, the folder of what it adapts.
+    """
+
+    folder: Path
+    base: Path | None
+    family: Family
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model ready to run, on its device."""
+
+    model: Any
+    processor: Any
+    device: str
+
+
+def find_checkpoint(source: str, *, revision: str | None, local_files_only: bool) -> Checkpoint:
+    """Fetch a model's files, and those of its base when it is an adapter.
+
+    Raises:
+        InvalidInput: not there, no weights, or of no family known here.
+        BackendError: the hub cannot be reached and the cache lacks something.
+    """
+    folder = fetch(source, revision=revision, local_files_only=local_files_only)
+    adapter = read_json(folder, "adapter_config.json")
+    base = None
+    if adapter:
+        named = adapter.get("base_model_name_or_path")
+        if not isinstance(named, str) or not named:
+            raise InvalidInput(f"the adapter {source} does not name its base model")
+        try:
+            base = fetch(
+                named, revision=adapter.get("revision"), local_files_only=local_files_only
+            )
+        except (InvalidInput, BackendError) as cause:
+            raise type(cause)(f"the base of the adapter {source} is missing: {cause}") from cause
+    family = find_family(folder, base, name=source)
+    check_weights(folder, adapter=base is not None)
+    if base is not None:
+        check_weights(base, adapter=False)
+    return Checkpoint(folder, base, family)
+
+
+def load(
+    checkpoint: Checkpoint,
+    *,
+    device: str | None,
+    dtype: str | None,
+    attention: str | None,
+    max_num_visual_tokens: int | None,
+) -> Loaded:
+    """Load the model and its processor.
+
+    Args:
+        device: "cpu", "cuda", "cuda:1", "mps"; None for the best one that is there.
+        dtype: one of `DTYPES`; None for bfloat16 on an accelerator and float32 on a CPU.
+        attention: an implementation that transformers knows; None for its own choice.
+        max_num_visual_tokens: see `limit_tokens`.
+
+    Raises:
+        InvalidInput: a device or dtype that is not there.
+        BackendError: weights are missing or damaged, or the library cannot load them.
+    """
+    torch = require("torch", extra="colpali")
+    device = pick_device(torch, device)
+    number_type = getattr(torch, pick_dtype(device, dtype))
+    classes = _classes(checkpoint.family)
+    options = {"dtype": number_type}
+    if attention is not None:
+        options["attn_implementation"] = attention
+    loads = _errors_of_loading(torch)
+    try:
+        model = _load_weights(getattr(classes, checkpoint.family.model), checkpoint, options)
+        processor = getattr(classes, checkpoint.family.processor).from_pretrained(
+            _processor_folder(checkpoint), local_files_only=True
+        )
+    except loads as cause:
+        raise BackendError(
+            f"{checkpoint.folder} could not be loaded as {checkpoint.family.model}: {cause}"
+        ) from cause
+    if checkpoint.family.model == "ColPali":
+        # Its head for generating text is never loaded and never used, yet it would be run, over
+        # 257,000 words for each of 1,000 patches, and cannot be moved to a device.
+        model.model.lm_head = torch.nn.Identity()
+    if max_num_visual_tokens is not None:
+        limit_tokens(processor, max_num_visual_tokens, name=checkpoint.family.model)
+    return Loaded(model.to(device).eval(), processor, device)
+
+
+def _load_weights(cls: Any, checkpoint: Checkpoint, options: dict[str, Any]) -> Any:
+    fixed = {"use_safetensors": True, "local_files_only": True, "output_loading_info": True}
+    if checkpoint.base is None:
+        model, info = cls.from_pretrained(checkpoint.folder, **fixed, **options)
+        _check_complete(info["missing_keys"], checkpoint.folder)
+        return model
+    # What loading an adapter reports is about the adapter only, and a projection that the base
+    # lacks would be left random: look at the base first, without reading its numbers.
+    _, info = cls.from_pretrained(checkpoint.base, device_map="meta", **fixed, **options)
+    (weights,) = check_weights(checkpoint.folder, adapter=True)
+    whole = [name for name in weight_names(weights) if "lora_" not in name]
+    _check_complete(
+        [key for key in info["missing_keys"] if not _in_adapter(key, whole)], checkpoint.base
+    )
+    model, info = cls.from_pretrained(
+        checkpoint.base,
+        adapter_kwargs={"_adapter_model_path": str(checkpoint.folder)},
+        **fixed,
+        **options,
+    )
+    _check_complete(info["missing_keys"], checkpoint.folder)
+    return model
+
+
+def _in_adapter(key: str, adapter_names: Sequence[str]) -> bool:
+    """Whether the adapter brings the module whole: its names have a prefix and inner parts."""
+    module, _, part = key.rpartition(".")
+    return any(f"{module}." in name and name.endswith(part) for name in adapter_names)
+
+
+def _check_complete(missing: Any, folder: Path) -> None:
+    if missing:
+        names = sorted(missing)
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        raise BackendError(
+            f"{folder} lacks the weights {', '.join(names[:3])}{more}, which would be random. "
+            "It is incomplete, or a backbone that was not trained to find pages"
+        )
+
+
+def _processor_folder(checkpoint: Checkpoint) -> Path:
+    """An adapter is often saved without the processor's files; then its base has them."""
+    own = checkpoint.folder
+    has_own = (own / "tokenizer_config.json").is_file() and any(
+        (own / name).is_file() for name in ("preprocessor_config.json", "processor_config.json")
+    )
+    return own if checkpoint.base is None or has_own else checkpoint.base
+
+
+def _classes(family: Family) -> ModuleType:
+    try:
+        # A torchvision that was built for another torch fails with a RuntimeError here, and
+        # with misleading errors later.
+        require("torchvision", extra="colpali")
+    except RuntimeError as cause:
+        raise MissingDependency(
+            f"torchvision does not work with the torch that is installed ({cause}). Install the "
+            "two together, from the same index: pip install --force-reinstall torch torchvision"
+        ) from cause
+    return require(family.module, extra="colpali")
+
+
+def _errors_of_loading(torch: ModuleType) -> tuple[type[Exception], ...]:
+    safetensors = require("safetensors", extra="colpali")
+    return (
+        *(OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError),
+        safetensors.SafetensorError,
+        torch.OutOfMemoryError,
+    )
+
+
+def pick_device(torch: ModuleType, wanted: str | None) -> str:
+    """The device to run on. Raises InvalidInput for one that is not there."""
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if wanted is None:
+        return "cuda" if cuda else "mps" if mps else "cpu"
+    try:
+        device = torch.device(wanted)
+    except RuntimeError as cause:
+        raise InvalidInput(f"device must be cpu, cuda, cuda:N or mps, got {wanted!r}") from cause
+    there = {"cpu": True, "cuda": cuda, "mps": mps}.get(device.type, False)
+    if there and device.type == "cuda" and device.index is not None:
+        there = device.index < torch.cuda.device_count()
+    if not there:
+        found = [name for name, is_there in (("cuda", cuda), ("mps", mps)) if is_there]
+        raise InvalidInput(
+            f"the device {wanted!r} is not there for torch {torch.__version__}; there is "
+            f"{' and '.join(['cpu', *found])}. For an NVIDIA card install its driver and a build "
+            "of torch with CUDA, or leave device out"
+        )
+    return wanted
+
+
+def pick_dtype(device: str, wanted: str | None) -> str:
+    """The name of the number type to run in. Raises InvalidInput for one not in `DTYPES`."""
+    if wanted is None:
+        return "float32" if device == "cpu" else "bfloat16"
+    if wanted not in DTYPES:
+        raise InvalidInput(f"dtype must be one of {', '.join(DTYPES)}, got {wanted!r}")
+    return wanted
+
+
+def limit_tokens(processor: Any, limit: int, *, name: str) -> None:
+    """Make pages smaller, so that each has at most `limit` visual tokens.
+
+    Raises:
+        InvalidInput: a limit below what the processor allows, or a family whose pages all have
+            the size that it was trained with.
+    """
+    images = processor.image_processor
+    if getattr(images, "merge_size", None) is None:
+        raise InvalidInput(
+            f"max_num_visual_tokens is for the ColQwen families; {name} resizes every page in its "
+            "own way"
+        )
+    cell_px = images.patch_size * images.merge_size
+    least = -(-images.size["shortest_edge"] // cell_px**2)
+    if limit < max(least, 1):
+        raise InvalidInput(f"max_num_visual_tokens must be at least {least}, got {limit}")
+    images.max_pixels = limit * cell_px**2
+    images.size["longest_edge"] = limit * cell_px**2
