@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from colregion.encoders import load_encoder
 from colregion.errors import InvalidInput, ModelMismatch, NotIndexed
 from colregion.expectation import expectation
 from colregion.filters import FilterInput, Filters, parse_filters
+from colregion.geometry import GridPlacement, Placement
 from colregion.indexes import open_index
 from colregion.ingest import Given, Progress, Source, embed, find_items
 from colregion.limits import Limits
@@ -94,6 +95,7 @@ class Engine:
         encoder: str | Encoder | None = None,
         parser: str | Parser = "auto",
         count_tokens: CountTokens = estimate_tokens,
+        **encoder_options: Any,
     ) -> Engine:
         """Open an index, or make it where there is none.
 
@@ -102,24 +104,29 @@ class Engine:
             encoder: a spec for `load_encoder`, or an `Encoder`; None takes the one that the
                 index was made with, `static_tokens` for a new index.
             parser: a spec for `load_parser`, or a `Parser`.
+            encoder_options: for `load_encoder`, such as `device="cuda"`.
 
         Raises:
             ModelMismatch: the index was made with another encoder.
+            InvalidInput: an encoder or option that is not there, or options for an `Encoder`.
             IndexCorrupt: the folder holds something else, or an index of another version.
             BackendError: the folder cannot be written.
         """
         opened = index if isinstance(index, Index) else open_index(str(index))
-        spec = encoder
-        if spec is None:
-            spec = opened.get_setting(_ENCODER_SPEC) or "static_tokens"
+        if encoder is None:
+            encoder = opened.get_setting(_ENCODER_SPEC) or "static_tokens"
+        if isinstance(encoder, str):
+            encoder = load_encoder(encoder, **encoder_options)
+        elif encoder_options:
+            raise InvalidInput(f"{', '.join(encoder_options)}: give these to your encoder itself")
         engine = cls(
             opened,
-            encoder=load_encoder(spec) if isinstance(spec, str) else spec,
+            encoder=encoder,
             parser=load_parser(parser) if isinstance(parser, str) else parser,
             count_tokens=count_tokens,
         )
-        if isinstance(spec, str) and opened.get_setting(_ENCODER_SPEC) is None:
-            opened.set_setting(_ENCODER_SPEC, spec)
+        if encoder.spec is not None and opened.get_setting(_ENCODER_SPEC) is None:
+            opened.set_setting(_ENCODER_SPEC, encoder.spec)
         return engine
 
     _shared: ClassVar[dict[tuple[str, str | None, str], Engine]] = {}
@@ -280,11 +287,18 @@ class Engine:
             embedded, question, query, k=k, filters=parse_filters(None), method=method, keep=keep
         )
 
-    def explain(self, question: str, page: Rankable) -> RelevanceMap:
+    def explain(
+        self, question: str, page: Rankable, *, layers: Sequence[int] | None = None
+    ) -> RelevanceMap:
         """How strongly each token of the question lights up each place of one page.
 
+        Args:
+            layers: which of a visual model's grids the map shows: 0 the finest, 1 the thumbnail
+                of models that have one; None for those that its regions are scored with.
+
         Raises:
-            InvalidInput: an empty question, or a file of several pages.
+            InvalidInput: an empty question, a file of several pages, or a layer that the page
+                does not have.
             NotIndexed: a page id that the index does not hold.
         """
         embedded = self._pages_of(page)
@@ -293,7 +307,7 @@ class Engine:
         query = self._weighted_query(question)
         embedding = embedded[0].embedding
         sim = scoring.similarity(query.vectors, embedding.vectors)
-        return RelevanceMap(sim, embedding.placement, query)
+        return RelevanceMap(sim, _with_layers(embedding.placement, layers), query)
 
     def context(
         self,
@@ -337,13 +351,14 @@ class Engine:
         self.close()
 
     def _weighted_query(self, question: str) -> QueryEmbedding:
-        """The question with weights by inverse document frequency, mean 1 over its content:
+        """The question, weighted unless its encoder says otherwise: by inverse document
+        frequency, mean 1 over its content,
         idf = ln(1 + (N - df + 0.5) / (df + 0.5)), as in BM25, with N the indexed pages."""
         if not question.strip():
             raise InvalidInput("the question is empty")
         query = self.encoder.encode_query(question)
         n = self.index.page_count
-        if n == 0 or not query.content.any():
+        if n == 0 or not query.content.any() or not self.encoder.weighs_terms:
             return query
         df = np.array(self.index.document_frequency(query.tokens), dtype=np.float64)
         idf = np.log1p((n - df + 0.5) / (df + 0.5))
@@ -414,6 +429,16 @@ class Engine:
         if isinstance(page, str) and "#p" in page and not Path(page).exists():
             return self.index.load([page])
         return self._unindexed.read(page)
+
+
+def _with_layers(placement: Placement, layers: Sequence[int] | None) -> Placement:
+    if layers is None:
+        return placement
+    if not isinstance(placement, GridPlacement):
+        raise InvalidInput("layers are for visual models; this page's vectors sit on its words")
+    if not layers:
+        raise InvalidInput("layers must name one layer or more, got none")
+    return replace(placement, map_layers=tuple(layers))
 
 
 def _entry_of(page: EmbeddedPage, entries: dict[str, DocumentEntry]) -> DocumentEntry:

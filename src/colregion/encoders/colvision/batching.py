@@ -18,7 +18,8 @@ def visual_tokens(processor: Any, *, width_px: int, height_px: int) -> int:
     images = processor.image_processor
     merge = getattr(images, "merge_size", None)
     if merge is not None:
-        return int(images.get_number_of_image_patches(height_px, width_px, {})) // merge**2
+        n_patches = int(images.get_number_of_image_patches(height_px, width_px, {}))
+        return n_patches // int(merge) ** 2
     a_tile = getattr(processor, "image_seq_len", None)
     if a_tile is not None:
         n_tiles, _, _ = images.get_number_of_image_patches(height_px, width_px, {})

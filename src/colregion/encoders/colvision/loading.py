@@ -58,9 +58,7 @@ def find_checkpoint(source: str, *, revision: str | None, local_files_only: bool
         if not isinstance(named, str) or not named:
             raise InvalidInput(f"the adapter {source} does not name its base model")
         try:
-            base = fetch(
-                named, revision=adapter.get("revision"), local_files_only=local_files_only
-            )
+            base = fetch(named, revision=adapter.get("revision"), local_files_only=local_files_only)
         except (InvalidInput, BackendError) as cause:
             raise type(cause)(f"the base of the adapter {source} is missing: {cause}") from cause
     family = find_family(folder, base, name=source)
@@ -235,5 +233,4 @@ def limit_tokens(processor: Any, limit: int, *, name: str) -> None:
     least = -(-images.size["shortest_edge"] // cell_px**2)
     if limit < max(least, 1):
         raise InvalidInput(f"max_num_visual_tokens must be at least {least}, got {limit}")
-    images.max_pixels = limit * cell_px**2
     images.size["longest_edge"] = limit * cell_px**2

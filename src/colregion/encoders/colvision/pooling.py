@@ -44,9 +44,7 @@ def pool(
                 [torch.from_numpy(cells)], pool_factor=factor, return_dict=True
             )
             pooled = result.pooled_embeddings[0].numpy()
-            clusters = [
-                member[0].numpy() for member in result.cluster_id_to_indices[0].values()
-            ]
+            clusters = [member[0].numpy() for member in result.cluster_id_to_indices[0].values()]
         else:
             pooled, clusters = cells, [np.zeros(1, dtype=np.int64)]
         cluster_of = _cluster_of(clusters, n_cells=len(cells))

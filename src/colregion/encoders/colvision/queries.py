@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,12 +55,10 @@ def label(
     words = _words(own, decode)
     around = [decode([token]) for token in (*ids[:prefix], *ids[len(ids) - suffix :])]
     tokens = (*around[:prefix], *(text for text, _ in words), *around[prefix:])
-    is_word = [is_word for _, is_word in words]
-    telling = [
-        is_word and text not in STOP_WORDS for (text, _), is_word in zip(words, is_word, strict=True)
-    ]
+    is_word = np.array([is_word for _, is_word in words], dtype=bool)
+    telling = is_word & np.array([text not in STOP_WORDS for text, _ in words], dtype=bool)
     content = np.zeros(len(ids), dtype=bool)
-    content[prefix : prefix + len(own)] = telling if any(telling) else is_word
+    content[prefix : prefix + len(own)] = telling if telling.any() else is_word
     return Labels(tokens, content)
 
 
@@ -82,7 +81,7 @@ def _words(ids: Sequence[int], decode: Callable[[Sequence[int]], str]) -> list[t
         # Part of a character decodes to a stand-in of another length.
         ends.append(max(ends[-1], min(len(decode(ids[:n])), len(text))))
     found = []
-    for start, end in zip(ends, ends[1:], strict=False):
+    for start, end in pairwise(ends):
         # A token that ends within a character belongs to the character before its end.
         first = start if end > start else max(start - 1, 0)
         last = max(end, first + 1)

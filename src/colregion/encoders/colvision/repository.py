@@ -35,7 +35,9 @@ def fetch(source: str, *, revision: str | None, local_files_only: bool) -> Path:
     folder = Path(source).expanduser()
     if folder.is_dir():
         if revision is not None:
-            raise InvalidInput(f"{source} is a folder and has no revision {revision!r}; leave it out")
+            raise InvalidInput(
+                f"{source} is a folder and has no revision {revision!r}; leave it out"
+            )
         return folder.resolve()
     hub = require("huggingface_hub", extra="colpali")
     errors = hub.errors

@@ -1,0 +1,182 @@
+"""The proof that every vector looks where its placement says, family by family.
+
+The checkpoints are blind: a vector depends on its own patch only. A block of a page is changed,
+and the vector that changes most must be the one whose cell holds the block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from tiny_colvision import (
+    FAMILIES,
+    QWEN,
+    TILE_PX,
+    TILED,
+    TILES,
+    ModelShelf,
+)
+
+from colregion.encoders.colvision import ColVisionEncoder
+from colregion.geometry import GridPlacement, IntArray, Upright
+from colregion.records import Page, PageEmbedding, ParsedPage
+
+# Width x height: portrait, landscape, very wide, small, large.
+SHAPES = [(425, 550), (600, 300), (1600, 300), (100, 150), (1240, 1754)]
+POSITIONS = 10
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """An `ImageLoader` of given pixels (height, width, 3)."""
+
+    values: NDArray[np.uint8]
+
+    def __call__(self, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
+        return Image.fromarray(self.values)
+
+
+def page_of(values: NDArray[np.uint8], *, turned: float = 0) -> ParsedPage:
+    height_px, width_px, _ = values.shape
+    page = Page("doc", 1, width_px, height_px, "px", Pixels(values))
+    if turned:
+        page = replace(page, upright=Upright(turned, width_px, height_px))
+    return ParsedPage(page, (), ())
+
+
+def noise(rng: np.random.Generator, *, width_px: int, height_px: int) -> NDArray[np.uint8]:
+    return rng.integers(100, 156, (height_px, width_px, 3), dtype=np.uint8)
+
+
+def blocks(
+    rng: np.random.Generator, layer: IntArray, n: int, *, width_px: int, height_px: int
+) -> Iterator[tuple[int, int, tuple[slice, slice]]]:
+    """Cells, the four corners first, and a block of pixels well inside each."""
+    rows, cols = layer.shape
+    corners = [(0, 0), (0, cols - 1), (rows - 1, 0), (rows - 1, cols - 1)]
+    others = [(int(rng.integers(rows)), int(rng.integers(cols))) for _ in range(n - 4)]
+    for row, col in [*corners, *others][:n]:
+        side = max(1, int(0.3 * min(width_px / cols, height_px / rows)))
+        x0 = int((col + 0.5) * width_px / cols - side / 2)
+        y0 = int((row + 0.5) * height_px / rows - side / 2)
+        yield row, col, (slice(y0, y0 + side), slice(x0, x0 + side))
+
+
+def grid_of(embedding: PageEmbedding) -> GridPlacement:
+    assert isinstance(embedding.placement, GridPlacement)
+    return embedding.placement
+
+
+def found_cell(layer: IntArray, before: PageEmbedding, after: PageEmbedding) -> tuple[int, int]:
+    """The cell of a layer whose vector differs most."""
+    change = np.abs(after.vectors - before.vectors).max(axis=1)
+    row, col = np.unravel_index(change[layer].argmax(), layer.shape)
+    return int(row), int(col)
+
+
+def check_positions(
+    encoder: ColVisionEncoder,
+    *,
+    shape: tuple[int, int],
+    n: int,
+    turned: float = 0,
+    layer_number: int = 0,
+) -> None:
+    width_px, height_px = shape
+    rng = np.random.default_rng(width_px)
+    values = noise(rng, width_px=width_px, height_px=height_px)
+    (before,) = encoder.encode_pages([page_of(values, turned=turned)])
+    layer = grid_of(before).layers[layer_number]
+    prompt = np.setdiff1d(
+        np.arange(len(before.vectors)),
+        np.concatenate([one.ravel() for one in grid_of(before).layers]),
+    )
+    assert len(prompt) > 0
+    wanted, found = [], []
+    for row, col, block in blocks(rng, layer, n, width_px=width_px, height_px=height_px):
+        changed = values.copy()
+        changed[block] = 255 if (row + col) % 2 else 0
+        (after,) = encoder.encode_pages([page_of(changed, turned=turned)])
+        wanted.append((row, col))
+        found.append(found_cell(layer, before, after))
+        np.testing.assert_allclose(after.vectors[prompt], before.vectors[prompt], atol=1e-5)
+    assert found == wanted
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def encoder(request: pytest.FixtureRequest, models: ModelShelf) -> ColVisionEncoder:
+    family = request.param
+    options = {"max_num_visual_tokens": 256} if family in QWEN else {}
+    return models.encoder(family, blind=True, **options)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{shape[0]}x{shape[1]}")
+def test_the_vector_that_changes_is_the_one_that_looks_there(
+    encoder: ColVisionEncoder, shape: tuple[int, int]
+) -> None:
+    check_positions(encoder, shape=shape, n=POSITIONS)
+
+
+@pytest.mark.parametrize("turned", [90, 180, -90])
+def test_a_page_on_its_side_is_read_upright_and_placed_as_displayed(
+    encoder: ColVisionEncoder, turned: float
+) -> None:
+    check_positions(encoder, shape=(600, 300), n=4, turned=turned)
+
+
+@pytest.mark.parametrize("family", TILED)
+def test_the_thumbnail_covers_the_page_as_a_layer_of_its_own(
+    models: ModelShelf, family: str
+) -> None:
+    encoder = models.encoder(family, blind=True)
+    check_positions(encoder, shape=(550, 425), n=6, layer_number=1)
+    check_positions(encoder, shape=(550, 425), n=4, layer_number=1, turned=90)
+
+
+def test_tiles_of_the_published_size_are_placed(models: ModelShelf) -> None:
+    encoder = models.encoder("colidefics3-512", blind=True)
+    (embedding,) = encoder.encode_pages([page_of(np.zeros((2339, 1654, 3), np.uint8))])
+    assert [layer.shape for layer in grid_of(embedding).layers] == [(32, 24), (8, 8)]
+    check_positions(encoder, shape=(1654, 2339), n=2)
+
+
+def test_a_page_of_one_tile_has_only_its_thumbnail(models: ModelShelf) -> None:
+    encoder = models.encoder("colidefics3", blind=True)
+    encoder = _with_longest_edge(encoder, TILE_PX)
+    try:
+        (embedding,) = encoder.encode_pages([page_of(np.zeros((300, 200, 3), np.uint8))])
+        assert [layer.shape for layer in grid_of(embedding).layers] == [(3, 3)]
+        check_positions(encoder, shape=(200, 300), n=4)
+    finally:
+        _with_longest_edge(encoder, TILES * TILE_PX)
+
+
+def _with_longest_edge(encoder: ColVisionEncoder, longest_px: int) -> ColVisionEncoder:
+    encoder._processor.image_processor.size = {"longest_edge": longest_px}
+    return encoder
+
+
+@pytest.mark.parametrize(
+    ("family", "shapes"),
+    [
+        ("colpali", [(32, 32)]),
+        ("colgemma3", [(8, 8)]),
+        ("colqwen2_5", [(32, 23)]),
+        ("colidefics3", [(12, 9), (3, 3)]),
+    ],
+)
+def test_grids_cover_the_page_whatever_its_shape(
+    models: ModelShelf, family: str, shapes: Sequence[tuple[int, int]]
+) -> None:
+    encoder = models.encoder(family, blind=True)
+    (embedding,) = encoder.encode_pages([page_of(np.zeros((2339, 1654, 3), np.uint8))])
+    grid = grid_of(embedding)
+    assert [layer.shape for layer in grid.layers] == shapes
+    assert grid.areas.sum() == pytest.approx(1)
+    cells = np.concatenate([layer.ravel() for layer in grid.layers])
+    assert len(np.unique(cells)) == len(cells)
