@@ -1,0 +1,330 @@
+"""From a name to a model: which class, which files, and what is said when something is missing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tiny_colvision import FAMILIES, ModelShelf, classes
+
+from colregion.encoders import load_encoder
+from colregion.encoders.colvision import loading, repository
+from colregion.encoders.colvision.resolve import ENGINE, NATIVE, Family, find_family
+from colregion.errors import BackendError, InvalidInput, MissingDependency
+from colregion.testing.fakes import PlainImage, make_parsed_page
+
+PAGE = make_parsed_page([], image=PlainImage(width_px=300, height_px=420))
+
+
+def write(folder: Path, **files: dict[str, Any]) -> Path:
+    """A folder of small files: `config={...}` becomes config.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    return folder
+
+
+COLQWEN2_5 = Family("ColQwen2_5", "ColQwen2_5_Processor", ENGINE)
+
+
+@pytest.mark.parametrize(
+    ("files", "family"),
+    [
+        (  # an adapter says what it was trained on
+            {
+                "adapter_config": {"auto_mapping": {"base_model_class": "ColQwen2_5"}},
+                "config": {"model_type": "paligemma", "vision_config": {}},
+            },
+            COLQWEN2_5,
+        ),
+        (  # of transformers itself, whatever the processor is called
+            {
+                "config": {"model_type": "colpali", "architectures": ["ColPaliForRetrieval"]},
+                "processor_config": {"processor_class": "ColPaliProcessor"},
+            },
+            Family("ColPaliForRetrieval", "ColPaliProcessor", NATIVE),
+        ),
+        (
+            {"config": {"model_type": "colqwen2"}},
+            Family("ColQwen2ForRetrieval", "ColQwen2Processor", NATIVE),
+        ),
+        (
+            {"config": {"model_type": "colmodernvbert"}},
+            Family("ColModernVBertForRetrieval", "ColModernVBertProcessor", NATIVE),
+        ),
+        (  # the architecture counts before the backbone's type
+            {"config": {"model_type": "qwen2_vl", "architectures": ["ColQwen2_5"]}},
+            COLQWEN2_5,
+        ),
+        (
+            {
+                "config": {"model_type": "unheard_of", "vision_config": {}},
+                "preprocessor_config": {"processor_class": "ColQwen2_5_Processor"},
+            },
+            COLQWEN2_5,
+        ),
+        ({"config": {"model_type": "qwen2_5_vl", "vision_config": {}}}, COLQWEN2_5),
+        (
+            {"config": {"model_type": "gemma3", "vision_config": {}}},
+            Family("ColGemma3", "ColGemmaProcessor3", ENGINE),
+        ),
+    ],
+)
+def test_the_class_is_read_from_the_small_files(
+    tmp_path: Path, files: dict[str, dict[str, Any]], family: Family
+) -> None:
+    assert find_family(write(tmp_path, **files), None, name="m") == family
+
+
+def test_an_adapter_that_says_nothing_is_of_its_bases_family(tmp_path: Path) -> None:
+    adapter = write(tmp_path / "a", adapter_config={"auto_mapping": None})
+    base = write(tmp_path / "b", config={"model_type": "idefics3", "vision_config": {}})
+    assert find_family(adapter, base, name="m").model == "ColIdefics3"
+
+
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ({"config": {"model_type": "qwen2_5_omni_thinker"}}, "ColQwen2.5-Omni.*Take ColQwen2.5"),
+        ({"config": {"architectures": ["ColQwen2_5Omni"]}}, "Omni"),
+        (
+            {"config": {"model_type": "qwen2_vl", "architectures": ["BiQwen2"]}},
+            r"bi-encoder \(BiQwen2\): it makes one vector",
+        ),
+        ({"processor_config": {"processor_class": "BiIdefics3Processor"}}, "bi-encoder"),
+        ({"config": {"model_type": "bert"}}, r'text model \(bert\).*encoder="text:m"'),
+        ({"config": {"model_type": "llava", "vision_config": {}}}, r"\(llava\). Known are ColPali"),
+        ({}, "no config.json.*ColGemma3"),
+    ],
+)
+def test_models_that_cannot_be_used_are_refused_with_the_reason(
+    tmp_path: Path, files: dict[str, dict[str, Any]], said: str
+) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        find_family(write(tmp_path, **files), None, name="m")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_recognised_by_its_own_checkpoint(models: ModelShelf, family: str) -> None:
+    model, processor, module = classes(family)
+    found = find_family(models.folder(family), None, name=family)
+    assert found == Family(model.__name__, processor.__name__, module.__name__)
+
+
+TARGETS = r"(.*\.(q_proj|v_proj|query_key_value|Wqkv)$)|(.*custom_text_proj$)|(^linear$)"
+
+
+def save_adapter(
+    models: ModelShelf, family: str, folder: Path, *, base: str | None = None, whole: bool = False
+) -> Any:
+    """A LoRA adapter on disk; gives the model with it merged, by peft itself."""
+    from peft import LoraConfig, get_peft_model
+
+    model = classes(family)[0].from_pretrained(models.folder(family))
+    config = LoraConfig(
+        r=4,
+        lora_alpha=8,
+        target_modules=TARGETS.split("|(.*custom")[0] if whole else TARGETS,
+        modules_to_save=["custom_text_proj"] if whole else None,
+        init_lora_weights=False,
+    )
+    adapted = get_peft_model(model, config)
+    for name, weight in adapted.named_parameters():
+        if "modules_to_save" in name:
+            weight.data.mul_(-1.5)
+    adapted.save_pretrained(folder)
+    path = folder / "adapter_config.json"
+    config_json = json.loads(path.read_text())
+    config_json["base_model_name_or_path"] = base or str(models.folder(family))
+    path.write_text(json.dumps(config_json))
+    return adapted.merge_and_unload().eval()
+
+
+@pytest.mark.parametrize("family", [f for f in FAMILIES if not f.endswith("-native")])
+def test_an_adapter_gives_the_merged_models_output(
+    models: ModelShelf, family: str, tmp_path: Path
+) -> None:
+    import torch
+
+    merged = save_adapter(models, family, tmp_path)
+    encoder = load_encoder(str(tmp_path))
+    processor = classes(family)[1].from_pretrained(models.folder(family))
+    with torch.inference_mode():
+        asked = merged(**processor.process_queries(["total amount"]))[0]
+        shown = merged(**processor.process_images([PAGE.page.image]))[0]
+    plain = models.encoder(family)
+    query = encoder.encode_query("total amount")
+    np.testing.assert_allclose(query.vectors, asked.numpy(), atol=1e-4)
+    assert np.abs(query.vectors - plain.encode_query("total amount").vectors).max() > 0.01
+    (embedding,) = encoder.encode_pages([PAGE])
+    np.testing.assert_allclose(embedding.vectors, shown.numpy(), atol=1e-4)
+    assert encoder.fingerprint != plain.fingerprint
+
+
+def test_an_adapter_that_brings_its_projection_whole_needs_none_in_the_base(
+    models: ModelShelf, tmp_path: Path
+) -> None:
+    import torch
+
+    base = without_projection(models.folder("colqwen2"), tmp_path / "base")
+    merged = save_adapter(models, "colqwen2", tmp_path / "a", base=str(base), whole=True)
+    encoder = load_encoder(str(tmp_path / "a"))
+    processor = classes("colqwen2")[1].from_pretrained(models.folder("colqwen2"))
+    with torch.inference_mode():
+        asked = merged(**processor.process_queries(["total"]))[0]
+    np.testing.assert_allclose(encoder.encode_query("total").vectors, asked.numpy(), atol=1e-4)
+
+
+def without_projection(source: Path, folder: Path) -> Path:
+    """The checkpoint as a backbone would be: nothing that makes vectors of late interaction."""
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(source, folder)
+    file = folder / "model.safetensors"
+    weights = {k: v for k, v in load_file(file).items() if not k.startswith("custom_text_proj")}
+    save_file(weights, file, metadata={"format": "pt"})
+    return folder
+
+
+def test_weights_that_are_missing_are_an_error(models: ModelShelf, tmp_path: Path) -> None:
+    backbone = without_projection(models.folder("colqwen2"), tmp_path / "backbone")
+    said = r"backbone lacks the weights custom_text_proj\.bias, custom_text_proj\.weight"
+    with pytest.raises(BackendError, match=said):
+        load_encoder(str(backbone))
+    save_adapter(models, "colqwen2", tmp_path / "adapter", base=str(backbone))
+    with pytest.raises(BackendError, match=said):
+        load_encoder(str(tmp_path / "adapter"))
+
+
+def test_an_adapter_without_its_base_says_what_is_missing(
+    models: ModelShelf, tmp_path: Path
+) -> None:
+    save_adapter(models, "colqwen2", tmp_path, base="nobody/no-such-base")
+    with pytest.raises(BackendError, match=r"base of the adapter .*no-such-base.*hf download"):
+        load_encoder(str(tmp_path))
+    write(tmp_path, adapter_config={"auto_mapping": {"base_model_class": "ColQwen2"}})
+    with pytest.raises(InvalidInput, match="does not name its base"):
+        load_encoder(str(tmp_path))
+
+
+def copy_of(models: ModelShelf, folder: Path) -> Path:
+    shutil.copytree(models.folder("colqwen2"), folder)
+    return folder
+
+
+def test_a_folder_without_weights_is_refused(models: ModelShelf, tmp_path: Path) -> None:
+    folder = copy_of(models, tmp_path / "model")
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(InvalidInput, match=r"no weights.*pytorch_model\.bin is a pickle"):
+        load_encoder(str(folder))
+    (folder / "pytorch_model.bin").unlink()
+    with pytest.raises(InvalidInput, match="holds no weights"):
+        load_encoder(str(folder))
+
+
+def test_a_missing_part_of_the_weights_is_named(models: ModelShelf, tmp_path: Path) -> None:
+    folder = copy_of(models, tmp_path / "model")
+    index = {"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(BackendError, match=r"lacks model-00002-of-00002\.safetensors"):
+        load_encoder(str(folder))
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", bytes(8) + b"{"])
+def test_damaged_weights_are_an_error(models: ModelShelf, tmp_path: Path, damage: bytes) -> None:
+    folder = copy_of(models, tmp_path / "model")
+    (folder / "model.safetensors").write_bytes(damage)
+    with pytest.raises(BackendError, match=str(folder)):
+        load_encoder(str(folder))
+
+
+def test_damaged_small_files_are_an_error(models: ModelShelf, tmp_path: Path) -> None:
+    folder = copy_of(models, tmp_path / "model")
+    (folder / "config.json").write_text("{")
+    with pytest.raises(BackendError, match=r"config\.json is damaged"):
+        load_encoder(str(folder))
+    (folder / "config.json").write_text("[]")
+    with pytest.raises(BackendError, match="must hold a JSON object"):
+        load_encoder(str(folder))
+
+
+def test_a_processor_that_cannot_be_loaded_is_an_error(models: ModelShelf, tmp_path: Path) -> None:
+    folder = copy_of(models, tmp_path / "model")
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(BackendError, match="could not be loaded as ColQwen2"):
+        load_encoder(str(folder))
+
+
+def test_the_fingerprint_is_of_the_weights_wherever_they_are(
+    models: ModelShelf, tmp_path: Path
+) -> None:
+    folder = copy_of(models, tmp_path / "elsewhere")
+    moved = repository.digest([folder])
+    assert moved == repository.digest([models.folder("colqwen2")])
+    file = folder / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    assert repository.digest([folder]) != moved
+
+
+HUB_ID, COMMIT, OLD = "someone/tiny-colqwen2", "a" * 40, "b" * 40
+
+
+@pytest.fixture
+def cache(models: ModelShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A hub cache with two revisions of one model."""
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    place = tmp_path / f"models--{HUB_ID.replace('/', '--')}"
+    for commit, family in ((COMMIT, "colqwen2"), (OLD, "colpali")):
+        shutil.copytree(models.folder(family), place / "snapshots" / commit)
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text(COMMIT)
+    (place / "refs" / "v1").write_text(OLD)
+    return place
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_model_in_the_cache_needs_no_network_and_its_commit_is_recorded() -> None:
+    encoder = load_encoder(HUB_ID, local_files_only=True, pool_factor=2)
+    assert encoder.fingerprint.startswith("ColQwen2@")
+    assert encoder.spec == f"{HUB_ID}?revision={COMMIT}&pool_factor=2"
+    assert load_encoder(encoder.spec).fingerprint == encoder.fingerprint
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_revision_can_be_pinned() -> None:
+    assert load_encoder(HUB_ID, revision="v1").fingerprint.startswith("ColPali@")
+    assert load_encoder(HUB_ID, revision=OLD).fingerprint.startswith("ColPali@")
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("options", [{}, {"local_files_only": True}, {"revision": "v9"}])
+def test_what_is_neither_cached_nor_reachable_says_how_to_get_it(options: dict[str, Any]) -> None:
+    name = HUB_ID if "revision" in options else "someone/else"
+    with pytest.raises(BackendError, match=f"hf download {name}"):
+        load_encoder(name, **options)
+
+
+@pytest.mark.parametrize("name", ["/no/such/folder", "./nothing", "~/nothing-here"])
+@pytest.mark.usefixtures("models")
+def test_a_folder_that_is_not_there_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInput, match="neither a folder that is there nor a hub id"):
+        load_encoder(name)
+
+
+def test_a_torchvision_built_for_another_torch_is_explained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(module: str, *, extra: str) -> None:
+        raise RuntimeError(f"operator {module}::nms does not exist ({extra})")
+
+    monkeypatch.setattr(loading, "require", broken)
+    with pytest.raises(MissingDependency, match="pip install --force-reinstall torch torchvision"):
+        loading._classes(COLQWEN2_5)
