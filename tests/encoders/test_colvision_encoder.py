@@ -217,7 +217,7 @@ def test_a_question_may_begin_and_end_like_the_prompt_around_it(models: ModelShe
 
 def test_a_question_cannot_bring_special_tokens(models: ModelShelf, family: str) -> None:
     encoder = models.encoder(family)
-    tokenizer = encoder._processor.tokenizer
+    tokenizer = encoder.processor.tokenizer
     for special in tokenizer.all_special_tokens:
         query = encoder.encode_query(f"total {special} amount")
         assert "amount" in content_words(query)
@@ -312,7 +312,7 @@ def test_where_memory_runs_out_the_batch_is_halved(models: ModelShelf) -> None:
         if sizes[-1] > 2:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    hook = encoder._model.register_forward_pre_hook(hold_two, with_kwargs=True)
+    hook = encoder.model.register_forward_pre_hook(hold_two, with_kwargs=True)
     pages = [page(width_px=100 + i, height_px=120, number=i + 1) for i in range(5)]
     halved = encoder.encode_pages(pages)
     assert sizes == [5, 3, 2, 1, 2]
@@ -324,14 +324,14 @@ def test_where_memory_runs_out_the_batch_is_halved(models: ModelShelf) -> None:
     def hold_none(*_: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    encoder._model.register_forward_pre_hook(hold_none, with_kwargs=True)
+    encoder.model.register_forward_pre_hook(hold_none, with_kwargs=True)
     with pytest.raises(BackendError, match="max_num_visual_tokens"):
         encoder.encode_pages(pages)
 
 
 def test_a_model_that_gives_no_numbers_is_an_error(models: ModelShelf) -> None:
     encoder = ColVisionEncoder(str(models.folder("colpali")))
-    encoder._model.custom_text_proj.bias.data.fill_(float("nan"))
+    encoder.model.custom_text_proj.bias.data.fill_(float("nan"))
     with pytest.raises(BackendError, match=r"page doc#p1.*float32"):
         encoder.encode_pages(MIXED[:1])
     with pytest.raises(BackendError, match="float32"):
@@ -374,7 +374,8 @@ def test_an_index_reopens_with_its_model_and_settings(models: ModelShelf, tmp_pa
     with Engine.open(library, parser=parser, device="cpu") as engine:
         assert engine.encoder.fingerprint == made
         again = engine.search("total", k=1)[0]
-        assert (again.id, again.score) == (first.id, pytest.approx(first.score))
+        assert again.id == first.id
+        assert again.score == pytest.approx(first.score)
         assert engine.index.load(["d#p1"])[0].embedding.vectors.shape == stored.vectors.shape
     for encoder in ("static_tokens", folder, str(models.folder("colqwen2"))):
         with pytest.raises(ModelMismatch, match="ColQwen2_5@"):

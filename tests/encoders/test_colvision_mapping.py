@@ -157,7 +157,7 @@ def test_a_page_of_one_tile_has_only_its_thumbnail(models: ModelShelf) -> None:
 
 
 def _with_longest_edge(encoder: ColVisionEncoder, longest_px: int) -> ColVisionEncoder:
-    encoder._processor.image_processor.size = {"longest_edge": longest_px}
+    encoder.processor.image_processor.size = {"longest_edge": longest_px}
     return encoder
 
 

@@ -171,6 +171,17 @@ def test_pages_with_a_map_have_a_switch_and_a_choice_of_tokens(
     ]
 
 
+def test_pieces_of_one_word_are_told_apart(make_hit: MakeHit, two_words: RelevanceMap) -> None:
+    query = replace(two_words.query, tokens=("query:", "net", "net"))
+    relevance = replace(two_words, query=query)
+    report = html_report([Section("Net?", [make_hit("a", LEFT)], {"doc#p1": relevance})])
+    assert [a["alt"] for a in Reader(report).all("img", **{"class": "heat"})] == [
+        "Relevance map: whole question",
+        "Relevance map: net 1/2",
+        "Relevance map: net 2/2",
+    ]
+
+
 def test_a_map_is_a_png_that_is_clear_where_no_vector_looks(
     make_hit: MakeHit, two_words: RelevanceMap
 ) -> None:

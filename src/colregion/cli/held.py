@@ -49,6 +49,7 @@ def info(index: IndexOption = "library", json_file: JsonOption = None) -> None:
             "documents": len(held.documents()),
             "pages": held.page_count,
             "encoder": held.get_setting("encoder"),
+            "model": held.get_setting("encoder_spec"),
         }
     folder = Path(index)
     if folder.is_dir():

@@ -14,7 +14,9 @@ from colregion.cli.shared import JsonOption, ParserOption, app, err, out, write_
 @app.command(name="eval")
 def evaluate(
     cases: Annotated[Path, typer.Argument(metavar="CASES.jsonl", help="Labelled questions.")],
-    encoder: Annotated[str, typer.Option(help="Encoder spec.")] = "static_tokens",
+    encoder: Annotated[
+        str, typer.Option(metavar="SPEC", help="static_tokens, or a visual model; see `add`.")
+    ] = "static_tokens",
     parser: ParserOption = "auto",
     method: Annotated[
         list[str] | None,
@@ -47,11 +49,24 @@ def evaluate(
 
 
 @app.command()
-def bench(json_file: JsonOption = None) -> None:
+def bench(
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPEC", help="Measure this visual encoder, beside its model alone, instead."
+        ),
+    ] = None,
+    json_file: JsonOption = None,
+) -> None:
     """Measure speed on this machine, as ratios to the named alternatives."""
-    from colregion.evaluation.bench import bench_rows
+    if encoder is None:
+        from colregion.evaluation.bench import bench_rows
 
-    rows = bench_rows(console=err)
+        rows = bench_rows(console=err)
+    else:
+        from colregion.evaluation.bench_visual import visual_row
+
+        rows = [visual_row(encoder)]
     if json_file is not None:
         write_json(rows, json_file)
         return

@@ -31,7 +31,12 @@ IndexOption = Annotated[
 ]
 EncoderOption = Annotated[
     str | None,
-    typer.Option("--encoder", help="Encoder spec; by default the one the index was made with."),
+    typer.Option(
+        "--encoder",
+        metavar="SPEC",
+        help="static_tokens, or a hub id or folder of a visual model, with options such as "
+        "'ID?device=cuda'; by default the one the index was made with.",
+    ),
 ]
 ParserOption = Annotated[
     str,

@@ -33,7 +33,7 @@ def load_encoder(spec: str, **options: Any) -> Encoder:
 
         _check(StaticTokenEncoder, given, name=name)
         return StaticTokenEncoder()
-    if Path(name).expanduser().is_dir() or _HUB_ID.fullmatch(name) or _looks_like_path(name):
+    if _HUB_ID.fullmatch(name) or _is_path(name):
         from colregion.encoders.colvision import ColVisionEncoder
 
         _check(ColVisionEncoder, given, name=name)
@@ -43,7 +43,7 @@ def load_encoder(spec: str, **options: Any) -> Encoder:
 
 def _split(spec: str) -> tuple[str, dict[str, Any]]:
     """The name, and the options behind a question mark: whole numbers, true, false or text."""
-    if Path(spec).is_dir():
+    if spec and Path(spec).is_dir():
         return spec, {}
     name, _, query = spec.partition("?")
     options: dict[str, Any] = {}
@@ -57,8 +57,9 @@ def _split(spec: str) -> tuple[str, dict[str, Any]]:
     return name, options
 
 
-def _looks_like_path(name: str) -> bool:
-    return name.startswith(("/", "./", "../", "~"))
+def _is_path(name: str) -> bool:
+    looks_like_one = name.startswith(("/", "./", "../", "~"))
+    return looks_like_one or (bool(name) and Path(name).is_dir())
 
 
 def _check(encoder: type[Encoder], options: dict[str, Any], *, name: str) -> None:

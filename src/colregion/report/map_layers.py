@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import groupby
 
 from colregion.answers import RelevanceMap
 from colregion.report.colours import Scaled, scale
@@ -65,15 +66,18 @@ def render_maps(
 
 
 def _choices(relevance: RelevanceMap) -> list[tuple[int | None, str]]:
+    """What can be shown, the whole question first: its tokens by position, labelled with their
+    word, and with which piece of it they are where a word has several."""
     query = relevance.query
-    return [
-        (None, "whole question"),
-        *(
-            (i, token.strip(_WORD_STARTS) or token)
-            for i, token in enumerate(query.tokens)
-            if query.content[i] and query.weights[i] > 0
-        ),
-    ]
+    shown = [i for i in range(len(query.tokens)) if query.content[i] and query.weights[i] > 0]
+    choices: list[tuple[int | None, str]] = [(None, "whole question")]
+    for word, run in groupby(shown, key=lambda i: query.tokens[i]):
+        pieces = list(run)
+        label = word.strip(_WORD_STARTS) or word
+        for n, piece in enumerate(pieces, start=1):
+            part = f" {n}/{len(pieces)}" if len(pieces) > 1 else ""
+            choices.append((piece, label + part))
+    return choices
 
 
 def _legend(scaled: Scaled, label: str, *, key: str) -> str:

@@ -61,6 +61,9 @@ class ColVisionEncoder(Encoder):
         batch_tokens: visual tokens run at once; None for what suits the device.
         local_files_only: never ask the hub, use its cache. `HF_HUB_OFFLINE=1` does the same.
 
+    Attributes:
+        model, processor, device: what was loaded, and where it runs.
+
     Raises:
         MissingDependency: the extra `colpali` is not installed.
         InvalidInput: no such model, not a model that reads pages, or an argument that cannot be.
@@ -102,8 +105,8 @@ class ColVisionEncoder(Encoder):
             attention=attention,
             max_num_visual_tokens=max_num_visual_tokens,
         )
-        self._model, self._processor = loaded.model, loaded.processor
-        self._device = loaded.device
+        self.model, self.processor = loaded.model, loaded.processor
+        self.device = loaded.device
         kind = loaded.device.partition(":")[0]
         self.batch_pages = _BATCH_PAGES[kind]
         self._batch_tokens = batch_tokens or _BATCH_TOKENS[kind]
@@ -157,7 +160,7 @@ class ColVisionEncoder(Encoder):
         """
         if not text.strip():
             raise InvalidInput("the question is empty")
-        tokenizer = self._processor.tokenizer
+        tokenizer = self.processor.tokenizer
         safe = without_specials(text, tokenizer.all_special_tokens)
         with self._lock:
             batch, empty = self._question(safe), self._question("")
@@ -173,14 +176,14 @@ class ColVisionEncoder(Encoder):
     def _question(self, text: str) -> Any:
         """The processor's batch of one question. The classes do not agree on the argument's
         name, and all take it first but colpali-engine's base, whose first does the same."""
-        return self._processor.process_queries([text])
+        return self.processor.process_queries([text])
 
     def _encode(
         self, pages: Sequence[ParsedPage], images: Sequence[Image.Image]
     ) -> list[PageEmbedding]:
         batch = self._processed(pages, images)
         grids = batch["image_grid_thw"].tolist() if "image_grid_thw" in batch else None
-        merge = getattr(self._processor.image_processor, "merge_size", 1)
+        merge = getattr(self.processor.image_processor, "merge_size", 1)
         tiled = batch["pixel_values"].ndim == 5 and grids is None
         ids, mask = batch["input_ids"], batch["attention_mask"].bool()
         embeddings = []
@@ -215,20 +218,20 @@ class ColVisionEncoder(Encoder):
         torch = require("torch", extra="colpali")
         inputs = {
             key: value.to(
-                self._device, dtype=self._model.dtype if value.is_floating_point() else None
+                self.device, dtype=self.model.dtype if value.is_floating_point() else None
             )
             for key, value in batch.items()
             if key != "labels"
         }
         with torch.inference_mode():
-            output = self._model(**inputs)
+            output = self.model(**inputs)
         rows = getattr(output, "embeddings", output).float().cpu()
         mask = batch["attention_mask"].bool()
         return [row[kept].numpy() for row, kept in zip(rows, mask, strict=True)]
 
     def _processed(self, pages: Sequence[ParsedPage], images: Sequence[Image.Image]) -> Any:
         try:
-            return self._processor.process_images(list(images))
+            return self.processor.process_images(list(images))
         except (ValueError, ZeroDivisionError) as cause:
             shapes = ", ".join(
                 f"{page.id} of {image.width} x {image.height} px"
@@ -241,13 +244,13 @@ class ColVisionEncoder(Encoder):
 
     def _visual_tokens(self, image: Image.Image) -> int:
         try:
-            return visual_tokens(self._processor, width_px=image.width, height_px=image.height)
+            return visual_tokens(self.processor, width_px=image.width, height_px=image.height)
         except (ValueError, ZeroDivisionError):
             # The processor will refuse it too, and name the page.
             return self._batch_tokens
 
     def _decode(self, ids: Sequence[int]) -> str:
-        return str(self._processor.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
+        return str(self.processor.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
 
 
 def _quarter_turns(page: ParsedPage) -> int:
