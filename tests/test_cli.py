@@ -50,7 +50,6 @@ def test_what_fails_is_named_and_the_rest_goes_in(
         "add",
         tmp_path / "in",
         tmp_path / "missing",
-        tmp_path / "in" / "notes.docx",
         *("--index", tmp_path / "library", "--parser", "text_layer+geometry"),
     )
     captured = capsys.readouterr()
@@ -59,7 +58,7 @@ def test_what_fails_is_named_and_the_rest_goes_in(
     errors = captured.err.replace("\n", "")
     assert "bad.pdf" in errors
     assert "missing" in errors
-    assert "save it as PDF" in errors
+    assert "save it again" in errors
     assert "Traceback" not in errors
 
 

@@ -13,6 +13,7 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
 from colregion.answers import Hit
+from colregion.documents.office import office_suffix, to_pdf
 from colregion.documents.pdf import PdfFile
 from colregion.errors import BackendError, InvalidInput, NotIndexed, UnreadableDocument
 from colregion.geometry import Box
@@ -106,7 +107,8 @@ def _read_source(hit: Hit, source: str | Path | bytes | None) -> bytes:
             f"{name} is not what was indexed as {hit.doc_id}: its content differs, and the boxes "
             "may not fit. Add it again and search anew, or pass source= with the indexed version"
         )
-    return data
+    suffix = office_suffix(data, data[:8], name=name)
+    return data if suffix is None else to_pdf(data, suffix, name=name)
 
 
 def _pdf_of_pictures(hits: Sequence[Hit]) -> bytes:

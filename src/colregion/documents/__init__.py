@@ -15,6 +15,7 @@ from PIL import Image
 
 from colregion.documents.files import SUFFIXES, FoundFile, expand
 from colregion.documents.identity import Identity, head_of, identify
+from colregion.documents.office import office_suffix, to_pdf
 from colregion.errors import InvalidInput, UnreadableDocument
 from colregion.limits import Limits
 from colregion.records import Document, Metadata, Page
@@ -34,6 +35,7 @@ _Close: TypeAlias = Callable[[], None]
 
 _PICTURES = "PNG, JPEG, WebP, BMP, GIF, TIFF, PNM"
 _DEFAULT_LIMITS = Limits()
+_OFFICE_SHARE = 0.9
 
 
 def open_document(
@@ -49,8 +51,9 @@ def open_document(
     """A file, its bytes or a picture as a document.
 
     What a file is, its first bytes say, not its name: PDF, PNG, JPEG, WebP, BMP, GIF, TIFF and
-    PNM. A TIFF has a page a frame (thumbnails left out); of an animation the first frame counts.
-    A page keeps its file's path, so the file must stay for as long as pages are read.
+    PNM, and office files where LibreOffice is installed. A TIFF has a page a frame (thumbnails
+    left out); of an animation the first frame counts. A page keeps its file's path, so the file
+    must stay for as long as pages are read.
 
     Args:
         doc_id: the file's name by default, or the start of the content's hash.
@@ -63,6 +66,7 @@ def open_document(
         InvalidInput: no such path, or another type of argument.
         UnreadableDocument: damaged, locked, empty, too large, of an unknown type, not a file,
             or not readable by this user.
+        MissingDependency: an office file, and LibreOffice is not installed.
     """
     plain = plain_source(source)
     if isinstance(source, str | Path):
@@ -122,7 +126,12 @@ def _open_file(
     source: Path | bytes, identity: Identity, *, password: str | None, limits: Limits
 ) -> tuple[int, _OpenPage, _Close]:
     head, name, doc_id = head_of(source), identity.name, identity.doc_id
-    if b"%PDF-" in head:
+    suffix = office_suffix(source, head, name=name)
+    if suffix is not None:
+        # A little sooner than whoever waits for this process gives it up.
+        timeout_s = _OFFICE_SHARE * limits.seconds_per_page
+        source, password = to_pdf(source, suffix, name=name, timeout_s=timeout_s), None
+    if suffix is not None or b"%PDF-" in head:
         from colregion.documents.pdf import PdfFile, count_pages, pdf_page
 
         file = PdfFile(source, name=name, password=password, max_pixels=limits.pixels)
@@ -146,5 +155,5 @@ def _unknown_type(head: bytes, *, name: str) -> str:
     if head[4:8] == b"ftyp":
         return f"{name} is HEIC, AVIF or a video; save it as JPEG or PNG"
     if head.startswith(b"PK\x03\x04"):
-        return f"{name} is a ZIP or an office document; save it as PDF"
+        return f"{name} is an archive, which is not opened; unpack it and add what is in it"
     return f"{name} is of no known type; colregion reads PDF and pictures ({_PICTURES})"

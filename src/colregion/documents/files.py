@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from colregion.documents.office import OFFICE_SUFFIXES
 from colregion.errors import InvalidInput, UnreadableDocument
 
-SUFFIXES = frozenset(
+SUFFIXES = OFFICE_SUFFIXES | frozenset(
     ".pdf .png .jpg .jpeg .jfif .webp .bmp .gif .tif .tiff .pbm .pgm .ppm .pnm".split()
 )
 """Which files of a folder are taken. What a file is, its content says when it is opened."""

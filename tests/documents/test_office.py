@@ -1,0 +1,163 @@
+"""Office files, with the real LibreOffice."""
+
+from __future__ import annotations
+
+import http.server
+import io
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from colregion.documents import office, open_document
+from colregion.documents.office import office_suffix, to_pdf
+from colregion.errors import MissingDependency, UnreadableDocument
+
+TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
+LINKS = "http://schemas.openxmlformats.org/package/2006/relationships"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+DRAWING = "http://schemas.openxmlformats.org/drawingml/2006"
+
+
+def docx(text: str, *, picture: str | None = None) -> bytes:
+    """A letter, with a linked picture of an inch."""
+    body = f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>"
+    if picture is not None:
+        body += (
+            f'<w:p><w:r><w:drawing><wp:inline xmlns:wp="{DRAWING}/wordprocessingDrawing">'
+            '<wp:extent cx="914400" cy="914400"/><wp:docPr id="1" name="p"/>'
+            f'<a:graphic xmlns:a="{DRAWING}/main"><a:graphicData uri="{DRAWING}/picture">'
+            f'<pic:pic xmlns:pic="{DRAWING}/picture"><pic:nvPicPr><pic:cNvPr id="1" name="p"/>'
+            '<pic:cNvPicPr/></pic:nvPicPr><pic:blipFill><a:blip r:link="link"/><a:stretch>'
+            '<a:fillRect/></a:stretch></pic:blipFill><pic:spPr><a:xfrm><a:off x="0" y="0"/>'
+            '<a:ext cx="914400" cy="914400"/></a:xfrm><a:prstGeom prst="rect"/></pic:spPr>'
+            "</pic:pic></a:graphicData></a:graphic></wp:inline></w:drawing></w:r></w:p>"
+        )
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{TYPES}"><Default Extension="rels" ContentType='
+        '"application/vnd.openxmlformats-package.relationships+xml"/><Override '
+        'PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-'
+        'officedocument.wordprocessingml.document.main+xml"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{LINKS}"><Relationship Id="r" '
+        f'Type="{OFFICE}/officeDocument" Target="word/document.xml"/></Relationships>',
+        "word/_rels/document.xml.rels": f'<Relationships xmlns="{LINKS}"><Relationship Id="link" '
+        f'Type="{OFFICE}/image" Target="{picture}" TargetMode="External"/></Relationships>',
+        "word/document.xml": f'<w:document xmlns:w="{WORD}" xmlns:r="{OFFICE}"><w:body>{body}'
+        '<w:sectPr><w:pgSz w:w="8000" w:h="6000"/></w:sectPr></w:body></w:document>',
+    }
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def test_a_letter_is_read_as_the_pdf_that_libreoffice_makes_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "-o evil; name.docx"
+    path.write_bytes(docx("Seven crates of apples"))
+    document = open_document(path)
+    (page,) = document.pages()
+    assert document.source == str(path)
+    assert (page.width, page.height) == pytest.approx((400, 300), abs=0.1)
+    assert page.load_text is not None
+    assert "Seven crates of apples" in "".join(page.load_text().characters)
+
+
+@pytest.fixture
+def asked() -> Iterator[tuple[str, list[str]]]:
+    """The address of a server of this machine, and what it is asked for."""
+    paths: list[str] = []
+
+    class Noting(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            paths.append(self.path)
+            self.send_error(404)
+
+        do_HEAD = do_OPTIONS = do_PROPFIND = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Noting)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", paths
+    server.shutdown()
+    server.server_close()
+
+
+def test_links_are_not_followed_to_the_network_or_to_other_files(
+    asked: tuple[str, list[str]], tmp_path: Path
+) -> None:
+    address, paths = asked
+    Image.new("RGB", (50, 50), (255, 0, 0)).save(tmp_path / "secret.png")
+    to_pdf(docx("a", picture=f"{address}/beacon.png"), ".docx", name="a.docx")
+    assert paths == []
+    local = docx("a", picture=(tmp_path / "secret.png").as_uri())
+    (page,) = open_document(local).pages()
+    colours = page.image.getcolors(1 << 24) or []
+    assert (255, 0, 0) not in [colour for _, colour in colours]
+
+
+def test_what_libreoffice_cannot_read_is_refused() -> None:
+    broken = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "WordDocument".encode("utf-16-le") + b"\0" * 99
+    with pytest.raises(UnreadableDocument, match=r"cannot turn bad\.doc into PDF"):
+        open_document(broken, name="bad.doc")
+
+
+def test_a_conversion_that_is_late_is_ended() -> None:
+    with pytest.raises(UnreadableDocument, match=r"took more than 0.01 seconds over a\.docx"):
+        to_pdf(docx("a"), ".docx", name="a.docx", timeout_s=0.01)
+
+
+def test_without_libreoffice_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(MissingDependency, match=r"a\.docx .*apt-get install .*libreoffice-writer"):
+        open_document(docx("a"), name="a.docx")
+
+
+def zipped(**parts: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name.replace("__", "/"), content)
+    return file.getvalue()
+
+
+def suffix_of(content: bytes) -> str | None:
+    return office_suffix(content, content[:8], name="a")
+
+
+def test_the_content_says_what_kind_of_file_it_is() -> None:
+    kinds = {"text": ".odt", "spreadsheet": ".ods", "presentation": ".odp"}
+    for kind, suffix in kinds.items():
+        content = zipped(mimetype=f"application/vnd.oasis.opendocument.{kind}".encode())
+        assert suffix_of(content) == suffix
+    assert suffix_of(zipped(**{"[Content_Types].xml": b"", "xl__workbook.xml": b""})) == ".xlsx"
+    assert suffix_of(b"{\\rtf1 a}") == ".rtf"
+    assert suffix_of(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 something else") is None
+    assert suffix_of(b"%PDF-1.7") is None
+
+
+def test_archives_are_not_opened() -> None:
+    content = zipped(**{"report.pdf": b"%PDF-1.7", "mimetype": b"application/zip"})
+    with pytest.raises(UnreadableDocument, match="an archive, which is not opened"):
+        open_document(content)
+
+
+def test_a_file_that_would_unpack_to_too_much_is_refused_before_it_is_unpacked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(office, "MAX_UNPACKED_BYTES", 10_000)
+    bomb = zipped(**{"[Content_Types].xml": b"", "word__document.xml": b" " * 20_000})
+    assert len(bomb) < 1000
+    with pytest.raises(UnreadableDocument, match="2 parts of 20,000 bytes"):
+        open_document(bomb)
+
+
+def test_a_damaged_archive_is_damaged() -> None:
+    with pytest.raises(UnreadableDocument, match="damaged"):
+        open_document(docx("a")[:200])
