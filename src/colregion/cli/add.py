@@ -24,6 +24,7 @@ from colregion.cli.shared import (
     write_json,
 )
 from colregion.engine import Engine
+from colregion.indexes import open_index
 from colregion.ingest import Progress as AddProgress
 from colregion.limits import Limits
 from colregion.parsers import load_parser
@@ -66,6 +67,13 @@ def add(
         str | None,
         typer.Option("--report", metavar="FILE", help="Write what became of each file, as JSON."),
     ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(help="Of a new index's vectors: float16, or int8 for half the room."),
+    ] = None,
+    wait_s: Annotated[
+        float, typer.Option("--wait", metavar="SECONDS", help="For another process that writes.")
+    ] = 30.0,
     json_file: JsonOption = None,
 ) -> None:
     """Read documents into an index; unchanged ones are skipped.
@@ -77,7 +85,9 @@ def add(
     started = time.perf_counter()
     report = None
     with Engine.open(
-        index, encoder=encoder, parser=load_parser(parser, languages=languages)
+        open_index(index, precision=precision, wait_s=wait_s),
+        encoder=encoder,
+        parser=load_parser(parser, languages=languages),
     ) as engine:
         try:
             with _bar() as bar:

@@ -1,4 +1,4 @@
-"""What an index holds: `colregion list`, `remove`, `info`."""
+"""What an index holds: `colregion list`, `remove`, `compact`, `info`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ import typer
 from rich.table import Table
 
 from colregion.cli.shared import IndexOption, JsonOption, app, escape, out, write_json
-from colregion.indexes import open_index
+from colregion.indexes import LocalIndex, open_index
+from colregion.indexes.local_recall import measure_recall
+
+# As many pages as a search for regions asks the index for.
+_PAGES_OF_A_SEARCH = 10
 
 
 @app.command(name="list")
@@ -41,8 +45,29 @@ def remove(
 
 
 @app.command()
-def info(index: IndexOption = "library", json_file: JsonOption = None) -> None:
+def compact(index: IndexOption = "library") -> None:
+    """Give back the room of what was removed, as far as that has not happened by itself."""
+    with LocalIndex(index, create=False) as held:
+        before = _size(held.folder)
+        held.compact()
+        out.print(f"{before} bytes before, {_size(held.folder)} now", highlight=False)
+
+
+@app.command()
+def info(
+    index: IndexOption = "library",
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Check everything against its checksum.")
+    ] = False,
+    recall: Annotated[
+        bool, typer.Option("--recall", help="Measure what two-stage search finds of exact search.")
+    ] = False,
+    json_file: JsonOption = None,
+) -> None:
     """Say what an index holds, with which encoder it was made and how big it is."""
+    if verify:
+        _verify(index, json_file)
+        return
     with open_index(index, create=False) as held:
         facts: dict[str, Any] = {
             "index": index,
@@ -51,12 +76,32 @@ def info(index: IndexOption = "library", json_file: JsonOption = None) -> None:
             "encoder": held.get_setting("encoder"),
             "model": held.get_setting("encoder_spec"),
         }
-    folder = Path(index)
-    if folder.is_dir():
-        sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file()]
-        facts["bytes"] = sum(sizes)
+        if isinstance(held, LocalIndex):
+            two_stages = held.scores().takes_two_stages(k=_PAGES_OF_A_SEARCH)
+            facts["precision"] = held.precision
+            facts["search"] = "in two stages" if two_stages else "exact"
+            facts["bytes"] = _size(held.folder)
+        if recall and isinstance(held, LocalIndex):
+            facts["recall"] = measure_recall(held.scores(), k=_PAGES_OF_A_SEARCH)
     if json_file is not None:
         write_json(facts, json_file)
         return
     for name, value in facts.items():
         out.print(f"{name:10} {escape(str(value))}", highlight=False)
+
+
+def _verify(index: str, json_file: str | None) -> None:
+    with LocalIndex(index, create=False) as held:
+        damage = held.verify()
+    if json_file is not None:
+        write_json([asdict(one) for one in damage], json_file)
+    else:
+        for one in damage:
+            out.print(escape(str(one)), highlight=False)
+        out.print(f"{len(damage)} damaged" if damage else "sound")
+    if damage:
+        raise typer.Exit(1)
+
+
+def _size(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -23,7 +23,7 @@ from colregion.cli.shared import (
 )
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
-from colregion.indexes import open_index
+from colregion.indexes import LocalIndex, open_index
 from colregion.records import MetadataValue
 from colregion.relevance import METHODS, Method
 from colregion.text import printable
@@ -47,9 +47,13 @@ def search(
             "--pdf", metavar="FILE", help="Write the best hit's document with its hits marked."
         ),
     ] = None,
+    skip_damaged: Annotated[
+        bool,
+        typer.Option("--skip-damaged", help="Leave out damaged pages; checks the whole index."),
+    ] = False,
 ) -> None:
     """Find the regions that answer a question."""
-    with _open(index, encoder=encoder) as engine:
+    with _open(index, encoder=encoder, skip_damaged=skip_damaged) as engine:
         hits = engine.search(
             question,
             k=k,
@@ -78,8 +82,10 @@ def search(
         out.print(f"{escape(hits[0].doc_id)} marked: {escape(str(pdf))}", highlight=False)
 
 
-def _open(index: str, *, encoder: str | None) -> Engine:
+def _open(index: str, *, encoder: str | None, skip_damaged: bool) -> Engine:
     """An engine on an index that has to be there: only `add` makes one."""
+    if skip_damaged:
+        return Engine.open(LocalIndex(index, create=False, skip_damaged=True), encoder=encoder)
     return Engine.open(open_index(index, create=False), encoder=encoder)
 
 

@@ -12,12 +12,20 @@ from colregion.ports import Index
 __all__ = ["LocalIndex", "MemoryIndex", "open_index"]
 
 
-def open_index(spec: str | os.PathLike[str], *, create: bool = True) -> Index:
+def open_index(
+    spec: str | os.PathLike[str],
+    *,
+    create: bool = True,
+    precision: str | None = None,
+    wait_s: float = 30.0,
+) -> Index:
     """The index that `spec` names.
 
     Args:
         spec: a folder.
         create: make the index where the folder is new or empty.
+        precision: of a new local index's vectors, float16 (the default) or int8.
+        wait_s: how long a change of a local index waits for another process that is writing.
 
     Raises:
         InvalidInput: an empty spec, one of an unknown kind, or no index there and `create` false.
@@ -29,4 +37,4 @@ def open_index(spec: str | os.PathLike[str], *, create: bool = True) -> Index:
         raise InvalidInput("name the folder of the index, got an empty string")
     if name.startswith(("qdrant:", "http://", "https://")):
         raise InvalidInput(f"{name!r} is not a kind of index that is known; name a folder")
-    return LocalIndex(name, create=create)
+    return LocalIndex(name, create=create, precision=precision, wait_s=wait_s)

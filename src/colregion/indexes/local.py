@@ -11,16 +11,20 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexed
 from colregion.filters import EVERYTHING, Filters
 from colregion.indexes import local_store as store
-from colregion.indexes.checks import check_search, checked_pages
+from colregion.indexes.checks import checked_pages
+from colregion.indexes.kernels import KernelName
+from colregion.indexes.local_compaction import WASTEFUL, compact
+from colregion.indexes.local_health import Damage, find_damage
+from colregion.indexes.local_migration import migrate
 from colregion.indexes.local_pages import EMPTY, PageTable, StoredPage, read_table
 from colregion.indexes.local_records import DocumentWriter, PageRecord, forget, read_record
+from colregion.indexes.local_scoring import PageScores
 from colregion.indexes.local_vectors import VectorWriter
 from colregion.indexes.page_images import StoredImage, save_image
+from colregion.indexes.quantised import Precision
 from colregion.ports import Index
 from colregion.records import (
     DocumentEntry,
@@ -34,40 +38,92 @@ from colregion.records import (
 _RECORDS_KEPT = 256
 _ATTEMPTS = 5
 
+_PRECISION = "vector_precision"
+
 
 class LocalIndex(Index):
     """Documents in one folder: read by any number of threads and processes, written by one at a
     time. Whoever reads sees whole documents, as of the last commit before the call.
 
+    A search is exact up to about 4,000 pages of 1,024 x 128; beyond that sketches of the pages
+    choose at least 512 candidates, and those are scored exactly (`local_scoring`, `recall`).
+
     Args:
         folder: where the index is, or is made if the folder is new or empty.
         create: false to refuse a folder without an index.
-        wait_s: how long a change waits while another process is writing.
+        wait_s: how long a change waits while another process is writing; 0 not to wait.
+        precision: of the vectors of a new index, "float16" or "int8", which takes half the
+            room; None for what the index has, float16 for a new one.
+        read_only: only read. By itself where the folder cannot be written.
+        skip_damaged: leave out the pages whose vectors or records are damaged, which takes
+            reading the whole index once; otherwise damage that is met is an error.
+        kernel: what scores the pages, see `kernels.load_kernel`.
 
     Raises:
-        InvalidInput: there is no index and `create` is false.
-        IndexCorrupt: the folder holds something else, a damaged index, or another version's.
+        InvalidInput: there is no index and `create` is false, or one of another precision.
+        IndexCorrupt: the folder holds something else, a damaged index, or a later version's.
         BackendError: the folder cannot be made or written.
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], *, create: bool = True, wait_s: float = 30.0
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        create: bool = True,
+        wait_s: float = 30.0,
+        precision: str | None = None,
+        read_only: bool = False,
+        skip_damaged: bool = False,
+        kernel: KernelName = "auto",
     ) -> None:
         self.folder = Path(folder).expanduser().absolute()
+        self.read_only = read_only or store.cannot_be_written(self.folder)
+        self._kernel = kernel
         with store.our_errors(self.folder), ExitStack() as opened:
-            store.prepare_folder(self.folder, create=create)
-            self._writer = opened.enter_context(closing(store.connect(self.folder, wait_s=wait_s)))
-            self._reader = opened.enter_context(closing(store.connect(self.folder, wait_s=wait_s)))
-            for name in (store.IMAGES, store.VECTORS):
-                (self.folder / name).mkdir(exist_ok=True)
-            store.delete_orphans(self._writer, self.folder, wait_s=wait_s)
+            store.prepare_folder(self.folder, create=create and not self.read_only)
+            if self.read_only:
+                self._reader = opened.enter_context(closing(store.connect_to_read(self.folder)))
+            else:
+                self._open_to_write(opened, wait_s=wait_s)
+            self._read_lock = threading.Lock()
+            self._write_lock = threading.Lock()
+            self._writing_thread: int | None = None
+            self._seen: tuple[int, PageScores] = (-1, PageScores(EMPTY, kernel=kernel))
+            self._without = self._damaged() if skip_damaged else None
+            self._vectors = VectorWriter(self.folder / store.VECTORS)
+            self.precision = self._vectors.precision = self._agree_on(precision)
             opened.pop_all()
-        self._vectors = VectorWriter(self.folder / store.VECTORS)
-        self._read_lock = threading.Lock()
-        self._write_lock = threading.Lock()
-        self._writing_thread: int | None = None
-        self._seen: tuple[int, PageTable] = (-1, EMPTY)
         self._record = lru_cache(maxsize=_RECORDS_KEPT)(self._read_record)
+
+    def _open_to_write(self, opened: ExitStack, *, wait_s: float) -> None:
+        self._writer = opened.enter_context(closing(store.connect(self.folder, wait_s=wait_s)))
+        for name in (store.IMAGES, store.VECTORS):
+            (self.folder / name).mkdir(exist_ok=True)
+        migrate(self._writer, self.folder, VectorWriter(self.folder / store.VECTORS))
+        self._reader = opened.enter_context(closing(store.connect(self.folder, wait_s=wait_s)))
+        store.delete_orphans(self._writer, self.folder, wait_s=wait_s)
+
+    def _damaged(self) -> frozenset[int]:
+        with self._reading() as database:
+            damage = list(find_damage(database, self.folder))
+        return frozenset(one.page for one in damage if one.page is not None)
+
+    def _agree_on(self, asked: str | None) -> Precision:
+        if asked not in (None, "float16", "int8"):
+            raise InvalidInput(f"precision must be float16 or int8, got {asked!r}")
+        held = self.get_setting(_PRECISION)
+        if held is None:
+            with self._reading() as database:
+                filled = database.execute("SELECT 1 FROM page LIMIT 1").fetchone()
+            # Indexes of the first format have float16 and no setting.
+            held = asked if asked is not None and not filled else "float16"
+            if asked == held and not self.read_only:
+                self.set_setting(_PRECISION, held)
+        if asked not in (None, held):
+            raise InvalidInput(
+                f"the index at {self.folder} holds {held} vectors, not {asked}; make a new one"
+            )
+        return "int8" if held == "int8" else "float16"
 
     def replace(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> DocumentEntry:
         images = self.folder / store.IMAGES / uuid.uuid4().hex
@@ -81,8 +137,8 @@ class LocalIndex(Index):
                     picture = embedded.parsed.page.image
                     picture.load()  # what a lazy picture raises is no error of the index
                     with store.our_errors(self.folder):
-                        save_image(picture, images / _file_name(embedded.parsed.page.number))
-                        writer.add(embedded)
+                        image = images / store.image_name(embedded.parsed.page.number)
+                        writer.add(embedded, image_crc=save_image(picture, image))
                 with store.our_errors(self.folder):
                     store.sync_folder(images)
                     store.sync_folder(images.parent)
@@ -93,6 +149,7 @@ class LocalIndex(Index):
                 store.delete_files([images])
             raise
         store.delete_files(forgotten)
+        self.compact(below=WASTEFUL)
         return stored
 
     def remove(self, doc_id: str) -> None:
@@ -101,16 +158,30 @@ class LocalIndex(Index):
             if not forgotten:
                 raise NotIndexed(f"no document {doc_id!r} in the index")
         store.delete_files(forgotten)
+        self.compact(below=WASTEFUL)
+
+    def compact(self, *, below: float = 1.0) -> None:
+        """Write anew the files of vectors of which a smaller share than `below` (0-1) is in use.
+
+        Happens by itself after a change where less than half is in use. Readers are not
+        disturbed. Without `below` the database gives back its room too.
+        """
+        with self._changing() as database, store.our_errors(self.folder):
+            left = compact(database, self.folder, self._vectors, below=below)
+        store.delete_files(left)
+        if below >= 1:
+            with self._write_lock, store.our_errors(self.folder):
+                self._writer.execute("VACUUM")
+
+    def verify(self) -> list[Damage]:
+        """All that is not as it was written, checksum by checksum; [] for a sound index."""
+        with self._reading() as database:
+            return list(find_damage(database, self.folder))
 
     def search(
         self, query: QueryEmbedding, *, k: int, filters: Filters = EVERYTHING
     ) -> list[PageScore]:
-        table = self._table()
-        check_search(query, k=k, dim=table.dim)
-        scores = table.scores(query, filters)
-        # Pages are in the order in which ties go, and the sort keeps it.
-        best = np.argsort(-scores, kind="stable")[:k]
-        return [PageScore(table.id_of(i), float(scores[i])) for i in best if scores[i] > -np.inf]
+        return self.scores().search(query, k=k, filters=filters)
 
     def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
         for _ in range(_ATTEMPTS):
@@ -167,13 +238,16 @@ class LocalIndex(Index):
     def close(self) -> None:
         with self._write_lock, self._read_lock:
             self._record.cache_clear()
-            self._seen = (-1, EMPTY)
+            self._seen = (-1, PageScores(EMPTY, kernel=self._kernel))
             self._reader.close()
-            self._writer.close()
+            if not self.read_only:
+                self._writer.close()
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
         """The write lock of the threads, then that of the processes, and one transaction."""
+        if self.read_only:
+            raise BackendError(f"the index at {self.folder} is open to be read only")
         if self._writing_thread == threading.get_ident():
             raise InvalidInput("an index cannot be changed by the pages that it is taking in")
         with self._write_lock:
@@ -202,8 +276,8 @@ class LocalIndex(Index):
             found = database.execute("SELECT 1 FROM document WHERE images = ?", (name,)).fetchone()
         return found is not None
 
-    def _table(self) -> PageTable:
-        """The pages as of the last commit."""
+    def scores(self) -> PageScores:
+        """The pages as of the last commit, and what finds the best of them."""
         for _ in range(_ATTEMPTS):
             with self._reading() as database:
                 # Changes with every commit of another connection; this one never commits any.
@@ -211,21 +285,29 @@ class LocalIndex(Index):
                 if version == self._seen[0]:
                     return self._seen[1]
                 try:
-                    table = read_table(database, self.folder / store.VECTORS, known=self._seen[1])
+                    table = read_table(
+                        database,
+                        self.folder / store.VECTORS,
+                        known=self._seen[1].table,
+                        without=self._without or (),
+                        shortened=self._without is not None,
+                    )
                 except FileNotFoundError as error:
                     # Removed by a commit since this transaction began, else lost.
                     missing = error
                     continue
-                self._seen = (version, table)
-                return table
+                self._seen = (version, PageScores(table, kernel=self._kernel))
+                return self._seen[1]
         raise IndexCorrupt(
-            f"the index at {self.folder} has lost a file ({missing}); index the documents again "
-            f"into another folder"
+            f"the index at {self.folder} has lost a file ({missing}). {store.CURE}"
         ) from missing
+
+    def _table(self) -> PageTable:
+        return self.scores().table
 
     def _embedded(self, table: PageTable, page: StoredPage) -> EmbeddedPage:
         images = self.folder / store.IMAGES / table.documents[page.document].images
-        record = self._record(page.row_id, images / _file_name(page.number))
+        record = self._record(page.row_id, images / store.image_name(page.number))
         vectors = table.vectors_of(page, record.slots)
         embedded = EmbeddedPage(record.parsed(), PageEmbedding(vectors, record.placement))
         embedded.__dict__["region_cover"] = record.region_cover  # the same for every search
@@ -241,7 +323,3 @@ class LocalIndex(Index):
 
 class _Gone(Exception):
     """A page's rows have been deleted since the table was read."""
-
-
-def _file_name(number: int) -> str:
-    return f"{number}.jpg"

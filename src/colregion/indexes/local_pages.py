@@ -1,28 +1,29 @@
-"""What the local index holds in memory of its pages, and how it scores them."""
+"""What the local index holds in memory of its pages: one state of the database."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+import zlib
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colregion import scoring
+from colregion.errors import IndexCorrupt
 from colregion.filters import Filters
 from colregion.geometry import FloatArray
-from colregion.indexes.checks import passes
-from colregion.indexes.local_store import from_blob
-from colregion.indexes.local_vectors import CODEBOOK, ROWS, map_rows, widen
-from colregion.records import DocumentEntry, QueryEmbedding, page_id
+from colregion.indexes.kernels.portable import widen
+from colregion.indexes.local_store import CURE, from_blob
+from colregion.indexes.local_vectors import CODEBOOK, DTYPES, ROWS, Stretch, map_rows
+from colregion.records import DocumentEntry, page_id
 
-# Codes looked up at once: what is gathered for them should stay in the processor's cache.
-_CODES_A_BLOCK = 1 << 15
+# What a page itself has to satisfy; all else is asked of a document once.
+_OF_A_PAGE = ("page_number", "kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,8 @@ class StoredPage:
     document: int
     number: int
     kinds: tuple[str, ...]
-    n_vectors: int
-    file: int | None
-    first_row: int
+    rows: Stretch
+    sketch: Stretch
     codes: NDArray[np.int32]
 
 
@@ -51,8 +51,9 @@ class StoredPage:
 class VectorFile:
     """A mapped file of vectors."""
 
+    name: str
     form: str
-    rows: FloatArray
+    rows: NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,107 +82,81 @@ class PageTable:
         return page_id(self.documents[page.document].entry.id, page.number)
 
     def vectors_of(self, page: StoredPage, slots: NDArray[np.int32]) -> FloatArray:
-        """(V, D) float32 of one page."""
-        if page.file is None:
+        """(V, D) float32 of one page.
+
+        Raises:
+            IndexCorrupt: they are not as they were written.
+        """
+        rows = page.rows
+        if rows.file is None:
             return np.zeros((0, self.dim or 0), dtype=np.float32)
-        file = self.files[page.file]
+        file = self.files[rows.file]
         if file.form == CODEBOOK:
-            return file.rows.take(page.codes[slots], axis=0)
-        return widen(file.rows[page.first_row : page.first_row + page.n_vectors])
+            self._check(page, file, page.codes.tobytes())
+            return np.asarray(file.rows.take(page.codes[slots], axis=0))
+        stored = file.rows[rows.first : rows.first + rows.count]
+        self._check(page, file, np.ascontiguousarray(stored).data.cast("B"))
+        if file.form == ROWS:
+            return widen(stored)
+        return stored.astype(np.float32) * np.float32(rows.step)
 
-    def scores(self, query: QueryEmbedding, filters: Filters) -> NDArray[np.float64]:
-        """(pages,) `scoring.maxsim` of each page; -inf where it has no vectors or a filter
-        keeps it out."""
-        allowed = self._allowed(filters)
-        scores = np.full(len(self.pages), -np.inf)
-        for file in self.files.values():
-            if file.form == CODEBOOK:
-                coded = self._coded_positions[allowed[self._coded_positions]]
-                scores[coded] = self._coded_scores(query, file.rows, allowed)
-        for i in self._plain_positions[allowed[self._plain_positions]]:
-            # Page by page, by the one function that defines the score: equal pages score equal.
-            vectors = self.vectors_of(self.pages[i], np.empty(0, np.int32))
-            scores[i] = scoring.maxsim(scoring.similarity(query.vectors, vectors), query.weights)
-        return scores
+    def _check(self, page: StoredPage, file: VectorFile, packed: bytes | memoryview) -> None:
+        if zlib.crc32(packed) != page.rows.crc:
+            entry = self.documents[page.document].entry
+            raise IndexCorrupt(
+                f"the vectors of page {page_id(entry.id, page.number)} in {file.name} are damaged: "
+                f"their checksum is another. {CURE}"
+            )
 
-    def _allowed(self, filters: Filters) -> NDArray[np.bool_]:
+    def allowed(self, filters: Filters) -> NDArray[np.bool_]:
+        """(pages,) which pages the filters let through."""
         if not filters:
             return np.ones(len(self.pages), dtype=bool)
+        of_document = Filters(tuple(c for c in filters.conditions if c.field not in _OF_A_PAGE))
+        of_page = Filters(tuple(c for c in filters.conditions if c.field == "page_number"))
+        asks_kind = any(c.field == "kind" for c in filters.conditions)
+        documents = {
+            row_id: of_document.page(
+                doc_id=document.entry.id,
+                source=document.entry.source,
+                page_number=0,
+                metadata=document.entry.metadata,
+            )
+            for row_id, document in self.documents.items()
+        }
+        kind = lru_cache(maxsize=None)(filters.kind)
         return np.array(
             [
-                passes(
-                    filters,
-                    self.documents[page.document].entry,
-                    page_number=page.number,
-                    kinds=page.kinds,
+                documents[page.document]
+                and (
+                    not of_page
+                    or of_page.page(doc_id="", source="", page_number=page.number, metadata={})
                 )
+                and (not asks_kind or any(kind(name) for name in page.kinds))
                 for page in self.pages
             ],
             dtype=bool,
         )
 
-    def _coded_scores(
-        self, query: QueryEmbedding, codebook: FloatArray, allowed: NDArray[np.bool_]
-    ) -> NDArray[np.float64]:
-        """Scores of the allowed coded pages, in their order.
-
-        Every distinct vector meets the question once; a page then looks its own up. That is
-        what makes a codebook fast, and equal pages score equal to the last bit.
-        """
-        similarity = codebook @ query.vectors.astype(np.float32).T
-        by_token = np.ascontiguousarray(similarity.T)  # (T, codes), along which reduceat is fast
-        kept = allowed[self._coded_positions]
-        codes, counts = self._codes, self._code_counts
-        if not kept.all():
-            codes, counts = codes[np.repeat(kept, counts)], counts[kept]
-        scores = np.empty(len(counts))
-        for pages, block in _blocks(counts):
-            starts = np.cumsum(counts[pages]) - counts[pages]
-            best = np.maximum.reduceat(by_token.take(codes[block], axis=1), starts, axis=1)
-            # Not a matrix product: its last bits depend on where in the matrix a page stands.
-            scores[pages] = (best.T.astype(np.float64, order="C") * query.weights).sum(axis=1)
-        return scores
-
-    @cached_property
-    def _coded_positions(self) -> NDArray[np.intp]:
-        return np.array([i for i, page in enumerate(self.pages) if len(page.codes)], dtype=np.intp)
-
-    @cached_property
-    def _plain_positions(self) -> NDArray[np.intp]:
-        plain = {file for file, held in self.files.items() if held.form == ROWS}
-        found = [i for i, page in enumerate(self.pages) if page.file in plain]
-        return np.array(found, dtype=np.intp)
-
-    @cached_property
-    def _code_counts(self) -> NDArray[np.intp]:
-        counts = [len(self.pages[i].codes) for i in self._coded_positions]
-        return np.array(counts, dtype=np.intp)
-
-    @cached_property
-    def _codes(self) -> NDArray[np.int32]:
-        codes = [self.pages[i].codes for i in self._coded_positions]
-        return np.concatenate([np.empty(0, np.int32), *codes])
-
-
-def _blocks(counts: NDArray[np.intp]) -> Iterator[tuple[slice, slice]]:
-    """Slices of pages, and of their codes, of about `_CODES_A_BLOCK` codes each."""
-    ends = np.cumsum(counts)
-    page, code = 0, 0
-    while page < len(counts):
-        last = max(int(np.searchsorted(ends, code + _CODES_A_BLOCK, side="right")), page + 1)
-        yield slice(page, last), slice(code, int(ends[last - 1]))
-        page, code = last, int(ends[last - 1])
-
 
 EMPTY = PageTable(documents={}, pages=(), files={})
 
 
-def read_table(database: sqlite3.Connection, vectors: Path, *, known: PageTable) -> PageTable:
+def read_table(
+    database: sqlite3.Connection,
+    vectors: Path,
+    *,
+    known: PageTable,
+    without: Collection[int] = (),
+    shortened: bool = False,
+) -> PageTable:
     """The state of the database now, within a transaction.
 
     Args:
         vectors: the folder of the vector files.
-        known: an earlier state; what it holds is not read again, for rows never change.
+        known: an earlier state; what it holds is not read again, for rows hardly ever change.
+        without: row ids of pages to leave out.
+        shortened: take of a truncated file what there is of it.
 
     Raises:
         FileNotFoundError: a vector file has been removed by a commit since the transaction began.
@@ -189,14 +164,21 @@ def read_table(database: sqlite3.Connection, vectors: Path, *, known: PageTable)
     """
     files: dict[int, VectorFile] = {}
     for file, name, form, dim, n_rows in database.execute(
-        "SELECT id, name, form, dim, n_rows FROM vector_file WHERE n_rows > 0"
+        "SELECT id, name, form, dim, n_rows FROM vector_file WHERE n_rows > 0 ORDER BY id"
     ):
+        path = vectors / name
+        if shortened:
+            held = path.stat().st_size if path.exists() else 0
+            n_rows = min(n_rows, held // (dim * DTYPES[form].itemsize))
+            if n_rows == 0:
+                continue
         old = known.files.get(file)
         if old is None or len(old.rows) != n_rows:
-            old = VectorFile(form, map_rows(vectors / name, form=form, n_rows=n_rows, dim=dim))
+            old = VectorFile(name, form, map_rows(path, form=form, n_rows=n_rows, dim=dim))
         files[file] = old
     documents = _read_documents(database, known.documents)
-    return PageTable(documents, tuple(_read_pages(database, known.pages)), files)
+    pages = (page for page in _read_pages(database, known.pages) if page.row_id not in without)
+    return PageTable(documents, tuple(pages), files)
 
 
 def _read_documents(
@@ -225,17 +207,29 @@ def _read_pages(
             "SELECT page, codes FROM page_codes WHERE page > ?", (max(held, default=0),)
         )
     )
-    for row_id, document, number, kinds, n_vectors, file, first_row in database.execute(
-        "SELECT page.id, document, number, kinds, n_vectors, vector_file, first_row "
+    kinds_of = lru_cache(maxsize=None)(_split)
+    for row_id, document, number, kinds, *places in database.execute(
+        "SELECT page.id, document, number, kinds, vector_file, first_row, n_vectors, step, "
+        "page.crc, sketch_file, first_sketch, n_sketch, sketch_step, sketch_crc "
         "FROM page JOIN document ON document.id = page.document ORDER BY doc_id, number"
     ):
-        yield held.get(row_id) or StoredPage(
-            row_id,
-            document,
-            number,
-            tuple(kinds.split()),
-            n_vectors,
-            file,
-            first_row,
-            np.frombuffer(codes.get(row_id, b""), dtype="<i4"),
-        )
+        page = held.get(row_id)
+        if page is None or (page.rows.file, page.rows.first, page.sketch.first) != (
+            *places[:2],
+            places[6],
+        ):
+            if page is not None:  # moved by a compaction
+                codes[row_id] = _codes_of(database, row_id)
+            packed = np.frombuffer(codes.get(row_id, b""), dtype="<i4")
+            rows, sketch = Stretch(*places[:5]), Stretch(*places[5:])
+            page = StoredPage(row_id, document, number, kinds_of(kinds), rows, sketch, packed)
+        yield page
+
+
+def _split(kinds: str) -> tuple[str, ...]:
+    return tuple(kinds.split())
+
+
+def _codes_of(database: sqlite3.Connection, row_id: int) -> bytes:
+    row = database.execute("SELECT codes FROM page_codes WHERE page = ?", (row_id,)).fetchone()
+    return bytes(row[0]) if row else b""

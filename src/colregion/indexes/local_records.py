@@ -61,7 +61,7 @@ class DocumentWriter:
         self._term_pages: Counter[str] = Counter()
         self._document = _insert(
             database,
-            "INSERT INTO document (doc_id, entry, images, terms) VALUES (?, '', ?, x'')",
+            "INSERT INTO document (doc_id, entry, images, terms, crc) VALUES (?, '', ?, x'', 0)",
             (store.to_blob(entry.id), images),
         )
 
@@ -71,21 +71,23 @@ class DocumentWriter:
         row = self._database.execute("SELECT dim FROM vector_file LIMIT 1").fetchone()
         return row[0] if row else None
 
-    def add(self, embedded: EmbeddedPage) -> None:
-        """Write a page."""
+    def add(self, embedded: EmbeddedPage, *, image_crc: int) -> None:
+        """Write a page.
+
+        Args:
+            image_crc: of the file of its picture.
+        """
         parsed, embedding = embedded.parsed, embedded.embedding
         vectors = self._vectors.add(self._database, embedding)
+        rows, sketch = vectors.rows, vectors.sketch
+        kinds = " ".join(sorted({region.kind for region in parsed.regions}))
         page = _insert(
             self._database,
-            "INSERT INTO page (document, number, kinds, n_vectors, vector_file, first_row) "
-            "VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO page VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                self._document,
-                int(parsed.page.number),
-                " ".join(sorted({region.kind for region in parsed.regions})),
-                len(embedding.vectors),
-                vectors.file,
-                vectors.first_row,
+                *(self._document, int(parsed.page.number), kinds, rows.count),
+                *(rows.file, rows.first, rows.step, rows.crc),
+                *(sketch.file, sketch.first, sketch.count, sketch.step, sketch.crc),
             ),
         )
         if len(vectors.codes):
@@ -95,15 +97,15 @@ class DocumentWriter:
             )
         fields = parsed_to_json(parsed)
         words = fields.pop("words")
+        blobs = (
+            _pack(fields),
+            _pack(words),
+            _arrays_to_bytes(placement_to_arrays(embedding.placement)),
+            vectors.slots.astype("<i4").tobytes(),
+        )
         self._database.execute(
-            "INSERT INTO page_record VALUES (?, ?, ?, ?, ?)",
-            (
-                page,
-                _pack(fields),
-                _pack(words),
-                _arrays_to_bytes(placement_to_arrays(embedding.placement)),
-                vectors.slots.astype("<i4").tobytes(),
-            ),
+            "INSERT INTO page_record VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (page, *blobs, store.checksum(*blobs), image_crc),
         )
         self._pages += 1
         self._term_pages.update(set(terms(" ".join(word.text for word in parsed.words))))
@@ -118,9 +120,10 @@ class DocumentWriter:
             "metadata": dict(entry.metadata),
             "page_count": entry.page_count,
         }
+        text, packed = json.dumps(fields), _pack(self._term_pages)
         self._database.execute(
-            "UPDATE document SET entry = ?, terms = ? WHERE id = ?",
-            (json.dumps(fields), _pack(self._term_pages), self._document),
+            "UPDATE document SET entry = ?, terms = ?, crc = ? WHERE id = ?",
+            (text, packed, store.checksum(text.encode(), packed), self._document),
         )
         _count_terms(self._database, self._term_pages)
         self._vectors.commit(self._database)
@@ -144,7 +147,8 @@ def forget(database: sqlite3.Connection, folder: Path, doc_id: str) -> list[Path
     database.execute("DELETE FROM document WHERE id = ?", (document,))
     unused = database.execute(
         "SELECT id, name FROM vector_file WHERE id NOT IN "
-        "(SELECT vector_file FROM page WHERE vector_file IS NOT NULL)"
+        "(SELECT vector_file FROM page WHERE vector_file IS NOT NULL "
+        "UNION SELECT sketch_file FROM page WHERE sketch_file IS NOT NULL)"
     ).fetchall()
     database.executemany("DELETE FROM vector_file WHERE id = ?", [(file,) for file, _ in unused])
     vectors = folder / store.VECTORS
@@ -188,12 +192,14 @@ def read_record(
         IndexCorrupt: the record is damaged.
     """
     row = database.execute(
-        "SELECT parsed, words, placement, slots FROM page_record WHERE page = ?", (row_id,)
+        "SELECT parsed, words, placement, slots, crc FROM page_record WHERE page = ?", (row_id,)
     ).fetchone()
     if row is None:
         return None
-    parsed, words, placement, slots = row
+    parsed, words, placement, slots, crc = row
     with _damage_named():
+        if store.checksum(parsed, words, placement, slots) != crc:
+            raise ValueError("its checksum is another")
         page = parsed_from_json({**_unpack(parsed), "words": ()}, load_image=load_image)
         with np.load(io.BytesIO(placement), allow_pickle=False) as arrays:
             placed = placement_from_arrays(dict(arrays))
@@ -226,7 +232,7 @@ def _damage_named() -> Iterator[None]:
         yield
     except (ValueError, KeyError, TypeError, zlib.error, zipfile.BadZipFile) as cause:
         raise IndexCorrupt(
-            f"a page of the index is damaged ({cause}); add its document again"
+            f"the record of a page of the index is damaged ({cause}). {store.CURE}"
         ) from cause
 
 

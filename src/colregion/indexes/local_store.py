@@ -11,18 +11,24 @@ import os
 import shutil
 import sqlite3
 import time
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput
 
-FORMAT = 1
+FORMAT = 2
 """Version of the format, in the database's header. Raised whenever an older reader would fail."""
 
 DATABASE = "index.sqlite"
 IMAGES = "images"
 VECTORS = "vectors"
+
+CURE = (
+    "`colregion info --verify` lists what is damaged: add those documents again, or search the "
+    "rest with --skip-damaged (skip_damaged=True)"
+)
 
 _APPLICATION_ID = 0x636F6C72  # "colr", in the database's header
 
@@ -34,14 +40,16 @@ CREATE TABLE document (
     doc_id BLOB NOT NULL UNIQUE,
     entry TEXT NOT NULL,      -- source, hash, settings, metadata, page count: JSON
     images TEXT NOT NULL,     -- its folder under {IMAGES}/
-    terms BLOB NOT NULL       -- {{term: pages}}: JSON, compressed
+    terms BLOB NOT NULL,      -- {{term: pages}}: JSON, compressed
+    crc INTEGER NOT NULL      -- of entry and terms; every crc is CRC-32
 );
 CREATE TABLE vector_file (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,  -- under {VECTORS}/
-    form TEXT NOT NULL,         -- codebook, rows
+    form TEXT NOT NULL,         -- codebook, rows, bytes, sketches
     dim INTEGER NOT NULL,
-    n_rows INTEGER NOT NULL     -- what lies behind them in the file was never committed
+    n_rows INTEGER NOT NULL,    -- what lies behind them in the file was never committed
+    crc INTEGER NOT NULL        -- of a codebook's rows; other files have one a page
 );
 CREATE TABLE page (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -51,6 +59,13 @@ CREATE TABLE page (
     n_vectors INTEGER NOT NULL,
     vector_file INTEGER REFERENCES vector_file(id),  -- NULL: no vectors
     first_row INTEGER NOT NULL, -- 0 for a codebook
+    step REAL NOT NULL,         -- what 1 in the file stands for
+    crc INTEGER NOT NULL,       -- of its rows, or of its codes
+    sketch_file INTEGER REFERENCES vector_file(id),  -- NULL: no sketch
+    first_sketch INTEGER NOT NULL,
+    n_sketch INTEGER NOT NULL,
+    sketch_step REAL NOT NULL,
+    sketch_crc INTEGER NOT NULL,
     UNIQUE (document, number)
 );
 CREATE TABLE page_codes (       -- apart from page_record, because a search reads all of them
@@ -62,7 +77,9 @@ CREATE TABLE page_record (
     parsed BLOB NOT NULL,       -- size, label, regions and so on: JSON, compressed
     words BLOB NOT NULL,        -- JSON, compressed
     placement BLOB NOT NULL,    -- npz
-    slots BLOB NOT NULL         -- int32 (V,), the place in codes of each vector
+    slots BLOB NOT NULL,        -- int32 (V,), the place in codes of each vector
+    crc INTEGER NOT NULL,       -- of the four
+    image_crc INTEGER NOT NULL  -- of the file of its picture
 );
 CREATE TABLE term (
     term BLOB PRIMARY KEY,
@@ -75,6 +92,14 @@ CREATE TABLE setting (
 PRAGMA application_id = {_APPLICATION_ID};
 PRAGMA user_version = {FORMAT};
 """
+
+
+def checksum(*parts: bytes) -> int:
+    """CRC-32 of the parts, one after the other."""
+    crc = 0
+    for part in parts:
+        crc = zlib.crc32(part, crc)
+    return crc
 
 
 def to_blob(text: str) -> bytes:
@@ -93,9 +118,14 @@ def our_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as cause:
+        if "locked" in str(cause):
+            raise BackendError(
+                f"another process is writing to the index at {folder}; try again when it is done, "
+                f"or wait longer for it (wait_s)"
+            ) from cause
         raise BackendError(
             f"the index at {folder} could not be used: {cause}. Check that the folder is "
-            f"writable, that the disk has room and that no other process is writing to it"
+            f"writable and that the disk has room"
         ) from cause
     except sqlite3.ProgrammingError as cause:
         raise BackendError(f"the index at {folder} is closed; open it again") from cause
@@ -136,6 +166,12 @@ def prepare_folder(folder: Path, *, create: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
 
 
+def cannot_be_written(folder: Path) -> bool:
+    """Whether there is an index that this user may only read."""
+    database = folder / DATABASE
+    return database.is_file() and not (os.access(database, os.W_OK) and os.access(folder, os.W_OK))
+
+
 def connect(folder: Path, *, wait_s: float) -> sqlite3.Connection:
     """A connection to the index's database, whose tables are made where there are none.
 
@@ -143,7 +179,7 @@ def connect(folder: Path, *, wait_s: float) -> sqlite3.Connection:
         wait_s: how long to wait for another process that is writing.
 
     Raises:
-        IndexCorrupt: not a database, another program's, or another version's.
+        IndexCorrupt: not a database, another program's, or a later version's.
     """
     connection = sqlite3.connect(
         folder / DATABASE, timeout=wait_s, isolation_level=None, check_same_thread=False
@@ -155,13 +191,44 @@ def connect(folder: Path, *, wait_s: float) -> sqlite3.Connection:
                 if _is_empty(connection):  # no other process was faster
                     for statement in _SCHEMA.split(";\n"):
                         connection.execute(statement)
-        _check_header(connection, folder)
+        format_of(connection, folder)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def connect_to_read(folder: Path) -> sqlite3.Connection:
+    """A connection that never writes, to an index in a folder that may be read only.
+
+    Raises:
+        IndexCorrupt: not a database, another program's, or another version's.
+    """
+    address = (folder / DATABASE).as_uri()
+    for how in ("mode=ro", "mode=ro&immutable=1"):
+        connection = sqlite3.connect(
+            f"{address}?{how}", uri=True, isolation_level=None, check_same_thread=False
+        )
+        try:
+            if format_of(connection, folder) != FORMAT:
+                raise IndexCorrupt(
+                    f"the index at {folder} was made by an earlier version; open it once where "
+                    f"it can be written, which brings it up to date"
+                )
+        except sqlite3.OperationalError:
+            # Without its log at hand, which only a writer can make, the database is read as it
+            # stands: nobody can be writing to it.
+            connection.close()
+            if "immutable" in how:
+                raise
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return connection
+    raise AssertionError("unreachable")
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection, *, wait_s: float) -> None:
@@ -184,16 +251,23 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
     return bool(tables == 0)
 
 
-def _check_header(connection: sqlite3.Connection, folder: Path) -> None:
+def format_of(connection: sqlite3.Connection, folder: Path) -> int:
+    """The format of an index, this version's or an earlier one.
+
+    Raises:
+        IndexCorrupt: not an index of colregion, or of a later version.
+    """
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     if application != _APPLICATION_ID:
         raise IndexCorrupt(f"{folder / DATABASE} is not an index of colregion; name another folder")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version != FORMAT:
+    if not 1 <= version <= FORMAT:
         raise IndexCorrupt(
-            f"the index at {folder} has format {version}, this version of colregion reads format "
-            f"{FORMAT}; index the documents again into another folder"
+            f"the index at {folder} has format {version}, this version of colregion reads up to "
+            f"format {FORMAT}; install the version that made it, or index the documents again "
+            f"into another folder"
         )
+    return int(version)
 
 
 @contextmanager
@@ -213,6 +287,11 @@ def transaction(connection: sqlite3.Connection, folder: Path, *, writing: bool) 
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def image_name(number: int) -> str:
+    """The file of a page's picture, in its document's folder."""
+    return f"{number}.jpg"
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,8 +1,9 @@
 """The vectors of the local index: files of rows that only grow, mapped into memory to read.
 
-Two forms, chosen page by page. Vectors that sit on words repeat where words do, if the encoder
+The form is chosen page by page. Vectors that sit on words repeat where words do, if the encoder
 looks at a word alone: then a **codebook** holds every distinct vector once (float32) and a page
-is a list of its rows. All others are plain **rows** (float16), a page after the other.
+is a list of its rows. All others are plain **rows** (float16) or, where the index was made so,
+**bytes** (int8), a page after the other; long pages have **sketches** (int8) besides.
 """
 
 from __future__ import annotations
@@ -11,24 +12,50 @@ import hashlib
 import os
 import sqlite3
 import uuid
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colregion.errors import IndexCorrupt, InvalidInput
 from colregion.geometry import BoxPlacement, FloatArray
-from colregion.indexes.local_store import delete_files, sync_folder
+from colregion.indexes.local_store import CURE, delete_files, sync_folder
+from colregion.indexes.quantised import Precision, to_bytes, to_halves
+from colregion.indexes.sketches import sketch
 from colregion.records import PageEmbedding
 
-CODEBOOK, ROWS = "codebook", "rows"
+CODEBOOK, ROWS, BYTES, SKETCHES = "codebook", "rows", "bytes", "sketches"
 
 # A codebook saves space once it knows some of a page's vectors; contextual ones never repeat.
 _MOST_NEW_IN_CODEBOOK = 0.9
 _FILE_BYTES = 1 << 30
-_DTYPE: dict[str, type[np.floating]] = {CODEBOOK: np.float32, ROWS: np.float16}
+DTYPES: dict[str, np.dtype[Any]] = {
+    CODEBOOK: np.dtype(np.float32),
+    ROWS: np.dtype(np.float16),
+    BYTES: np.dtype(np.int8),
+    SKETCHES: np.dtype(np.int8),
+}
+_NO_CODES = np.empty(0, np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Rows of a file that belong to one page.
+
+    Args:
+        file: id of the file; None for no rows.
+        step: what 1 in the file stands for.
+        crc: of the rows' bytes.
+    """
+
+    file: int | None = None
+    first: int = 0
+    count: int = 0
+    step: float = 1.0
+    crc: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,48 +63,32 @@ class StoredVectors:
     """Where a page's V vectors are.
 
     Args:
-        file: id of the file; None for V = 0.
-        first_row: of V rows in a file of rows; 0 in a codebook.
+        rows: in a file of rows or bytes; of a page in the codebook `first` is 0, `count` V and
+            `crc` that of the codes.
+        sketch: the few that stand for them.
         codes: distinct rows of the codebook; empty for plain rows.
         slots: (V,) the place in `codes` of each vector; empty for plain rows.
     """
 
-    file: int | None
-    first_row: int
-    codes: NDArray[np.int32]
-    slots: NDArray[np.int32]
+    rows: Stretch
+    sketch: Stretch = Stretch()
+    codes: NDArray[np.int32] = field(default_factory=lambda: _NO_CODES)
+    slots: NDArray[np.int32] = field(default_factory=lambda: _NO_CODES)
 
 
-def map_rows(path: Path, *, form: str, n_rows: int, dim: int) -> FloatArray:
+def map_rows(path: Path, *, form: str, n_rows: int, dim: int) -> NDArray[Any]:
     """(n_rows, dim) of a file, read as they are used.
 
     Raises:
         IndexCorrupt: the file is shorter than its rows.
         FileNotFoundError: it is gone, as after a removal.
     """
-    dtype = np.dtype(_DTYPE[form])
+    dtype = DTYPES[form]
     wanted = n_rows * dim * dtype.itemsize
     if path.stat().st_size < wanted:
-        raise IndexCorrupt(
-            f"{path} has {path.stat().st_size} bytes instead of {wanted}; "
-            f"index the documents again into another folder"
-        )
+        raise IndexCorrupt(f"{path} has {path.stat().st_size} bytes instead of {wanted}. {CURE}")
     # As a plain array, which slices faster.
     return np.asarray(np.memmap(path, dtype=dtype, mode="r", shape=(n_rows, dim)))
-
-
-def widen(rows: FloatArray) -> FloatArray:
-    """float16 to float32, exactly, about five times as fast as `astype`.
-
-    The bits of a half are shifted to where a float has them; the exponents then differ by 112,
-    for subnormal numbers too. Only for finite numbers.
-    """
-    bits = rows.view(np.int16).astype(np.int32)
-    bits <<= 13
-    bits &= np.int32(-0x70002000)  # sign, and the 15 bits of exponent and mantissa
-    floats = bits.view(np.float32)
-    floats *= np.float32(2.0**112)
-    return floats
 
 
 class VectorWriter:
@@ -87,33 +98,65 @@ class VectorWriter:
     those that the database knows of, so nobody sees them before the commit.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, precision: Precision = "float16") -> None:
         self._folder = folder
+        self.precision: Precision = precision
         self._open: dict[int, tuple[BinaryIO, int]] = {}  # file id -> handle, its rows
         self._made: list[Path] = []  # files that no commit knows of yet
         self._known: dict[bytes, int] = {}  # hash of a vector -> row of the codebook
         self._known_of: tuple[str, int] = ("", 0)  # the codebook's name, and rows hashed
+        self._codebook_crc: int | None = None  # once rows have been added
 
     def add(self, database: sqlite3.Connection, embedding: PageEmbedding) -> StoredVectors:
-        """Write a page's vectors and say where they are."""
-        none = np.empty(0, np.int32)
+        """Write a page's vectors and say where they are.
+
+        Raises:
+            InvalidInput: a number that the stored form cannot hold, or that is none.
+        """
         if len(embedding.vectors) == 0:
-            return StoredVectors(None, 0, none, none)
+            return StoredVectors(Stretch())
         vectors = np.ascontiguousarray(embedding.vectors, dtype=np.float32)
+        if not np.isfinite(vectors).all():  # written to since the record was made
+            raise InvalidInput("vectors must be finite; an encoder must mask its padding rows")
         if isinstance(embedding.placement, BoxPlacement):
             hashes = _hashes(vectors)
             new = dict.fromkeys(hashes).keys() - self._known_codes(database).keys()
             if len(new) <= _MOST_NEW_IN_CODEBOOK * len(vectors):
                 return self._add_coded(database, vectors, hashes)
-        with np.errstate(over="ignore"):  # told of below
-            halves = vectors.astype(np.float16)
-        if not np.isfinite(halves).all():
-            raise InvalidInput(
-                f"vectors are kept as float16, whose largest value is 65504; got "
-                f"{np.abs(vectors).max():.0f}. Normalise them"
-            )
-        file, first_row = self._append(database, halves, form=ROWS)
-        return StoredVectors(file, first_row, none, none)
+        if self.precision == "int8":
+            packed, step = to_bytes(vectors)
+            rows = self.append(database, packed, form=BYTES, step=step)
+        else:
+            rows = self.append(database, to_halves(vectors), form=ROWS)
+        return StoredVectors(rows, self.add_sketch(database, vectors))
+
+    def add_sketch(self, database: sqlite3.Connection, vectors: FloatArray) -> Stretch:
+        """Write the sketch of a page's (V, D), if it has one."""
+        packed, step = to_bytes(sketch(vectors))
+        return self.append(database, packed, form=SKETCHES, step=step)
+
+    def append(
+        self,
+        database: sqlite3.Connection,
+        rows: NDArray[Any],
+        *,
+        form: str,
+        step: float = 1.0,
+        not_into: int = -1,
+    ) -> Stretch:
+        """Write rows as they are; none give an empty stretch.
+
+        Args:
+            not_into: id of a file that takes nothing any more.
+        """
+        if len(rows) == 0:
+            return Stretch()
+        file = self._file_for(database, rows, form=form, not_into=not_into)
+        handle, first = self._open[file]
+        packed = rows.tobytes()
+        handle.write(packed)
+        self._open[file] = (handle, first + len(rows))
+        return Stretch(file, first, len(rows), step, zlib.crc32(packed))
 
     def commit(self, database: sqlite3.Connection) -> None:
         """Bring everything to the disk and tell the database of it; the last act of a
@@ -122,6 +165,12 @@ class VectorWriter:
             handle.flush()
             os.fsync(handle.fileno())
             database.execute("UPDATE vector_file SET n_rows = ? WHERE id = ?", (n_rows, file))
+        if self._codebook_crc is not None:
+            database.execute(
+                "UPDATE vector_file SET crc = ? "
+                "WHERE id = (SELECT max(id) FROM vector_file WHERE form = ?)",
+                (self._codebook_crc, CODEBOOK),
+            )
         if self._made:
             sync_folder(self._folder)
         self._made = []
@@ -138,23 +187,45 @@ class VectorWriter:
         for handle, _ in self._open.values():
             handle.close()
         self._open = {}
+        self._codebook_crc = None
 
     def _add_coded(
         self, database: sqlite3.Connection, vectors: FloatArray, hashes: list[bytes]
     ) -> StoredVectors:
         first_seen = {key: i for i, key in reversed(list(enumerate(hashes)))}
         new = [i for key, i in first_seen.items() if key not in self._known]
-        file, first_row = self._append(database, vectors[new], form=CODEBOOK)
+        file = self._extend_codebook(database, vectors[new])
+        first_row = self._open[file][1] - len(new)
         self._known.update({hashes[i]: first_row + n for n, i in enumerate(new)})
         self._known_of = (self._known_of[0], first_row + len(new))
         rows = np.array([self._known[key] for key in hashes], dtype=np.int32)
         codes, slots = np.unique(rows, return_inverse=True)
-        return StoredVectors(file, 0, codes, slots.astype(np.int32))
+        crc = zlib.crc32(codes.astype("<i4").tobytes())
+        stretch = Stretch(file, 0, len(vectors), 1.0, crc)
+        return StoredVectors(stretch, codes=codes, slots=slots.astype(np.int32))
+
+    def _extend_codebook(self, database: sqlite3.Connection, rows: FloatArray) -> int:
+        """The codebook's file, with more rows at its end."""
+        file = self._file_for(database, rows, form=CODEBOOK)
+        if self._codebook_crc is None:
+            (self._codebook_crc,) = database.execute(
+                "SELECT crc FROM vector_file WHERE id = ?", (file,)
+            ).fetchone()
+        self._write_codes(file, rows)
+        return file
+
+    def _write_codes(self, file: int, rows: FloatArray) -> None:
+        handle, n_rows = self._open[file]
+        packed = rows.tobytes()
+        handle.write(packed)
+        self._codebook_crc = zlib.crc32(packed, self._codebook_crc or 0)
+        self._open[file] = (handle, n_rows + len(rows))
 
     def _known_codes(self, database: sqlite3.Connection) -> dict[bytes, int]:
         """The codebook's vectors by hash, brought up to what other processes have added."""
         row = database.execute(
-            "SELECT id, name, dim, n_rows FROM vector_file WHERE form = ?", (CODEBOOK,)
+            "SELECT id, name, dim, n_rows FROM vector_file WHERE form = ? ORDER BY id DESC LIMIT 1",
+            (CODEBOOK,),
         ).fetchone()
         if row is None:
             self._known, self._known_of = {}, ("", 0)
@@ -170,23 +241,24 @@ class VectorWriter:
             self._known_of = (name, n_rows)
         return self._known
 
-    def _append(
-        self, database: sqlite3.Connection, rows: FloatArray, *, form: str
-    ) -> tuple[int, int]:
-        """The file and first row of `rows`, written."""
-        file = self._file_for(database, rows, form=form)
-        handle, first_row = self._open[file]
-        handle.write(rows.tobytes())
-        self._open[file] = (handle, first_row + len(rows))
-        return file, first_row
+    def new_codebook(self, database: sqlite3.Connection, rows: FloatArray) -> int:
+        """The id of a codebook that holds `rows` and nothing else; the old one is the caller's
+        to forget."""
+        file = self._new_file(database, form=CODEBOOK, dim=rows.shape[1])
+        self._codebook_crc = 0
+        self._write_codes(file, rows)
+        return file
 
-    def _file_for(self, database: sqlite3.Connection, rows: FloatArray, *, form: str) -> int:
+    def _file_for(
+        self, database: sqlite3.Connection, rows: NDArray[Any], *, form: str, not_into: int = -1
+    ) -> int:
         """The file that takes `rows`, open and at its end; a new one when the last is full."""
         dim = rows.shape[1]
         row_bytes = dim * rows.dtype.itemsize
         last = database.execute(
-            "SELECT id, name, n_rows FROM vector_file WHERE form = ? ORDER BY id DESC LIMIT 1",
-            (form,),
+            "SELECT id, name, n_rows FROM vector_file WHERE form = ? AND id <> ? "
+            "ORDER BY id DESC LIMIT 1",
+            (form, not_into),
         ).fetchone()
         if last is not None:
             file, name, n_rows = last
@@ -198,9 +270,12 @@ class VectorWriter:
                     handle.seek(n_rows * row_bytes)
                     self._open[file] = (handle, n_rows)
                 return int(file)
+        return self._new_file(database, form=form, dim=dim)
+
+    def _new_file(self, database: sqlite3.Connection, *, form: str, dim: int) -> int:
         name = f"{uuid.uuid4().hex}.{form}"
         cursor = database.execute(
-            "INSERT INTO vector_file (name, form, dim, n_rows) VALUES (?, ?, ?, 0)",
+            "INSERT INTO vector_file (name, form, dim, n_rows, crc) VALUES (?, ?, ?, 0, 0)",
             (name, form, dim),
         )
         assert cursor.lastrowid is not None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +17,22 @@ _LONGEST_SIDE_PX = 2400
 _QUALITY = 85
 
 
-def save_image(image: Image.Image, path: Path) -> None:
-    """Write a page's picture, scaled down where it is larger than can be of use, onto the disk."""
+def save_image(image: Image.Image, path: Path) -> int:
+    """Write a page's picture, scaled down where it is larger than can be of use, onto the disk.
+
+    Returns:
+        The CRC-32 of the file.
+    """
     kept = image.convert("RGB")
     if max(kept.size) > _LONGEST_SIDE_PX:
         kept.thumbnail((_LONGEST_SIDE_PX, _LONGEST_SIDE_PX), Image.Resampling.BICUBIC)
+    packed = io.BytesIO()
+    kept.save(packed, "JPEG", quality=_QUALITY)
     with path.open("xb") as file:
-        kept.save(file, "JPEG", quality=_QUALITY)
+        file.write(packed.getbuffer())
         file.flush()
         os.fsync(file.fileno())
+    return zlib.crc32(packed.getbuffer())
 
 
 @dataclass(frozen=True, slots=True)

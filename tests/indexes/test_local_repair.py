@@ -1,0 +1,276 @@
+"""Damage is found, named and left out on request; what is removed gives back its room; earlier
+formats are brought up to date."""
+
+from __future__ import annotations
+
+import sqlite3
+import zipfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from colregion.errors import IndexCorrupt, InvalidInput
+from colregion.indexes import local_store
+from colregion.indexes.local import LocalIndex
+from colregion.indexes.memory import MemoryIndex
+from colregion.indexes.quantised import to_bytes
+from colregion.records import EmbeddedPage, PageEmbedding
+from colregion.testing import IndexContract
+
+CONTRACT = IndexContract()
+entry, page, query = CONTRACT.entry, CONTRACT.page, CONTRACT.query
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An index of a page of words, and of two of 300 vectors each."""
+    with closing(LocalIndex(tmp_path / "index")) as index:
+        index.replace(entry("words"), [page("one two one", doc_id="words")])
+        pages = [page(f"p{n}", doc_id="grid", number=n, grid=True, v=300) for n in (1, 2)]
+        index.replace(entry("grid"), pages)
+    return tmp_path / "index"
+
+
+def vector_file(folder: Path, form: str) -> Path:
+    (path,) = (folder / "vectors").glob(f"*.{form}")
+    return path
+
+
+def flip_bit(path: Path, at: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 4
+    path.write_bytes(content)
+
+
+def found(index: LocalIndex) -> list[str]:
+    return sorted(score.page_id for score in index.search(query("one p2"), k=9))
+
+
+# Damage
+
+
+def test_a_sound_index_has_no_damage(folder: Path) -> None:
+    with closing(LocalIndex(folder)) as index:
+        assert index.verify() == []
+
+
+def test_a_flipped_bit_is_named_and_the_rest_can_be_searched(folder: Path) -> None:
+    rows = vector_file(folder, "rows")
+    flip_bit(rows, 300 * CONTRACT.dim * 2 + 77)  # of the second page
+    with closing(LocalIndex(folder)) as index:
+        (damage,) = index.verify()
+        assert (damage.file, damage.doc_id, damage.page_number) == (
+            f"vectors/{rows.name}",
+            "grid",
+            2,
+        )
+        assert str(damage) == f"vectors/{rows.name}: grid#p2: its vectors"
+        with pytest.raises(IndexCorrupt, match=rf"grid#p2 in {rows.name}.*--skip-damaged"):
+            index.load(["grid#p2"])
+        assert index.load(["grid#p1"])
+    with closing(LocalIndex(folder, skip_damaged=True)) as index:
+        assert found(index) == ["grid#p1", "words#p1"]
+        assert index.page_count == 2
+        index.replace(entry("grid"), [page("p9", doc_id="grid", number=9, grid=True, v=300)])
+        assert found(index) == ["grid#p9", "words#p1"]
+        assert index.verify() == []
+
+
+def test_a_shortened_file_is_named_and_the_rest_can_be_searched(folder: Path) -> None:
+    rows = vector_file(folder, "rows")
+    size = rows.stat().st_size
+    with rows.open("r+b") as file:
+        file.truncate(size - 10)
+    with closing(LocalIndex(folder)) as index:
+        with pytest.raises(IndexCorrupt, match=f"{rows.name} has {size - 10} bytes instead of"):
+            index.search(query("one"), k=1)
+        assert [(one.file, one.page_number) for one in index.verify()] == [
+            (f"vectors/{rows.name}", None),
+            (f"vectors/{rows.name}", 2),
+        ]
+    with closing(LocalIndex(folder, skip_damaged=True)) as index:
+        assert found(index) == ["grid#p1", "words#p1"]
+
+
+@pytest.mark.parametrize("form", ["rows", "codebook", "sketches"])
+def test_a_lost_file_is_named_and_the_rest_can_be_searched(folder: Path, form: str) -> None:
+    path = vector_file(folder, form)
+    path.unlink()
+    with closing(LocalIndex(folder)) as index:
+        assert {one.file for one in index.verify()} == {f"vectors/{path.name}"}
+        with pytest.raises(IndexCorrupt, match=path.name):
+            index.search(query("one"), k=1)
+    with closing(LocalIndex(folder, skip_damaged=True)) as index:
+        left = ["grid#p1", "grid#p2"] if form == "codebook" else ["words#p1"]
+        assert found(index) == left
+
+
+def test_damage_to_codebook_record_picture_and_entry_is_named(folder: Path) -> None:
+    flip_bit(vector_file(folder, "codebook"), 5)
+    for picture in folder.glob("images/*/2.jpg"):
+        flip_bit(picture, 200)
+    for picture in folder.glob("images/*/1.jpg"):
+        if (picture.parent / "2.jpg").exists():
+            picture.unlink()
+    with closing(sqlite3.connect(folder / local_store.DATABASE)) as database:
+        database.execute("UPDATE page_record SET words = x'00' WHERE page = 1")
+        database.execute("UPDATE document SET entry = replace(entry, 'grid.pdf', 'grit.pdf')")
+        database.execute("UPDATE page_codes SET codes = x'00000000'")
+        database.commit()
+    with closing(LocalIndex(folder)) as index:
+        problems = {(one.problem, one.doc_id, one.page_number) for one in index.verify()}
+    assert problems == {
+        ("its vectors have another checksum", None, None),
+        ("its list of vectors", "words", 1),
+        ("its record", "words", 1),
+        ("its picture is missing", "grid", 1),
+        ("its picture", "grid", 2),
+        ("the document's entry", "grid", None),
+    }
+
+
+# Compaction
+
+
+def test_rows_that_no_page_uses_give_back_their_room(folder: Path) -> None:
+    with closing(LocalIndex(folder)) as index, closing(LocalIndex(folder)) as reader:
+        for n in range(4):
+            index.replace(entry(f"x{n}"), [page(f"x{n}", doc_id=f"x{n}", grid=True, v=300 + n)])
+        before = vector_file(folder, "rows").stat().st_size
+        wanted = {one.id: one.embedding.vectors for one in reader.load(["grid#p2", "x3#p1"])}
+        for n in range(3):
+            index.remove(f"x{n}")
+        assert vector_file(folder, "rows").stat().st_size == before
+        index.remove("words")
+        index.compact()
+        assert vector_file(folder, "rows").stat().st_size == (600 + 303) * CONTRACT.dim * 2
+        assert vector_file(folder, "sketches").stat().st_size == 3 * 64 * CONTRACT.dim
+        for one in reader.load(list(wanted)):
+            np.testing.assert_array_equal(one.embedding.vectors, wanted[one.id])
+        assert index.verify() == []
+
+
+def test_compaction_happens_by_itself_when_most_is_unused(folder: Path) -> None:
+    with closing(LocalIndex(folder)) as index:
+        index.replace(entry("big"), [page("big", doc_id="big", grid=True, v=5000)])
+        expected = found(index)
+        index.remove("big")
+        assert vector_file(folder, "rows").stat().st_size == 600 * CONTRACT.dim * 2
+        assert found(index) == [one for one in expected if one != "big#p1"]
+
+
+def test_a_codebook_is_rid_of_words_that_are_gone(folder: Path) -> None:
+    with closing(LocalIndex(folder)) as index, closing(LocalIndex(folder)) as reader:
+        index.replace(entry("z"), [page("three three two four", doc_id="z")])
+        before = reader.search(query("four two"), k=9)
+        index.remove("words")
+        index.compact()
+        codebook = vector_file(folder, "codebook")
+        assert codebook.stat().st_size == 3 * CONTRACT.dim * 4
+        for held in (index, reader):
+            (loaded,) = held.load(["z#p1"])
+            vectors = [CONTRACT.vector(word) for word in ("three", "three", "two", "four")]
+            np.testing.assert_array_equal(loaded.embedding.vectors, vectors)
+        assert [one for one in before if one.page_id != "words#p1"] == reader.search(
+            query("four two"), k=9
+        )
+        index.replace(entry("y"), [page("four four five", doc_id="y")])
+        assert codebook.stat().st_size == 4 * CONTRACT.dim * 4
+        assert index.verify() == []
+
+
+# Formats and precisions
+
+
+@pytest.fixture
+def old_folder(tmp_path: Path) -> Path:
+    """An index that was written by the version with format 1."""
+    with zipfile.ZipFile(Path(__file__).parent / "data" / "format1.zip") as packed:
+        packed.extractall(tmp_path / "old")
+    return tmp_path / "old"
+
+
+def test_the_first_format_is_brought_up_to_date(old_folder: Path) -> None:
+    oracle = MemoryIndex()
+    words = [
+        page("one two one", doc_id="words"),
+        page("three", doc_id="words", number=2, kind="table"),
+    ]
+    oracle.replace(entry("words", metadata={"team": "x"}), words)
+    grid = [page("old", doc_id="grid", grid=True, v=300), page("", doc_id="grid", number=2)]
+    oracle.replace(entry("grid"), grid)
+    with closing(LocalIndex(old_folder)) as index:
+        assert CONTRACT.state(index) == CONTRACT.state(oracle)
+        assert index.get_setting("encoder") == "e1"
+        assert index.verify() == []
+        (held,) = [one for one in index.scores().table.pages if one.sketch.count]
+        assert held.sketch.count == 64
+        index.replace(entry("new"), [page("one new", doc_id="new")])
+        index.remove("grid")
+        assert index.verify() == []
+    with closing(sqlite3.connect(old_folder / local_store.DATABASE)) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (local_store.FORMAT,)
+
+
+def test_a_migration_that_fails_leaves_the_first_format(old_folder: Path) -> None:
+    (picture,) = list(old_folder.glob("images/*/1.jpg"))[:1]
+    kept = picture.read_bytes()
+    picture.unlink()
+    with pytest.raises(IndexCorrupt, match="lost the picture"):
+        LocalIndex(old_folder)
+    picture.write_bytes(kept)
+    with closing(LocalIndex(old_folder)) as index:
+        assert index.verify() == []
+
+
+def test_the_first_format_cannot_be_read_where_it_cannot_be_written(old_folder: Path) -> None:
+    with pytest.raises(IndexCorrupt, match="open it once where it can be written"):
+        LocalIndex(old_folder, read_only=True)
+
+
+def test_int8_takes_half_the_room(tmp_path: Path) -> None:
+    rng, oracle = np.random.default_rng(3), MemoryIndex()
+    vectors = rng.standard_normal((40, 300, CONTRACT.dim)).astype(np.float32)
+    with closing(LocalIndex(tmp_path / "i", precision="int8")) as index:
+        for n, rows in enumerate(vectors):
+            blank = page("x", doc_id=f"d{n}", grid=True, v=300)
+            pages = [EmbeddedPage(blank.parsed, PageEmbedding(rows, blank.embedding.placement))]
+            for held in (index, oracle):
+                held.replace(entry(f"d{n}"), pages)
+        assert vector_file(index.folder, "bytes").stat().st_size == 40 * 300 * CONTRACT.dim
+        for n in range(5):
+            asked = query(f"a{n} b{n} c{n}")
+            got, wanted = (held.search(asked, k=5) for held in (index, oracle))
+            assert [one.page_id for one in got] == [one.page_id for one in wanted]
+        (loaded,) = index.load(["d7#p1"])
+        step = to_bytes(vectors[7])[1]
+        assert np.abs(loaded.embedding.vectors - vectors[7]).max() <= step / 2 * 1.001
+        assert index.verify() == []
+    with closing(LocalIndex(tmp_path / "i")) as index:
+        assert index.precision == "int8"
+    with pytest.raises(InvalidInput, match="holds int8 vectors, not float16"):
+        LocalIndex(tmp_path / "i", precision="float16")
+
+
+def test_precisions_that_cannot_be(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="holds float16 vectors, not int8"):
+        LocalIndex(folder, precision="int8")
+    with pytest.raises(InvalidInput, match="float16 or int8, got 'int4'"):
+        LocalIndex(tmp_path / "new", precision="int4")
+
+
+def test_numbers_that_are_none_are_refused_and_nothing_is_lost(folder: Path) -> None:
+    def pages() -> Iterator[EmbeddedPage]:
+        yield page("fine", doc_id="n")
+        spoilt = page("x", doc_id="n", number=2, grid=True, v=300)
+        spoilt.embedding.vectors[17, 3] = np.nan  # after the record was checked
+        yield spoilt
+
+    with closing(LocalIndex(folder)) as index:
+        with pytest.raises(InvalidInput, match="finite"):
+            index.replace(entry("n"), pages())
+        assert found(index) == ["grid#p1", "grid#p2", "words#p1"]
+        assert index.verify() == []
