@@ -243,8 +243,11 @@ def test_int8_takes_half_the_room(tmp_path: Path) -> None:
         assert vector_file(index.folder, "bytes").stat().st_size == 40 * 300 * CONTRACT.dim
         for n in range(5):
             asked = query(f"a{n} b{n} c{n}")
-            got, wanted = (held.search(asked, k=5) for held in (index, oracle))
-            assert [one.page_id for one in got] == [one.page_id for one in wanted]
+            got, wanted = (held.search(asked, k=40) for held in (index, oracle))
+            exact = {one.page_id: one.score for one in wanted}
+            np.testing.assert_allclose(
+                [one.score for one in got], [exact[one.page_id] for one in got], rtol=0.02
+            )
         (loaded,) = index.load(["d7#p1"])
         step = to_bytes(vectors[7])[1]
         assert np.abs(loaded.embedding.vectors - vectors[7]).max() <= step / 2 * 1.001

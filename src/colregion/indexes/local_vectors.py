@@ -13,6 +13,7 @@ import os
 import sqlite3
 import uuid
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -185,7 +186,10 @@ class VectorWriter:
 
     def _close_files(self) -> None:
         for handle, _ in self._open.values():
-            handle.close()
+            # After a commit nothing is left to write; of what is given up nothing needs to be,
+            # which on a full disk fails once more.
+            with suppress(OSError):
+                handle.close()
         self._open = {}
         self._codebook_crc = None
 
