@@ -66,6 +66,11 @@ def word_spans(text: str) -> list[tuple[int, int, bool]]:
     ]
 
 
+def has_unspaced(text: str) -> bool:
+    """Whether any of its characters is of a script that sets no spaces between words."""
+    return _UNSPACED_RUN.search(text) is not None
+
+
 def content_terms(text: str) -> list[str]:
     """`terms` without stop words; when nothing else is left, all of them."""
     every = terms(text)

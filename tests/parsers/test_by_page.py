@@ -201,3 +201,51 @@ def test_the_fingerprint_tells_whether_there_is_an_ocr_engine() -> None:
         return AutoReader(Numbered("file"), judge=lambda _: Verdict(True), ocr=ocr).fingerprint
 
     assert len({fingerprint(None), fingerprint(Numbered("a")), fingerprint(Numbered("b"))}) == 3
+
+
+class InRows(WordReader):
+    """Reads these words, one below the other."""
+
+    def __init__(self, *texts: str, confidence: float | None = None) -> None:
+        self.words = tuple(
+            Word(text, Box(0.1, 0.1 + 0.2 * i, 0.4, 0.2 + 0.2 * i), confidence)
+            for i, text in enumerate(texts)
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        return "in rows"
+
+    def read(self, page: Page) -> tuple[Word, ...]:  # noqa: ARG002
+        return self.words
+
+
+def test_a_partial_text_layer_is_completed_by_words_recognised_beside_it() -> None:
+    reader = AutoReader(
+        InRows("file", "file"),
+        judge=lambda _: Verdict(True, "partial"),
+        ocr=InRows("scan", "scan", "scan", confidence=0.9),
+    )
+    words = reader.read(make_page(1))
+    assert [(word.text, word.box.y0) for word in words] == [
+        ("file", 0.1),
+        ("file", pytest.approx(0.3)),
+        ("scan", pytest.approx(0.5)),
+    ]
+
+
+def test_doubtful_words_do_not_complete_a_text_layer() -> None:
+    partial = AutoReader(
+        InRows("file"),
+        judge=lambda _: Verdict(True, "partial"),
+        ocr=InRows("scan", "sc@n", confidence=0.3),
+    )
+    assert [word.text for word in partial.read(make_page(1))] == ["file"]
+
+
+def test_without_an_ocr_engine_a_partial_text_layer_is_used_and_what_lacks_is_said() -> None:
+    reader = AutoReader(InRows("file"), judge=lambda _: Verdict(True, "partial"), ocr=None)
+    page, words = reader.read_turned(make_page(1))
+    assert [word.text for word in words] == ["file"]
+    assert "shows text that its text layer lacks" in page.missing
+    assert "apt-get install tesseract-ocr" in page.missing

@@ -158,3 +158,18 @@ def test_a_short_text_with_little_beside_it_is_sound() -> None:
 
 def test_a_long_text_beside_a_large_picture_is_sound() -> None:
     assert judge(page(layer(ENGLISH), SCAN)) == Soundness(True)
+
+
+def test_a_page_with_more_lines_beside_its_words_than_in_them_is_partial() -> None:
+    lines = tuple(
+        (20 + 14 * i, y, 28 + 14 * i, y + 6) for y in range(140, 380, 12) for i in range(18)
+    )
+    assert judge(page(layer(ENGLISH), Picture(lines))) == Soundness(True, "partial")
+
+
+def test_a_drawing_beside_the_words_is_no_text_that_is_missing() -> None:
+    rng = np.random.default_rng(3)
+    dots = tuple(
+        (int(x), int(y), int(x) + 3, int(y) + 3) for x, y in rng.integers(140, 290, (300, 2))
+    )
+    assert judge(page(layer(ENGLISH), Picture(dots))) == Soundness(True)

@@ -159,3 +159,44 @@ def test_the_thread_limit_reaches_no_other_library() -> None:
 def test_the_fingerprint_tells_languages_apart() -> None:
     assert TesseractReader().fingerprint != TesseractReader("osd").fingerprint
     assert "eng" in TesseractReader().fingerprint
+
+
+def lines_of(*lines: str) -> Page:
+    image = Image.new("RGB", (1200, 100 + 60 * len(lines)), "white")
+    font = ImageFont.truetype("DejaVuSans.ttf", 40)
+    for i, line in enumerate(lines):
+        ImageDraw.Draw(image).text((50, 40 + 60 * i), line, "black", font)
+    return Page("d", 1, *image.size, "px", lambda *, dpi=None: image)  # noqa: ARG005
+
+
+RUSSIAN = lines_of(
+    "Председатель собрания открыл заседание",
+    "в десять часов утра и объявил повестку дня",
+    "Участники утвердили годовой отчёт общества",
+    "и назначили следующее собрание на четверг",
+)
+
+
+def test_the_language_goes_by_the_script_where_english_is_not_legible() -> None:
+    page, words = TesseractReader("auto").read_turned(RUSSIAN)
+    assert {"заседание", "четверг"} <= {word.text for word in words}
+    assert (page.missing, page.upright) == ("", None)
+
+
+def test_what_is_legible_as_english_is_read_as_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = TesseractReader("auto")
+
+    def look(*_: object, **__: object) -> tuple[str, float]:
+        raise AssertionError("the script was looked at")
+
+    monkeypatch.setattr(reader, "_script", look)
+    words = reader.read(lines_of("The chairman opened the meeting", "at ten on Thursday"))
+    assert {"chairman", "Thursday"} <= {word.text for word in words}
+
+
+def test_a_script_whose_language_is_not_installed_is_named_with_its_package() -> None:
+    reader = TesseractReader("auto")
+    reader.__dict__["_installed"] = frozenset({"eng", "osd"})
+    page, _ = reader.read_turned(RUSSIAN)
+    assert "Cyrillic" in page.missing
+    assert "apt-get install tesseract-ocr-rus" in page.missing

@@ -42,8 +42,8 @@ def add(
     parser: ParserOption = "auto",
     languages: Annotated[
         str,
-        typer.Option(help="What Tesseract is to read, its codes: eng+deu."),
-    ] = "eng",
+        typer.Option(help="What Tesseract is to read (eng+deu); auto goes by the script."),
+    ] = "auto",
     doc_id: Annotated[str | None, typer.Option("--doc-id", help="Id of the one file.")] = None,
     metadata: Annotated[
         list[str] | None,

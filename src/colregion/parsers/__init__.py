@@ -53,7 +53,7 @@ SOURCES: dict[str, type[RegionSource]] = {
 """What takes regions from files of other tools, by name."""
 
 
-def load_parser(spec: str = "auto", *, languages: str = "eng") -> Parser:
+def load_parser(spec: str = "auto", *, languages: str = "auto") -> Parser:
     """The parser that a spec names.
 
     Args:
@@ -69,7 +69,8 @@ def load_parser(spec: str = "auto", *, languages: str = "eng") -> Parser:
             that is named, as in "docling:out/report.json"; "unstructured" has unstructured find
             the regions, with a strategy of it as in "unstructured:fast". What reads the words in
             regions that come without may follow, as in "docling+tesseract"; "none" reads none.
-        languages: what Tesseract is to read, its codes joined by "+", such as "eng+deu".
+        languages: what Tesseract is to read, its codes joined by "+", such as "eng+deu"; "auto"
+            reads English, and where little is legible then, goes by the script that it finds.
             RapidOCR's model reads Latin and East Asian scripts at once and takes no heed.
 
     Raises:
@@ -92,7 +93,8 @@ def _load_source(given: str, argument: str | None, *, languages: str, spec: str)
         raise _unknown(spec)
     words = None if reading == "none" else load_reader(reading or "auto", languages=languages)
     if name == "unstructured":
-        return UnstructuredParser(argument or "auto", languages=languages, words=words)
+        codes = "eng" if languages == "auto" else languages
+        return UnstructuredParser(argument or "auto", languages=codes, words=words)
     return SOURCES[name](argument, words=words)
 
 

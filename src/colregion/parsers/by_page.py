@@ -6,12 +6,19 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Protocol
 
 from colregion.errors import InvalidInput, MissingDependency
+from colregion.geometry import boxes_to_array, pairwise_overlap
 from colregion.parsers.words import WordReader
 from colregion.ports import Parser
 from colregion.records import Document, Page, ParsedPage, Word
+
+# Of a recognised word beside the file's own: its confidence, and the share of its box that the
+# file's words may cover.
+_SURE_BESIDE = 0.6
+_MOST_SHARED = 0.3
 
 INSTALL_OCR = (
     'pip install "colregion[ocr]"  (RapidOCR), or apt-get install tesseract-ocr and '
@@ -91,9 +98,11 @@ class PageParser(Parser):
 class AutoReader(WordReader):
     """The file's own characters where they are sound, recognised words elsewhere.
 
-    Invisible characters, which another recogniser left under a scan, count as unsound: their
-    places are often wrong and their quality is unknown, so the picture is read anew. Without an
-    OCR engine such a page is an error too; whoever trusts them reads the text layer alone.
+    A page that shows more text than its file carries has both: the file's words, and recognised
+    ones where it has none. Invisible characters, which another recogniser left under a scan,
+    count as unsound: their places are often wrong and their quality is unknown, so the picture is
+    read anew. Without an OCR engine such a page is an error too; whoever trusts them reads the
+    text layer alone.
 
     Args:
         text_layer: reads the file's own characters.
@@ -112,7 +121,7 @@ class AutoReader(WordReader):
     @property
     def fingerprint(self) -> str:
         ocr = self.ocr.fingerprint if self.ocr else "no OCR"
-        return f"auto-1({self.text_layer.fingerprint}, {ocr})"
+        return f"auto-2({self.text_layer.fingerprint}, {ocr})"
 
     def read(self, page: Page) -> tuple[Word, ...]:
         return self.read_turned(page)[1]
@@ -120,10 +129,32 @@ class AutoReader(WordReader):
     def read_turned(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         verdict = self.judge(page)
         if verdict.sound:
-            return self.text_layer.read_turned(page)
+            page, words = self.text_layer.read_turned(page)
+            if verdict.reason == "partial":
+                return self._completed(page, words)
+            return page, words
         if self.ocr is None:
             raise MissingDependency(
                 f"page {page.id} has to be recognised (its text layer is {verdict.reason}), and "
                 f"no OCR engine is installed. Install one: {INSTALL_OCR}"
             )
         return self.ocr.read_turned(page)
+
+    def _completed(self, page: Page, words: tuple[Word, ...]) -> tuple[Page, tuple[Word, ...]]:
+        """The file's own words, and those recognised where it has none."""
+        if self.ocr is None:
+            missing = f"it shows text that its text layer lacks. Install OCR: {INSTALL_OCR}"
+            return replace(page, missing=missing), words
+        recognised = [
+            word for word in self.ocr.read(page) if (word.confidence or 0.0) >= _SURE_BESIDE
+        ]
+        overlaps = pairwise_overlap(
+            boxes_to_array(word.box for word in recognised),
+            boxes_to_array(word.box for word in words if word.visible),
+        ).sum(axis=1)
+        beside = [
+            word
+            for word, shared in zip(recognised, overlaps, strict=True)
+            if shared < _MOST_SHARED * word.box.area
+        ]
+        return page, (*words, *beside)

@@ -13,7 +13,7 @@ from colregion.parsers.words import WordReader
 READERS = ("auto", "text_layer", "tesseract", "rapidocr")
 
 
-def load_reader(name: str = "auto", *, languages: str = "eng") -> WordReader:
+def load_reader(name: str = "auto", *, languages: str = "auto") -> WordReader:
     """The reader of a name of `READERS`; `languages` as for `colregion.parsers.load_parser`.
 
     Raises:

@@ -11,6 +11,7 @@ import numpy as np
 
 from colregion.geometry import boxes_to_array
 from colregion.parsers.text_layer import words_of
+from colregion.parsers.turning import has_lines, stroke_count, without
 from colregion.records import Page, Word
 
 # Fewer characters than these may be a stamp, a header or a page number on a page whose text is a
@@ -41,6 +42,8 @@ _MOST_SWAPPED = 0.5
 _MOST_COVERED = 0.3
 _PROBES = 300  # words looked at, spread over the page
 
+_BESIDE = 0.5  # share of the strokes
+
 _BLANK_PX = 12
 _INK = 32  # grey levels of 255 away from the paper's
 
@@ -51,8 +54,8 @@ class Soundness:
 
     Args:
         sound: whether they can be used in place of recognised words.
-        reason: "" or "blank" for a sound page; else "missing", "invisible", "garbled" or
-            "doubled".
+        reason: "", "blank" or "partial" for a sound page; else "missing", "invisible",
+            "garbled" or "doubled".
     """
 
     sound: bool
@@ -65,7 +68,9 @@ def judge(page: Page) -> Soundness:
     They do not when there are none on a page that shows something, or few and more is drawn
     beside than in them ("missing"); when most are drawn without ink, as other recognisers leave
     them under a scan ("invisible"); when they are no text of any language ("garbled"); when
-    words lie on each other ("doubled"). A page that shows nothing is sound ("blank"): there is
+    words lie on each other ("doubled"). They are sound as far as they go ("partial") where more is
+    drawn in lines beside than in them: a scan on a set page, or a font that the file maps to
+    nothing. A page that shows nothing is sound ("blank"): there is
     nothing to recognise. Pages of pictures are always "missing".
     """
     if page.load_text is None:
@@ -87,7 +92,12 @@ def judge(page: Page) -> Soundness:
             return Soundness(False, "missing")
     if _covered_share(words) > _MOST_COVERED:
         return Soundness(False, "doubled")
-    return Soundness(True)
+    return Soundness(True, "partial" if _has_lines_beside(page, words) else "")
+
+
+def _has_lines_beside(page: Page, words: list[Word]) -> bool:
+    beside = without(page.image, words)
+    return stroke_count(beside) > _BESIDE * stroke_count(page.image) and has_lines(beside)
 
 
 def _drawn_px(page: Page, words: list[Word]) -> tuple[int, int]:

@@ -6,7 +6,8 @@ import os
 import re
 import shutil
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from importlib.util import find_spec
 from types import ModuleType
@@ -16,7 +17,9 @@ from PIL import Image
 
 from colregion.errors import BackendError, InvalidBox, InvalidInput, MissingDependency, require
 from colregion.geometry import Box
-from colregion.parsers.turning import read_upright
+from colregion.parsers.joining import join_unspaced
+from colregion.parsers.scripts import first_language_of, languages_of
+from colregion.parsers.turning import Recogniser, read_upright
 from colregion.parsers.words import WordReader
 from colregion.records import Page, Word
 
@@ -39,6 +42,8 @@ _SURE = 0.6  # of one word
 _LARGEST_WORD = 0.5  # share of the page: a picture taken for a word
 _LARGEST_MARK = 0.01  # the same of a word without letter or digit: a rule or a stain
 
+AUTO = "auto"
+_FIRST = "eng"  # what "auto" begins with
 _LANGUAGE = re.compile(r"[A-Za-z][A-Za-z_]*(/[A-Za-z_]+)?")
 
 
@@ -56,7 +61,9 @@ class TesseractReader(WordReader):
     a page that lies as it should costs one run. `Page.upright`, where set, is believed.
 
     Args:
-        languages: Tesseract's codes joined by "+", such as "eng+deu".
+        languages: Tesseract's codes joined by "+", such as "eng+deu". "auto" reads English; where
+            little is legible then, it looks at the script and tries those languages of it that
+            are installed. What it lacks for the script is said in `Page.missing`.
 
     Raises:
         InvalidInput: `languages` is no such list.
@@ -73,7 +80,7 @@ class TesseractReader(WordReader):
     def fingerprint(self) -> str:
         """Raises MissingDependency when the program or the package is not installed."""
         return (
-            f"tesseract-1 {self._program.get_tesseract_version(cached=True)} {self.languages} "
+            f"tesseract-2 {self._program.get_tesseract_version(cached=True)} {self.languages} "
             f"psm {_SEGMENTATION} {DPI} dpi"
         )
 
@@ -83,8 +90,22 @@ class TesseractReader(WordReader):
     def read_turned(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         image = page.load_image(dpi=DPI)
         dpi = image.width / page.width * 72 if page.unit == "pt" else _sheet_dpi(image)
-        recognise = partial(self._recognise, dpi=dpi)
-        return read_upright(page, image, recognise, doubtful=_DOUBTFUL, sure=_SURE)
+        if self.languages != AUTO:
+            recognise = partial(self._recognise, dpi=dpi, languages=self.languages)
+            return read_upright(page, image, recognise, doubtful=_DOUBTFUL, sure=_SURE)
+        look = _ScriptLook(self, dpi=dpi)
+        page, words = read_upright(
+            page,
+            image,
+            partial(self._recognise, dpi=dpi, languages=_FIRST),
+            doubtful=_DOUBTFUL,
+            sure=_SURE,
+            others=look.readers,
+        )
+        return (replace(page, missing=look.lacking) if look.lacking else page), words
+
+    def __getstate__(self) -> dict[str, str]:
+        return {"languages": self.languages}  # what is installed is found where it is unpickled
 
     @cached_property
     def _program(self) -> ModuleType:
@@ -100,19 +121,40 @@ class TesseractReader(WordReader):
         except package.TesseractNotFoundError as cause:
             raise _missing_program() from cause
         # Of several languages Tesseract leaves out what it lacks without failing.
-        for code in self.languages.split("+"):
+        languages = _FIRST if self.languages == AUTO else self.languages
+        for code in languages.split("+"):
             if set(code) <= {*string.ascii_lowercase, "_"} and code not in installed:
                 raise _missing_language(code)
         return package
 
-    def _recognise(self, image: Image.Image, *, dpi: float) -> list[Word]:
+    @cached_property
+    def _installed(self) -> frozenset[str]:
+        return frozenset(self._program.get_languages())
+
+    def _script(self, image: Image.Image, *, dpi: float) -> tuple[str, float]:
+        """The script that a picture is written in, and the turn in degrees clockwise that makes
+        it stand upright; "" and 0 where there is too little text to tell."""
+        program = self._program
+        if "osd" not in self._installed:
+            raise _missing_language("osd")
+        image, dpi = at_readable_dpi(image.convert("L"), dpi=dpi)
+        image.format = "PPM"
+        try:
+            found = program.image_to_osd(
+                image, config=f"--dpi {round(dpi)}", output_type=program.Output.DICT
+            )
+        except program.TesseractError:  # how it says that there are too few characters
+            return "", 0.0
+        return found["script"], float(found["rotate"])
+
+    def _recognise(self, image: Image.Image, *, dpi: float, languages: str) -> list[Word]:
         program = self._program
         image, dpi = at_readable_dpi(image.convert("L"), dpi=dpi)
         image.format = "PPM"  # handed over in a file; packing it as PNG would take longer
         try:
             table = program.image_to_data(
                 image,
-                lang=self.languages,
+                lang=languages,
                 config=f"--psm {_SEGMENTATION} --dpi {round(dpi)}",
                 output_type=program.Output.DICT,
             )
@@ -120,9 +162,33 @@ class TesseractReader(WordReader):
             raise _missing_program() from cause
         except program.TesseractError as cause:
             if "Failed loading language" in cause.message:
-                raise _missing_language(self.languages) from cause
+                raise _missing_language(languages) from cause
             raise BackendError(f"Tesseract failed on a page: {cause.message}") from cause
-        return words_of_table(table, width_px=image.width, height_px=image.height)
+        words = words_of_table(table, width_px=image.width, height_px=image.height)
+        return join_unspaced(words, aspect=image.width / image.height)
+
+
+class _ScriptLook:
+    """What to read a page with that is not legible as English."""
+
+    def __init__(self, reader: TesseractReader, *, dpi: float) -> None:
+        self._reader = reader
+        self._dpi = dpi
+        self.lacking = ""
+
+    def readers(self, image: Image.Image) -> Iterator[tuple[Recogniser, float]]:
+        """Recognisers for the script of the picture, each with the turn that it needs."""
+        reader = self._reader
+        script, degrees = reader._script(image, dpi=self._dpi)
+        found = languages_of(script, installed=reader._installed)
+        for languages in found:
+            yield partial(reader._recognise, dpi=self._dpi, languages=languages), degrees
+        code = first_language_of(script)
+        if code and not found:
+            self.lacking = (
+                f"it looks like {script} script, which was not read. Install it: apt-get install "
+                f"{_package(code)}"
+            )
 
 
 def _missing_program() -> MissingDependency:
@@ -133,10 +199,14 @@ def _missing_program() -> MissingDependency:
 
 
 def _missing_language(code: str) -> MissingDependency:
-    package = f"tesseract-ocr-{code.replace('_', '-').replace('/', '-').lower()}"
     return MissingDependency(
-        f"Tesseract has no data for the language {code!r}. Install it: apt-get install {package}"
+        f"Tesseract has no data for the language {code!r}. Install it: apt-get install "
+        f"{_package(code)}"
     )
+
+
+def _package(code: str) -> str:
+    return f"tesseract-ocr-{code.replace('_', '-').replace('/', '-').lower()}"
 
 
 def _sheet_dpi(image: Image.Image) -> float:

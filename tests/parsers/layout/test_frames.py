@@ -6,6 +6,8 @@ from PIL import Image
 
 from colregion.geometry import Box, Upright
 from colregion.parsers.layout.frames import Frame
+from colregion.records import Word
+from colregion.testing import make_page
 
 
 def test_an_upright_page_is_measured_in_its_own_height() -> None:
@@ -74,3 +76,29 @@ def test_the_picture_turns_with_the_boxes() -> None:
     assert turned.size == (100, 200)
     square = frame.square(np.array([[0.15, 0.15, 0.25, 0.25]]))[0] * 200
     assert square.tolist() == pytest.approx([x0, y0, x1, y1])
+
+
+def column(text: str, *, x0: float) -> Word:
+    """A word as wide as a twentieth of the page, that runs down half of it."""
+    return Word(text, Box(x0, 0.1, x0 + 0.05, 0.6))
+
+
+def test_columns_of_chinese_are_lines_from_the_right_to_the_left() -> None:
+    page = make_page()  # 60 x 80
+    frame = Frame.along_lines(page, [column("縦書きの", x0=0.8), column("二行目です", x0=0.6)])
+    first, second = frame.square(np.array([[0.8, 0.1, 0.85, 0.6], [0.6, 0.1, 0.65, 0.6]]))
+    # Turned to the left the page is 80 x 60: what was 0.15 from the right is 0.15 from the top.
+    assert first.tolist() == pytest.approx([0.1 * 80 / 60, 0.15, 0.6 * 80 / 60, 0.2])
+    assert second[1] == pytest.approx(0.35)
+    assert frame.on_page(Box(*first.tolist())).xyxy == pytest.approx((0.8, 0.1, 0.85, 0.6))
+    assert frame.squared_from_page(Box(0.8, 0.1, 0.85, 0.6)).xyxy == pytest.approx(first.tolist())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [[], [column("sideways", x0=0.8)], [Word("横書きの行", Box(0.1, 0.1, 0.6, 0.15))]],
+    ids=["none", "Latin", "level"],
+)
+def test_other_pages_keep_the_frame_in_which_they_stand_upright(words: list[Word]) -> None:
+    page = make_page()
+    assert Frame.along_lines(page, words) == Frame.of(page)

@@ -51,7 +51,7 @@ class Layout:
         Raises:
             MissingDependency: the mode is "model" and rapid-layout is not installed.
         """
-        own = "layout 1"
+        own = "layout 2"
         return f"{own} geometry" if self.mode == "geometry" else f"{own} {self._model.fingerprint}"
 
     def build(self, page: Page, words: Sequence[Word]) -> ParsedPage:
@@ -68,19 +68,22 @@ class Layout:
             MissingDependency: the mode is "model" and rapid-layout is not installed.
             BackendError: the layout model failed.
         """
-        frame = Frame.of(page)
+        frame = Frame.along_lines(page, words)
         words = steady_words(words, frame)
         found = self._find(page, words, frame) if self.mode == "model" else []
         return build_tree(page, words, find_page_areas(words, found, frame), frame)
 
     def _find(self, page: Page, words: Sequence[Word], frame: Frame) -> list[ModelBox]:
-        image = frame.turned(page.image)
-        words_xyxy = frame.square(boxes_to_array(word.box for word in words))
-        words_xyxy[:, [0, 2]] /= frame.aspect
+        upright = Frame.of(page)  # as the model has learnt to see pages
+        image = upright.turned(page.image)
+        words_xyxy = upright.square(boxes_to_array(word.box for word in words))
+        words_xyxy[:, [0, 2]] /= upright.aspect
         return [
             replace(
                 item,
-                box=frame.squared(item.box),
+                box=upright.squared(item.box)
+                if frame == upright
+                else frame.squared_from_page(upright.upright.box_on_page(item.box)),
                 painted=painted_share(image, item.box, words_xyxy)
                 if item.kind == "figure"
                 else 0.0,

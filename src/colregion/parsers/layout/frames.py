@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from colregion.geometry import Box, FloatArray, Upright
-from colregion.records import Page
+from colregion.geometry import Box, FloatArray, Upright, boxes_to_array
+from colregion.records import Page, Word
+from colregion.text import has_unspaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,15 @@ class Frame:
     def of(cls, page: Page) -> Frame:
         """The frame in which the page's text stands upright."""
         return cls(page.upright or Upright(0.0, page.width, page.height))
+
+    @classmethod
+    def along_lines(cls, page: Page, words: Sequence[Word]) -> Frame:
+        """The frame in which the page's lines are level and follow each other downwards: that in
+        which its text stands upright, unless the text is Chinese or Japanese that is set in
+        columns. Those, turned a quarter to the left, are lines from the top down."""
+        if page.upright is not None or not _in_columns(words, aspect=page.width / page.height):
+            return cls.of(page)
+        return cls(Upright(270.0, page.width, page.height))
 
     @property
     def aspect(self) -> float:
@@ -60,6 +71,10 @@ class Frame:
         """A box in fractions of the upright page, in square units."""
         return Box(box.x0 * self.aspect, box.y0, box.x1 * self.aspect, box.y1)
 
+    def squared_from_page(self, box: Box) -> Box:
+        """A box on the page as displayed, in square units."""
+        return Box(*self.square(boxes_to_array([box]))[0].tolist())
+
     def on_page(self, box: Box) -> Box:
         """A box in square units, around it on the page as displayed, clipped to it."""
         return self.upright.box_on_page(
@@ -76,3 +91,15 @@ class Frame:
             expand=True,
             fillcolor="white",
         )
+
+
+def _in_columns(words: Sequence[Word], *, aspect: float) -> bool:
+    """Whether most text of scripts without spaces stands in words that are higher than wide."""
+    return (
+        sum(
+            len(word.text) if word.box.height > word.box.width * aspect else -len(word.text)
+            for word in words
+            if len(word.text) > 1 and has_unspaced(word.text)
+        )
+        > 0
+    )
