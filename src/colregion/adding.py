@@ -92,8 +92,8 @@ class _Job:
 
     position: int
     entry: DocumentEntry
-    started: float
     page_count: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(slots=True)
@@ -142,6 +142,7 @@ class Adding:
             )
         else:
             del self._jobs[event.reading]
+            job.seconds = event.seconds
             if isinstance(event, DocumentFailed):
                 self._conclude(job, "failed", reason=event.reason)
             else:
@@ -158,7 +159,7 @@ class Adding:
             except ColregionError as error:
                 self._settle(position, replace(outcome, reason=str(error)))
                 continue
-            job = _Job(position, entry, time.perf_counter())
+            job = _Job(position, entry)
             before = self.held.get(entry.id)
             if entry.id in self._claimed:
                 self._conclude(job, "skipped", reason="given twice")
@@ -233,11 +234,13 @@ class Adding:
                 yield page
 
         before = self.held.get(job.entry.id)
+        started = time.perf_counter()
         try:
             stored = self.index.replace(job.entry, counted())
         except ColregionError as error:
             self._conclude(job, "failed", reason=str(error))
             return
+        job.seconds += time.perf_counter() - started
         self.held[stored.id] = stored
         self._conclude(
             job,
@@ -249,13 +252,12 @@ class Adding:
         )
 
     def _add_embedded(self, pages: Sequence[EmbeddedPage]) -> None:
-        started = time.perf_counter()
         try:
             entry = _entry_of_pages(pages, self.given, self.encoder)
         except ColregionError as error:
             self._settle(0, Outcome("pages", self.given.doc_id or "", "failed", reason=str(error)))
             return
-        job = _Job(0, entry, started)
+        job = _Job(0, entry)
         before = self.held.get(entry.id)
         if before and replace(before, page_count=0) == entry:
             self._conclude(job, "skipped", reason="unchanged")
@@ -278,7 +280,7 @@ class Adding:
             status=status,
             pages=pages,
             regions=regions,
-            seconds=time.perf_counter() - job.started,
+            seconds=job.seconds,
             reason=reason,
             missing_pages=missing,
         )

@@ -302,7 +302,7 @@ class Outcome:
 
     Args:
         status: "added", "replaced", "skipped" (unchanged) or "failed".
-        seconds: from when it was taken up until it was dealt with.
+        seconds: spent on reading, over all processes, and on keeping it.
         reason: why it failed, was skipped or is incomplete; "" otherwise.
         missing_pages: of a document that went in, those that could not be read whole. The next
             `add` reads it again.

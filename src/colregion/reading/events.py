@@ -58,12 +58,14 @@ class DocumentRead:
     Args:
         pages: to be taken before the next event.
         missing: why, by number, for each page that could not be read whole.
+        seconds: spent on it, over all processes.
     """
 
     reading: Reading
     page_count: int
     pages: Iterator[ParsedPage]
     missing: dict[int, str]
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class DocumentFailed:
 
     reading: Reading
     reason: str
+    seconds: float
 
 
 Event: TypeAlias = PageRead | DocumentRead | DocumentFailed
@@ -85,6 +88,7 @@ class Gathered:
         paths: files of the pages that have been written.
         missing: why, for each page that could not be read whole.
         blank: numbers of those of which nothing could be read.
+        seconds: spent on it so far, over all processes.
     """
 
     reading: Reading
@@ -93,6 +97,7 @@ class Gathered:
     missing: dict[int, str] = field(default_factory=dict)
     blank: set[int] = field(default_factory=set)
     failure: str | None = None
+    seconds: float = 0.0
 
     def take(self, number: int, path: Path, *, n_regions: int, missing: str) -> PageRead:
         """A page has been written."""
@@ -114,9 +119,9 @@ class Gathered:
         if self.failure is None and self.blank and len(self.blank) == len(self._numbers):
             self.failure = self.missing[min(self.blank)]
         if self.failure is not None:
-            return DocumentFailed(self.reading, self.failure)
+            return DocumentFailed(self.reading, self.failure, self.seconds)
         missing = dict(sorted(self.missing.items()))
-        return DocumentRead(self.reading, self.page_count, self._pages(), missing)
+        return DocumentRead(self.reading, self.page_count, self._pages(), missing, self.seconds)
 
     def delete_files(self) -> None:
         """The pages have been taken, or are not wanted."""

@@ -5,6 +5,7 @@ For parsers that cannot be sent to another process, and for those who want no ot
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ def read_here(readings: Iterator[Reading], *, parser: Parser, folder: Path) -> I
     """
     for reading in readings:
         gathered = Gathered(reading)
+        started = time.monotonic()
         try:
             document = reading.open()
             gathered.page_count = document.page_count
@@ -35,5 +37,6 @@ def read_here(readings: Iterator[Reading], *, parser: Parser, folder: Path) -> I
                 )
         except ColregionError as error:
             gathered.failure = str(error)
+        gathered.seconds = time.monotonic() - started
         yield gathered.conclusion()
         gathered.delete_files()

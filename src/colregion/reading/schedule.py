@@ -87,7 +87,8 @@ class _Running:
     next_page: int
     begun: bool = False
     opened: bool = False
-    since: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=time.monotonic)
+    since: float = field(default_factory=time.monotonic)  # the last message
 
 
 class _Schedule:
@@ -207,6 +208,7 @@ class _Schedule:
                 self._busy_since = time.monotonic()
             case ["begun"]:
                 running.begun = True
+                running.started = time.monotonic()
             case ["opened", int(page_count)]:
                 running.opened = True
                 self._split(running.document, page_count)
@@ -238,6 +240,7 @@ class _Schedule:
     def _end(self, process: ReadingProcess) -> None:
         running = self._running.pop(process)
         running.document.open_tasks -= 1
+        running.document.gathered.seconds += time.monotonic() - running.started
         self._idle.append((process, True))
 
     def _watch(self) -> Iterator[Event]:
@@ -266,6 +269,7 @@ class _Schedule:
         process.stop()
         document, gathered, task = running.document, running.document.gathered, running.task
         document.open_tasks -= 1
+        gathered.seconds += time.monotonic() - running.started
         if not running.begun:
             if not running.used_before:
                 raise BackendError(f"no reading process starts: {reason}")
