@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from tiny_colvision import FAMILIES, ModelShelf, classes
 
-from colregion.encoders import load_encoder
-from colregion.encoders.colvision import loading, repository
+from colregion.encoders import load_encoder, model_files
+from colregion.encoders.colvision import loading
 from colregion.encoders.colvision.resolve import ENGINE, NATIVE, Family, find_family
 from colregion.errors import BackendError, InvalidInput, MissingDependency
 from colregion.testing.fakes import PlainImage, make_parsed_page
@@ -263,13 +263,13 @@ def test_the_fingerprint_is_of_the_weights_wherever_they_are(
     models: ModelShelf, tmp_path: Path
 ) -> None:
     folder = copy_of(models, tmp_path / "elsewhere")
-    moved = repository.digest([folder])
-    assert moved == repository.digest([models.folder("colqwen2")])
+    moved = model_files.digest([folder])
+    assert moved == model_files.digest([models.folder("colqwen2")])
     file = folder / "model.safetensors"
     content = bytearray(file.read_bytes())
     content[-1] ^= 1
     file.write_bytes(content)
-    assert repository.digest([folder]) != moved
+    assert model_files.digest([folder]) != moved
 
 
 HUB_ID, COMMIT, OLD = "someone/tiny-colqwen2", "a" * 40, "b" * 40

@@ -10,7 +10,7 @@ from typing import Any
 from colregion.errors import InvalidInput
 from colregion.ports import Encoder
 
-_KNOWN = ("static_tokens", "a hub id or a folder of a visual model")
+_KNOWN = ("static_tokens", "text:ID of a text model", "a hub id or a folder of a visual model")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -19,8 +19,9 @@ def load_encoder(spec: str, **options: Any) -> Encoder:
 
     Args:
         spec: "static_tokens"; or a hub id (`vidore/colqwen2.5-v0.2`) or folder of a visual
-            model or LoRA adapter. Options can follow: `ID?device=cuda&pool_factor=3`.
-        options: of `ColVisionEncoder`; they count before those in the spec.
+            model or LoRA adapter; or `text:` before one of a text model. Options can follow:
+            `ID?device=cuda&pool_factor=3`.
+        options: of `ColVisionEncoder` or `TextModelEncoder`; they count before those in the spec.
 
     Raises:
         InvalidInput: an unknown name or option; the message lists the known ones.
@@ -33,6 +34,11 @@ def load_encoder(spec: str, **options: Any) -> Encoder:
 
         _check(StaticTokenEncoder, given, name=name)
         return StaticTokenEncoder()
+    if name.startswith("text:"):
+        from colregion.encoders.text_model import TextModelEncoder
+
+        _check(TextModelEncoder, given, name=name)
+        return TextModelEncoder(name.removeprefix("text:"), **given)
     if _HUB_ID.fullmatch(name) or _is_path(name):
         from colregion.encoders.colvision import ColVisionEncoder
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from colregion.encoders.colvision.batching import plan, run_halving, visual_tokens
-from colregion.encoders.colvision.loading import find_checkpoint, load
+from colregion.encoders.batching import plan, run_halving
+from colregion.encoders.colvision.loading import find_checkpoint, load, visual_tokens
 from colregion.encoders.colvision.placing import (
     image_token_id,
     layers_of,
@@ -18,8 +18,8 @@ from colregion.encoders.colvision.placing import (
     turned_back,
 )
 from colregion.encoders.colvision.pooling import pool
-from colregion.encoders.colvision.queries import label, without_specials
-from colregion.encoders.colvision.repository import commit_of, digest
+from colregion.encoders.model_files import commit_of, digest
+from colregion.encoders.query_words import label, without_specials
 from colregion.errors import BackendError, InvalidInput, require
 from colregion.geometry import FloatArray, IntArray
 from colregion.ports import Encoder

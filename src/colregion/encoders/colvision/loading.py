@@ -8,16 +8,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from colregion.encoders.colvision.repository import (
+from colregion.encoders.colvision.resolve import Family, find_family
+from colregion.encoders.devices import pick_device, pick_dtype
+from colregion.encoders.model_files import (
     check_weights,
     fetch,
     read_json,
     weight_names,
 )
-from colregion.encoders.colvision.resolve import Family, find_family
 from colregion.errors import BackendError, InvalidInput, MissingDependency, require
-
-DTYPES = ("bfloat16", "float16", "float32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ def find_checkpoint(source: str, *, revision: str | None, local_files_only: bool
         InvalidInput: not there, no weights, or of no family known here.
         BackendError: the hub cannot be reached and the cache lacks something.
     """
-    folder = fetch(source, revision=revision, local_files_only=local_files_only)
+    folder = fetch(source, revision=revision, local_files_only=local_files_only, extra="colpali")
     adapter = read_json(folder, "adapter_config.json")
     base = None
     if adapter:
@@ -58,7 +57,12 @@ def find_checkpoint(source: str, *, revision: str | None, local_files_only: bool
         if not isinstance(named, str) or not named:
             raise InvalidInput(f"the adapter {source} does not name its base model")
         try:
-            base = fetch(named, revision=adapter.get("revision"), local_files_only=local_files_only)
+            base = fetch(
+                named,
+                revision=adapter.get("revision"),
+                local_files_only=local_files_only,
+                extra="colpali",
+            )
         except (InvalidInput, BackendError) as cause:
             raise type(cause)(f"the base of the adapter {source} is missing: {cause}") from cause
     family = find_family(folder, base, name=source)
@@ -80,7 +84,7 @@ def load(
 
     Args:
         device: "cpu", "cuda", "cuda:1", "mps"; None for the best one that is there.
-        dtype: one of `DTYPES`; None for bfloat16 on an accelerator and float32 on a CPU.
+        dtype: one of `devices.DTYPES`; None for bfloat16 on an accelerator and float32 on a CPU.
         attention: an implementation that transformers knows; None for its own choice.
         max_num_visual_tokens: see `limit_tokens`.
 
@@ -185,37 +189,6 @@ def _errors_of_loading(torch: ModuleType) -> tuple[type[Exception], ...]:
     )
 
 
-def pick_device(torch: ModuleType, wanted: str | None) -> str:
-    """The device to run on. Raises InvalidInput for one that is not there."""
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    if wanted is None:
-        return "cuda" if cuda else "mps" if mps else "cpu"
-    try:
-        device = torch.device(wanted)
-    except RuntimeError as cause:
-        raise InvalidInput(f"device must be cpu, cuda, cuda:N or mps, got {wanted!r}") from cause
-    there = {"cpu": True, "cuda": cuda, "mps": mps}.get(device.type, False)
-    if there and device.type == "cuda" and device.index is not None:
-        there = device.index < torch.cuda.device_count()
-    if not there:
-        found = [name for name, is_there in (("cuda", cuda), ("mps", mps)) if is_there]
-        raise InvalidInput(
-            f"the device {wanted!r} is not there for torch {torch.__version__}; there is "
-            f"{' and '.join(['cpu', *found])}. For an NVIDIA card install its driver and a build "
-            "of torch with CUDA, or leave device out"
-        )
-    return wanted
-
-
-def pick_dtype(device: str, wanted: str | None) -> str:
-    """The name of the number type to run in. Raises InvalidInput for one not in `DTYPES`."""
-    if wanted is None:
-        return "float32" if device == "cpu" else "bfloat16"
-    if wanted not in DTYPES:
-        raise InvalidInput(f"dtype must be one of {', '.join(DTYPES)}, got {wanted!r}")
-    return wanted
-
-
 def limit_tokens(processor: Any, limit: int, *, name: str) -> None:
     """Make pages smaller, so that each has at most `limit` visual tokens.
 
@@ -234,3 +207,17 @@ def limit_tokens(processor: Any, limit: int, *, name: str) -> None:
     if limit < max(least, 1):
         raise InvalidInput(f"max_num_visual_tokens must be at least {least}, got {limit}")
     images.size["longest_edge"] = limit * cell_px**2
+
+
+def visual_tokens(processor: Any, *, width_px: int, height_px: int) -> int:
+    """About how many visual tokens a page will have; only batches are planned with it."""
+    images = processor.image_processor
+    merge = getattr(images, "merge_size", None)
+    if merge is not None:
+        n_patches = int(images.get_number_of_image_patches(height_px, width_px, {}))
+        return n_patches // int(merge) ** 2
+    a_tile = getattr(processor, "image_seq_len", None)
+    if a_tile is not None:
+        n_tiles, _, _ = images.get_number_of_image_patches(height_px, width_px, {})
+        return int(n_tiles) * int(a_tile)
+    return int(processor.image_seq_length)

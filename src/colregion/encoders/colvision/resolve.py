@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from colregion.encoders.colvision.repository import read_json
+from colregion.encoders.model_files import read_json
 from colregion.errors import InvalidInput
 
 ENGINE, NATIVE = "colpali_engine.models", "transformers"

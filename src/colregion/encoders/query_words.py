@@ -51,15 +51,21 @@ def label(
     prefix = _shared(ids, empty_ids)
     most = min(len(ids), len(empty_ids)) - prefix
     suffix = min(_shared(ids[::-1], empty_ids[::-1]), most)
-    own = ids[prefix : len(ids) - suffix]
-    words = _words(own, decode)
-    around = [decode([token]) for token in (*ids[:prefix], *ids[len(ids) - suffix :])]
-    tokens = (*around[:prefix], *(text for text, _ in words), *around[prefix:])
+    own = label_words(ids[prefix : len(ids) - suffix], decode=decode)
+    before = [decode([token]) for token in ids[:prefix]]
+    after = [decode([token]) for token in ids[len(ids) - suffix :]]
+    content = np.zeros(len(ids), dtype=bool)
+    content[prefix : len(ids) - suffix] = own.content
+    return Labels((*before, *own.tokens, *after), content)
+
+
+def label_words(ids: Sequence[int], *, decode: Callable[[Sequence[int]], str]) -> Labels:
+    """Labels of tokens that are all the question's own; see `label`."""
+    words = _words(ids, decode)
     is_word = np.array([is_word for _, is_word in words], dtype=bool)
     telling = is_word & np.array([text not in STOP_WORDS for text, _ in words], dtype=bool)
-    content = np.zeros(len(ids), dtype=bool)
-    content[prefix : prefix + len(own)] = telling if telling.any() else is_word
-    return Labels(tokens, content)
+    content = telling if telling.any() else is_word
+    return Labels(tuple(text for text, _ in words), content)
 
 
 def _shared(a: Sequence[int], b: Sequence[int]) -> int:

@@ -1,10 +1,10 @@
-"""Pages in batches that fit the device, whatever their sizes."""
+"""Sequences in batches that fit the device, whatever their lengths."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from colregion.errors import BackendError
 
@@ -13,25 +13,11 @@ _Result = TypeVar("_Result")
 _MEMORY_MESSAGES = ("out of memory", "can't allocate memory", "not enough memory")
 
 
-def visual_tokens(processor: Any, *, width_px: int, height_px: int) -> int:
-    """About how many visual tokens a page will have; only batches are planned with it."""
-    images = processor.image_processor
-    merge = getattr(images, "merge_size", None)
-    if merge is not None:
-        n_patches = int(images.get_number_of_image_patches(height_px, width_px, {}))
-        return n_patches // int(merge) ** 2
-    a_tile = getattr(processor, "image_seq_len", None)
-    if a_tile is not None:
-        n_tiles, _, _ = images.get_number_of_image_patches(height_px, width_px, {})
-        return int(n_tiles) * int(a_tile)
-    return int(processor.image_seq_length)
-
-
 def plan(tokens: Sequence[int], *, budget: int) -> list[list[int]]:
-    """Positions of the pages batch by batch, largest first so that little is padding.
+    """Positions of the sequences batch by batch, longest first so that little is padding.
 
-    A batch costs its pages times the largest of them, and at most `budget`; one page that is
-    larger stands alone. No pages give [].
+    A batch costs its sequences times the longest of them, and at most `budget`; one that is
+    longer stands alone. No sequences give [].
     """
     batches: list[list[int]] = []
     for position in sorted(range(len(tokens)), key=lambda i: (-tokens[i], i)):
@@ -51,7 +37,7 @@ def run_halving(
     """What `run` gives for the positions; where memory runs out, for one half after the other.
 
     Raises:
-        BackendError: one page alone is too much.
+        BackendError: one alone is too much.
     """
     try:
         return list(run(positions))

@@ -14,19 +14,20 @@ from typing import Any
 
 from colregion.errors import BackendError, InvalidInput, require
 
-_WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja"]
+_WANTED = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*.metadata"]
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SAMPLES = 64
 _SAMPLE_BYTES = 4096
 
 
-def fetch(source: str, *, revision: str | None, local_files_only: bool) -> Path:
+def fetch(source: str, *, revision: str | None, local_files_only: bool, extra: str) -> Path:
     """The folder with the files of a model.
 
     Args:
         source: a folder, or a hub id as `owner/name`.
         revision: a branch, tag or commit of the hub; None for its main branch.
         local_files_only: look into the cache only. `HF_HUB_OFFLINE=1` does the same.
+        extra: the extra that brings the hub's library.
 
     Raises:
         InvalidInput: no such folder or repository, or a revision of a folder.
@@ -39,7 +40,7 @@ def fetch(source: str, *, revision: str | None, local_files_only: bool) -> Path:
                 f"{source} is a folder and has no revision {revision!r}; leave it out"
             )
         return folder.resolve()
-    hub = require("huggingface_hub", extra="colpali")
+    hub = require("huggingface_hub", extra=extra)
     errors = hub.errors
     try:
         found = hub.snapshot_download(

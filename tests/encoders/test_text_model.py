@@ -1,0 +1,265 @@
+"""Contextual text models: places, windows, ColBERT's additions, and bad checkpoints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_text_models import DIMENSION, POSITIONS, save_bert, save_pylate, save_stanford
+
+from colregion.encoders import load_encoder
+from colregion.encoders.text_model import TextModelEncoder
+from colregion.encoders.text_model.windows import Window, windows, word_of_token
+from colregion.engine import Engine
+from colregion.errors import BackendError, InvalidInput, ModelMismatch
+from colregion.geometry import Box, BoxPlacement
+from colregion.indexes.memory import MemoryIndex
+from colregion.records import PageEmbedding, ParsedPage
+from colregion.testing import EncoderContract
+from colregion.testing.fakes import LineParser, make_parsed_page
+
+LEFT, RIGHT = Box(0.1, 0.1, 0.4, 0.2), Box(0.5, 0.6, 0.9, 0.7)
+
+
+@pytest.fixture(scope="session")
+def bert(working_torchvision: None, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: ARG001
+    folder = tmp_path_factory.mktemp("bert")
+    save_bert(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def encoder(bert: Path) -> TextModelEncoder:
+    found = load_encoder(f"text:{bert}")
+    assert isinstance(found, TextModelEncoder)
+    return found
+
+
+def places(embedding: PageEmbedding) -> list[list[float]]:
+    assert isinstance(embedding.placement, BoxPlacement)
+    return [[float(x) for x in box] for box in embedding.placement.boxes_xyxy]
+
+
+def encode(encoder: TextModelEncoder, *lines: tuple[str, Box]) -> PageEmbedding:
+    (embedding,) = encoder.encode_pages([make_parsed_page(lines)])
+    return embedding
+
+
+class TestBert(EncoderContract):
+    @pytest.fixture
+    def encoder(self, bert: Path) -> TextModelEncoder:
+        return TextModelEncoder(str(bert))
+
+
+class TestColBert(EncoderContract):
+    @pytest.fixture
+    def encoder(self, working_torchvision: None, tmp_path: Path) -> TextModelEncoder:  # noqa: ARG002
+        save_stanford(tmp_path)
+        return TextModelEncoder(str(tmp_path))
+
+
+def test_every_token_looks_at_its_words_box(encoder: TextModelEncoder) -> None:
+    embedding = encode(encoder, ("total", LEFT), ("dues,", RIGHT))
+    # One token, then "due", "##s" and the comma.
+    assert places(embedding) == [list(LEFT.xyxy), *[list(RIGHT.xyxy)] * 3]
+
+
+def test_vectors_are_the_models_own_in_context(encoder: TextModelEncoder, bert: Path) -> None:
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    batch = AutoTokenizer.from_pretrained(bert)("total amount", return_tensors="pt")
+    with torch.inference_mode():
+        found = AutoModel.from_pretrained(bert).eval()(**batch).last_hidden_state[0, 1:-1].numpy()
+    found /= np.linalg.norm(found, axis=1, keepdims=True)
+    embedding = encode(encoder, ("total", LEFT), ("amount", RIGHT))
+    np.testing.assert_allclose(embedding.vectors, found, atol=1e-5)
+    np.testing.assert_allclose(encoder.encode_query("total amount").vectors, found, atol=1e-5)
+    alone = encode(encoder, ("total", LEFT))
+    assert np.abs(alone.vectors[0] - embedding.vectors[0]).max() > 0.01
+
+
+def test_a_page_without_words_has_no_vectors(encoder: TextModelEncoder) -> None:
+    assert encode(encoder).vectors.shape == (0, 32)
+
+
+def test_a_long_page_is_read_in_windows_and_every_word_is_there_once(
+    encoder: TextModelEncoder,
+) -> None:
+    lines = [("total", Box(0.1, i / 200, 0.4, (i + 1) / 200)) for i in range(150)]
+    embedding = encode(encoder, *lines)
+    assert places(embedding) == [list(box.xyxy) for _, box in lines]
+
+
+@pytest.mark.parametrize(
+    ("n_tokens", "size", "expected"),
+    [
+        (0, 8, []),
+        (8, 8, [(0, 8, 0, 8)]),
+        (9, 8, [(0, 8, 0, 7), (6, 9, 7, 9)]),
+        (20, 8, [(0, 8, 0, 7), (6, 14, 7, 13), (12, 20, 13, 20)]),
+    ],
+)
+def test_windows_overlap_and_keep_each_token_once(
+    n_tokens: int, size: int, expected: Sequence[tuple[int, int, int, int]]
+) -> None:
+    assert windows(n_tokens, size=size) == [Window(*one) for one in expected]
+
+
+def test_tokens_belong_to_the_word_that_they_end_in() -> None:
+    # "ab c def": the third token is the space before "def" and its first letter.
+    spans = [(0, 2), (3, 4), (4, 6), (6, 8), (8, 8)]
+    assert word_of_token(["ab", "c", "def"], spans).tolist() == [0, 1, 2, 2, 2]
+
+
+def test_a_question_is_labelled_with_its_words(encoder: TextModelEncoder) -> None:
+    query = encoder.encode_query("What is the Overdue amount?")
+    assert query.tokens == ("what", "is", "the", *["overdue"] * 7, "amount", "?")
+    content = [token for token, told in zip(query.tokens, query.content, strict=True) if told]
+    assert content == [*["overdue"] * 7, "amount"]
+    assert encoder.weighs_terms
+
+
+def test_noise_is_what_unrelated_words_have_in_common(encoder: TextModelEncoder) -> None:
+    assert 0 < encoder.noise_floor < 0.95
+
+
+def test_special_tokens_in_text_are_only_text(encoder: TextModelEncoder) -> None:
+    embedding = encode(encoder, ("[SEP]", LEFT), ("total", RIGHT))
+    assert places(embedding)[-1] == list(RIGHT.xyxy)
+    assert places(embedding)[:-1] == [list(LEFT.xyxy)] * (len(embedding.vectors) - 1)
+    assert len(embedding.vectors) == 6  # "[", "s", "##e", "##p", "]" and the word
+
+
+def test_a_question_longer_than_the_model_is_refused(encoder: TextModelEncoder) -> None:
+    with pytest.raises(InvalidInput, match="the question has 60 tokens; the model takes 36"):
+        encoder.encode_query("total " * 60)
+
+
+def test_stanfords_colbert_projects_marks_and_expands(
+    working_torchvision: None,  # noqa: ARG001
+    tmp_path: Path,
+) -> None:
+    import torch
+
+    model, weight = save_stanford(tmp_path)
+    encoder = TextModelEncoder(str(tmp_path))
+    vocabulary = encoder.tokenizer.get_vocab()
+    total = vocabulary["total"]
+
+    def theirs(ids: list[int], seen: list[int]) -> np.ndarray:
+        with torch.inference_mode():
+            hidden = model(
+                input_ids=torch.tensor([ids]), attention_mask=torch.tensor([seen])
+            ).last_hidden_state
+            projected = torch.nn.functional.normalize(hidden @ weight.T, dim=-1)
+        return np.asarray(projected[0].numpy())
+
+    query = encoder.encode_query("total")
+    # [CLS] [unused0] total [SEP] and eight masks, which see the question but are not seen.
+    expected = theirs([2, vocabulary["[unused0]"], total, 3, *[4] * 8], [1] * 4 + [0] * 8)
+    np.testing.assert_allclose(query.vectors, expected, atol=1e-5)
+    assert query.vectors.shape == (12, DIMENSION)
+    assert np.flatnonzero(query.content).tolist() == [2]
+    assert not encoder.weighs_terms
+    page = encode(encoder, ("total", LEFT), ("?!", RIGHT))
+    mark, bang = vocabulary["?"], vocabulary["!"]
+    expected = theirs([2, vocabulary["[unused1]"], total, mark, bang, 3], [1] * 6)
+    np.testing.assert_allclose(page.vectors, expected[2:3], atol=1e-5)
+    assert places(page) == [list(LEFT.xyxy)]
+
+
+def test_pylates_projection_and_markers_are_used(
+    working_torchvision: None,  # noqa: ARG001
+    tmp_path: Path,
+) -> None:
+    weight = save_pylate(tmp_path)
+    encoder = TextModelEncoder(str(tmp_path))
+    plain = encoder.tokenizer.get_vocab()
+    assert encoder._framed([7], question=True)[0][:4] == [2, plain["[Q] "], 7, 3]
+    assert encoder._framed([7], question=False)[0] == [2, plain["[D] "], 7, 3]
+    query = encoder.encode_query("total amount")
+    assert query.vectors.shape == (10, weight.shape[0])
+    assert query.tokens == ("[Q]", "[Q]", "total", "amount", *["[MASK]"] * 6)
+
+
+def test_a_layer_after_pooling_is_for_whole_texts_and_not_used(
+    working_torchvision: None,  # noqa: ARG001
+    tmp_path: Path,
+) -> None:
+    save_pylate(tmp_path, pooled=True)
+    assert TextModelEncoder(str(tmp_path)).encode_query("total").vectors.shape == (1, 32)
+
+
+def test_layers_that_are_not_linear_are_refused(
+    working_torchvision: None,  # noqa: ARG001
+    tmp_path: Path,
+) -> None:
+    save_pylate(tmp_path, activation="Tanh")
+    with pytest.raises(InvalidInput, match="Tanh"):
+        TextModelEncoder(str(tmp_path))
+
+
+def test_a_marker_that_the_tokenizer_lacks_is_an_error(
+    working_torchvision: None,  # noqa: ARG001
+    tmp_path: Path,
+) -> None:
+    save_stanford(tmp_path)
+    (tmp_path / "artifact.metadata").write_text(json.dumps({"query_token_id": "[nothing]"}))
+    with pytest.raises(BackendError, match=r"lacks the marker '\[nothing\]'"):
+        TextModelEncoder(str(tmp_path))
+
+
+def test_bad_checkpoints_say_what_is_wrong(bert: Path, tmp_path: Path) -> None:
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "model"
+    shutil.copytree(bert, folder)
+    file = folder / "model.safetensors"
+    weights = load_file(file)
+    save_file({k: v for k, v in weights.items() if "word_emb" not in k}, file, {"format": "pt"})
+    with pytest.raises(BackendError, match=r"lacks the weights embeddings\.word_embeddings"):
+        load_encoder(f"text:{folder}")
+    file.unlink()
+    with pytest.raises(InvalidInput, match="holds no weights"):
+        load_encoder(f"text:{folder}")
+    (folder / "config.json").write_text(json.dumps({"model_type": "siglip", "vision_config": {}}))
+    with pytest.raises(InvalidInput, match=r"reads pictures \(siglip\)"):
+        load_encoder(f"text:{folder}")
+    with pytest.raises(InvalidInput, match=r'text model.*encoder="text:'):
+        load_encoder(str(bert))
+    with pytest.raises(InvalidInput, match="no option 'pool_factor'"):
+        load_encoder(f"text:{bert}?pool_factor=2")
+    with pytest.raises(InvalidInput, match="neither a folder"):
+        load_encoder("text:/no/such/folder")
+
+
+def test_the_word_that_is_asked_for_is_found_and_the_index_knows_its_model(
+    bert: Path, encoder: TextModelEncoder
+) -> None:
+    parser = LineParser([("invoice date", LEFT), ("total amount due", RIGHT)])
+    index = MemoryIndex()
+    page = make_parsed_page([]).page.image
+    with Engine(index, encoder=encoder, parser=parser) as engine:
+        engine.add(page, doc_id="d")
+        assert engine.search("total amount", k=1)[0].text == "total amount due"
+        assert engine.explain("date", "d#p1").raster(rows=10, cols=10)[1, 2] > 0
+        assert encoder.fingerprint.startswith("text:bert@")
+        assert encoder.spec == f"text:{bert}"
+        with pytest.raises(ModelMismatch, match="text:bert@"):
+            Engine.open(index, encoder="static_tokens", parser=parser)
+
+
+def test_mixed_lengths_give_the_same_in_one_batch(bert: Path) -> None:
+    pages: list[ParsedPage] = [
+        make_parsed_page([("total amount due " * n, LEFT)], number=n) for n in (1, 5, 30)
+    ]
+    together = TextModelEncoder(str(bert), batch_tokens=POSITIONS * 10).encode_pages(pages)
+    alone = TextModelEncoder(str(bert), batch_tokens=1).encode_pages(pages)
+    for a, b in zip(together, alone, strict=True):
+        np.testing.assert_allclose(a.vectors, b.vectors, atol=1e-5)
