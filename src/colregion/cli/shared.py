@@ -34,8 +34,8 @@ EncoderOption = Annotated[
     typer.Option(
         "--encoder",
         metavar="SPEC",
-        help="static_tokens, a hub id or folder of a visual model, or text:ID of a text model, with "
-        "options such as 'ID?device=cuda'; by default the one the index was made with.",
+        help="static_tokens, a hub id or folder of a visual model, or text:ID of a text model, "
+        "with options such as 'ID?device=cuda'; by default the one the index was made with.",
     ),
 ]
 ParserOption = Annotated[
