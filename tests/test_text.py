@@ -34,6 +34,21 @@ def test_stop_words_are_left_out_unless_nothing_else_is_there() -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "content"),
+    [
+        ("Combien de logements le projet permet-il d’ajouter ?", "logements projet permet ajouter"),
+        ("Wie hoch ist die Summe der Rechnung?", "hoch summe rechnung"),
+        ("¿Cuánto cuesta el billete?", "cuesta billete"),
+        ("Какой итог по счёту?", "итог счету"),
+        ("When will the patient die?", "patient die"),  # a German article, but no German question
+        ("Was kostet es?", "kostet"),
+    ],
+)
+def test_stop_words_are_those_of_the_question_s_own_language(question: str, content: str) -> None:
+    assert content_terms(question) == content.split()
+
+
+@pytest.mark.parametrize(
     ("text", "tokens"),
     [("", 0), ("cat", 1), ("regions", 2), ("12345", 2), ("a, b", 3), ("東京", 2), ("\n\n", 0)],
 )

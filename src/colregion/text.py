@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from colregion.stop_words import BY_LANGUAGE
+
 # Scripts that set no spaces between words: their terms are pairs of neighbouring characters.
 _UNSPACED = (
     "\u0e00-\u0eff"  # Thai, Lao
@@ -18,13 +20,10 @@ _TOKEN = re.compile(rf"([^\W\d_{_UNSPACED}]+)|(\d+)|([{_UNSPACED}]|[^\w\s]|_)")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNSPACED_RUN = re.compile(rf"[{_UNSPACED}]+")
 
-# Question words and glue that say nothing about where on a page an answer stands.
-STOP_WORDS = frozenset(
-    """a an and any are as at be been being but by can could did do does for from had has have how
-    i if in into is it its me my of on or our shall should so such than that the their them then
-    there these they this those to up us was we were what when where which while who whom whose
-    why will with would you your please tell show give find according""".split()
-)
+STOP_WORDS = frozenset(BY_LANGUAGE["en"].split())
+"""Those of English."""
+
+_STOP_WORDS = [frozenset(words.split()) for words in BY_LANGUAGE.values()]
 
 
 def fold(text: str) -> str:
@@ -72,9 +71,15 @@ def has_unspaced(text: str) -> bool:
 
 
 def content_terms(text: str) -> list[str]:
-    """`terms` without stop words; when nothing else is left, all of them."""
+    """`terms` without the stop words of the language that has most of them; when nothing else is
+    left, all terms.
+
+    >>> content_terms("Quel est le montant de la facture ?")
+    ['montant', 'facture']
+    """
     every = terms(text)
-    return [term for term in every if term not in STOP_WORDS] or every
+    stop_words = max(_STOP_WORDS, key=lambda words: sum(term in words for term in every))
+    return [term for term in every if term not in stop_words] or every
 
 
 def estimate_tokens(text: str) -> int:
