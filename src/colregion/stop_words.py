@@ -32,8 +32,8 @@ BY_LANGUAGE = {
         della delle di dove e ed era gli ha hanno i il in io la le lo ma mi nei nel nella
         non o per perche piu qual quale quali quando quanta quante quanti quanto questa
         questo se si sono stata stato su sua sul sulla suo tra un una uno""",
-    "ko": """무엇 무엇인가요 무엇입니까 어디 어디인가요 언제 언제인가요 누구 누구인가요 몇 얼마 얼마인가요 어떤 무슨 왜 어떻게 인가요 입니까 있나요 대한
-        및""",
+    "ko": """무엇 무엇인가요 무엇입니까 어디 어디인가요 언제 언제인가요 누구 누구인가요
+        몇 얼마 얼마인가요 어떤 무슨 왜 어떻게 인가요 입니까 있나요 대한 및""",
     "nl": """aan als bij de den der die dat deze dit door een en er had heb heeft het hoe
         hoeveel hun ik in is je kan met naar niet of om onder ons ook op over te tot uit van
         voor waar waarom wanneer was wat welk welke werd wie wordt worden zijn zij""",
