@@ -10,7 +10,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import TypeVar
+from typing import Protocol, TypeVar
+
+from PIL import Image
 
 from colregion.errors import NotIndexed
 from colregion.filters import EVERYTHING, Filters
@@ -99,8 +101,23 @@ class Encoder(ABC):
         """
 
 
+class PictureReader(Protocol):
+    """Reads the picture of a page from its document's source. Picklable."""
+
+    def __call__(
+        self, source: str, number: int, *, content_hash: str, dpi: int | None
+    ) -> Image.Image: ...
+
+
 class Index(ABC):
-    """Keeps documents and finds pages. Safe to use from threads."""
+    """Keeps documents and finds pages. Safe to use from threads.
+
+    Attributes:
+        read_picture: how pictures are read that the index refers to but does not keep; set by
+            the engine.
+    """
+
+    read_picture: PictureReader | None = None
 
     @abstractmethod
     def replace(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> DocumentEntry:
@@ -156,6 +173,11 @@ class Index(ABC):
             if entry.id == doc_id:
                 return entry
         raise NotIndexed(f"no document {doc_id!r} in the index")
+
+    def entries(self, doc_ids: Iterable[str]) -> dict[str, DocumentEntry]:
+        """The entries of those of the documents that are there, by id."""
+        wanted = set(doc_ids)
+        return {entry.id: entry for entry in self.documents() if entry.id in wanted}
 
     @property
     def page_count(self) -> int:

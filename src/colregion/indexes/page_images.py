@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from colregion.errors import BackendError, NotIndexed
+from colregion.ports import PictureReader
 
 # A4 at 200 dpi stays as it is; larger than that shows no more of a page that is read.
 _LONGEST_SIDE_PX = 2400
@@ -52,3 +53,26 @@ class StoredImage:
             ) from cause
         except OSError as cause:
             raise BackendError(f"the page's picture {self.path} cannot be read: {cause}") from cause
+
+
+@dataclass(frozen=True, slots=True)
+class SourceImage:
+    """The `ImageLoader` of a page of an index that keeps no pictures, only where they are from.
+
+    Args:
+        read: reads a page of the source; None where nobody has said how.
+    """
+
+    source: str
+    number: int
+    content_hash: str
+    read: PictureReader | None
+
+    def __call__(self, *, dpi: int | None = None) -> Image.Image:
+        if self.read is None:
+            raise BackendError(
+                f"the index keeps no pictures and cannot read page {self.number} of "
+                f"{self.source} by itself; use it through an Engine, or give it a folder for "
+                f"pictures"
+            )
+        return self.read(self.source, self.number, content_hash=self.content_hash, dpi=dpi)

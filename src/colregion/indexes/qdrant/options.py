@@ -1,0 +1,109 @@
+"""What `qdrant:URL/collection?option=value` says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+
+from colregion.errors import InvalidInput
+
+QUANTISATIONS = ("none", "int8", "binary")
+_PREFIX = "qdrant:"
+# What a server refuses in the name of a collection.
+_NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00\x1f]')
+
+
+@dataclass(frozen=True, slots=True)
+class QdrantOptions:
+    """How an index on Qdrant is stored and asked.
+
+    Args:
+        images: folder for the pages' pictures, reachable by everyone who wants crops; None keeps
+            a reference to the document's source and reads the picture from there.
+        grpc_port: talk gRPC over this port (6334 by default on servers), several times faster
+            for vectors than JSON; None for the REST port of the URL alone.
+        timeout_s: how long an answer may take.
+        candidates: pages of the first stage that are scored exactly, on an index of more than
+            20 times as many; 0 always scores every page.
+        quantisation: "none", "int8" (a quarter of float32 kept in memory, scores rescored from
+            the stored vectors) or "binary" (a 32nd). Taken when the collection is made.
+        shards, replicas: of the collections, taken when they are made; None for the server's.
+    """
+
+    images: Path | None = None
+    grpc_port: int | None = None
+    timeout_s: float = 30.0
+    candidates: int = 200
+    quantisation: str = "none"
+    shards: int | None = None
+    replicas: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.quantisation not in QUANTISATIONS:
+            raise InvalidInput(
+                f"quantisation must be one of {', '.join(QUANTISATIONS)}, got {self.quantisation!r}"
+            )
+        if self.timeout_s <= 0 or self.candidates < 0:
+            raise InvalidInput(
+                f"timeout_s must be positive and candidates 0 or more, "
+                f"got {self.timeout_s} and {self.candidates}"
+            )
+        for name in ("grpc_port", "shards", "replicas"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InvalidInput(f"{name} must be 1 or more, got {value}")
+
+
+_OPTIONS: dict[str, Callable[[str], Any]] = {
+    "images": lambda text: Path(text).expanduser().absolute(),
+    "grpc_port": int,
+    "timeout_s": float,
+    "candidates": int,
+    "quantisation": str,
+    "shards": int,
+    "replicas": int,
+}
+
+
+def parse_spec(spec: str) -> tuple[str, str, QdrantOptions]:
+    """Location, collection and options of `qdrant:LOCATION/COLLECTION[?OPTION=VALUE&...]`.
+
+    The location is the URL of a server, a folder, or `:memory:`; the last two are the client's
+    own local mode, for trials and tests. An API key is never part of the spec: it is read from
+    the environment variable QDRANT_API_KEY.
+
+    Raises:
+        InvalidInput: no location or collection, a name that servers refuse, an unknown option.
+    """
+    rest, _, query = spec.removeprefix(_PREFIX).partition("?")
+    location, separator, collection = rest.rstrip("/").rpartition("/")
+    if not separator or not location or not collection or location in ("http:/", "https:/"):
+        raise InvalidInput(
+            f"an index on Qdrant is named qdrant:URL/collection, as in "
+            f"qdrant:http://localhost:6333/library; got {spec!r}"
+        )
+    if re.fullmatch(r"[\w.-]+:\d+", location):
+        raise InvalidInput(f"say http:// or https:// before {location!r} in {spec!r}")
+    if _NOT_IN_NAMES.search(collection):
+        raise InvalidInput(f"a Qdrant collection cannot be named {collection!r}")
+    return location, collection, _parse_options(query, spec=spec)
+
+
+def _parse_options(query: str, *, spec: str) -> QdrantOptions:
+    values: dict[str, Any] = {}
+    try:
+        for name, text in parse_qsl(query, strict_parsing=bool(query), keep_blank_values=True):
+            if name not in _OPTIONS:
+                raise InvalidInput(
+                    f"unknown option {name!r} in {spec!r}; known are {', '.join(_OPTIONS)}"
+                )
+            values[name] = _OPTIONS[name](text)
+    except InvalidInput:
+        raise
+    except ValueError as cause:
+        raise InvalidInput(f"cannot read the options of {spec!r}: {cause}") from cause
+    return QdrantOptions(**values)

@@ -1,0 +1,96 @@
+"""Pages read back from Qdrant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from qdrant_client import QdrantClient, models
+
+from colregion.geometry import FloatArray
+from colregion.indexes.page_images import SourceImage, StoredImage
+from colregion.indexes.qdrant.collections import PAGE, vector_collection
+from colregion.indexes.qdrant.connection import Connection
+from colregion.indexes.qdrant.stored import StoredDocument, read_page
+from colregion.ports import PictureReader
+from colregion.records import EmbeddedPage, ImageLoader
+
+# Vectors of so many pages in one answer: some 40 MB as JSON at 1,024 x 128.
+_PAGES_AT_ONCE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class PageReader:
+    """Reads pages by their points.
+
+    Args:
+        images: the index's folder of pictures; None where it keeps none.
+        read_picture: gives a picture from a document's source instead.
+    """
+
+    connection: Connection
+    collection: str
+    images: Path | None
+    read_picture: PictureReader | None
+
+    def read(self, points: Mapping[str, tuple[StoredDocument, int]]) -> dict[str, EmbeddedPage]:
+        """The pages of those points that are there, by point.
+
+        Args:
+            points: id of a page's points -> its document and its number.
+
+        Raises:
+            IndexCorrupt: a page is damaged.
+        """
+        ids = list(points)
+        pages: dict[str, EmbeddedPage] = {}
+        for start in range(0, len(ids), _PAGES_AT_ONCE):
+            some = ids[start : start + _PAGES_AT_ONCE]
+            vectors = self._vectors({i: points[i][0].dim for i in some})
+            for i, payload in self._payloads(some).items():
+                document, number = points[i]
+                rows = vectors.get(i, np.zeros((0, document.dim or 0), dtype=np.float32))
+                if len(rows) == payload["n_vectors"]:  # else swept between the two requests
+                    loader = self._image(document, number)
+                    pages[i] = read_page(payload, rows, load_image=loader)
+        return pages
+
+    def _payloads(self, ids: list[str]) -> dict[str, dict[str, Any]]:
+        found = self.connection.ask(
+            lambda client: client.retrieve(self.collection, ids, with_payload=True)
+        )
+        return {str(point.id): point.payload or {} for point in found}
+
+    def _vectors(self, dims: Mapping[str, int | None]) -> dict[str, FloatArray]:
+        vectors = {}
+        for dim in {dim for dim in dims.values() if dim is not None}:
+            ids = [i for i, of in dims.items() if of == dim]
+            collection = vector_collection(self.collection, dim)
+            for point in self.connection.ask(
+                partial(_retrieve_vectors, collection=collection, ids=ids)
+            ):
+                named = point.vector if isinstance(point.vector, dict) else {}
+                vectors[str(point.id)] = np.array(named[PAGE], dtype=np.float32)
+        return vectors
+
+    def _image(self, document: StoredDocument, number: int) -> ImageLoader:
+        if self.images is not None:
+            return StoredImage(image_path(self.images, document.generation, number))
+        return SourceImage(
+            document.entry.source, number, document.entry.content_hash, self.read_picture
+        )
+
+
+def image_path(images: Path, generation: str, number: int) -> Path:
+    """Where a page's picture is kept."""
+    return images / generation / f"{number}.jpg"
+
+
+def _retrieve_vectors(
+    client: QdrantClient, *, collection: str, ids: list[str]
+) -> list[models.Record]:
+    return client.retrieve(collection, ids, with_payload=False, with_vectors=[PAGE])
