@@ -15,6 +15,7 @@ from colregion import scoring
 from colregion.adding import Adding, Reader
 from colregion.answers import AddReport, Context, Hit, Outcome, PageHit, RelevanceMap
 from colregion.context import CountTokens, build_context
+from colregion.copying import ENCODER, copy_index
 from colregion.encoders import load_encoder
 from colregion.errors import InvalidInput, ModelMismatch, NotIndexed
 from colregion.expectation import expectation
@@ -34,6 +35,7 @@ from colregion.records import (
 )
 from colregion.relevance import Method, default_keep, score_regions
 from colregion.selection import Keep, rank_across
+from colregion.source_pictures import read_picture
 from colregion.text import estimate_tokens
 from colregion.unindexed import UnindexedPages
 
@@ -46,7 +48,6 @@ _CONTEXT_HITS = 50
 
 _DEFAULT_LIMITS = Limits()
 
-_ENCODER = "encoder"
 _ENCODER_SPEC = "encoder_spec"
 
 
@@ -74,12 +75,13 @@ class Engine:
         parser: Parser,
         count_tokens: CountTokens = estimate_tokens,
     ) -> None:
-        made_with = index.get_setting(_ENCODER)
+        made_with = index.get_setting(ENCODER)
         if made_with is not None and made_with != encoder.fingerprint:
             raise ModelMismatch(
                 f"the index was made with encoder {made_with!r} and cannot be used with "
                 f"{encoder.fingerprint!r}; open it with the first, or index into another folder"
             )
+        index.read_picture = read_picture
         self.index = index
         self.encoder = encoder
         self.parser = parser
@@ -202,14 +204,14 @@ class Engine:
         reading = load_parser(parser) if isinstance(parser, str) else parser or self.parser
         reader = Reader.of(reading, workers=workers, limits=limits)
         with self._adding:
-            if self.index.get_setting(_ENCODER) is None:
-                self.index.set_setting(_ENCODER, self.encoder.fingerprint)
+            if self.index.get_setting(ENCODER) is None:
+                self.index.set_setting(ENCODER, self.encoder.fingerprint)
             adding = Adding(
                 index=self.index,
                 encoder=self.encoder,
                 reader=reader,
                 given=Given(doc_id, metadata or {}, password),
-                held=self._entries(),
+                held={entry.id: entry for entry in self.index.documents()},
                 on_progress=on_progress or _ignore,
                 on_outcome=told,
             )
@@ -251,7 +253,7 @@ class Engine:
         _check_k(k)
         query = self._weighted_query(question)
         pages, scores = self._find_pages(query, k=k, filters=parse_filters(filters))
-        entries = self._entries()
+        entries = self._entries_of(pages)
         return [
             PageHit(page.parsed, _entry_of(page, entries), score)
             for page, score in zip(pages, scores, strict=True)
@@ -327,6 +329,33 @@ class Engine:
     def remove(self, doc_id: str) -> None:
         """Take a document out of the index. Raises NotIndexed when it is not there."""
         self.index.remove(doc_id)
+
+    def copy_to(
+        self,
+        target: str | Path | Index,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> AddReport:
+        """Put everything the index holds into another one, without reading or encoding anything
+        again: from a folder to a Qdrant server, say, or back.
+
+        Documents that the target already has as they are here are skipped, so a copy that broke
+        off goes on where it stopped; what else the target holds stays.
+
+        Args:
+            target: a spec for `open_index`, made where there is none; or an `Index`.
+            on_progress: called after every page.
+
+        Raises:
+            InvalidInput: the target is this index.
+            ModelMismatch: the target was made with another encoder.
+        """
+        opened = target if isinstance(target, Index) else open_index(str(target))
+        try:
+            return AddReport(tuple(copy_index(self.index, opened, on_progress=on_progress)))
+        finally:
+            if opened is not target:
+                opened.close()
 
     def documents(self) -> list[DocumentEntry]:
         """What the index holds, by id."""
@@ -407,7 +436,7 @@ class Engine:
                 allowed = [filters.kind(region.kind) for region in page.parsed.regions]
                 on_page = np.where(allowed, on_page, -np.inf) if allowed else on_page
             scores.append(np.where(keep.mask(on_page), on_page, -np.inf))
-        entries = self._entries()
+        entries = self._entries_of(pages)
         return [
             Hit(
                 region=pages[page].parsed.regions[position],
@@ -418,8 +447,8 @@ class Engine:
             for page, position in rank_across(scores, k=k)
         ]
 
-    def _entries(self) -> dict[str, DocumentEntry]:
-        return {entry.id: entry for entry in self.index.documents()}
+    def _entries_of(self, pages: Sequence[EmbeddedPage]) -> dict[str, DocumentEntry]:
+        return self.index.entries({page.parsed.page.doc_id for page in pages})
 
     def _pages_of(self, page: Rankable) -> list[EmbeddedPage]:
         if isinstance(page, EmbeddedPage):

@@ -167,6 +167,10 @@ class Index(ABC):
     def set_setting(self, key: str, value: str) -> None:
         """Keep a setting of the index as a whole."""
 
+    @abstractmethod
+    def settings(self) -> dict[str, str]:
+        """All settings of the index as a whole."""
+
     def entry(self, doc_id: str) -> DocumentEntry:
         """The entry of one document. Raises NotIndexed when it is not there."""
         for entry in self.documents():

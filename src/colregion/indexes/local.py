@@ -235,6 +235,11 @@ class LocalIndex(Index):
                 (store.to_blob(key), store.to_blob(value)),
             )
 
+    def settings(self) -> dict[str, str]:
+        with self._reading() as database:
+            rows = database.execute("SELECT name, value FROM setting").fetchall()
+        return {store.from_blob(name): store.from_blob(value) for name, value in rows}
+
     def close(self) -> None:
         with self._write_lock, self._read_lock:
             self._record.cache_clear()

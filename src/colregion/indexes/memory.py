@@ -83,6 +83,9 @@ class MemoryIndex(Index):
     def set_setting(self, key: str, value: str) -> None:
         self._settings[key] = value
 
+    def settings(self) -> dict[str, str]:
+        return dict(self._settings)
+
     def _document(self, doc_id: str) -> tuple[DocumentEntry, list[EmbeddedPage]]:
         if doc_id not in self._documents:
             raise NotIndexed(f"no document {doc_id!r} in the index")

@@ -155,6 +155,8 @@ class IndexContract:
         assert index.document_frequency(["one", ""]) == [0, 0]
         assert index.document_frequency([]) == []
         assert index.get_setting("encoder") is None
+        assert index.settings() == {}
+        assert index.entries(["doc"]) == {}
 
     def test_entries_come_back_by_id_with_their_page_count(self, index: Index) -> None:
         metadata = {"team": "x", "year": 2024, "share": 0.1, "draft": False, "note": None}
@@ -164,6 +166,7 @@ class IndexContract:
         index.replace(self.entry("a"), [])
         assert index.documents() == [self.entry("a"), replace(b, page_count=2)]
         assert index.entry("b").metadata == metadata
+        assert index.entries(["b", "unknown", "b"]) == {"b": index.entry("b")}
         assert index.page_ids("b") == ["b#p3", "b#p7"]
         assert index.page_ids("a") == []
         assert index.page_count == 2
@@ -414,6 +417,7 @@ class IndexContract:
             index.set_setting(key, HOSTILE)
             assert index.get_setting(key) == HOSTILE
         assert index.get_setting("") is None
+        assert index.settings() == {"encoder": HOSTILE, HOSTILE: HOSTILE}
 
     @pytest.mark.parametrize(
         "doc_id", [HOSTILE, "../../etc/passwd", "/", "a#p3", "#p1", "🦊", "\x00", "\udcff.pdf", " "]

@@ -198,6 +198,10 @@ class QdrantIndex(Index):
         payload = {"type": "setting", "key": to_plain(key), "value": to_plain(value)}
         self._connection.put(self.collection, [(_setting_point(key), payload, {})])
 
+    def settings(self) -> dict[str, str]:
+        payloads = [point.payload or {} for point in self._points("setting")]
+        return {from_plain(payload["key"]): from_plain(payload["value"]) for payload in payloads}
+
     def close(self) -> None:
         with suppress(BackendError):  # what is left is swept with the next change
             if self._notes.any_of_mine:
