@@ -37,7 +37,7 @@ class SmallQdrant(ThreadingHTTPServer):
         self.client = QdrantClient(":memory:")
         self.lock = threading.Lock()
         self.fault: Callable[[str, str], None] = lambda _method, _path: None
-        self.requests: list[tuple[str, str]] = []
+        self.bodies: list[tuple[str, Any]] = []
         self.refused = Refused
 
     @property
@@ -58,11 +58,12 @@ class _Handler(BaseHTTPRequestHandler):
             return
         path = self.path.partition("?")[0]
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.server.requests.append((self.command, path))
         try:
             self.server.fault(self.command, path)
+            content = parse(body)
+            self.server.bodies.append((path, content))
             with self.server.lock:
-                result = answer(self.server.client, self.command, path, parse(body))
+                result = answer(self.server.client, self.command, path, content)
             self._send(200, {"result": result, "status": "ok", "time": 0.0})
         except Refused as refused:
             self._send(refused.status, {"status": {"error": str(refused)}, "time": 0.0})

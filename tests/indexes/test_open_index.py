@@ -19,8 +19,7 @@ def test_a_folder_is_a_local_index(tmp_path: Path, as_text: bool) -> None:
     [
         ("", "empty"),
         ("  ", "empty"),
-        ("qdrant:http://localhost:6333/pages", "not a kind of index"),
-        ("https://example.org/index", "not a kind of index"),
+        ("https://example.org/index", "is it qdrant:https://example.org/index"),
     ],
 )
 def test_a_spec_that_names_nothing_known_is_refused(spec: str, says: str) -> None:

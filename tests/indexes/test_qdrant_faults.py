@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +137,7 @@ def test_an_index_of_another_format_is_refused(
 
     QdrantIndex(small_qdrant.url, "pages", SHORT)
     monkeypatch.setattr(layout, "FORMAT", 2)
-    with pytest.raises(IndexCorrupt, match="format 1.*format 2"):
+    with pytest.raises(IndexCorrupt, match=r"format 1.*format 2"):
         QdrantIndex(small_qdrant.url, "pages", SHORT)
 
 
@@ -163,7 +164,7 @@ def test_a_page_larger_than_servers_take_names_the_options_that_make_it_smaller(
 def test_a_vector_beyond_16_bit_floats_is_refused() -> None:
     index = QdrantIndex(":memory:", "pages")
     large = PageEmbedding(np.full((1, 4), 70000.0, np.float32), one_row(1))
-    with pytest.raises(InvalidInput, match="70000.*16-bit"):
+    with pytest.raises(InvalidInput, match=r"70000.*16-bit"):
         index.replace(entry("old"), [EmbeddedPage(pages("old", n=1)[0].parsed, large)])
 
 
@@ -236,7 +237,7 @@ def test_a_reader_between_any_two_requests_of_a_writer_sees_one_whole_state(
     small_qdrant.fault = healthy
     assert states[0] == ("old", "old")
     assert seen(reader) == ("new", "new")
-    changes = [a != b for a, b in zip(states, states[1:], strict=False)]
+    changes = [a != b for a, b in pairwise(states)]
     assert sum(changes) == 1  # it became valid once, and for all questions
 
 
@@ -259,12 +260,13 @@ def test_a_writer_between_any_two_requests_of_a_reader_leaves_it_one_whole_state
             return tuple(page.parsed.words[0].text for page in loaded)
         return reader.page_count
 
-    whole = {
+    states: dict[str, set[object]] = {
         "search": {2, 3},
         "frequency": {(2, 0), (0, 3)},
         "load": {("old", "old"), ("new", "new")},
         "count": {2, 3},
-    }[question]
+    }
+    whole = states[question]
     for n in range(8):
         writer.replace(entry("old"), pages("old", n=2))
         left, writing = n, False

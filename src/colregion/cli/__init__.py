@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 # Importing a module adds its commands to the application, in the order of `--help`.
-from colregion.cli import add, search, held, run, measure  # noqa: F401  # isort: skip
+from colregion.cli import add, search, held, copy, run, measure  # noqa: F401  # isort: skip
 from colregion.cli.shared import app, err, escape
 from colregion.errors import ColregionError, InvalidInput
 

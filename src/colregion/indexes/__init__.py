@@ -41,6 +41,10 @@ def open_index(
     if name.startswith("qdrant:"):
         from colregion.indexes.qdrant import QdrantIndex, parse_spec
 
+        if precision is not None:
+            raise InvalidInput(
+                f"precision is of local indexes; on Qdrant say {name}?quantisation=int8"
+            )
         location, collection, options = parse_spec(name)
         return QdrantIndex(location, collection, options, create=create)
     if name.startswith(("http://", "https://")):

@@ -36,6 +36,7 @@ _NAMES = uuid.UUID("5d0f1f0e-4c0b-5b57-9f0e-6d1f0f1a7c31")  # any fixed one will
 _ESCAPED = "json:"
 # Below it every whole number is exact as a double, which is what Qdrant compares ranges with.
 EXACT_BELOW = 2.0**52
+_LARGEST = 1e300
 
 
 def point_id(*names: object) -> str:
@@ -159,9 +160,10 @@ def filter_payload(embedded: EmbeddedPage, entry: DocumentEntry, *, generation: 
             token for key, value in entry.metadata.items() for token in _tokens(key, value)
         ),
         "numbers": {
-            number_key(key): float(value)
+            # Larger ones are not exact, but on the right side of every number below.
+            number_key(key): float(min(max(value, -_LARGEST), _LARGEST))
             for key, value in entry.metadata.items()
-            if isinstance(value, int | float) and abs(value) < EXACT_BELOW
+            if isinstance(value, int | float)
         },
     }
 

@@ -1,0 +1,56 @@
+"""`colregion copy`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.progress import Progress
+
+from colregion.answers import AddReport
+from colregion.cli.shared import JsonOption, app, err, escape, out, write_json
+from colregion.copying import copy_index
+from colregion.indexes import open_index
+from colregion.ingest import Progress as CopyProgress
+from colregion.source_pictures import read_picture
+
+
+@app.command()
+def copy(
+    source: Annotated[str, typer.Argument(help="The index to copy, as --index takes it.")],
+    target: Annotated[str, typer.Argument(help="Where to; made when it is not there.")],
+    json_file: JsonOption = None,
+) -> None:
+    """Copy an index, from a folder to a Qdrant server or back, without encoding anything again.
+
+    What the target already has is skipped: a copy that broke off goes on where it stopped.
+    """
+    with (
+        open_index(source, create=False) as held,
+        open_index(target) as copied,
+        Progress(console=err, transient=True) as bar,
+    ):
+        held.read_picture = read_picture
+        task = bar.add_task("copying", total=None)
+
+        def show(step: CopyProgress) -> None:
+            done = step.files_done + step.pages_done / max(step.pages_total, 1)
+            bar.update(
+                task,
+                description=escape(step.source[-40:]),
+                completed=done,
+                total=step.files_total,
+            )
+
+        report = AddReport(tuple(copy_index(held, copied, on_progress=show)))
+    if json_file is not None:
+        write_json([asdict(outcome) for outcome in report.outcomes], json_file)
+    else:
+        counts = {s: len(report.of(s)) for s in ("added", "replaced", "skipped", "failed")}
+        done = ", ".join(f"{n} {status}" for status, n in counts.items() if n)
+        out.print(done or "nothing to copy", f"({report.pages} pages)", highlight=False)
+    for outcome in report.failed:
+        err.print(f"[red]failed[/] {escape(outcome.doc_id)}: {escape(outcome.reason)}")
+    if report.failed:
+        raise typer.Exit(1)

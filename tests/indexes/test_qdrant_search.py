@@ -1,0 +1,180 @@
+"""Filters with the meaning that they have everywhere, weights, and the search in two stages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from colregion.filters import parse_filters
+from colregion.geometry import Box, BoxPlacement, GridPlacement
+from colregion.indexes.memory import MemoryIndex
+from colregion.indexes.qdrant import QdrantIndex, QdrantOptions
+from colregion.indexes.qdrant.first_stage import first_stage
+from colregion.indexes.qdrant.searching import weighted
+from colregion.ports import Index
+from colregion.records import DocumentEntry, EmbeddedPage, Metadata, PageEmbedding, QueryEmbedding
+from colregion.testing import make_parsed_page
+
+VALUES: list[Metadata] = [
+    {},
+    {"key": None},
+    {"key": True},
+    {"key": 1},
+    {"key": 2.5},
+    {"key": -3},
+    {"key": "1"},
+    {"key": "2024-05-01"},
+    {"key": "2025-01-01", "a.b[0]": "odd"},
+    {"key": 2**70},
+    {"key": 2**53 + 1},
+    {"key": False, "": "no name"},
+]
+
+
+def one_page(doc_id: str, vectors: Any, *, number: int = 1) -> EmbeddedPage:
+    rows = np.asarray(vectors, dtype=np.float32)
+    line = ("text", Box(0.25, 0.125, 0.75, 0.25))
+    layer = np.arange(len(rows)).reshape(1, -1)
+    return EmbeddedPage(
+        make_parsed_page([line], doc_id=doc_id, number=number),
+        PageEmbedding(rows, GridPlacement((layer,), n_vectors=len(rows))),
+    )
+
+
+def question(vectors: Any, weights: list[float] | None = None) -> QueryEmbedding:
+    rows = np.asarray(vectors, dtype=np.float32)
+    t = len(rows)
+    return QueryEmbedding(
+        rows, ("t",) * t, np.ones(t, dtype=bool), np.array(weights or [1.0] * t, dtype=float)
+    )
+
+
+@pytest.fixture(scope="module")
+def both() -> tuple[Index, Index]:
+    """A document for each of VALUES, on Qdrant and in memory."""
+    indexes = QdrantIndex(":memory:", "pages"), MemoryIndex()
+    for index in indexes:
+        for n, metadata in enumerate(VALUES):
+            entry = DocumentEntry(f"d{n:02}", f"{n}.pdf", "h", "s", metadata)
+            index.replace(entry, [one_page(entry.id, [[1, n]], number=n + 1)])
+    return indexes
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"metadata.key": value}
+        for value in (None, True, 1, 1.0, 0, "1", 2.5, 2**70, 2**53 + 1, "x", float("inf"))
+    ]
+    + [{"metadata.key": {op: value}} for op in ("ne",) for value in (None, 1, "1", "x", 2**70)]
+    + [{"metadata.key": values} for values in ([], [None, 1], ["1", 2.5], [None])]
+    + [{"metadata.key": {"nin": values}} for values in ([], [None, 1], ["1", 2.5], [None])]
+    + [
+        {"metadata.key": {op: value}}
+        for op in ("gt", "gte", "lt", "lte")
+        for value in (1, 2.5, True, "2024-05-01", None, 2**70, 2**53, float("inf"), float("nan"))
+    ]
+    + [
+        {"metadata.a.b[0]": "odd"},
+        {"metadata.a.b[0]": {"ne": "odd"}},
+        {"page_number": {"gt": 3, "lte": 5}},
+        {"page_number": {"ne": 3}},
+        {"page_number": [2, 4, 2**80]},
+        {"page_number": 2**80},
+        {"page_number": {"lt": 2**80}},
+        {"page_number": []},
+        {"page_number": {"nin": [1, 2]}},
+        {"doc_id": {"gte": "d03", "lt": "d05"}},
+        {"doc_id": {"nin": ["d01", "d02"]}},
+        {"source": {"ne": "3.pdf"}},
+        {"source": {"gt": "3.pdf"}},
+        {"kind": {"ne": "text"}},
+        {"kind": {"nin": ["table"]}},
+        [{"kind": "text"}, {"kind": {"ne": "text"}}],
+        [{"metadata.key": {"gte": 1}}, {"metadata.key": {"lt": "z"}}],
+        [{"metadata.key": {"gt": "2024"}}, {"page_number": {"lt": 9}}],
+    ],
+)
+def test_a_filter_means_what_it_means_in_memory(both: tuple[Index, Index], condition: Any) -> None:
+    qdrant, memory = both
+    asked, chosen = question([[1, 0.5]]), parse_filters(condition)
+    ours, theirs = (index.search(asked, k=50, filters=chosen) for index in (qdrant, memory))
+    assert ours == theirs
+
+
+def test_weights_scale_the_question_and_zero_takes_a_token_out() -> None:
+    rows = weighted(question([[1, 2], [3, 4], [5, 6]], [0.5, 0, 2]))
+    np.testing.assert_array_equal(rows, [[0.5, 1], [10, 12]])
+    np.testing.assert_array_equal(weighted(question([[1, 2]], [0])), [[0, 0]])
+
+
+def test_the_first_stage_of_no_vectors_is_empty() -> None:
+    nothing = PageEmbedding(
+        np.zeros((0, 3), np.float32), BoxPlacement(np.zeros((0, 4), np.float32))
+    )
+    assert first_stage(nothing).shape == (0, 3)
+
+
+def test_the_first_stage_averages_the_vectors_of_a_tile() -> None:
+    # 16 x 8 cells over 8 x 8 tiles: two cells, one above the other, in each.
+    layer = np.arange(128).reshape(16, 8)
+    vectors = np.stack([np.arange(128.0), np.ones(128)], axis=1).astype(np.float32)
+    pooled = first_stage(PageEmbedding(vectors, GridPlacement((layer,), n_vectors=128)))
+    assert pooled.shape == (64, 2)
+    np.testing.assert_allclose(pooled[[0, 1, 63]], [[4, 1], [5, 1], [123, 1]])
+
+
+def test_the_first_stage_leaves_out_what_looks_nowhere_unless_all_does() -> None:
+    boxes = np.zeros((70, 4))
+    boxes[:2] = [[0, 0, 0.1, 0.1], [0.5, 0.5, 0.55, 0.55]]
+    vectors = np.arange(70, dtype=np.float32).reshape(-1, 1)
+    pooled = first_stage(PageEmbedding(vectors, BoxPlacement(boxes)))
+    np.testing.assert_allclose(pooled, [[0], [1]])
+    nowhere = PageEmbedding(vectors, BoxPlacement(np.zeros((70, 4))))
+    np.testing.assert_allclose(first_stage(nowhere), [[34.5]])
+
+
+def test_a_large_index_is_searched_in_two_stages_and_scored_exactly(small_qdrant: Any) -> None:
+    # Pages of 100 vectors that all look alike within a tile, but for one in the first.
+    rng = np.random.default_rng(5)
+    index = QdrantIndex(small_qdrant.url, "pages", QdrantOptions(candidates=2))
+    exact = MemoryIndex()
+    layer = np.arange(100).reshape(10, 10)
+    for n in range(45):
+        tone = rng.standard_normal(8)
+        rows = np.asarray(tone / np.linalg.norm(tone) + rng.normal(0, 0.02, (100, 8)), np.float32)
+        page = one_page(f"d{n:02}", rows)
+        embedding = PageEmbedding(rows, GridPlacement((layer,), n_vectors=100))
+        for held in (index, exact):
+            entry = DocumentEntry(f"d{n:02}", "s", "h", "s")
+            held.replace(entry, [EmbeddedPage(page.parsed, embedding)])
+    asked = question(rng.standard_normal((3, 8)))
+    small_qdrant.bodies.clear()
+    found, best = index.search(asked, k=3), exact.search(asked, k=3)
+    (sent,) = [body for path, body in small_qdrant.bodies if path.endswith("/points/query")]
+    assert sent["prefetch"]["using"] == "first"
+    assert sent["using"] == "page"
+    assert [score.page_id for score in found] == [score.page_id for score in best]
+    np.testing.assert_allclose([s.score for s in found], [s.score for s in best], atol=1e-3)
+
+
+def test_what_is_sent_to_make_a_collection_says_how_it_is_stored(small_qdrant: Any) -> None:
+    options = QdrantOptions(quantisation="int8", shards=3, replicas=2)
+    index = QdrantIndex(small_qdrant.url, "pages", options)
+    index.replace(DocumentEntry("d", "s", "h", "s", {"year": 2024}), [one_page("d", [[1, 2]])])
+    sent = {path: body for path, body in small_qdrant.bodies if body}
+    made = sent["/collections/pages-d2"]
+    assert (made["shard_number"], made["replication_factor"]) == (3, 2)
+    page, first = made["vectors"]["page"], made["vectors"]["first"]
+    assert page["multivector_config"] == first["multivector_config"] == {"comparator": "max_sim"}
+    assert page["hnsw_config"]["m"] == 0
+    assert page["datatype"] == "float16"
+    assert page["quantization_config"]["scalar"]["type"] == "int8"
+    fields = [body["field_name"] for path, body in small_qdrant.bodies if path.endswith("d2/index")]
+    assert {"generation", "doc_id", "source", "page_number", "kinds", "metadata"} < set(fields)
+    assert any(field.startswith("numbers.") for field in fields)
+    index.search(question([[1, 0]]), k=1)
+    query = small_qdrant.bodies[-2][1]
+    assert query["params"]["quantization"] == {"rescore": True, "oversampling": 3.0}
