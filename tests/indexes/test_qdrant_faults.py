@@ -19,8 +19,6 @@ from colregion.indexes.qdrant import QdrantIndex, QdrantOptions, connection, gen
 from colregion.records import DocumentEntry, EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.testing import make_parsed_page
 
-SHORT = QdrantOptions(timeout_s=1.0)
-
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,20 +81,20 @@ def healthy(_method: str, _path: str) -> None:
 
 def test_a_server_that_is_down_is_named() -> None:
     with pytest.raises(BackendError, match=r"http://127.0.0.1:9 cannot be reached"):
-        QdrantIndex("http://127.0.0.1:9", "pages", SHORT)
+        QdrantIndex("http://127.0.0.1:9", "pages")
 
 
 def test_a_late_server_is_an_error_that_names_the_option(small_qdrant: Any) -> None:
-    with QdrantIndex(small_qdrant.url, "pages", SHORT) as index:
+    with QdrantIndex(small_qdrant.url, "pages", QdrantOptions(timeout_s=1.0)) as index:
         small_qdrant.fault = lambda *_: time.sleep(2.0)
         with pytest.raises(BackendError, match=r"within 1 s.*timeout_s"):
             index.search(QUERY, k=1)
         small_qdrant.fault = healthy
-        assert index.search(QUERY, k=1) == []
+    assert QdrantIndex(small_qdrant.url, "pages").search(QUERY, k=1) == []
 
 
 def test_a_server_that_stumbles_is_asked_again(small_qdrant: Any) -> None:
-    index = QdrantIndex(small_qdrant.url, "pages", SHORT)
+    index = QdrantIndex(small_qdrant.url, "pages")
     count = 0
 
     def stumble(_method: str, _path: str) -> None:
@@ -118,7 +116,7 @@ def test_a_key_that_is_refused_is_said_to_be(small_qdrant: Any) -> None:
 
     small_qdrant.fault = refuse
     with pytest.raises(BackendError, match="QDRANT_API_KEY"):
-        QdrantIndex(small_qdrant.url, "pages", SHORT)
+        QdrantIndex(small_qdrant.url, "pages")
 
 
 def test_a_collection_of_somebody_else_is_left_alone(small_qdrant: Any) -> None:
@@ -126,7 +124,7 @@ def test_a_collection_of_somebody_else_is_left_alone(small_qdrant: Any) -> None:
     point = models.PointStruct(id=1, vector={}, payload={"text": "mine"})
     small_qdrant.client.upsert("theirs", [point])
     with pytest.raises(IndexCorrupt, match="no index of colregion"):
-        QdrantIndex(small_qdrant.url, "theirs", SHORT)
+        QdrantIndex(small_qdrant.url, "theirs")
     assert small_qdrant.client.count("theirs").count == 1
 
 
@@ -135,19 +133,19 @@ def test_an_index_of_another_format_is_refused(
 ) -> None:
     from colregion.indexes.qdrant import collections as layout
 
-    QdrantIndex(small_qdrant.url, "pages", SHORT)
+    QdrantIndex(small_qdrant.url, "pages")
     monkeypatch.setattr(layout, "FORMAT", 2)
     with pytest.raises(IndexCorrupt, match=r"format 1.*format 2"):
-        QdrantIndex(small_qdrant.url, "pages", SHORT)
+        QdrantIndex(small_qdrant.url, "pages")
 
 
 def test_a_collection_whose_maker_died_before_its_first_point_is_taken_over(
     small_qdrant: Any,
 ) -> None:
     small_qdrant.client.create_collection("pages", vectors_config={})
-    with QdrantIndex(small_qdrant.url, "pages", SHORT) as index:
+    with QdrantIndex(small_qdrant.url, "pages") as index:
         index.replace(entry("old"), pages("old", n=2))
-    assert QdrantIndex(small_qdrant.url, "pages", SHORT, create=False).page_count == 2
+    assert QdrantIndex(small_qdrant.url, "pages", create=False).page_count == 2
 
 
 def test_a_page_larger_than_servers_take_names_the_options_that_make_it_smaller() -> None:
@@ -172,11 +170,11 @@ def test_wherever_a_writer_dies_the_next_reader_sees_one_whole_state(
     small_qdrant: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generations, "GRACE_S", -1.0)
-    reader = QdrantIndex(small_qdrant.url, "pages", SHORT)
+    reader = QdrantIndex(small_qdrant.url, "pages")
     reader.replace(entry("old"), pages("old", n=2))
     outcomes = []
     for n in range(100):
-        writer = QdrantIndex(small_qdrant.url, "pages", SHORT)
+        writer = QdrantIndex(small_qdrant.url, "pages")
         small_qdrant.fault = down_after(n)
         try:
             writer.replace(entry("new"), pages("new", n=3))
@@ -198,11 +196,11 @@ def test_what_a_dead_writer_left_is_swept_after_a_long_silence(
     small_qdrant: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generations, "GRACE_S", -1.0)
-    index = QdrantIndex(small_qdrant.url, "pages", SHORT)
+    index = QdrantIndex(small_qdrant.url, "pages")
     index.replace(entry("old"), pages("old", n=2))
     small_qdrant.fault = down_after(9)  # while the pages go up
     with pytest.raises(BackendError):
-        QdrantIndex(small_qdrant.url, "pages", SHORT).replace(entry("new"), pages("new", n=3))
+        QdrantIndex(small_qdrant.url, "pages").replace(entry("new"), pages("new", n=3))
     small_qdrant.fault = healthy
     held = small_qdrant.client.count("pages-d4").count
     assert held == 5
@@ -211,7 +209,7 @@ def test_what_a_dead_writer_left_is_swept_after_a_long_silence(
     index.replace(entry("old"), pages("old", n=2))
     index.close()
     assert small_qdrant.client.count("pages-d4").count == 2
-    assert QdrantIndex(small_qdrant.url, "pages", SHORT).page_count == 2
+    assert QdrantIndex(small_qdrant.url, "pages").page_count == 2
 
 
 @pytest.mark.parametrize("grace_s", [10.0, -1.0])
@@ -219,9 +217,9 @@ def test_a_reader_between_any_two_requests_of_a_writer_sees_one_whole_state(
     small_qdrant: Any, monkeypatch: pytest.MonkeyPatch, grace_s: float
 ) -> None:
     monkeypatch.setattr(generations, "GRACE_S", grace_s)
-    writer = QdrantIndex(small_qdrant.url, "pages", SHORT)
+    writer = QdrantIndex(small_qdrant.url, "pages")
     writer.replace(entry("old"), pages("old", n=2))
-    reader = QdrantIndex(small_qdrant.url, "pages", SHORT)
+    reader = QdrantIndex(small_qdrant.url, "pages")
     states: list[tuple[str, ...]] = []
     looking = False
 
@@ -247,8 +245,8 @@ def test_a_writer_between_any_two_requests_of_a_reader_leaves_it_one_whole_state
     small_qdrant: Any, monkeypatch: pytest.MonkeyPatch, question: str, grace_s: float
 ) -> None:
     monkeypatch.setattr(generations, "GRACE_S", grace_s)
-    writer = QdrantIndex(small_qdrant.url, "pages", SHORT)
-    reader = QdrantIndex(small_qdrant.url, "pages", SHORT)
+    writer = QdrantIndex(small_qdrant.url, "pages")
+    reader = QdrantIndex(small_qdrant.url, "pages")
 
     def ask() -> object:
         if question == "search":
@@ -305,7 +303,7 @@ def test_closing_leaves_nothing_of_what_was_replaced_or_removed(
 
 
 def test_a_damaged_page_is_named_as_such(small_qdrant: Any) -> None:
-    index = QdrantIndex(small_qdrant.url, "pages", SHORT)
+    index = QdrantIndex(small_qdrant.url, "pages")
     index.replace(entry("old"), pages("old", n=1))
     everything = models.Filter(must_not=[])
     small_qdrant.client.set_payload("pages", {"record": "bm9uc2Vuc2U="}, points=everything)
@@ -314,7 +312,7 @@ def test_a_damaged_page_is_named_as_such(small_qdrant: Any) -> None:
 
 
 def test_a_page_that_has_vanished_from_the_server_is_said_to_be_lost(small_qdrant: Any) -> None:
-    index = QdrantIndex(small_qdrant.url, "pages", SHORT)
+    index = QdrantIndex(small_qdrant.url, "pages")
     index.replace(entry("old"), pages("old", n=1))
     small_qdrant.client.delete("pages-d4", models.FilterSelector(filter=models.Filter()))
     assert index.search(QUERY, k=1, filters=parse_filters(None)) == []

@@ -27,7 +27,9 @@ err = Console(stderr=True)
 
 IndexOption = Annotated[
     str,
-    typer.Option("--index", "-i", envvar="COLREGION_INDEX", help="The index: a folder."),
+    typer.Option(
+        "--index", "-i", envvar="COLREGION_INDEX", help="The index: a folder, or qdrant:URL/NAME."
+    ),
 ]
 EncoderOption = Annotated[
     str | None,
