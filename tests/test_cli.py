@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -60,6 +65,54 @@ def test_what_fails_is_named_and_the_rest_goes_in(
     assert "missing" in errors
     assert "save it again" in errors
     assert "Traceback" not in errors
+
+
+def test_add_reports_every_file_in_a_form_for_machines(tmp_path: Path) -> None:
+    (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.4 rubbish")
+    file = tmp_path / "report.json"
+    arguments = ("add", REPORT, tmp_path / "bad.pdf", "--index", tmp_path / "library")
+    assert run(*arguments, "--parser", "text_layer+geometry", "--report", file) == 1
+    report = json.loads(file.read_text())
+    assert (report["stopped"], report["added"], report["failed"]) == (False, 1, 1)
+    assert report["pages"] == report["outcomes"][0]["pages"] > 1
+    assert report["workers"] >= 1
+    assert [outcome["status"] for outcome in report["outcomes"]] == ["added", "failed"]
+    assert "damaged" in report["outcomes"][1]["reason"]
+
+
+def test_limits_and_workers_can_be_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("add", REPORT, "--index", tmp_path / "library", "--parser", "text_layer+geometry")
+    assert run(*arguments, "--max-pages", 1) == 1
+    assert "more than 1 pages" in capsys.readouterr().err.replace("\n", " ")
+    assert run(*arguments, "--max-pixels", 0) == 2
+    assert "pixels must be above 0" in capsys.readouterr().err
+    assert run(*arguments, "--workers", 0) == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_an_interrupted_add_says_so_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(60):
+        (tmp_path / "in" / f"{number:02}.pdf").write_bytes(REPORT.read_bytes())
+    file = tmp_path / "report.json"
+    command = [sys.executable, "-m", "colregion", "add", str(tmp_path / "in")]
+    command += ["--index", str(tmp_path / "library"), "--parser", "text_layer+geometry"]
+    adding = subprocess.Popen([*command, "--report", str(file)], stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "library" / "images").is_dir():
+        time.sleep(0.02)
+    time.sleep(1)
+    adding.send_signal(signal.SIGINT)
+    _, errors = adding.communicate(timeout=120)
+    assert (adding.returncode, "Traceback" in errors) == (130, False), errors
+    assert "the same command goes on" in errors
+    report = json.loads(file.read_text())
+    assert report["stopped"]
+    done = {outcome["doc_id"] for outcome in report["outcomes"]}
+    assert run(*command[3:], "--report", file) == 0
+    report = json.loads(file.read_text())
+    assert (report["stopped"], len(report["outcomes"])) == (False, 60)
+    skipped = {o["doc_id"] for o in report["outcomes"] if o["status"] == "skipped"}
+    assert done <= skipped
 
 
 def test_search_prints_regions_or_json_or_a_report(
