@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colregion.geometry import Box, FloatArray
+from colregion.geometry import Box, FloatArray, Upright
+from colregion.parsers.text_direction import turn_to_upright
 from colregion.parsers.words import WordReader
 from colregion.records import Page, TextLayer, Word
 
@@ -38,12 +40,21 @@ class TextLayerReader(WordReader):
 
     @property
     def fingerprint(self) -> str:
-        return "text_layer-1"
+        return "text_layer-2"
 
     def read(self, page: Page) -> tuple[Word, ...]:
         if page.load_text is None:
             return ()
         return words_of(page.load_text(), width=page.width, height=page.height)
+
+    def read_turned(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
+        words = self.read(page)
+        if page.load_text is None or page.upright is not None:
+            return page, words
+        degrees = turn_to_upright(page.load_text(), width=page.width, height=page.height)
+        if degrees:
+            page = replace(page, upright=Upright(degrees, page.width, page.height))
+        return page, words
 
 
 def words_of(layer: TextLayer, *, width: float, height: float) -> tuple[Word, ...]:
