@@ -210,6 +210,11 @@ def test_a_question_of_stop_words_is_mapped_by_them(models: ModelShelf) -> None:
     ]
 
 
+def test_stop_words_are_those_of_the_questions_language(models: ModelShelf) -> None:
+    query = models.encoder("colqwen2").encode_query("Quel est le montant de la facture ?")
+    assert content_words(query) == ["montant", "facture"]
+
+
 def test_a_question_may_begin_and_end_like_the_prompt_around_it(models: ModelShelf) -> None:
     query = models.encoder("colgemma3").encode_query("Query: user")
     assert content_words(query) == ["query", "user"]

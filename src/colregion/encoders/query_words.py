@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from colregion.text import STOP_WORDS, fold, word_spans
+from colregion.text import content_terms, fold, terms, word_spans
 
 _MAX_UNSPACED = 2
 
@@ -62,10 +62,10 @@ def label(
 def label_words(ids: Sequence[int], *, decode: Callable[[Sequence[int]], str]) -> Labels:
     """Labels of tokens that are all the question's own; see `label`."""
     words = _words(ids, decode)
-    is_word = np.array([is_word for _, is_word in words], dtype=bool)
-    telling = is_word & np.array([text not in STOP_WORDS for text, _ in words], dtype=bool)
-    content = telling if telling.any() else is_word
-    return Labels(tuple(text for text, _ in words), content)
+    text = decode(ids)
+    idle = set(terms(text)) - set(content_terms(text))
+    content = np.array([is_word and word not in idle for word, is_word in words], dtype=bool)
+    return Labels(tuple(word for word, _ in words), content)
 
 
 def _shared(a: Sequence[int], b: Sequence[int]) -> int:
