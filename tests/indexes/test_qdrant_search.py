@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from colregion.filters import parse_filters
-from colregion.geometry import Box, BoxPlacement, GridPlacement
+from colregion.geometry import Box, GridPlacement
 from colregion.indexes.memory import MemoryIndex
 from colregion.indexes.qdrant import QdrantIndex, QdrantOptions
-from colregion.indexes.qdrant.first_stage import first_stage
 from colregion.indexes.qdrant.searching import weighted
+from colregion.indexes.qdrant.uploads import first_stage
 from colregion.ports import Index
 from colregion.records import DocumentEntry, EmbeddedPage, Metadata, PageEmbedding, QueryEmbedding
 from colregion.testing import make_parsed_page
@@ -110,46 +110,27 @@ def test_weights_scale_the_question_and_zero_takes_a_token_out() -> None:
     np.testing.assert_array_equal(weighted(question([[1, 2]], [0])), [[0, 0]])
 
 
-def test_the_first_stage_of_no_vectors_is_empty() -> None:
-    nothing = PageEmbedding(
-        np.zeros((0, 3), np.float32), BoxPlacement(np.zeros((0, 4), np.float32))
-    )
-    assert first_stage(nothing).shape == (0, 3)
-
-
-def test_the_first_stage_averages_the_vectors_of_a_tile() -> None:
-    # 16 x 8 cells over 8 x 8 tiles: two cells, one above the other, in each.
-    layer = np.arange(128).reshape(16, 8)
-    vectors = np.stack([np.arange(128.0), np.ones(128)], axis=1).astype(np.float32)
-    pooled = first_stage(PageEmbedding(vectors, GridPlacement((layer,), n_vectors=128)))
-    assert pooled.shape == (64, 2)
-    np.testing.assert_allclose(pooled[[0, 1, 63]], [[4, 1], [5, 1], [123, 1]])
-
-
-def test_the_first_stage_leaves_out_what_looks_nowhere_unless_all_does() -> None:
-    boxes = np.zeros((70, 4))
-    boxes[:2] = [[0, 0, 0.1, 0.1], [0.5, 0.5, 0.55, 0.55]]
-    vectors = np.arange(70, dtype=np.float32).reshape(-1, 1)
-    pooled = first_stage(PageEmbedding(vectors, BoxPlacement(boxes)))
-    np.testing.assert_allclose(pooled, [[0], [1]])
-    nowhere = PageEmbedding(vectors, BoxPlacement(np.zeros((70, 4))))
-    np.testing.assert_allclose(first_stage(nowhere), [[34.5]])
+def test_the_first_stage_has_64_vectors_of_a_page_with_many_and_all_of_one_with_few() -> None:
+    vectors = np.eye(300, 8, dtype=np.float32)
+    assert first_stage(vectors).shape == (64, 8)
+    np.testing.assert_array_equal(first_stage(vectors[:255]), vectors[:255])
+    assert first_stage(vectors[:0]).shape == (0, 8)
 
 
 def test_a_large_index_is_searched_in_two_stages_and_scored_exactly(small_qdrant: Any) -> None:
-    # Pages of 100 vectors that all look alike within a tile, but for one in the first.
+    # Every page's vectors are alike, so that the 64 of the first stage stand for its 300.
     rng = np.random.default_rng(5)
     index = QdrantIndex(small_qdrant.url, "pages", QdrantOptions(candidates=2))
     exact = MemoryIndex()
-    layer = np.arange(100).reshape(10, 10)
+    layer = np.arange(300).reshape(20, 15)
     for n in range(45):
         tone = rng.standard_normal(8)
-        rows = np.asarray(tone / np.linalg.norm(tone) + rng.normal(0, 0.02, (100, 8)), np.float32)
-        page = one_page(f"d{n:02}", rows)
-        embedding = PageEmbedding(rows, GridPlacement((layer,), n_vectors=100))
+        rows = np.asarray(tone / np.linalg.norm(tone) + rng.normal(0, 0.02, (300, 8)), np.float32)
+        parsed = one_page(f"d{n:02}", rows).parsed
+        embedding = PageEmbedding(rows, GridPlacement((layer,), n_vectors=300))
         for held in (index, exact):
             entry = DocumentEntry(f"d{n:02}", "s", "h", "s")
-            held.replace(entry, [EmbeddedPage(page.parsed, embedding)])
+            held.replace(entry, [EmbeddedPage(parsed, embedding)])
     asked = question(rng.standard_normal((3, 8)))
     small_qdrant.bodies.clear()
     found, best = index.search(asked, k=3), exact.search(asked, k=3)
@@ -178,3 +159,17 @@ def test_what_is_sent_to_make_a_collection_says_how_it_is_stored(small_qdrant: A
     index.search(question([[1, 0]]), k=1)
     query = small_qdrant.bodies[-2][1]
     assert query["params"]["quantization"] == {"rescore": True, "oversampling": 3.0}
+
+
+def test_vectors_are_sent_once_to_who_asks_for_a_page_again(small_qdrant: Any) -> None:
+    index = QdrantIndex(small_qdrant.url, "pages")
+    entry = DocumentEntry("d", "s", "h", "s")
+    index.replace(entry, [one_page("d", [[1, 2], [3, 4]])])
+    for _ in range(2):
+        (page,) = index.load(["d#p1"])
+        np.testing.assert_array_equal(page.embedding.vectors, [[1, 2], [3, 4]])
+    index.replace(entry, [one_page("d", [[5, 6]])])
+    (page,) = index.load(["d#p1"])
+    np.testing.assert_array_equal(page.embedding.vectors, [[5, 6]])
+    fetched = [body for path, body in small_qdrant.bodies if path == "/collections/pages-d2/points"]
+    assert len([body for body in fetched if "with_vector" in body]) == 2

@@ -75,6 +75,7 @@ class QdrantIndex(Index):
         self._connection = Connection(location, self.options)
         self._notes = Notes(self._connection, collection)
         self._changes = Changes(self._connection, collection, self._notes, self.options.images)
+        self._reader = PageReader(self._connection, collection, self.options.images)
         self._search = Searcher(self._connection, collection, self.options)
         self._prepared: set[tuple[int, str]] = set()
         try:
@@ -138,16 +139,14 @@ class QdrantIndex(Index):
 
     def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
         wanted = [_split(page_id) for page_id in page_ids]
-        reader = PageReader(
-            self._connection, self.collection, self.options.images, self.read_picture
-        )
         for _ in range(_ATTEMPTS):
             documents = self._notes.documents({doc_id for doc_id, _ in wanted})
             for page_id, (doc_id, number) in zip(page_ids, wanted, strict=True):
                 if doc_id not in documents or number not in documents[doc_id].numbers:
                     raise NotIndexed(f"no page {page_id!r} in the index")
             chosen = [(documents[doc_id], number) for doc_id, number in wanted]
-            pages = reader.read({page_point(d.generation, n): (d, n) for d, n in chosen})
+            points = {page_point(d.generation, n): (d, n) for d, n in chosen}
+            pages = self._reader.read(points, read_picture=self.read_picture)
             if all(page_point(d.generation, n) in pages for d, n in chosen):
                 return [pages[page_point(d.generation, n)] for d, n in chosen]
             if self._notes.documents(documents) == documents:

@@ -28,7 +28,7 @@ class QdrantOptions:
             for vectors than JSON; None for the REST port of the URL alone.
         timeout_s: how long an answer may take.
         candidates: pages of the first stage that are scored exactly, on an index of more than
-            20 times as many; 0 always scores every page.
+            8 times as many; 0 always scores every page.
         quantisation: "none", "int8" (a quarter of float32 kept in memory, scores rescored from
             the stored vectors) or "binary" (a 32nd). Taken when the collection is made.
         shards, replicas: of the collections, taken when they are made; None for the server's.
@@ -37,7 +37,7 @@ class QdrantOptions:
     images: Path | None = None
     grpc_port: int | None = None
     timeout_s: float = 30.0
-    candidates: int = 200
+    candidates: int = 500
     quantisation: str = "none"
     shards: int | None = None
     replicas: int | None = None

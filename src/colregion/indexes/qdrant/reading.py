@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from qdrant_client import QdrantClient, models
 
 from colregion.geometry import FloatArray
@@ -19,29 +22,39 @@ from colregion.indexes.qdrant.stored import StoredDocument, read_page
 from colregion.ports import PictureReader
 from colregion.records import EmbeddedPage, ImageLoader
 
-# Vectors of so many pages in one answer: some 40 MB as JSON at 1,024 x 128.
+# Vectors of so many pages in one answer: some 45 MB as JSON at 1,024 x 128.
 _PAGES_AT_ONCE = 16
+# Pages whose vectors stay here, because to send and to read them is most of a question's time:
+# 32 MB at 1,024 x 128.
+_PAGES_KEPT = 128
 
 
 @dataclass(frozen=True, slots=True)
 class PageReader:
-    """Reads pages by their points.
+    """Reads pages by their points. Safe to use from threads.
 
     Args:
         images: the index's folder of pictures; None where it keeps none.
-        read_picture: gives a picture from a document's source instead.
     """
 
     connection: Connection
     collection: str
     images: Path | None
-    read_picture: PictureReader | None
+    # By point, the latest last. The points of a generation never change.
+    _kept: OrderedDict[str, NDArray[np.float16]] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def read(self, points: Mapping[str, tuple[StoredDocument, int]]) -> dict[str, EmbeddedPage]:
+    def read(
+        self,
+        points: Mapping[str, tuple[StoredDocument, int]],
+        *,
+        read_picture: PictureReader | None,
+    ) -> dict[str, EmbeddedPage]:
         """The pages of those points that are there, by point.
 
         Args:
             points: id of a page's points -> its document and its number.
+            read_picture: gives a picture from a document's source where the index keeps none.
 
         Raises:
             IndexCorrupt: a page is damaged.
@@ -55,7 +68,7 @@ class PageReader:
                 document, number = points[i]
                 rows = vectors.get(i, np.zeros((0, document.dim or 0), dtype=np.float32))
                 if len(rows) == payload["n_vectors"]:  # else swept between the two requests
-                    loader = self._image(document, number)
+                    loader = self._image(document, number, read_picture)
                     pages[i] = read_page(payload, rows, load_image=loader)
         return pages
 
@@ -66,23 +79,32 @@ class PageReader:
         return {str(point.id): point.payload or {} for point in found}
 
     def _vectors(self, dims: Mapping[str, int | None]) -> dict[str, FloatArray]:
-        vectors = {}
-        for dim in {dim for dim in dims.values() if dim is not None}:
-            ids = [i for i, of in dims.items() if of == dim]
+        """(V, D) float32 of each point that has vectors, by point."""
+        with self._lock:
+            vectors = {i: self._kept[i] for i in dims if i in self._kept}
+        for dim in {dim for i, dim in dims.items() if dim is not None and i not in vectors}:
+            ids = [i for i, of in dims.items() if of == dim and i not in vectors]
             collection = vector_collection(self.collection, dim)
             for point in self.connection.ask(
                 partial(_retrieve_vectors, collection=collection, ids=ids)
             ):
                 named = point.vector if isinstance(point.vector, dict) else {}
-                vectors[str(point.id)] = np.array(named[PAGE], dtype=np.float32)
-        return vectors
+                # What is stored are 16-bit floats: nothing is lost.
+                vectors[str(point.id)] = np.array(named[PAGE], dtype=np.float16)
+        with self._lock:
+            for i, rows in vectors.items():
+                self._kept[i] = rows
+                self._kept.move_to_end(i)
+            while len(self._kept) > _PAGES_KEPT:
+                self._kept.popitem(last=False)
+        return {i: rows.astype(np.float32) for i, rows in vectors.items()}
 
-    def _image(self, document: StoredDocument, number: int) -> ImageLoader:
+    def _image(
+        self, document: StoredDocument, number: int, read: PictureReader | None
+    ) -> ImageLoader:
         if self.images is not None:
             return StoredImage(image_path(self.images, document.generation, number))
-        return SourceImage(
-            document.entry.source, number, document.entry.content_hash, self.read_picture
-        )
+        return SourceImage(document.entry.source, number, document.entry.content_hash, read)
 
 
 def image_path(images: Path, generation: str, number: int) -> Path:

@@ -18,7 +18,7 @@ from colregion.records import QueryEmbedding, page_id
 
 _FIELDS = ["generation", "doc_id", "page_number"]
 # With fewer pages than so many times the candidates, a first stage saves next to nothing.
-_TWO_STAGES_FROM = 20
+_TWO_STAGES_FROM = 8
 # More than asked for, so that most ties at the end of the list are seen at once.
 _SPARE = 8
 # How long the number of pages is taken for what it was.
@@ -76,7 +76,7 @@ class Searcher:
         vectors = matrix.tolist()
         prefetch = None
         if self._is_large(collection):
-            # The first stage takes the same question: a tile's mean is as good a vector as any.
+            # The same question, against the few vectors that stand for each page's many.
             prefetch = models.Prefetch(
                 query=vectors,
                 using=FIRST,

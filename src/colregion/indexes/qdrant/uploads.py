@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 
 from colregion.errors import BackendError, InvalidInput
+from colregion.geometry import FloatArray
 from colregion.indexes.page_images import save_image
 from colregion.indexes.qdrant.collections import FIRST, PAGE, vector_collection
 from colregion.indexes.qdrant.connection import Connection
-from colregion.indexes.qdrant.first_stage import first_stage
 from colregion.indexes.qdrant.reading import image_path
 from colregion.indexes.qdrant.stored import filter_payload, page_payload, point_id
+from colregion.indexes.sketches import sketch
 from colregion.records import DocumentEntry, EmbeddedPage
 
 SERVER_ELEMENTS = 1_048_576
@@ -76,7 +77,7 @@ class Upload:
                 self._prepare(self.dim, list(asked["numbers"]))
             matrices = {
                 PAGE: embedding.vectors.astype(np.float32).tolist(),
-                FIRST: first_stage(embedding).astype(np.float32).tolist(),
+                FIRST: first_stage(embedding.vectors).astype(np.float32).tolist(),
             }
             self._vectors.append((point, asked, matrices))
             self._elements += embedding.vectors.size
@@ -106,6 +107,13 @@ class Upload:
 def page_point(generation: str, number: int) -> str:
     """The id of a page's points, the same in both collections."""
     return point_id("page", generation, number)
+
+
+def first_stage(vectors: FloatArray) -> FloatArray:
+    """(V', D) what a large index looks at first: the 64 of the page's sketch, or all vectors of
+    a page with too few for one."""
+    few = sketch(vectors.astype(np.float32, copy=False))
+    return few if len(few) else vectors
 
 
 def _check_storable(embedded: EmbeddedPage) -> None:
