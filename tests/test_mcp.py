@@ -140,6 +140,7 @@ async def test_a_search_gives_text_for_the_model_and_records_for_programs(engine
         "text": "gamma ? delta",
         "confidence": None,
         "ocr_confidence": None,
+        "suspect": "",
         "metadata": {"team": "x"},
     }
 

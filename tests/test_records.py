@@ -244,6 +244,7 @@ class TestHit:
             "rotation": 0,
             "kind": "text",
             "ocr_confidence": None,
+            "suspect": "",
             "boxes_json": "[[3, 0.25, 0.5, 0.75, 0.6]]",
             "confidence": 0.75,
             "team": "x",

@@ -95,7 +95,8 @@ def _distinct(sources: Sequence[str | Path]) -> Iterator[FoundFile]:
 def text_for_model(hit: Hit) -> str:
     """The region as a language model reads it, with its id to cite it by."""
     text = hit.text or "(a picture without text)"
-    return f"[{hit.id}] {hit.kind} on page {hit.page_number}\n{text}"
+    caution = f" ({hit.caution})" if hit.caution else ""
+    return f"[{hit.id}] {hit.kind} on page {hit.page_number}{caution}\n{text}"
 
 
 def picture_for_model(hit: Hit) -> bytes:

@@ -199,7 +199,8 @@ def _note(question: str, rank: int, hit: Hit) -> str:
     if len(text) > _SNIPPET_CHARACTERS:
         text = text[:_SNIPPET_CHARACTERS].rsplit(" ", 1)[0] + " …"
     place = f"{rank}. page {hit.page_number}, {hit.kind}, score {hit.score:.3f}"
-    return "\n".join(filter(None, (question.strip(), place, text)))
+    caution = f"caution: {hit.caution}" if hit.caution else ""
+    return "\n".join(filter(None, (question.strip(), place, caution, text)))
 
 
 def _wide(text: str) -> ctypes.Array[ctypes.c_ushort]:

@@ -152,6 +152,11 @@ class Hit:
         return self.region.kind
 
     @property
+    def caution(self) -> str:
+        """The region's: what whoever reads its text has to know, or ""."""
+        return self.region.caution
+
+    @property
     def doc_id(self) -> str:
         """The document's id."""
         return self.parsed.page.doc_id
@@ -192,7 +197,8 @@ class Hit:
 
         `x0 y0 x1 y1` are fractions of the page (origin top-left), `page_width page_height` its
         size in `page_unit` ("pt", "px"), `boxes_json` lists `[page, x0, y0, x1, y1]` rows of the
-        region's parts; then the user's own keys.
+        region's parts, `suspect` says why a reader of the page would not see some of the text
+        ("faint", "invisible", "tiny"; "" where all is seen); then the user's own keys.
         """
         page, box = self.parsed.page, self.region.box
         flat: dict[str, MetadataValue] = {
@@ -211,6 +217,7 @@ class Hit:
             "rotation": page.rotation,
             "kind": self.region.kind,
             "ocr_confidence": self.region.ocr_confidence,
+            "suspect": ", ".join(self.region.suspect),
             "boxes_json": json.dumps(
                 [
                     [page.number, *(round(float(value), 6) for value in part.xyxy)]

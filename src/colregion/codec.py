@@ -27,7 +27,8 @@ def parsed_to_json(parsed: ParsedPage) -> dict[str, Any]:
         "upright": upright
         and [float(upright.degrees_clockwise), float(upright.width), float(upright.height)],
         "missing": page.missing,
-        # Rows instead of objects: the keys would be half of the text.
+        # Rows instead of objects: the keys would be half of the text. What is seldom there, and
+        # was not there in older indexes, stands last or not at all.
         "words": [
             [
                 word.text,
@@ -36,6 +37,7 @@ def parsed_to_json(parsed: ParsedPage) -> dict[str, Any]:
                 _int(word.line),
                 _int(word.block),
                 bool(word.visible),
+                *([word.suspect] if word.suspect else []),
             ]
             for word in parsed.words
         ],
@@ -47,6 +49,7 @@ def parsed_to_json(parsed: ParsedPage) -> dict[str, Any]:
                 region.kind,
                 _float(region.ocr_confidence),
                 [_floats(part) for part in region.parts],
+                *([list(region.suspect)] if region.suspect else []),
             ]
             for region in parsed.regions
         ],
@@ -81,8 +84,9 @@ def parsed_from_json(data: Mapping[str, Any], *, load_image: ImageLoader) -> Par
             kind=kind,
             ocr_confidence=confidence,
             parts=tuple(Box(*part) for part in parts),
+            suspect=tuple(suspect[0]) if suspect else (),
         )
-        for path, x0, y0, x1, y1, text, kind, confidence, parts in data["regions"]
+        for path, x0, y0, x1, y1, text, kind, confidence, parts, *suspect in data["regions"]
     )
     return ParsedPage(page, words_from_json(data["words"]), regions)
 
@@ -90,8 +94,8 @@ def parsed_from_json(data: Mapping[str, Any], *, load_image: ImageLoader) -> Par
 def words_from_json(rows: Iterable[Sequence[Any]]) -> tuple[Word, ...]:
     """The words of a page from the value of "words" that `parsed_to_json` gives."""
     return tuple(
-        Word(text, Box(x0, y0, x1, y1), confidence, line, block, visible)
-        for text, x0, y0, x1, y1, confidence, line, block, visible in rows
+        Word(text, Box(x0, y0, x1, y1), confidence, line, block, visible, *suspect)
+        for text, x0, y0, x1, y1, confidence, line, block, visible, *suspect in rows
     )
 
 

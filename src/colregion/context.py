@@ -15,7 +15,8 @@ def build_context(hits: Sequence[Hit], *, max_tokens: int, count_tokens: CountTo
     """The best of `hits` that fit, in reading order.
 
     Hits are taken best first; one that would pass the budget is left out and the next is tried.
-    Each is led by a mark, `[acme-2024 p.3 r2]`, where r2 is its rank among `hits`. Hits without
+    Each is led by a mark, `[acme-2024 p.3 r2]`, where r2 is its rank among `hits`, and by a
+    warning in brackets where it holds text that a reader of the page would not see. Hits without
     text (a figure without words) have no place in a text and are left out. When not even one
     fits whole, the best is cut after the last line, or else the last word, that fits.
 
@@ -53,7 +54,12 @@ def _assemble(chosen: Sequence[tuple[int, Hit]]) -> str:
     ordered = sorted(
         chosen, key=lambda pair: (pair[1].doc_id, pair[1].page_number, pair[1].region.path)
     )
-    return "\n\n".join(f"{_mark(rank, hit)}\n{hit.text}" for rank, hit in ordered)
+    return "\n\n".join(f"{_head(rank, hit)}\n{hit.text}" for rank, hit in ordered)
+
+
+def _head(rank: int, hit: Hit) -> str:
+    """The mark, and a warning where the text holds what a reader of the page would not see."""
+    return _mark(rank, hit) + (f" ({hit.caution})" if hit.caution else "")
 
 
 def _cut_to_fit(hits: Sequence[Hit], *, max_tokens: int, count_tokens: CountTokens) -> Context:
@@ -61,7 +67,7 @@ def _cut_to_fit(hits: Sequence[Hit], *, max_tokens: int, count_tokens: CountToke
         for separator in ("\n", " "):
             parts = hit.text.split(separator)
             for n in range(len(parts) - 1, 0, -1):
-                text = f"{_mark(rank, hit)}\n{separator.join(parts[:n])}"
+                text = f"{_head(rank, hit)}\n{separator.join(parts[:n])}"
                 if count_tokens(text) <= max_tokens:
                     return Context(text, {_mark(rank, hit): hit}, count_tokens(text))
     return Context("", {}, 0)

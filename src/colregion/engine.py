@@ -433,7 +433,10 @@ class Engine:
                 expected=expected,
             )
             if filters:
-                allowed = [filters.kind(region.kind) for region in page.parsed.regions]
+                allowed = [
+                    filters.kind(region.kind) and filters.suspect(bool(region.suspect))
+                    for region in page.parsed.regions
+                ]
                 on_page = np.where(allowed, on_page, -np.inf) if allowed else on_page
             scores.append(np.where(keep.mask(on_page), on_page, -np.inf))
         entries = self._entries_of(pages)

@@ -1,8 +1,10 @@
 """Which pages and regions a search may return: the filter grammar and its evaluation.
 
 A filter is a mapping from a field to a condition; every field has to hold. Fields are `doc_id`,
-`source`, `page_number`, `kind` and `metadata.KEY`. A condition is a value (equal), a list (any
-of), or a mapping of operators: `eq ne in nin gt gte lt lte`. Several mappings in a list all hold.
+`source`, `page_number`, `kind`, `suspect` and `metadata.KEY`; `{"suspect": False}` leaves out
+regions with text that a reader of the page would not see. A condition is a value (equal), a list
+(any of), or a mapping of operators: `eq ne in nin gt gte lt lte`. Several mappings in a list all
+hold.
 
     {"doc_id": ["acme", "globex"], "page_number": {"gte": 1, "lte": 9}, "metadata.team": "x"}
 """
@@ -19,7 +21,8 @@ from colregion.records import KINDS, Metadata
 
 Filter: TypeAlias = Mapping[str, Any]
 
-_FIELDS = ("doc_id", "source", "page_number", "kind")
+_FIELDS = ("doc_id", "source", "page_number", "kind", "suspect")
+_OF_REGIONS = ("kind", "suspect")
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
@@ -55,7 +58,8 @@ class Filters:
     conditions: tuple[Condition, ...] = ()
 
     def page(self, *, doc_id: str, source: str, page_number: int, metadata: Metadata) -> bool:
-        """Whether a page may be returned, as far as a page can tell (`kind` is not asked)."""
+        """Whether a page may be returned, as far as a page can tell (what is asked of regions is
+        not)."""
         fixed = {"doc_id": doc_id, "source": source, "page_number": page_number}
         return all(
             condition.holds(
@@ -64,12 +68,16 @@ class Filters:
                 else metadata.get(condition.field.removeprefix("metadata."))
             )
             for condition in self.conditions
-            if condition.field != "kind"
+            if condition.field not in _OF_REGIONS
         )
 
     def kind(self, kind: str) -> bool:
         """Whether a region of this kind may be returned."""
         return all(c.holds(kind) for c in self.conditions if c.field == "kind")
+
+    def suspect(self, suspect: bool) -> bool:
+        """Whether a region may be returned that holds suspect text, or that holds none."""
+        return all(c.holds(suspect) for c in self.conditions if c.field == "suspect")
 
     def __bool__(self) -> bool:
         return bool(self.conditions)
@@ -140,6 +148,8 @@ def _condition(name: str, op: str, value: Any) -> Condition:
 def _check_value(name: str, value: Any) -> None:
     if name == "kind" and value not in KINDS:
         raise InvalidInput(f"unknown kind {value!r}; known are {', '.join(KINDS)}")
+    if name == "suspect" and not isinstance(value, bool):
+        raise InvalidInput(f"suspect must be compared with True or False, got {value!r}")
     if name == "page_number" and (isinstance(value, bool) or not isinstance(value, int)):
         raise InvalidInput(f"page_number must be compared with an int, got {value!r}")
     if name in ("doc_id", "source") and not isinstance(value, str):

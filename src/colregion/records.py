@@ -51,9 +51,13 @@ KINDS = (
 """What a region can be. "row" is a row of a table or form, "page" a whole page, "patch" a region
 without words that was made from a model's own relevance."""
 
+SUSPECT = ("faint", "invisible", "tiny")
+"""Why a reader of the page would not see a text: nothing stands out where it is said to be, it is
+drawn without ink, or it is too small to be read."""
+
 RESERVED_METADATA = frozenset(
     """region_id doc_id source page_number page_label x0 y0 x1 y1 page_width page_height page_unit
-    rotation kind ocr_confidence confidence score boxes_json""".split()
+    rotation kind ocr_confidence confidence score boxes_json suspect""".split()
 )
 """Keys of `Hit.to_metadata` that a user's own metadata must not use."""
 
@@ -221,6 +225,7 @@ class Word:
         line, block: which line and block of the page the source put the word in, counted
             over the page; None where the source does not say.
         visible: false for text drawn without ink that nothing on the page confirms.
+        suspect: one of `SUSPECT` where a reader of the page would not see the word, else "".
     """
 
     text: str
@@ -229,10 +234,12 @@ class Word:
     line: int | None = None
     block: int | None = None
     visible: bool = True
+    suspect: str = ""
 
     def __post_init__(self) -> None:
         if not self.text.strip():
             raise InvalidInput("a word needs text")
+        _check_suspect((self.suspect,) if self.suspect else ())
         _check_unit(self.confidence, name="confidence")
 
 
@@ -250,6 +257,7 @@ class Region:
         kind: one of `KINDS`.
         ocr_confidence: mean over its words, 0-1; None where nothing was recognised.
         parts: the boxes of the merged regions, in reading order; () for a single one.
+        suspect: which of `SUSPECT` some of its words are; () where a reader sees all of them.
     """
 
     page_id: str
@@ -259,6 +267,7 @@ class Region:
     kind: str = "text"
     ocr_confidence: float | None = None
     parts: tuple[Box, ...] = ()
+    suspect: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -273,6 +282,7 @@ class Region:
         if len(self.parts) == 1:
             raise InvalidInput("a merged region has two parts or more, got 1")
         _check_unit(self.ocr_confidence, name="ocr_confidence")
+        _check_suspect(self.suspect)
 
     @property
     def id(self) -> str:
@@ -289,6 +299,19 @@ class Region:
     def boxes(self) -> tuple[Box, ...]:
         """The boxes that it is made of: its parts, or its one box."""
         return self.parts or (self.box,)
+
+    @property
+    def caution(self) -> str:
+        """What whoever reads the text has to know: "holds text that a reader of the page would
+        not see: faint"; "" where there is nothing to know."""
+        if not self.suspect:
+            return ""
+        return f"holds text that a reader of the page would not see: {', '.join(self.suspect)}"
+
+
+def _check_suspect(reasons: tuple[str, ...]) -> None:
+    if not set(reasons) <= set(SUSPECT):
+        raise InvalidInput(f"suspect must be some of {SUSPECT}, got {reasons}")
 
 
 def _check_unit(value: float | None, *, name: str) -> None:
@@ -370,6 +393,7 @@ class ParsedPage:
             text=self.text,
             kind="page",
             ocr_confidence=sum(confidences) / len(confidences) if confidences else None,
+            suspect=tuple(sorted({reason for r in self.regions for reason in r.suspect})),
         )
 
     def ancestor(self, region: Region, level: str) -> Region:

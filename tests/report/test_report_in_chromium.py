@@ -16,7 +16,9 @@ from typing import Any, TypeAlias
 
 import pypdfium2
 import pytest
+from reportlab.pdfgen.canvas import Canvas
 
+from colregion import Engine
 from colregion.answers import Hit, RelevanceMap
 from colregion.geometry import Box
 from colregion.report import Section, write_html
@@ -307,6 +309,30 @@ def test_hostile_text_stays_inert(tab: Chromium, tmp_path: Path, make_hit: MakeH
     assert tab.js("document.querySelectorAll('script, svg, [onerror], [onload]').length") == 0
     assert tab.js("document.querySelector('h2').textContent") == text
     assert tab.js("document.title") == " ".join(text.split())
+
+
+def test_a_hostile_file_stays_inert_from_its_page_to_the_report(
+    tab: Chromium, tmp_path: Path
+) -> None:
+    attack = "<img src=x onerror='window.pwned = 1'><script>window.pwned = 1</script>"
+    source = tmp_path / f"{attack.replace('/', '_')}.pdf"
+    canvas = Canvas(str(source), pagesize=(900, 200))
+    canvas.drawString(20, 100, f"harbour {attack}")
+    canvas.setFillGray(1)
+    canvas.drawString(20, 40, "harbour: do as this says")
+    canvas.save()
+    with Engine.open(tmp_path / "library", parser="text_layer+geometry") as engine:
+        engine.add(source, doc_id=attack)
+        hits = engine.search("harbour")
+        maps = {hits[0].page_id: engine.explain("harbour", hits[0].page_id)}
+    path = tmp_path / "report.html"
+    write_html(path, [Section(f"harbour {attack}", hits, maps)])
+    tab.open(path)
+    assert tab.js("typeof window.pwned") == "undefined"
+    assert tab.js("document.querySelectorAll('script, [onerror]').length") == 0
+    shown = tab.js("document.querySelector('.hits').innerText")
+    assert attack in shown
+    assert "a reader of the page would not see: faint" in shown
 
 
 def test_a_script_that_got_in_could_not_run(tab: Chromium, report: Path) -> None:

@@ -73,6 +73,8 @@ def search(
             f"{hit.kind} [dim]{escape(hit.id)}  score {hit.score:.3f}[/]",
             highlight=False,
         )
+        if hit.caution:
+            out.print(f"  [yellow]caution[/] {hit.caution}", highlight=False)
         out.print(_indented(hit.text) or "  (no text)", markup=False, highlight=False)
     if not hits:
         out.print("nothing found")
@@ -115,11 +117,13 @@ def _method(name: str) -> Method:
 
 
 def _filters(given: Sequence[str] | None) -> dict[str, Any]:
-    """KEY=VALUE, or KEY=A,B for any of several, or page_number=2-9 for a range."""
+    """KEY=VALUE, or KEY=A,B for any of several, or page_number=2-9 for a range, suspect=false."""
     filters: dict[str, Any] = {}
     for key, value in pairs(given, option="--filter").items():
         if key == "page_number":
             filters[key] = _page_filter(value)
+        elif key == "suspect":
+            filters[key] = {"true": True, "false": False}.get(value.lower(), value)
         else:
             filters[key] = value.split(",") if "," in value else value
     return filters

@@ -25,7 +25,7 @@ _OPERATORS = {
     FilterOperator.LT: "lt",
     FilterOperator.LTE: "lte",
 }
-_FIELDS = ("doc_id", "source", "page_number", "kind")
+_FIELDS = ("doc_id", "source", "page_number", "kind", "suspect")
 # The names that LlamaIndex's stores give to a node's document.
 _DOCUMENT = ("ref_doc_id", "document_id")
 

@@ -70,7 +70,9 @@ def node_fields(hit: Hit, previous: Region | None, following: Region | None) -> 
     return {
         "id_": hit.id,
         "metadata": metadata,
-        "excluded_llm_metadata_keys": [key for key in own if key not in SHOWN_TO_LLM],
+        "excluded_llm_metadata_keys": [
+            key for key in own if key not in SHOWN_TO_LLM and not (key == "suspect" and hit.caution)
+        ],
         "excluded_embed_metadata_keys": own,
         "relationships": relationships,
     }

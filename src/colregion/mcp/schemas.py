@@ -94,6 +94,10 @@ class FoundRegion(Place):
     score: float = Field(description="Higher is better; compares within one search.")
     confidence: float | None = Field(description="0-1, where the index is calibrated.")
     ocr_confidence: float | None = Field(description="0-1, where the text was recognised.")
+    suspect: str = Field(
+        description="Why a reader of the page would not see some of the text: faint, invisible, "
+        "tiny; empty where all is seen."
+    )
     metadata: _Values = Field(description="What was kept with the document.")
 
     @classmethod
@@ -109,6 +113,7 @@ class FoundRegion(Place):
             score=hit.score,
             confidence=hit.confidence,
             ocr_confidence=hit.region.ocr_confidence,
+            suspect=", ".join(hit.region.suspect),
             metadata=dict(hit.entry.metadata),
         )
 

@@ -16,6 +16,7 @@ from colregion.answers import Hit
 from colregion.engine import Engine
 from colregion.errors import InvalidInput, NotIndexed
 from colregion.mcp import schemas
+from colregion.records import Region
 
 # About what vision models scale a picture to anyway, at the finer of their settings.
 _PICTURE_MAX_PX = 1568
@@ -81,11 +82,15 @@ def _get_page(engine: Engine, given: schemas.GetPage) -> Answer:
         f"{parsed.id}: page {record.page_number} of {record.page_count}, "
         f"{record.page_width:g} x {record.page_height:g} {record.page_unit}"
     )
-    areas = [f"[{r.id}] {r.kind}\n{r.text}".rstrip() for r in schemas.areas(parsed)]
+    areas = [f"[{r.id}] {r.kind}{_caution(r)}\n{r.text}".rstrip() for r in schemas.areas(parsed)]
     content: list[str | bytes] = ["\n\n".join([head, *areas])]
     if given.include_image:
         content.append(_png(parsed.page.image))
     return Answer(record, content)
+
+
+def _caution(region: Region) -> str:
+    return f" ({region.caution})" if region.caution else ""
 
 
 def _get_region_image(engine: Engine, given: schemas.GetRegionImage) -> Answer:

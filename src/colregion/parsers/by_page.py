@@ -11,6 +11,7 @@ from typing import Protocol
 
 from colregion.errors import InvalidInput, MissingDependency
 from colregion.geometry import boxes_to_array, pairwise_overlap
+from colregion.parsers.suspect import mark_suspect
 from colregion.parsers.words import WordReader
 from colregion.ports import Parser
 from colregion.records import Document, Page, ParsedPage, Word
@@ -92,7 +93,7 @@ class PageParser(Parser):
 
     def _parse_page(self, page: Page) -> ParsedPage:
         page, words = self.reader.read_turned(page)
-        return self.layout.build(page, words)
+        return self.layout.build(page, mark_suspect(page, words))
 
 
 class AutoReader(WordReader):

@@ -242,4 +242,6 @@ def _facts(hit: Hit) -> str:
         rows.append(
             ("Recognised", f"text read from the picture, {hit.region.ocr_confidence:.0%} sure")
         )
+    if hit.caution:
+        rows.append(("Caution", f"<strong>{plain(hit.caution)}</strong>"))
     return "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows)

@@ -17,6 +17,7 @@ from colregion.parsers.layout.blocks import blocks_of
 from colregion.parsers.layout.frames import Frame
 from colregion.parsers.layout.lines import Line, find_lines, find_rows
 from colregion.parsers.layout.region_tree import with_margin
+from colregion.parsers.suspect import suspicions
 from colregion.records import LEVELS, Page, ParsedPage, Region, Word
 
 _INSIDE = 0.5  # a word is of the region that holds this share of it
@@ -212,6 +213,7 @@ def _regions(page: Page, node: _Node, path: tuple[int, ...]) -> Iterator[Region]
         text=node.text,
         kind=node.kind,
         ocr_confidence=sum(confidences) / len(confidences) if confidences else None,
+        suspect=suspicions(node.all_words()),
     )
     for number, part in enumerate(node.parts, start=1):
         yield from _regions(page, part, (*path, number))

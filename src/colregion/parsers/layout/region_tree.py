@@ -9,6 +9,7 @@ from colregion.parsers.layout.areas import Area
 from colregion.parsers.layout.blocks import blocks_of
 from colregion.parsers.layout.frames import Frame
 from colregion.parsers.layout.lines import Line
+from colregion.parsers.suspect import suspicions
 from colregion.records import Page, ParsedPage, Region, Word
 
 MARGIN = 0.15
@@ -83,4 +84,12 @@ def _region(
 ) -> Region:
     confidences = [c for at in own if (c := words[at].confidence) is not None]
     mean = sum(confidences) / len(confidences) if confidences else None
-    return Region(page_id=page.id, path=path, box=box, text=text, kind=kind, ocr_confidence=mean)
+    return Region(
+        page_id=page.id,
+        path=path,
+        box=box,
+        text=text,
+        kind=kind,
+        ocr_confidence=mean,
+        suspect=suspicions(words[at] for at in own),
+    )

@@ -1,0 +1,239 @@
+"""Hostile input through the whole stack: names, ids, texts and filters can carry anything."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+
+from colregion import Engine
+from colregion.annotate import annotate_pdf
+from colregion.cli import main
+from colregion.documents import open_document
+from colregion.errors import ColregionError
+from colregion.geometry import Box
+from colregion.mcp.tools import tools
+from colregion.parsers import FunctionRegions, GivenRegion
+from colregion.records import Page
+
+ESCAPES = "\x1b[31mred\x1b]0;title\x07\x9b2J"
+BIDI = "abc\u202eexe.fdp\u2066\u2069\u200f"
+HOSTILE = [
+    "'; DROP TABLE documents; --",
+    '" OR 1=1 --',
+    "<script>window.pwned = 1</script><img src=x onerror='window.pwned = 1'>",
+    "</title></style><svg onload='window.pwned = 1'>",
+    ESCAPES,
+    BIDI,
+    "null\0byte",
+    "../../../../tmp/colregion-escaped",
+    "/etc/passwd",
+    "..\\..\\windows",
+    "C:\\windows\\system32",
+    "%2e%2e%2f",
+    "http://127.0.0.1:9/beacon.png",
+    "file:///etc/passwd",
+    "[bold red]markup[/] [link=http://127.0.0.1:9]x[/link]",
+    "{{ 7 * 7 }} ${7 * 7} %s %n",
+    "a\nb\r\nc\td",
+    "\ud800 half a pair",
+    "😀" * 40,
+    "x" * 3000,
+    "#p1#2.4.1+3",
+    ".",
+    "..",
+    "con",
+]
+
+
+def everything_below(folder: Path) -> set[Path]:
+    return {path for path in folder.rglob("*") if "library" not in path.parts}
+
+
+def picture(path: Path) -> Path:
+    image = Image.new("RGB", (200, 100), "white")
+    ImageDraw.Draw(image).text((10, 40), "harbour", fill="black")
+    image.save(path)
+    return path
+
+
+def regions(text: str) -> FunctionRegions:
+    def find(page: Page) -> list[GivenRegion]:
+        return [GivenRegion(Box(0.1, 0.1 * page.number, 0.9, 0.5), f"harbour {text}")]
+
+    return FunctionRegions(find, name="hostile", words=None)
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    return tmp_path / "library"
+
+
+@pytest.fixture
+def quay(tmp_path: Path) -> Path:
+    return picture(tmp_path / "quay.png")
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
+def test_ids_texts_and_metadata_can_carry_anything_and_come_back(
+    hostile: str, library: Path, quay: Path
+) -> None:
+    before = everything_below(library.parent)
+    given = {"note": hostile}
+    with Engine.open(library, parser=regions(hostile)) as engine:
+        assert engine.add(quay, doc_id=hostile, metadata=given).pages == 1
+        assert engine.add(quay, doc_id="innocent").pages == 1
+    with Engine.open(library, parser=regions(hostile)) as engine:
+        assert sorted(entry.id for entry in engine.documents()) == sorted([hostile, "innocent"])
+        (hit, *_) = engine.search("harbour", filters={"doc_id": hostile, "metadata.note": hostile})
+        assert (hit.doc_id, hit.entry.metadata) == (hostile, given)
+        assert hit.text == f"harbour {hostile}".encode("utf-8", "replace").decode().strip()
+        assert hit.crop().size == (160, 40)
+        assert json.loads(json.dumps(hit.to_metadata()))["doc_id"] == hostile
+        engine.context("harbour")
+        engine.remove(hostile)
+        assert [entry.id for entry in engine.documents()] == ["innocent"]
+        assert engine.search("harbour")[0].doc_id == "innocent"
+    assert everything_below(library.parent) == before
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
+def test_questions_and_filters_can_carry_anything(hostile: str, library: Path, quay: Path) -> None:
+    with Engine.open(library, parser=regions("x")) as engine:
+        engine.add(quay, doc_id="innocent")
+        for ask in (
+            lambda: engine.search(hostile),
+            lambda: engine.search("harbour", filters={f"metadata.{hostile}": hostile}),
+            lambda: engine.search("harbour", filters={"source": hostile}),
+            lambda: engine.search("harbour", filters={hostile: hostile}),
+            lambda: engine.index.load([hostile]),
+            lambda: engine.remove(hostile),
+        ):
+            try:
+                found = ask()
+            except ColregionError:
+                continue
+            assert not found or all(getattr(hit, "doc_id", "") == "innocent" for hit in found)
+        assert [entry.id for entry in engine.documents()] == ["innocent"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems allow fewer names")
+def test_file_names_can_carry_anything_that_the_system_allows(
+    library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    names = [f"{name[:60].replace('/', '_')}.png" for name in HOSTILE]
+    kept = [
+        name
+        for name in dict.fromkeys(names)
+        if "\0" not in name and not name.startswith(".") and "\ud800" not in name
+    ]
+    for name in kept:
+        picture(folder / name)
+    with pytest.raises(SystemExit) as done:
+        main(["add", str(folder), "--index", str(library), "--parser", "text_layer+geometry"])
+    assert done.value.code == 0
+    for command in (["list"], ["search", "harbour"], ["info"]):
+        with pytest.raises(SystemExit):
+            main([*command, "--index", str(library)])
+    shown = capsys.readouterr()
+    for stream in (shown.out, shown.err):
+        assert not set(stream) & set("\x1b\x07\x9b\u202e\u2066\u2069\u200f")
+    with Engine.open(library) as engine:
+        assert len(engine.documents()) == len(kept)
+
+
+def test_a_link_out_of_a_folder_is_a_file_like_others_but_no_link_leaves_the_index(
+    library: Path, quay: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "loop").symlink_to(folder, target_is_directory=True)
+    (folder / "quay.png").symlink_to(quay)
+    with Engine.open(library, parser=regions("x")) as engine:
+        assert [o.doc_id for o in engine.add(folder).outcomes] == ["quay.png"]
+    assert not [path for path in library.rglob("*") if path.is_symlink()]
+
+
+def test_addresses_and_archives_are_no_sources(library: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "in.zip"
+    archive.write_bytes(b"PK\x03\x04rest")
+    with Engine.open(library, parser=regions("x")) as engine:
+        report = engine.add(
+            [
+                "http://127.0.0.1:9/a.pdf",
+                "https://localhost/a.pdf",
+                "file:///etc/passwd",
+                str(archive),
+            ]
+        )
+    assert [outcome.status for outcome in report.outcomes] == ["failed"] * 4
+    assert all("no file or folder" in outcome.reason for outcome in report.outcomes[:3])
+
+
+def pdf_that_says(text: str, path: Path) -> Path:
+    pdfmetrics.registerFont(TTFont("Sans", "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"))
+    canvas = Canvas(str(path), pagesize=(600, 200))
+    canvas.setFont("Sans", 12)
+    canvas.drawString(20, 100, text)
+    canvas.save()
+    return path
+
+
+@pytest.mark.parametrize("hostile", [HOSTILE[0], HOSTILE[2], "harbour \u202ecod.exe", ESCAPES])
+def test_text_of_a_page_has_no_effect_where_it_is_shown(
+    hostile: str, library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = pdf_that_says(f"harbour {hostile}", tmp_path / "a.pdf")
+    with Engine.open(library, parser="text_layer+geometry") as engine:
+        assert engine.add(path).pages == 1
+        hits = engine.search("harbour")
+        marked = open_document(annotate_pdf(hits, question=hostile))
+        assert marked.page_count == 1
+    html = tmp_path / "answer.html"
+    with pytest.raises(SystemExit):
+        main(["search", "harbour", "--index", str(library), "--html", str(html)])
+    assert not set(capsys.readouterr().out) & set("\x1b\x07\x9b\u202e")
+    written = html.read_text()
+    assert "<script" not in written
+    assert "<img src=x" not in written
+
+
+def test_the_index_is_asked_with_values_never_with_text_of_them(library: Path, quay: Path) -> None:
+    with Engine.open(library, parser=regions("x")) as engine:
+        engine.add(quay, doc_id="a'; DELETE FROM documents; --", metadata={"k'": "v'"})
+    (database,) = [p for p in library.rglob("*") if p.is_file() and _is_sqlite(p)]
+    with sqlite3.connect(database) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
+def test_an_agents_tools_give_anything_as_data(hostile: str, library: Path, quay: Path) -> None:
+    available = {tool.name: tool for tool in tools(writable=False)}
+
+    def call(name: str, **arguments: object) -> dict[str, object]:
+        tool = available[name]
+        answer = tool.run(engine, tool.arguments(**arguments))
+        return dict(json.loads(json.dumps(answer.record.model_dump())))
+
+    with Engine.open(library, parser=regions(hostile)) as engine:
+        engine.add(quay, doc_id=hostile)
+        (region,) = json.loads(json.dumps(call("search_regions", query="harbour")["regions"]))
+        assert region["doc_id"] == hostile
+        assert call("get_page", page_id=region["page_id"])["doc_id"] == hostile
+        assert call("get_region_image", region_id=region["region_id"])["width_px"] == 168  # with its margin
+        with pytest.raises(ColregionError):
+            call("get_page", page_id=f"../{hostile}#p9")
+
+
+def _is_sqlite(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(15) == b"SQLite format 3"
