@@ -11,6 +11,7 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
 from colregion.answers import AddReport, Outcome
+from colregion.cli.interruption import interruptible
 from colregion.cli.shared import (
     EncoderOption,
     IndexOption,
@@ -84,25 +85,28 @@ def add(
     outcomes: list[Outcome] = []
     started = time.perf_counter()
     report = None
-    with Engine.open(
-        open_index(index, precision=precision, wait_s=wait_s),
-        encoder=encoder,
-        parser=load_parser(parser, languages=languages),
-    ) as engine:
-        try:
-            with _bar() as bar:
-                report = engine.add(
-                    paths,
-                    doc_id=doc_id,
-                    metadata=pairs(metadata, option="--metadata"),
-                    password=password,
-                    workers=workers,
-                    limits=limits,
-                    on_progress=_shown_in(bar),
-                    on_outcome=outcomes.append,
-                )
-        except KeyboardInterrupt:
-            err.print(f"stopped; {len(outcomes)} files were done, the same command goes on")
+    try:
+        with (
+            interruptible() as check,
+            Engine.open(
+                open_index(index, precision=precision, wait_s=wait_s),
+                encoder=encoder,
+                parser=load_parser(parser, languages=languages),
+            ) as engine,
+            _bar() as bar,
+        ):
+            report = engine.add(
+                paths,
+                doc_id=doc_id,
+                metadata=pairs(metadata, option="--metadata"),
+                password=password,
+                workers=workers,
+                limits=limits,
+                on_progress=_shown_in(bar, check),
+                on_outcome=outcomes.append,
+            )
+    except KeyboardInterrupt:
+        err.print(f"stopped; {len(outcomes)} files were done, the same command goes on")
     done = report or AddReport(tuple(outcomes))
     if report_file is not None:
         seconds = time.perf_counter() - started
@@ -130,10 +134,11 @@ def _bar() -> Progress:
     return bar
 
 
-def _shown_in(bar: Progress) -> Callable[[AddProgress], None]:
+def _shown_in(bar: Progress, check: Callable[[], None]) -> Callable[[AddProgress], None]:
     (task,) = bar.task_ids
 
     def show(step: AddProgress) -> None:
+        check()
         left = time.strftime("%H:%M:%S", time.gmtime(step.seconds_left))
         bar.update(
             task,
