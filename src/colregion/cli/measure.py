@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -56,27 +56,45 @@ def bench(
             metavar="SPEC", help="Measure this visual encoder, beside its model alone, instead."
         ),
     ] = None,
+    pages: Annotated[int, typer.Option(help="Of the exact search.")] = 1000,
+    two_stage_pages: Annotated[
+        int, typer.Option(help="Of the search in two stages; 20000 take 6 GB of disk.")
+    ] = 4000,
     json_file: JsonOption = None,
 ) -> None:
     """Measure speed on this machine, as ratios to the named alternatives."""
     if encoder is None:
-        from colregion.evaluation.bench import bench_rows
+        from colregion.evaluation.bench import run_bench
 
-        rows = bench_rows(console=err)
+        result = run_bench(console=err, pages=pages, two_stage_pages=two_stage_pages)
     else:
         from colregion.evaluation.bench_visual import visual_row
+        from colregion.evaluation.machine import describe_machine
 
-        rows = [visual_row(encoder)]
+        result = {"machine": describe_machine(), "rows": [visual_row(encoder)]}
     if json_file is not None:
-        write_json(rows, json_file)
+        write_json(result, json_file)
         return
-    table = Table("what", "ours", "other", "ratio", "unit")
-    for row in rows:
+    _print_bench(result)
+
+
+def _print_bench(result: dict[str, Any]) -> None:
+    machine = dict(result["machine"])
+    packages = machine.pop("installed")
+    for name, value in machine.items():
+        out.print(f"{name:14} {value}", highlight=False)
+    held = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
+    out.print(f"{'installed':14} {held}", highlight=False)
+    table = Table("what", "ours", "other", "ratio", "unit", "against")
+    named = ("name", "ours", "other", "ratio", "unit", "against")
+    for row in result["rows"]:
+        more = ", ".join(f"{key} {value}" for key, value in row.items() if key not in named)
         table.add_row(
             row["name"],
             f"{row['ours']:.4g}",
             f"{row['other']:.4g}",
             f"{row['ratio']:.1f}",
             row["unit"],
+            row["against"] + (f" ({more})" if more else ""),
         )
     out.print(table)

@@ -6,14 +6,14 @@ turn, and the medians are compared. A ratio above 1 means that ours is faster.
 
 from __future__ import annotations
 
+import math
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image
 from rich.console import Console
 
 from colregion import scoring
@@ -22,102 +22,106 @@ from colregion.documents import open_document
 from colregion.encoders import load_encoder
 from colregion.engine import Engine
 from colregion.evaluation.bench_adapters import adapter_rows
-from colregion.evaluation.timing import Row, timed
+from colregion.evaluation.bench_index import blank_page, maxsim_rows, two_stage_row
+from colregion.evaluation.machine import describe_machine
+from colregion.evaluation.timing import Row, medians_ms, row, timed
 from colregion.geometry import Box, FloatArray, GridPlacement
 from colregion.indexes import open_index
 from colregion.indexes.memory import MemoryIndex
 from colregion.parsers import load_parser
-from colregion.records import (
-    DocumentEntry,
-    EmbeddedPage,
-    Page,
-    PageEmbedding,
-    ParsedPage,
-    QueryEmbedding,
-    Region,
-    Word,
-)
+from colregion.records import EmbeddedPage, ParsedPage, Region, Word
 
 _SEED = 20512
+_PAGES = 1000
+_TWO_STAGE_PAGES = 4000
 
 
-def bench_rows(*, console: Console) -> list[Row]:
-    """Every row: {"name", "ours", "other", "ratio", "unit", "against"}; `ours` and `other` in
-    `unit`, `ratio` = other / ours."""
-    rows = []
-    with tempfile.TemporaryDirectory(prefix="colregion-bench-") as folder:
-        for measure in (_regions, _maxsim, _search, _open, _ingest):
-            console.print(f"measuring {measure.__name__.strip('_')} ...", highlight=False)
-            rows.append(measure(Path(folder) / measure.__name__))
-        console.print("measuring the adapters ...", highlight=False)
-        rows.extend(adapter_rows(lambda engine: list(_word_pages(engine, 20)), folder=Path(folder)))
-    return rows
+def run_bench(
+    *, console: Console, pages: int = _PAGES, two_stage_pages: int = _TWO_STAGE_PAGES
+) -> dict[str, Any]:
+    """{"machine", "rows"}: what it ran on (`machine.describe_machine`) and every row, {"name",
+    "ours", "other", "ratio", "unit", "against"} and more; `ours` and `other` in `unit`, `ratio` =
+    other / ours.
+
+    Args:
+        pages: of the exact search; 1,000 take 3 GB of memory and disk with all alternatives.
+        two_stage_pages: of the search in two stages; 20,000 take 6 GB of disk.
+    """
+    console.print("measuring the machine ...", highlight=False)
+    machine = describe_machine()
+    peak = max(machine["numpy_gflops"], machine["torch_gflops"] or 0.0)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="colregion-bench-") as temporary:
+        folder = Path(temporary)
+        parts: dict[str, Callable[[], Iterable[Row]]] = {
+            "maxsim": lambda: maxsim_rows(folder / "maxsim", pages=pages, gflops=peak),
+            "two stages": lambda: [two_stage_row(folder / "two", pages=two_stage_pages)],
+            "regions": _regions,
+            "search": lambda: [_search(folder / "search")],
+            "open": lambda: [_open(folder / "open")],
+            "ingest": lambda: [_ingest(folder / "ingest")],
+            "the adapters": lambda: adapter_rows(
+                lambda engine: list(_word_pages(engine, 20)), folder=folder
+            ),
+        }
+        for name, measure in parts.items():
+            console.print(f"measuring {name} ...", highlight=False)
+            rows.extend(measure())
+    return {"machine": machine, "rows": rows}
 
 
-def _regions(_folder: Path) -> Row:
+def _regions() -> Iterator[Row]:
     """Coverage and in-region MaxSim of 300 regions, 1,024 patches, 20 tokens."""
     rng = np.random.default_rng(_SEED)
     sim = rng.random((20, 1024), dtype=np.float32)
     boxes = _random_boxes(rng, 300)
     grid = GridPlacement((np.arange(1024).reshape(32, 32),), n_vectors=1024)
     weights = np.ones(20)
-
-    def ours() -> FloatArray:
-        return scoring.region_maxsim(sim, grid.coverage(boxes), weights)
-
-    return timed(
-        "regions",
-        ours,
-        lambda: _loop_over_patches(sim, boxes, side=32),
-        per=1,
-        against="Python loops over the overlapped patches of each region, per page",
+    times = medians_ms(
+        {
+            "ours": lambda: scoring.region_maxsim(sim, grid.coverage(boxes), weights),
+            "overlapped": lambda: _loop_over_patches(sim, boxes, side=32),
+            "all": lambda: _loop_over_all_patches(sim, boxes, side=32),
+        },
+        rounds=3,
     )
+    for other, against in (
+        ("all", "the published method's loop: every region against every patch, all tokens"),
+        ("overlapped", "the same loop over the overlapped patches of each region only"),
+    ):
+        yield row("regions", times["ours"], times[other], against=f"{against}, in Python, per page")
 
 
-def _loop_over_patches(sim: FloatArray, boxes_xyxy: FloatArray, *, side: int) -> list[float]:
-    """The same scores by the loops that the published reference runs, boxes against patches."""
+def _loop_over_all_patches(sim: FloatArray, boxes_xyxy: FloatArray, *, side: int) -> list[float]:
+    """The scores of `scoring.region_maxsim` by the loops of the published reference: the overlap
+    of every region with every patch, and each token's best among those that overlap."""
+    tokens = sim.tolist()
     scores = []
     for x0, y0, x1, y1 in boxes_xyxy.tolist():
-        best = np.full(len(sim), -np.inf)
-        for row in range(int(y0 * side), min(int(np.ceil(y1 * side)), side)):
-            for col in range(int(x0 * side), min(int(np.ceil(x1 * side)), side)):
-                best = np.maximum(best, sim[:, row * side + col])
-        scores.append(float(best.mean()))
+        best = [-math.inf] * len(tokens)
+        for patch in range(side * side):
+            down, along = divmod(patch, side)
+            width = min(x1, (along + 1) / side) - max(x0, along / side)
+            height = min(y1, (down + 1) / side) - max(y0, down / side)
+            if width > 0 and height > 0:
+                for i, token in enumerate(tokens):
+                    best[i] = max(best[i], token[patch])
+        scores.append(sum(best) / len(best))
     return scores
 
 
-def _maxsim(folder: Path) -> Row:
-    """Page scores of 200 pages of 1,024 x 128 vectors, 20 tokens, from the local index."""
-    rng = np.random.default_rng(_SEED)
-    pages = [rng.standard_normal((1024, 128), dtype=np.float32) for _ in range(200)]
-    pages = [page / np.linalg.norm(page, axis=1, keepdims=True) for page in pages]
-    query = _query(pages[17][:20])
-    grid = GridPlacement((np.arange(1024).reshape(32, 32),), n_vectors=1024)
-    with open_index(str(folder)) as index:
-        index.replace(
-            DocumentEntry("bench", "bench", "", ""),
-            (
-                EmbeddedPage(
-                    ParsedPage(_blank_page(i), (), ()),
-                    PageEmbedding(page, grid),
-                )
-                for i, page in enumerate(pages, start=1)
-            ),
-        )
-        padded = np.stack(pages)
-
-        def other() -> FloatArray:
-            return np.asarray(
-                np.einsum("td,pvd->ptv", query.vectors, padded, optimize=True).max(2).sum(1)
-            )
-
-        return timed(
-            "maxsim",
-            lambda: index.search(query, k=10),
-            other,
-            per=1,
-            against="numpy einsum over padded fp32 vectors in memory, all pages",
-        )
+def _loop_over_patches(sim: FloatArray, boxes_xyxy: FloatArray, *, side: int) -> list[float]:
+    """The same without looking at patches that lie elsewhere."""
+    tokens = sim.tolist()
+    scores = []
+    for x0, y0, x1, y1 in boxes_xyxy.tolist():
+        best = [-math.inf] * len(tokens)
+        for down in range(int(y0 * side), min(math.ceil(y1 * side), side)):
+            for along in range(int(x0 * side), min(math.ceil(x1 * side), side)):
+                for i, token in enumerate(tokens):
+                    best[i] = max(best[i], token[down * side + along])
+        scores.append(sum(best) / len(best))
+    return scores
 
 
 def _search(folder: Path) -> Row:
@@ -181,25 +185,6 @@ def _ingest(folder: Path) -> Row:
         )
 
 
-@dataclass(frozen=True)
-class _Blank:
-    """An `ImageLoader` of white pages."""
-
-    def __call__(self, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
-        return Image.new("RGB", (60, 80), "white")
-
-
-def _blank_page(number: int) -> Page:
-    return Page(doc_id="bench", number=number, width=60, height=80, unit="px", load_image=_Blank())
-
-
-def _query(vectors: FloatArray) -> QueryEmbedding:
-    n = len(vectors)
-    return QueryEmbedding(
-        vectors, tuple(str(i) for i in range(n)), np.ones(n, dtype=bool), np.ones(n)
-    )
-
-
 def _random_boxes(rng: np.random.Generator, n: int) -> FloatArray:
     corners = np.sort(rng.random((n, 2, 2)), axis=1)
     size = np.array([0.4, 0.03])
@@ -213,7 +198,7 @@ def _word_pages(engine: Engine, n: int) -> Iterator[EmbeddedPage]:
     letters = np.array(list("aeiourstlnmdcp"))
     vocabulary = ["".join(rng.choice(letters, size=size)) for size in rng.integers(3, 10, 20_000)]
     for number in range(1, n + 1):
-        page = _blank_page(number)
+        page = blank_page(number)
         drawn = np.minimum(rng.zipf(1.3, size=500), len(vocabulary)) - 1
         words, regions = [], []
         for line in range(50):

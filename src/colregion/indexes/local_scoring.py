@@ -68,6 +68,10 @@ class PageScores:
         self.table = table
         self._kernel = kernel
 
+    def with_kernel(self, kernel: str) -> PageScores:
+        """The same pages, scored by another kernel."""
+        return PageScores(self.table, kernel=kernel)
+
     def search(
         self,
         query: QueryEmbedding,
