@@ -10,12 +10,16 @@ import pytest
 
 from colregion import Engine, scoring
 from colregion.encoders import load_encoder
-from colregion.evaluation import bench
+from colregion.evaluation import bench, machine
 from colregion.evaluation.bench_adapters import adapter_rows
+from colregion.evaluation.bench_index import maxsim_rows, two_stage_row
+from colregion.evaluation.coherent_pages import SIDE, CoherentPages
 from colregion.evaluation.timing import timed
 from colregion.geometry import GridPlacement
 from colregion.indexes.memory import MemoryIndex
 from colregion.parsers import load_parser
+
+KERNELS = ("numpy", "numba")
 
 
 def test_both_are_run_equally_often_and_the_ratio_is_of_the_two() -> None:
@@ -40,6 +44,60 @@ def test_the_loops_over_patches_give_the_same_scores() -> None:
     grid = GridPlacement((np.arange(side * side).reshape(side, side),), n_vectors=side * side)
     ours = scoring.region_maxsim(sim, grid.coverage(boxes), np.ones(4))
     assert bench._loop_over_patches(sim, boxes, side=side) == pytest.approx(ours)
+    assert bench._loop_over_all_patches(sim, boxes, side=side) == pytest.approx(ours)
+
+
+def test_every_form_of_exact_search_is_measured_beside_every_alternative(tmp_path: Path) -> None:
+    rows = list(maxsim_rows(tmp_path, pages=6, gflops=100.0))
+    names = {row["name"] for row in rows}
+    forms = {f"maxsim {form} {kernel}" for form in ("float16", "int8") for kernel in KERNELS}
+    assert forms <= names
+    for row in rows:
+        assert row["ratio"] == pytest.approx(row["other"] / row["ours"], abs=0.01)
+    maxsim = next(row for row in rows if row["name"] == "maxsim int8 numba")
+    operations = 2 * 20 * 128 * 1024 * 6
+    assert maxsim["gflops"] == pytest.approx(operations / maxsim["ours"] / 1e6, rel=0.05)
+    assert maxsim["share_of_matrix_peak"] == pytest.approx(maxsim["gflops"] / 100, abs=1e-3)
+    json.dumps(rows)
+
+
+def test_two_stages_are_compared_with_our_own_exact_search(tmp_path: Path) -> None:
+    row = two_stage_row(tmp_path / "two", pages=12)
+    # With no more pages than candidates, two stages find what one finds.
+    assert (row["recall"], row["by_itself"]) == (1.0, False)
+    json.dumps(row)
+
+
+def test_the_machine_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_SIDE", 64)
+    monkeypatch.setattr(machine, "_COPIED_BYTES", 1 << 16)
+    said = machine.describe_machine()
+    assert said["installed"]["numpy"] == np.__version__
+    assert said["numpy_gflops"] > 0
+    assert said["copy_gb_per_s"] > 0
+    json.dumps(said)
+
+
+def test_coherent_pages_are_the_same_every_time_and_hang_together() -> None:
+    first, again = ([page.vectors for page in CoherentPages().pages(3)] for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    vectors = first[0].reshape(SIDE, SIDE, 128)
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=2), 1, atol=1e-5)
+    neighbours = (vectors[:, 1:] * vectors[:, :-1]).sum(axis=2).mean()
+    anywhere = (first[0] @ first[2].T).mean()
+    assert neighbours > 0.7 > 0.6 > anywhere
+
+
+def test_a_question_is_about_its_page() -> None:
+    made = CoherentPages(dim=96)
+    pages = list(made.pages(60))
+    answered = 0
+    for page in pages[::6]:
+        question = made.question(page)
+        assert question.shape == (20, 96)
+        scores = [(question @ one.vectors.T).max(axis=1).sum() for one in pages]
+        answered += pages[int(np.argmax(scores))].document == page.document
+    assert answered >= 8
 
 
 def test_the_adapters_are_measured_beside_the_engine(tmp_path: Path) -> None:

@@ -45,13 +45,14 @@ def sketch(vectors: FloatArray) -> FloatArray:
 
 def _far_apart(vectors: FloatArray, *, n: int) -> IntArray:
     """Places of n vectors: the one nearest to the mean, then again and again the one that is
-    least like all of those before."""
-    off_mean = vectors - vectors.mean(axis=0)
-    places = [int((off_mean * off_mean).sum(axis=1).argmin())]
-    alike = vectors @ vectors[places[0]]
+    farthest from all of those before."""
+    squares = (vectors * vectors).sum(axis=1)
+    places = [int((squares - 2 * (vectors @ vectors.mean(axis=0))).argmin())]
+    distance = squares - 2 * (vectors @ vectors[places[0]]) + squares[places[0]]
     for _ in range(n - 1):
-        places.append(int(alike.argmin()))
-        np.maximum(alike, vectors @ vectors[places[-1]], out=alike)
+        places.append(int(distance.argmax()))
+        to_last = squares - 2 * (vectors @ vectors[places[-1]]) + squares[places[-1]]
+        np.minimum(distance, to_last, out=distance)
     return np.array(places)
 
 

@@ -1,0 +1,134 @@
+"""Sketches choose the pages; the scores stay exact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from colregion.evaluation.bench_index import fill
+from colregion.evaluation.coherent_pages import CoherentPage, CoherentPages
+from colregion.filters import parse_filters
+from colregion.indexes import local_scoring
+from colregion.indexes.local import LocalIndex
+from colregion.indexes.local_recall import measure_recall, plain_query
+from colregion.indexes.sketches import SKETCH_VECTORS, sketch
+from colregion.testing import IndexContract
+
+CONTRACT = IndexContract()
+N = 40
+
+
+@pytest.fixture(scope="module")
+def drawn() -> tuple[list[CoherentPage], CoherentPages]:
+    made = CoherentPages()
+    return list(made.pages(N)), made
+
+
+@pytest.fixture
+def index(tmp_path: Path, drawn: tuple[list[CoherentPage], CoherentPages]) -> Iterator[LocalIndex]:
+    with closing(LocalIndex(tmp_path / "index")) as index:
+        fill(index, (page.vectors for page in drawn[0]))
+        yield index
+
+
+# Sketches
+
+
+def test_short_pages_have_no_sketch() -> None:
+    assert sketch(np.zeros((0, 7), np.float32)).shape == (0, 7)
+    assert sketch(np.ones((4 * SKETCH_VECTORS - 1, 7), np.float32)).shape == (0, 7)
+
+
+def test_a_sketch_of_few_different_vectors_holds_each_of_them() -> None:
+    rng = np.random.default_rng(1)
+    kinds = rng.standard_normal((40, 16)).astype(np.float32)
+    page = np.repeat(kinds, 12, axis=0)
+    found = sketch(page)
+    assert found.shape == (SKETCH_VECTORS, 16)
+    apart = np.linalg.norm(found[None] - kinds[:, None], axis=2).min(axis=1)
+    np.testing.assert_allclose(apart, 0, atol=1e-5)
+
+
+def test_means_are_as_long_as_their_members() -> None:
+    rng = np.random.default_rng(2)
+    page = rng.standard_normal((512, 16)).astype(np.float32)
+    page *= 3 / np.linalg.norm(page, axis=1, keepdims=True)
+    np.testing.assert_allclose(np.linalg.norm(sketch(page), axis=1), 3, rtol=1e-5)
+
+
+def test_pages_of_zeros_and_of_equal_vectors_have_finite_sketches() -> None:
+    for page in (np.zeros((300, 5), np.float32), np.ones((300, 5), np.float32)):
+        found = sketch(page)
+        assert np.isfinite(found).all()
+        np.testing.assert_allclose(found, page[:SKETCH_VECTORS], atol=1e-6)
+
+
+# Searching
+
+
+def few_candidates(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
+    monkeypatch.setattr(local_scoring, "_FEWEST_CANDIDATES", n)
+    monkeypatch.setattr(local_scoring, "_CANDIDATES_A_PAGE", 0)
+
+
+def test_two_stages_find_most_of_the_exact_best_with_exact_scores(
+    index: LocalIndex,
+    drawn: tuple[list[CoherentPage], CoherentPages],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    few_candidates(monkeypatch, 20)
+    found = 0
+    for page in drawn[0][:5]:
+        query = plain_query(drawn[1].question(page))
+        exact = index.scores().search(query, k=5, two_stages=False)
+        staged = index.scores().search(query, k=5, two_stages=True)
+        scores = {one.page_id: one.score for one in index.scores().search(query, k=N)}
+        assert [one.score for one in staged] == [scores[one.page_id] for one in staged]
+        found += len({one.page_id for one in exact} & {one.page_id for one in staged})
+    assert found >= 20
+
+
+def test_filters_hold_before_candidates_are_chosen(
+    index: LocalIndex,
+    drawn: tuple[list[CoherentPage], CoherentPages],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    few_candidates(monkeypatch, 2)
+    filters = parse_filters({"page_number": {"gte": 39}})
+    query = plain_query(drawn[0][0].vectors[:20])
+    found = index.scores().search(query, k=2, filters=filters, two_stages=True)
+    assert sorted(one.page_id for one in found) == ["bench#p39", "bench#p40"]
+
+
+def test_pages_without_a_sketch_are_always_candidates(
+    index: LocalIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few_candidates(monkeypatch, 1)
+    words = CONTRACT.page("short", doc_id="short", grid=True)
+    rows = np.full((1, 128), 0.01, np.float32)
+    embedding = replace(words.embedding, vectors=rows)
+    index.replace(CONTRACT.entry("short"), [replace(words, embedding=embedding)])
+    found = index.scores().search(plain_query(np.ones((1, 128), np.float32)), k=9, two_stages=True)
+    assert len(found) == 2
+    assert "short#p1" in {one.page_id for one in found}
+
+
+def test_small_indexes_are_searched_exactly_and_large_ones_in_two_stages(
+    index: LocalIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = index.scores()
+    assert not scores.takes_two_stages(k=3)
+    assert measure_recall(scores, k=3) is None
+    monkeypatch.setattr(local_scoring, "_EXACT_UP_TO", 0)
+    assert not scores.takes_two_stages(k=3)  # candidates are all pages there are
+    few_candidates(monkeypatch, 8)
+    assert scores.takes_two_stages(k=3)
+    recall = measure_recall(scores, k=3, questions=10)
+    assert recall is not None
+    assert 0.8 <= recall <= 1
+    assert recall == measure_recall(scores, k=3, questions=10)
