@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -163,6 +165,35 @@ def test_list_info_and_remove(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     capsys.readouterr()
     assert run("remove", "report", "--index", folder) == 1
     assert "report" in capsys.readouterr().err
+
+
+def test_damage_is_listed_and_the_rest_is_searched(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "library"
+    options = ("--parser", "text_layer+geometry", "--precision", "int8", "--wait", "5")
+    run("add", REPORT, "--index", folder, "--doc-id", "report", *options)
+    capsys.readouterr()
+    assert run("info", "--index", folder, "--verify") == 0
+    assert capsys.readouterr().out == "sound\n"
+    assert run("info", "--index", folder, "--recall", "--json") == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["precision"], facts["search"], facts["recall"]) == ("int8", "exact", None)
+    assert run("compact", "--index", folder) == 0
+    assert "bytes before" in capsys.readouterr().out
+    with closing(sqlite3.connect(folder / "index.sqlite")) as database:
+        database.execute("UPDATE page_record SET words = x'00' WHERE page = 1")
+        database.commit()
+    assert run("info", "--index", folder, "--verify") == 1
+    assert capsys.readouterr().out == "index.sqlite: report#p1: its record\n1 damaged\n"
+    assert run("info", "--index", folder, "--verify", "--json") == 1
+    (damage,) = json.loads(capsys.readouterr().out)
+    assert (damage["doc_id"], damage["page_number"]) == ("report", 1)
+    question = ("search", "revenue", "--index", folder, "--filter", "page_number=1-2", "--json")
+    assert run(*question) == 1
+    assert "--skip-damaged" in capsys.readouterr().err
+    assert run(*question, "--skip-damaged") == 0
+    assert {hit["page_number"] for hit in json.loads(capsys.readouterr().out)} == {2}
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def whole_version(index: LocalIndex, doc_id: str) -> int | None:
         assert len(loaded) == entry.page_count == 2 + version % 3
         return version
     # Another process may have replaced it between the two calls; on disk that cannot be.
-    assert index.entry(doc_id) != entry, f"{doc_id} is half {entry.content_hash}, half {said}"
+    assert entry not in index.documents(), f"{doc_id} is half {entry.content_hash}, half {said}"
     return whole_version(index, doc_id)
 
 
