@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from colregion import scoring
-from colregion.adding import Adding, Reader
+from colregion.adding import Adding
 from colregion.answers import AddReport, Context, Hit, Outcome, PageHit, RelevanceMap
 from colregion.context import CountTokens, build_context
 from colregion.copying import ENCODER, copy_index
@@ -26,6 +26,7 @@ from colregion.ingest import Given, Progress, Source, embed, find_items
 from colregion.limits import Limits
 from colregion.parsers import load_parser
 from colregion.ports import Encoder, Index, Parser
+from colregion.reading import Reader
 from colregion.records import (
     DocumentEntry,
     EmbeddedPage,

@@ -1,6 +1,7 @@
 """Reading documents apart from what keeps them: in processes of their own, side by side, within
 limits, so that a file that crashes or hangs a native library costs that file only.
 
+    reader      a parser in as many processes as it can be used in
     schedule    which process reads what; `here` is the same without processes
     processes   starting, stopping and reusing them
     worker      what runs in one, `tasks` what it is asked
@@ -12,18 +13,6 @@ limits, so that a file that crashes or hangs a native library costs that file on
 from __future__ import annotations
 
 from colregion.reading.events import DocumentFailed, DocumentRead, Event, PageRead, Reading
-from colregion.reading.here import read_here
-from colregion.reading.schedule import default_workers, read_documents
-from colregion.reading.tasks import pickled_parser
+from colregion.reading.reader import Reader
 
-__all__ = [
-    "DocumentFailed",
-    "DocumentRead",
-    "Event",
-    "PageRead",
-    "Reading",
-    "default_workers",
-    "pickled_parser",
-    "read_documents",
-    "read_here",
-]
+__all__ = ["DocumentFailed", "DocumentRead", "Event", "PageRead", "Reader", "Reading"]
