@@ -118,3 +118,11 @@ def test_the_environment_says_what_auto_is(monkeypatch: pytest.MonkeyPatch) -> N
 def test_small_indexes_do_not_wait_for_a_compiler() -> None:
     assert load_kernel("auto", numbers=1000) is load_kernel("numpy", numbers=1)
     assert load_kernel("auto", numbers=1 << 40) is load_kernel("numba", numbers=1)
+
+
+def test_what_cannot_be_kept_on_the_disk_is_compiled_all_the_same() -> None:
+    from colregion.indexes.kernels import compiled
+
+    made: dict[str, Any] = {}
+    exec("def twice(x):\n    return 2 * x\n", made)  # of no file, so there is no folder for it
+    assert compiled._compiled(made["twice"])(21) == 42

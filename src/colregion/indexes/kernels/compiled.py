@@ -143,7 +143,16 @@ _pair_tile = _tile(
 )
 
 
-@numba.njit(nogil=True, cache=True)
+def _compiled(function: Any) -> Any:
+    """Compiled on first use, for the processor at hand, and kept on the disk where there is a
+    folder to keep it in: compiling takes seconds."""
+    try:
+        return numba.njit(nogil=True, cache=True)(function)
+    except RuntimeError:  # neither the package's folder nor the user's cache can be written
+        return numba.njit(nogil=True)(function)
+
+
+@_compiled
 def _scan_halves(rows: Any, first: Any, counts: Any, question: Any, best: Any) -> None:
     """rows (N, D) int16, the bits of halves; question (G, D, 24); best (P, G, 24)."""
     dim = rows.shape[1]
@@ -165,7 +174,7 @@ def _scan_halves(rows: Any, first: Any, counts: Any, question: Any, best: Any) -
                     _float_tile(block[row:], dim, question[group], best[page, group])
 
 
-@numba.njit(nogil=True, cache=True)
+@_compiled
 def _scan_bytes(rows: Any, first: Any, counts: Any, question: Any, best: Any) -> None:
     """rows (N, D) int8; question (G, ceil(D / 2), 48) int16; best (P, G, 24) int32."""
     dim = rows.shape[1]
