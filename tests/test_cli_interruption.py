@@ -20,7 +20,7 @@ def press_ctrl_c() -> None:
 def test_an_interrupt_that_a_library_swallows_is_raised_at_the_next_check() -> None:
     with interruptible() as check:
         check()
-        with suppress(KeyboardInterrupt):  # as some C extensions do while they are imported
+        with suppress(KeyboardInterrupt):  # as a finaliser does
             press_ctrl_c()
         with pytest.raises(KeyboardInterrupt):
             check()

@@ -13,8 +13,8 @@ from types import FrameType
 def interruptible() -> Iterator[Callable[[], None]]:
     """Gives a function that raises KeyboardInterrupt once Ctrl-C was pressed.
 
-    Python raises it once, wherever it is then; libraries that are just being imported, and
-    callbacks from C, swallow it. Who calls the function now and then stops all the same.
+    Python raises it once, wherever it is then; raised in a finaliser or in a callback from C it
+    goes no further. Who calls the function now and then stops all the same.
     """
     asked = False
 

@@ -31,6 +31,9 @@ _FAR = 2.0
 _LEAST_SKEW = 1.0  # below, recognisers and layout cope, and turning costs sharpness
 
 _LEFT = 0.7  # share of the strokes
+# How much more another recogniser has to read: letters that look alike in two scripts are read as
+# well in the wrong one.
+_MORE_LEGIBLE = 1.2
 _SHAPED = 3  # characters from which on a word's shape tells how its line runs
 
 
@@ -78,7 +81,8 @@ def read_upright(
     if best.words and (best.confidence < doubtful or _leaves_most(image, lean, best.words)):
         for other, turn in others(turned(image, degrees_clockwise=lean)):
             reading = read(lean + turn, other)
-            best = max(best, reading, key=lambda reading: reading.legible(sure=sure))
+            if reading.legible(sure=sure) > _MORE_LEGIBLE * best.legible(sure=sure):
+                best = reading
             if best.confidence >= doubtful:
                 break
     if best.confidence < doubtful and (best.words or lean):
