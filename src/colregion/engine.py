@@ -103,7 +103,7 @@ class Engine:
         """Open an index, or make it where there is none.
 
         Args:
-            index: a folder, or an `Index`.
+            index: a folder, `qdrant:URL/collection`, or an `Index`.
             encoder: a spec for `load_encoder`, or an `Encoder`; None takes the one that the
                 index was made with, `static_tokens` for a new index.
             parser: a spec for `load_parser`, or a `Parser`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from colregion.filters import parse_filters
 from colregion.geometry import Box, GridPlacement
+from colregion.indexes import open_index
 from colregion.indexes.memory import MemoryIndex
 from colregion.indexes.qdrant import QdrantIndex, QdrantOptions
 from colregion.indexes.qdrant.searching import weighted
@@ -148,6 +150,7 @@ def test_what_is_sent_to_make_a_collection_says_how_it_is_stored(small_qdrant: A
     sent = {path: body for path, body in small_qdrant.bodies if body}
     made = sent["/collections/pages-d2"]
     assert (made["shard_number"], made["replication_factor"]) == (3, 2)
+    assert made["write_consistency_factor"] == 2
     page, first = made["vectors"]["page"], made["vectors"]["first"]
     assert page["multivector_config"] == first["multivector_config"] == {"comparator": "max_sim"}
     assert page["hnsw_config"]["m"] == 0
@@ -173,3 +176,19 @@ def test_vectors_are_sent_once_to_who_asks_for_a_page_again(small_qdrant: Any) -
     np.testing.assert_array_equal(page.embedding.vectors, [[5, 6]])
     fetched = [body for path, body in small_qdrant.bodies if path == "/collections/pages-d2/points"]
     assert len([body for body in fetched if "with_vector" in body]) == 2
+
+
+def test_an_index_in_a_folder_is_there_again_after_it_was_closed(tmp_path: Path) -> None:
+    memory = MemoryIndex()
+    spec = f"qdrant:{tmp_path}/store/pages?images={tmp_path}/pictures"
+    with open_index(spec) as index:
+        for held in (index, memory):
+            for n in range(3):
+                held.replace(DocumentEntry(f"d{n}", "s", "h", "s"), [one_page(f"d{n}", [[n, 1]])])
+            held.replace(DocumentEntry("d1", "s", "h2", "s"), [one_page("d1", [[9, 9]])])
+            held.remove("d0")
+    with open_index(spec, create=False) as index:
+        assert index.documents() == memory.documents()
+        asked = question([[1, 0.5]])
+        assert index.search(asked, k=9) == memory.search(asked, k=9)
+        assert index.load(["d1#p1"])[0].parsed.page.image.size == (60, 80)

@@ -21,6 +21,7 @@ PAGE, FIRST = "page", "first"
 _FORMAT_POINT = point_id("format")
 _RECORD_FIELDS = {
     "type": models.PayloadSchemaType.KEYWORD,
+    "doc_id": models.PayloadSchemaType.KEYWORD,
     "generation": models.PayloadSchemaType.KEYWORD,
     "terms": models.PayloadSchemaType.KEYWORD,
     "dim": models.PayloadSchemaType.INTEGER,
@@ -125,6 +126,8 @@ def _create(
                 on_disk_payload=True,
                 shard_number=options.shards,
                 replication_factor=options.replicas,
+                # Whichever copy is asked has to know what was acknowledged.
+                write_consistency_factor=options.replicas,
             )
         )
     except BackendError as error:

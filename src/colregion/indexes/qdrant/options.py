@@ -32,6 +32,7 @@ class QdrantOptions:
         quantisation: "none", "int8" (a quarter of float32 kept in memory, scores rescored from
             the stored vectors) or "binary" (a 32nd). Taken when the collection is made.
         shards, replicas: of the collections, taken when they are made; None for the server's.
+            Every replica acknowledges every change, so that readers may ask any of them.
     """
 
     images: Path | None = None
