@@ -93,6 +93,11 @@ def box_around(points: Iterable[tuple[float, float]], *, width: float, height: f
         return None
 
 
+def storable(text: str) -> str:
+    """Halves of surrogate pairs, which JSON can spell and UTF-8 cannot, replaced."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def word_at(text: str, box: Box | None, confidence: float | None = None) -> Word | None:
     """The word where it has text and a place on the page, else None; the confidence is brought
     into 0-1."""
@@ -103,7 +108,7 @@ def word_at(text: str, box: Box | None, confidence: float | None = None) -> Word
     except InvalidBox:
         return None
     sure = None if confidence is None else min(max(confidence, 0.0), 1.0)
-    return Word(text.strip(), on_page, confidence=sure)
+    return Word(storable(text).strip(), on_page, confidence=sure)
 
 
 def region_of(

@@ -10,7 +10,7 @@ import numpy as np
 
 from colregion.errors import InvalidBox, UnreadableDocument
 from colregion.geometry import Box, Upright, box_areas, boxes_to_array, pairwise_overlap
-from colregion.parsers.given.found import GivenPage, GivenRegion
+from colregion.parsers.given.found import GivenPage, GivenRegion, storable
 from colregion.parsers.layout import Layout
 from colregion.parsers.layout.areas import Area
 from colregion.parsers.layout.blocks import blocks_of
@@ -102,15 +102,10 @@ def _on_page(regions: Sequence[GivenRegion], quarters: int) -> Iterator[GivenReg
         yield replace(
             region,
             box=box,
-            text=_storable(region.text).strip(),
+            text=storable(region.text).strip(),
             parts=tuple(_on_page(region.parts, quarters)),
             words=tuple(_displayed_word(word, quarters) for word in region.words),
         )
-
-
-def _storable(text: str) -> str:
-    """Halves of surrogate pairs, which JSON can spell and UTF-8 cannot, replaced."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _share_out(
