@@ -104,6 +104,16 @@ def test_half_precision_gives_nearly_the_same(models: ModelShelf, family: str) -
     assert np.median(cosines) > 0.99
 
 
+def test_attention_can_be_chosen(models: ModelShelf) -> None:
+    (usual,) = models.encoder("colqwen2_5").encode_pages(MIXED[:1])
+    plain = models.encoder("colqwen2_5", attention="eager")
+    assert plain.model.config._attn_implementation == "eager"
+    (eager,) = plain.encode_pages(MIXED[:1])
+    np.testing.assert_allclose(eager.vectors, usual.vectors, atol=1e-3)
+    with pytest.raises(BackendError, match="could not be loaded as ColQwen2_5.*paged_magic"):
+        models.encoder("colqwen2_5", attention="paged_magic")
+
+
 @pytest.mark.parametrize("family", ["colpali", "colqwen2", "colqwen2_5", "colqwen3", "colqwen3_5"])
 def test_the_grid_is_the_processors_own(models: ModelShelf, family: str) -> None:
     processor = classes(family)[1].from_pretrained(models.folder(family))
