@@ -277,3 +277,15 @@ def test_numbers_that_are_none_are_refused_and_nothing_is_lost(folder: Path) -> 
             index.replace(entry("n"), pages())
         assert found(index) == ["grid#p1", "grid#p2", "words#p1"]
         assert index.verify() == []
+
+
+def test_a_removal_stands_although_what_is_left_cannot_be_moved(folder: Path) -> None:
+    with closing(LocalIndex(folder)) as index:
+        index.replace(entry("big"), [page("big", doc_id="big", grid=True, v=5000)])
+    rows = vector_file(folder, "rows")
+    with rows.open("r+b") as file:
+        file.truncate(100)
+    with closing(LocalIndex(folder, skip_damaged=True)) as index:
+        index.remove("big")
+        assert [entry.id for entry in index.documents()] == ["grid", "words"]
+        assert found(index) == ["words#p1"]

@@ -7,7 +7,7 @@ import sqlite3
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from colregion.indexes import local_store as store
 from colregion.indexes.checks import checked_pages
 from colregion.indexes.kernels import KernelName
 from colregion.indexes.local_compaction import WASTEFUL, compact
+from colregion.indexes.local_errors import CURE, our_errors
 from colregion.indexes.local_health import Damage, find_damage
 from colregion.indexes.local_migration import migrate
 from colregion.indexes.local_pages import EMPTY, PageTable, StoredPage, read_table
@@ -46,7 +47,7 @@ class LocalIndex(Index):
     time. Whoever reads sees whole documents, as of the last commit before the call.
 
     A search is exact up to about 4,000 pages of 1,024 x 128; beyond that sketches of the pages
-    choose at least 512 candidates, and those are scored exactly (`local_scoring`, `recall`).
+    choose at least 512 candidates, and those are scored exactly (see `local_scoring`).
 
     Args:
         folder: where the index is, or is made if the folder is new or empty.
@@ -79,7 +80,7 @@ class LocalIndex(Index):
         self.folder = Path(folder).expanduser().absolute()
         self.read_only = read_only or store.cannot_be_written(self.folder)
         self._kernel = kernel
-        with store.our_errors(self.folder), ExitStack() as opened:
+        with our_errors(self.folder), ExitStack() as opened:
             store.prepare_folder(self.folder, create=create and not self.read_only)
             if self.read_only:
                 self._reader = opened.enter_context(closing(store.connect_to_read(self.folder)))
@@ -129,17 +130,17 @@ class LocalIndex(Index):
         images = self.folder / store.IMAGES / uuid.uuid4().hex
         try:
             with self._changing() as database:
-                with store.our_errors(self.folder):
+                with our_errors(self.folder):
                     forgotten = forget(database, self.folder, entry.id)
                     images.mkdir()
                     writer = DocumentWriter(database, self._vectors, entry, images=images.name)
                 for embedded in checked_pages(entry, pages, dim=writer.dim):
                     picture = embedded.parsed.page.image
                     picture.load()  # what a lazy picture raises is no error of the index
-                    with store.our_errors(self.folder):
+                    with our_errors(self.folder):
                         image = images / store.image_name(embedded.parsed.page.number)
                         writer.add(embedded, image_crc=save_image(picture, image))
-                with store.our_errors(self.folder):
+                with our_errors(self.folder):
                     store.sync_folder(images)
                     store.sync_folder(images.parent)
                     stored = writer.finish()
@@ -149,16 +150,17 @@ class LocalIndex(Index):
                 store.delete_files([images])
             raise
         store.delete_files(forgotten)
-        self.compact(below=WASTEFUL)
+        if forgotten:
+            self._compact_by_itself()
         return stored
 
     def remove(self, doc_id: str) -> None:
-        with self._changing() as database, store.our_errors(self.folder):
+        with self._changing() as database, our_errors(self.folder):
             forgotten = forget(database, self.folder, doc_id)
             if not forgotten:
                 raise NotIndexed(f"no document {doc_id!r} in the index")
         store.delete_files(forgotten)
-        self.compact(below=WASTEFUL)
+        self._compact_by_itself()
 
     def compact(self, *, below: float = 1.0) -> None:
         """Write anew the files of vectors of which a smaller share than `below` (0-1) is in use.
@@ -166,12 +168,18 @@ class LocalIndex(Index):
         Happens by itself after a change where less than half is in use. Readers are not
         disturbed. Without `below` the database gives back its room too.
         """
-        with self._changing() as database, store.our_errors(self.folder):
+        with self._changing() as database, our_errors(self.folder):
             left = compact(database, self.folder, self._vectors, below=below)
         store.delete_files(left)
         if below >= 1:
-            with self._write_lock, store.our_errors(self.folder):
+            with self._write_lock, our_errors(self.folder):
                 self._writer.execute("VACUUM")
+
+    def _compact_by_itself(self) -> None:
+        # The change is made, whether there is room now for a copy of what is left, and whether
+        # that is sound, or another process is writing: the next change tries again.
+        with suppress(BackendError, IndexCorrupt):
+            self.compact(below=WASTEFUL)
 
     def verify(self) -> list[Damage]:
         """All that is not as it was written, checksum by checksum; [] for a sound index."""
@@ -229,7 +237,7 @@ class LocalIndex(Index):
         return store.from_blob(row[0]) if row else None
 
     def set_setting(self, key: str, value: str) -> None:
-        with self._changing() as database, store.our_errors(self.folder):
+        with self._changing() as database, our_errors(self.folder):
             database.execute(
                 "INSERT OR REPLACE INTO setting VALUES (?, ?)",
                 (store.to_blob(key), store.to_blob(value)),
@@ -272,7 +280,7 @@ class LocalIndex(Index):
         with (
             self._read_lock,
             store.transaction(self._reader, self.folder, writing=False),
-            store.our_errors(self.folder),
+            our_errors(self.folder),
         ):
             yield self._reader
 
@@ -304,7 +312,7 @@ class LocalIndex(Index):
                 self._seen = (version, PageScores(table, kernel=self._kernel))
                 return self._seen[1]
         raise IndexCorrupt(
-            f"the index at {self.folder} has lost a file ({missing}). {store.CURE}"
+            f"the index at {self.folder} has lost a file ({missing}). {CURE}"
         ) from missing
 
     def _table(self) -> PageTable:

@@ -63,13 +63,16 @@ def _compact_rows(
     if form != SKETCHES:
         of_page = ("vector_file", "first_row", "n_vectors", "step")
     in_file, first_in, count_in, step_in = of_page
+    (used,) = database.execute(
+        f"SELECT coalesce(sum({count_in}), 0) FROM page WHERE {in_file} = ?", (file,)
+    ).fetchone()
+    if used >= below * n_rows:
+        return False
     pages = database.execute(
         f"SELECT id, {first_in}, {count_in}, {step_in} FROM page WHERE {in_file} = ? "
         f"ORDER BY {first_in}",
         (file,),
     ).fetchall()
-    if sum(count for _, _, count, _ in pages) >= below * n_rows:
-        return False
     rows = map_rows(path, form=form, n_rows=n_rows, dim=dim)
     for page, first, count, step in pages:
         # Never into the file that is left behind, even where it is the last and has room.

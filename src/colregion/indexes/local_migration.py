@@ -11,6 +11,7 @@ import numpy as np
 from colregion.errors import IndexCorrupt
 from colregion.indexes import local_store as store
 from colregion.indexes.kernels.portable import widen
+from colregion.indexes.local_errors import our_errors
 from colregion.indexes.local_vectors import CODEBOOK, Stretch, VectorWriter, map_rows
 
 # What format 2 added to format 1: checksums, sketches and the step of int8.
@@ -45,7 +46,7 @@ def migrate(database: sqlite3.Connection, folder: Path, writer: VectorWriter) ->
     if store.format_of(database, folder) == store.FORMAT:
         return
     try:
-        with store.transaction(database, folder, writing=True), store.our_errors(folder):
+        with store.transaction(database, folder, writing=True), our_errors(folder):
             if store.format_of(database, folder) == store.FORMAT:  # another process was faster
                 return
             for table, columns in _COLUMNS.items():

@@ -18,7 +18,8 @@ from colregion.errors import IndexCorrupt
 from colregion.filters import Filters
 from colregion.geometry import FloatArray
 from colregion.indexes.kernels.portable import widen
-from colregion.indexes.local_store import CURE, from_blob
+from colregion.indexes.local_errors import CURE
+from colregion.indexes.local_store import from_blob
 from colregion.indexes.local_vectors import CODEBOOK, DTYPES, ROWS, Stretch, map_rows
 from colregion.records import DocumentEntry, page_id
 

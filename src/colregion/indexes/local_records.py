@@ -28,6 +28,7 @@ from colregion.codec import (
 from colregion.errors import IndexCorrupt
 from colregion.geometry import Coverage, Placement
 from colregion.indexes import local_store as store
+from colregion.indexes.local_errors import CURE
 from colregion.indexes.local_vectors import VectorWriter
 from colregion.records import (
     DocumentEntry,
@@ -232,7 +233,7 @@ def _damage_named() -> Iterator[None]:
         yield
     except (ValueError, KeyError, TypeError, zlib.error, zipfile.BadZipFile) as cause:
         raise IndexCorrupt(
-            f"the record of a page of the index is damaged ({cause}). {store.CURE}"
+            f"the record of a page of the index is damaged ({cause}). {CURE}"
         ) from cause
 
 

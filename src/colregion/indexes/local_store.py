@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput
+from colregion.indexes.local_errors import is_busy, our_errors
 
 FORMAT = 2
 """Version of the format, in the database's header. Raised whenever an older reader would fail."""
@@ -24,11 +25,6 @@ FORMAT = 2
 DATABASE = "index.sqlite"
 IMAGES = "images"
 VECTORS = "vectors"
-
-CURE = (
-    "`colregion info --verify` lists what is damaged: add those documents again, or search the "
-    "rest with --skip-damaged (skip_damaged=True)"
-)
 
 _APPLICATION_ID = 0x636F6C72  # "colr", in the database's header
 
@@ -110,35 +106,6 @@ def to_blob(text: str) -> bytes:
 def from_blob(blob: bytes) -> str:
     """What `to_blob` was given."""
     return blob.decode("utf-8", "surrogatepass")
-
-
-@contextmanager
-def our_errors(folder: Path) -> Iterator[None]:
-    """Errors of SQLite and of the disk become ours, with the index's folder in the message."""
-    try:
-        yield
-    except sqlite3.OperationalError as cause:
-        if "locked" in str(cause):
-            raise BackendError(
-                f"another process is writing to the index at {folder}; try again when it is done, "
-                f"or wait longer for it (wait_s)"
-            ) from cause
-        raise BackendError(
-            f"the index at {folder} could not be used: {cause}. Check that the folder is "
-            f"writable and that the disk has room"
-        ) from cause
-    except sqlite3.ProgrammingError as cause:
-        raise BackendError(f"the index at {folder} is closed; open it again") from cause
-    except sqlite3.DatabaseError as cause:
-        raise IndexCorrupt(
-            f"the index at {folder} is damaged ({cause}); index the documents again into "
-            f"another folder"
-        ) from cause
-    except OSError as cause:
-        raise BackendError(
-            f"the index at {folder} could not be used: {cause}. Check that the folder is "
-            f"writable and that the disk has room"
-        ) from cause
 
 
 def prepare_folder(folder: Path, *, create: bool) -> None:
@@ -335,8 +302,3 @@ def delete_orphans(connection: sqlite3.Connection, folder: Path, *, wait_s: floa
             raise
     finally:
         connection.execute(f"PRAGMA busy_timeout = {int(wait_s * 1000)}")
-
-
-def is_busy(error: BackendError) -> bool:
-    """Whether the cause is that another connection is writing."""
-    return "locked" in str(error.__cause__)

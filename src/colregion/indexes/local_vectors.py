@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 
 from colregion.errors import IndexCorrupt, InvalidInput
 from colregion.geometry import BoxPlacement, FloatArray
-from colregion.indexes.local_store import CURE, delete_files, sync_folder
+from colregion.indexes.local_errors import CURE
+from colregion.indexes.local_store import delete_files, sync_folder
 from colregion.indexes.quantised import Precision, to_bytes, to_halves
 from colregion.indexes.sketches import sketch
 from colregion.records import PageEmbedding
