@@ -124,7 +124,11 @@ def _pieces(word_results: Sequence[Any], number: int) -> list[tuple[str, FloatAr
 
 @cache
 def _engine() -> Any:
+    # One of several processes that read is told so by the variable that OpenMP goes by.
+    allowed = os.environ.get("OMP_THREAD_LIMIT", "")
     threads = min(os.cpu_count() or 1, _MOST_THREADS)
+    if allowed.isdigit():
+        threads = max(min(threads, int(allowed)), 1)
     return require("rapidocr", extra="ocr").RapidOCR(
         params={
             "Global.log_level": "critical",
