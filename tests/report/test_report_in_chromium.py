@@ -332,7 +332,9 @@ def test_a_hostile_file_stays_inert_from_its_page_to_the_report(
     assert tab.js("document.querySelectorAll('script, [onerror]').length") == 0
     shown = tab.js("document.querySelector('.hits').innerText")
     assert attack in shown
-    assert "a reader of the page would not see: faint" in shown
+    caution = "a reader of the page would not see: faint"
+    assert caution in shown
+    assert caution in tab.js("document.querySelector('.answers').innerText")
 
 
 def test_a_script_that_got_in_could_not_run(tab: Chromium, report: Path) -> None:

@@ -150,13 +150,18 @@ def _answers(section: Section, number: int, wanted: frozenset[str]) -> str:
     rows = "".join(
         f'<li class="{rank_class(rank)}"><a href="#h-{number}-{rank}">'
         f'<span class="n">{rank}</span>'
-        f'<span class="line">{marked(best_line(hit, wanted), wanted) or "no text"}</span>'
+        f'<span class="line">{marked(best_line(hit, wanted), wanted) or "no text"}'
+        f"{_caution(hit)}</span>"
         f'<span class="where">{isolated(hit.source)}, {plain(page_name(hit).lower())}, '
         f"{plain(hit.kind)}</span>"
         f'<span class="score">{hit.score:.3f}</span></a></li>'
         for rank, hit in enumerate(section.hits, start=1)
     )
     return f'<ol class="answers" aria-label="Regions found, best first">{rows}</ol>'
+
+
+def _caution(hit: Hit) -> str:
+    return f" <strong>({plain(hit.caution)})</strong>" if hit.caution else ""
 
 
 def _counted(count: int, noun: str) -> str:
