@@ -186,7 +186,7 @@ def test_the_language_goes_by_the_script_where_english_is_not_legible() -> None:
 def test_what_is_legible_as_english_is_read_as_english(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = TesseractReader("auto")
 
-    def look(*_: object, **__: object) -> tuple[str, float]:
+    def look(*_: object, **__: object) -> tuple[str, float, bool]:
         raise AssertionError("the script was looked at")
 
     monkeypatch.setattr(reader, "_script", look)
