@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 from colregion import Box, Engine, InvalidInput, ModelMismatch, NotIndexed, Progress
+from colregion.calibration import FEATURES, Calibration
+from colregion.encoders import load_encoder
 from colregion.errors import UnreadableDocument
 from colregion.indexes.memory import MemoryIndex
 from colregion.records import Document, EmbeddedPage, ParsedPage
@@ -361,3 +363,60 @@ def make_embedded_with(engine: Engine) -> EmbeddedPage:
 def test_a_page_without_regions_is_no_hit(engine: Engine) -> None:
     page = ParsedPage(make_page(), (), ())
     assert engine.rank("total", page) == []
+
+
+class TestConfidence:
+    BY_OWN = Calibration(tuple(4.0 * (name == "own") for name in FEATURES), -2.0)
+
+    def test_an_encoder_without_a_fit_gives_none_and_refuses_a_threshold(
+        self, engine: Engine
+    ) -> None:
+        engine.add(png())
+        assert {hit.confidence for hit in engine.search("total")} == {None}
+        with pytest.raises(InvalidInput, match="colregion calibrate"):
+            engine.search("total", min_confidence=0.5)
+
+    def test_a_fit_kept_with_the_index_tells_it_and_abstains(self, engine: Engine) -> None:
+        engine.add(png())
+        engine.set_calibration(self.BY_OWN)
+        best, other = engine.search("total due")
+        assert best.confidence == pytest.approx(0.880797, abs=1e-6)
+        assert best.to_metadata()["confidence"] == best.confidence
+        assert other.confidence == pytest.approx(0.119203, abs=1e-6)
+        assert [hit.text for hit in engine.search("total", min_confidence=0.5)] == ["total due"]
+        assert engine.search("question", min_confidence=0.5) == []
+        assert engine.context("question", min_confidence=0.5).text == ""
+
+    def test_other_methods_have_none(self, engine: Engine) -> None:
+        engine.add(png())
+        engine.set_calibration(self.BY_OWN)
+        with pytest.raises(InvalidInput, match="'paper'"):
+            engine.search("total", method="paper", min_confidence=0.5)
+
+    def test_the_default_encoder_comes_with_a_fit(self) -> None:
+        with Engine(
+            MemoryIndex(), encoder=load_encoder("static_tokens"), parser=LineParser([TOTAL, VENDOR])
+        ) as it:
+            it.add(png())
+            first, *_ = it.search("What is the total due?")
+            assert first.confidence is not None
+            assert 0.1 < first.confidence < 1
+            assert it.search("Which glaciers retreated?", min_confidence=0.3) == []
+
+
+class TestAreaBudget:
+    def test_hits_are_taken_while_they_fit(self, engine: Engine) -> None:
+        engine.add(png())
+        assert [hit.text for hit in engine.search("total", max_area=0.06)] == ["total due"]
+        assert len(engine.search("total", max_area=0.2)) == 2
+
+    def test_a_budget_of_nothing_is_refused(self, engine: Engine) -> None:
+        with pytest.raises(InvalidInput, match="max_area"):
+            engine.search("total", max_area=0)
+
+
+class TestManyHits:
+    def test_all_that_were_asked_for_are_found_on_pages_of_one_region_each(self) -> None:
+        with Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser([TOTAL])) as engine:
+            engine.add([png(size=(60, 80 + i)) for i in range(30)])
+            assert len(engine.search("total", k=28)) == 28

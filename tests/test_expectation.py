@@ -17,7 +17,11 @@ def region(text: str, kind: str = "text") -> Region:
     ("question", "kinds", "forms"),
     [
         ("", [], []),
-        ("Who signed the contract?", [], []),
+        ("Is it signed?", [], []),
+        ("Who signed the contract?", [], ["name"]),
+        ("Which company issued it?", [], ["name"]),
+        ("What is the shop's address?", [], ["address"]),
+        ("Where is the store located?", [], ["address"]),
         ("What does the map on page 3 show?", ["figure"], []),
         ("Which column of the table is empty?", ["table"], []),
         ("When was it signed?", [], ["date"]),

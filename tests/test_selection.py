@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from colregion.errors import InvalidInput
-from colregion.selection import Keep, Rule, rank_across, suppress_overlaps
+from colregion.selection import Keep, Rule, rank_across, suppress_covered, within_area
 
 SCORES = np.array([0.2, 0.8, -np.inf, 0.4, 0.8])
 
@@ -48,25 +48,38 @@ class TestKeep:
             Keep(rule, value)
 
 
-class TestSuppressOverlaps:
-    def test_no_regions_give_no_positions(self) -> None:
-        assert suppress_overlaps(np.zeros((0, 4)), np.zeros(0)).tolist() == []
+class TestSuppressCovered:
+    def test_no_boxes_give_no_positions(self) -> None:
+        assert suppress_covered(np.zeros((0, 4))).tolist() == []
 
-    def test_a_line_inside_a_better_paragraph_is_dropped_and_the_other_way_round(self) -> None:
+    def test_a_line_does_not_follow_its_paragraph_but_the_paragraph_its_line(self) -> None:
         paragraph, line, apart = [0, 0, 0.8, 0.4], [0, 0.1, 0.8, 0.2], [0, 0.6, 0.8, 0.7]
-        boxes = np.array([paragraph, line, apart])
-        assert suppress_overlaps(boxes, np.array([0.9, 0.8, 0.1])).tolist() == [0, 2]
-        assert suppress_overlaps(boxes, np.array([0.8, 0.9, 0.1])).tolist() == [1, 2]
+        assert suppress_covered(np.array([paragraph, line, apart])).tolist() == [0, 2]
+        assert suppress_covered(np.array([line, paragraph, apart])).tolist() == [0, 1, 2]
 
-    def test_the_share_is_of_the_smaller_box(self) -> None:
-        boxes = np.array([[0.0, 0.0, 1.0, 0.5], [0.0, 0.46, 1.0, 0.56]])  # .04 of .10 shared
-        scores = np.array([0.5, 0.4])
-        assert suppress_overlaps(boxes, scores, max_shared=0.5).tolist() == [0, 1]
-        assert suppress_overlaps(boxes, scores, max_shared=0.3).tolist() == [0]
+    def test_the_share_is_of_the_later_box(self) -> None:
+        boxes = np.array([[0.0, 0.0, 1.0, 0.5], [0.0, 0.42, 1.0, 0.52]])  # .08 of .10 lies inside
+        assert suppress_covered(boxes).tolist() == [0, 1]
+        assert suppress_covered(boxes, most_covered=0.7).tolist() == [0]
 
-    def test_regions_without_a_score_are_never_taken(self) -> None:
-        boxes = np.array([[0, 0, 0.1, 0.1], [0.5, 0.5, 0.6, 0.6]])
-        assert suppress_overlaps(boxes, np.array([-np.inf, 0.0])).tolist() == [1]
+    def test_two_boxes_together_do_not_cover_a_third(self) -> None:
+        halves_and_both = np.array([[0, 0, 0.5, 0.2], [0.5, 0, 1, 0.2], [0, 0, 1, 0.2]])
+        assert suppress_covered(halves_and_both).tolist() == [0, 1, 2]
+
+
+class TestWithinArea:
+    def test_no_boxes_give_no_positions(self) -> None:
+        assert within_area([], np.zeros((0, 4)), max_area=0.5).tolist() == []
+
+    def test_what_would_pass_the_budget_is_left_out_and_the_next_is_tried(self) -> None:
+        boxes = np.array([[0, 0, 0.5, 0.2], [0, 0.2, 1, 0.8], [0, 0.8, 0.3, 0.9]])  # .1 .6 .03
+        assert within_area(["a#p1"] * 3, boxes, max_area=0.2).tolist() == [0, 2]
+        assert within_area(["a#p1"] * 3, boxes, max_area=0.05).tolist() == [2]
+
+    def test_area_covered_twice_is_spent_once_and_pages_add_up(self) -> None:
+        boxes = np.array([[0, 0, 0.5, 0.2], [0, 0, 0.6, 0.2], [0, 0, 0.5, 0.2]])
+        assert within_area(["a#p1", "a#p1", "b#p1"], boxes, max_area=0.13).tolist() == [0, 1]
+        assert within_area(["a#p1", "a#p1", "b#p1"], boxes, max_area=0.23).tolist() == [0, 1, 2]
 
 
 class TestRankAcross:

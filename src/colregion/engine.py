@@ -14,18 +14,20 @@ import numpy as np
 from colregion import scoring
 from colregion.adding import Adding
 from colregion.answers import AddReport, Context, Hit, Outcome, PageHit, RelevanceMap
+from colregion.calibration import Calibration, hit_features
 from colregion.context import CountTokens, build_context
 from colregion.copying import ENCODER, copy_index
 from colregion.encoders import load_encoder
 from colregion.errors import InvalidInput, ModelMismatch, NotIndexed
 from colregion.expectation import expectation
-from colregion.filters import FilterInput, Filters, parse_filters
-from colregion.geometry import GridPlacement, Placement
+from colregion.filters import EVERYTHING, FilterInput, Filters, parse_filters
+from colregion.geometry import FloatArray, GridPlacement, Placement
 from colregion.indexes import open_index
 from colregion.ingest import Given, Progress, Source, embed, find_items
 from colregion.limits import Limits
 from colregion.parsers import load_parser
 from colregion.ports import Encoder, Index, Parser
+from colregion.ranking import rank_pages
 from colregion.reading import Reader
 from colregion.records import (
     DocumentEntry,
@@ -33,9 +35,10 @@ from colregion.records import (
     Metadata,
     ParsedPage,
     QueryEmbedding,
+    Region,
 )
-from colregion.relevance import Method, default_keep, score_regions
-from colregion.selection import Keep, rank_across
+from colregion.relevance import Method, page_evidence
+from colregion.selection import Keep
 from colregion.source_pictures import read_picture
 from colregion.text import estimate_tokens
 from colregion.unindexed import UnindexedPages
@@ -46,10 +49,14 @@ Rankable: TypeAlias = Source | ParsedPage | EmbeddedPage
 # have little to offer, and each costs about a millisecond.
 _CANDIDATE_PAGES = 10
 _CONTEXT_HITS = 50
+_MANY_PAGES = 25
+# Pages whose order is looked at again where similarities below a floor are noise.
+_REORDERED_PAGES = 25
 
 _DEFAULT_LIMITS = Limits()
 
 _ENCODER_SPEC = "encoder_spec"
+_CALIBRATION = "calibration"
 
 
 def _ignore(_told: object) -> None:
@@ -227,30 +234,60 @@ class Engine:
         filters: FilterInput = None,
         method: Method = "colregion",
         keep: Keep | None = None,
+        min_confidence: float | None = None,
+        max_area: float | None = None,
     ) -> list[Hit]:
         """The k regions that answer best, over all pages.
 
         Args:
             filters: see `colregion.filters`.
-            method: "colregion", or "paper" for the published propagation.
+            method: "colregion", "merged" for neighbouring regions made one where they are likely
+                to belong together, or "paper" for the published propagation.
             keep: a threshold within each page; None for the method's own.
+            min_confidence: 0-1; leave out what is less likely to be right, everything if need be.
+            max_area: a budget for what is returned, in pages (0.1 is a tenth of one); filled
+                with the best regions that fit.
 
         Returns:
-            Best first; [] when nothing is indexed or nothing passes the filters.
+            Best first; [] when nothing is indexed, nothing passes the filters or nothing is
+            likely enough.
 
         Raises:
-            InvalidInput: an empty question, k < 1, an unknown method or filter.
+            InvalidInput: an empty question, k < 1, an unknown method or filter, a budget that is
+                not above 0, or `min_confidence` without a calibration.
         """
         _check_k(k)
         checked = parse_filters(filters)
         query = self._weighted_query(question)
-        pages, _ = self._find_pages(query, k=max(k, _CANDIDATE_PAGES), filters=checked)
-        return self._rank(pages, question, query, k=k, filters=checked, method=method, keep=keep)
+        hits: list[Hit] = []
+        # Most pages hold several regions; only where they do not, as many pages are looked at as
+        # regions were asked for.
+        most = max(k, _CANDIDATE_PAGES)
+        for wanted in sorted({min(most, _MANY_PAGES), most}):
+            pages, _ = self._find_pages(query, k=wanted, filters=checked)
+            hits = self._rank(
+                pages,
+                query,
+                question,
+                k=k,
+                filters=checked,
+                method=method,
+                keep=keep,
+                min_confidence=min_confidence,
+                max_area=max_area,
+            )
+            if len(hits) == k or len(pages) < wanted or min_confidence or max_area:
+                break
+        return hits
 
     def search_pages(
         self, question: str, *, k: int = 5, filters: FilterInput = None
     ) -> list[PageHit]:
-        """The k pages of the highest late-interaction score, best first. Raises as `search`."""
+        """The k best pages, best first. Raises as `search`.
+
+        By their late-interaction score; with an encoder that has a noise floor, the best 25 or
+        more by that are put in order by `relevance.page_evidence`.
+        """
         _check_k(k)
         query = self._weighted_query(question)
         pages, scores = self._find_pages(query, k=k, filters=parse_filters(filters))
@@ -268,6 +305,8 @@ class Engine:
         k: int | None = 5,
         method: Method = "colregion",
         keep: Keep | None = None,
+        min_confidence: float | None = None,
+        max_area: float | None = None,
     ) -> list[Hit]:
         """The k regions of the given pages that answer best; all of them for k None.
 
@@ -275,9 +314,10 @@ class Engine:
             pages: ids of indexed pages (`doc#p3`), or files, bytes, pictures and parsed or
                 embedded pages that need not be indexed. What had to be read is kept for the
                 next question, by content.
+            method, keep, min_confidence, max_area: as for `search`.
 
         Raises:
-            InvalidInput: an empty question, k < 1, an unknown method.
+            InvalidInput: as `search`.
             NotIndexed: a page id that the index does not hold.
             UnreadableDocument: a file that cannot be read.
         """
@@ -287,8 +327,41 @@ class Engine:
         given = [pages] if isinstance(pages, Rankable) else list(pages)
         embedded = [page for one in given for page in self._pages_of(one)]
         return self._rank(
-            embedded, question, query, k=k, filters=parse_filters(None), method=method, keep=keep
+            embedded,
+            query,
+            question,
+            k=k,
+            method=method,
+            keep=keep,
+            min_confidence=min_confidence,
+            max_area=max_area,
         )
+
+    def confidence_features(
+        self, question: str, pages: Sequence[EmbeddedPage], *, k: int
+    ) -> tuple[list[Region], FloatArray]:
+        """What a calibration is fitted to: the k best regions of the pages and the features
+        (N, F) of each, see `colregion.calibration.FEATURES`."""
+        query = self._weighted_query(question)
+        ranked = rank_pages(
+            pages, query, question=question, k=k, noise_floor=self.encoder.noise_floor
+        )
+        scored = [one.scored for one in ranked]
+        features = hit_features(
+            scored, expected=expectation(question), words_asked=int(query.content.sum())
+        )
+        return [one.region for one in scored], features
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """Tells the confidence of hits: the index's own, kept by `set_calibration`, else the
+        encoder's; None where there is neither."""
+        kept = self.index.get_setting(_CALIBRATION)
+        return Calibration.from_json(kept) if kept is not None else self.encoder.calibration
+
+    def set_calibration(self, calibration: Calibration) -> None:
+        """Keep a calibration with the index, for whoever opens it from now on."""
+        self.index.set_setting(_CALIBRATION, calibration.to_json())
 
     def explain(
         self, question: str, page: Rankable, *, layers: Sequence[int] | None = None
@@ -318,13 +391,16 @@ class Engine:
         *,
         max_tokens: int = 800,
         filters: FilterInput = None,
+        min_confidence: float | None = None,
     ) -> Context:
         """Prompt-ready text of the best regions, in reading order, each with a citation mark.
 
         Never over `max_tokens` by the engine's `count_tokens`. Empty when nothing is found.
         Raises as `search`, and InvalidInput for max_tokens < 1.
         """
-        hits = self.search(question, k=_CONTEXT_HITS, filters=filters)
+        hits = self.search(
+            question, k=_CONTEXT_HITS, filters=filters, min_confidence=min_confidence
+        )
         return build_context(hits, max_tokens=max_tokens, count_tokens=self.count_tokens)
 
     def remove(self, doc_id: str) -> None:
@@ -400,8 +476,10 @@ class Engine:
     ) -> tuple[list[EmbeddedPage], list[float]]:
         """The best pages and their scores. Another process may replace a document between the
         two steps; then both are done again."""
+        floor = self.encoder.noise_floor
+        wanted = max(k, _REORDERED_PAGES) if floor else k
         for last in (False, False, True):
-            found = self.index.search(query, k=k, filters=filters)
+            found = self.index.search(query, k=wanted, filters=filters)
             try:
                 pages = self.index.load([score.page_id for score in found])
             except NotIndexed:
@@ -409,46 +487,58 @@ class Engine:
                     raise
             else:
                 break
-        return pages, [score.score for score in found]
+        if not floor:
+            return pages, [score.score for score in found]
+        scores = [page_evidence(page, query, noise_floor=floor) for page in pages]
+        order = sorted(range(len(pages)), key=lambda i: -scores[i])[:k]
+        return [pages[i] for i in order], [scores[i] for i in order]
 
     def _rank(
         self,
         pages: Sequence[EmbeddedPage],
-        question: str,
         query: QueryEmbedding,
+        question: str,
         *,
         k: int | None,
-        filters: Filters,
         method: Method,
         keep: Keep | None,
+        min_confidence: float | None,
+        max_area: float | None,
+        filters: Filters = EVERYTHING,
     ) -> list[Hit]:
-        keep = keep or default_keep(method)
-        expected = expectation(question)
-        scores = []
-        for page in pages:
-            on_page = score_regions(
-                page,
-                query,
-                method=method,
-                noise_floor=self.encoder.noise_floor,
-                expected=expected,
+        calibration = self.calibration
+        if min_confidence is not None and (calibration is None or method != "colregion"):
+            raise InvalidInput(
+                "min_confidence needs a calibration, which only the method 'colregion' has, and "
+                f"the encoder {self.encoder.fingerprint!r} only after `colregion calibrate`"
+                if calibration is None
+                else f"min_confidence is for the method 'colregion', got {method!r}"
             )
-            if filters:
-                allowed = [
-                    filters.kind(region.kind) and filters.suspect(bool(region.suspect))
-                    for region in page.parsed.regions
-                ]
-                on_page = np.where(allowed, on_page, -np.inf) if allowed else on_page
-            scores.append(np.where(keep.mask(on_page), on_page, -np.inf))
+        if max_area is not None and not max_area > 0:
+            raise InvalidInput(f"max_area must be above 0, got {max_area}")
+        ranked = rank_pages(
+            pages,
+            query,
+            question=question,
+            k=k,
+            method=method,
+            keep=keep,
+            filters=filters,
+            noise_floor=self.encoder.noise_floor,
+            calibration=calibration,
+            min_confidence=min_confidence,
+            max_area=max_area,
+        )
         entries = self._entries_of(pages)
         return [
             Hit(
-                region=pages[page].parsed.regions[position],
-                parsed=pages[page].parsed,
-                entry=_entry_of(pages[page], entries),
-                score=float(scores[page][position]),
+                region=one.scored.region,
+                parsed=one.page.parsed,
+                entry=_entry_of(one.page, entries),
+                score=one.scored.score,
+                confidence=one.confidence,
             )
-            for page, position in rank_across(scores, k=k)
+            for one in ranked
         ]
 
     def _entries_of(self, pages: Sequence[EmbeddedPage]) -> dict[str, DocumentEntry]:

@@ -46,6 +46,19 @@ _FORMS = {
     ),
     "percentage": re.compile(r"\d\s?%|\bper\s?cent\b", re.IGNORECASE),
     "number": re.compile(r"\d"),
+    "address": re.compile(
+        r"\b(?:street|st|road|rd|avenue|ave|boulevard|blvd|lane|drive|suite|floor|building|square"
+        r"|plaza|highway|parkway|zip|lot|p\.?\s?o\.?\s?box|strasse|straße|platz|rue|via|piazza"
+        r"|calle|avenida|rua|jalan|jln|lorong|taman)\b"
+        r"|\b\d{5}(?:-\d{4})?\b\s*,?\s*[^\W\d_]|[^\W\d_],?\s+\d{5}\b",
+        re.IGNORECASE,
+    ),
+    "name": re.compile(
+        r"\b(?:inc|ltd|llc|corp|co|company|corporation|limited|gmbh|ag|plc|sdn|bhd|s\.?a|enterprise"
+        r"|store|shop|restaurant|mart|trading|group|associates|bank|university|laborator(?:y|ies))"
+        r"\b",
+        re.IGNORECASE,
+    ),
 }
 _FORM_WORDS = {
     "date": frozenset("when date dates dated day year years month".split()),
@@ -55,6 +68,8 @@ _FORM_WORDS = {
     ),
     "percentage": frozenset("percentage percentages percent proportion rate".split()),
     "number": frozenset("number numbers count".split()),
+    "address": frozenset("address where location located".split()),
+    "name": frozenset("who company shop store name seller vendor".split()),
 }
 _MANY = re.compile(r"\bhow (?:many|much|long|old|far|often|large|big|high|tall)\b")
 
@@ -63,7 +78,8 @@ _MANY = re.compile(r"\bhow (?:many|much|long|old|far|often|large|big|high|tall)\
 class Expectation:
     """Args:
     kinds: kinds of region that the question names.
-    forms: forms of text that an answer would take: "date", "amount", "percentage", "number".
+    forms: forms of text that an answer would take: "date", "amount", "percentage", "number",
+        "address", "name" (of a firm or place).
     """
 
     kinds: frozenset[str]
@@ -72,8 +88,23 @@ class Expectation:
     def bonus(self, region: Region) -> float:
         """What is added to the evidence of a region: `KIND_BONUS` when it is of an expected
         kind, `FORM_BONUS` for each expected form that its text has."""
-        met = sum(_FORMS[form].search(region.text) is not None for form in self.forms)
-        return KIND_BONUS * (region.kind in self.kinds) + FORM_BONUS * met
+        return KIND_BONUS * (region.kind in self.kinds) + FORM_BONUS * self._forms_in(region)
+
+    def met(self, region: Region) -> bool:
+        """Whether the region's text has an expected form."""
+        return self._forms_in(region) > 0
+
+    @property
+    def several_lines(self) -> bool:
+        """Whether the answer is likely to run over several lines, as an address does."""
+        return "address" in self.forms
+
+    def _forms_in(self, region: Region) -> int:
+        return sum(_FORMS[form].search(region.text) is not None for form in self.forms)
+
+
+NOTHING = Expectation(frozenset(), frozenset())
+"""Of a question that says nothing of the sort."""
 
 
 def expectation(question: str) -> Expectation:
@@ -86,6 +117,8 @@ def expectation(question: str) -> Expectation:
     forms = {form for form, cues in _FORM_WORDS.items() if words & cues}
     if _MANY.search(fold(question)):
         forms.add("number")
+    if "address" in forms:  # "the shop's address" asks for no name
+        forms.discard("name")
     return Expectation(
         frozenset(kind for kind, cues in _KIND_WORDS.items() if words & cues), frozenset(forms)
     )

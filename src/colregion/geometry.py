@@ -164,6 +164,13 @@ def box_areas(boxes_xyxy: FloatArray) -> FloatArray:
     return areas
 
 
+def pairwise_iou(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
+    """(A, B) intersection over union of boxes (A, 4) with (B, 4), 0-1."""
+    shared = pairwise_overlap(a_xyxy, b_xyxy)
+    iou: FloatArray = shared / (box_areas(a_xyxy)[:, None] + box_areas(b_xyxy)[None, :] - shared)
+    return iou
+
+
 def union_area(boxes_xyxy: FloatArray) -> float:
     """Area covered by at least one of the boxes (R, 4); 0 for none."""
     if len(boxes_xyxy) == 0:

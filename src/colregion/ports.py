@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 from PIL import Image
 
+from colregion.calibration import Calibration
 from colregion.errors import NotIndexed
 from colregion.filters import EVERYTHING, Filters
 from colregion.records import (
@@ -72,6 +73,7 @@ class Encoder(ABC):
     Attributes:
         noise_floor: the similarity, 0 to below 1, up to which vectors are unrelated; regions are
             scored by what rises above it.
+        calibration: tells the confidence of a hit from its evidence; None where none was fitted.
         weighs_terms: whether the engine weighs a question's tokens by how rare their terms are
             in the index; false for a model that was trained with all tokens counting alike.
         batch_pages: pages that the engine hands over at once.
@@ -79,6 +81,7 @@ class Encoder(ABC):
     """
 
     noise_floor: float = 0.0
+    calibration: Calibration | None = None
     weighs_terms: bool = True
     batch_pages: int = 8
     spec: str | None = None

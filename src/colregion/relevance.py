@@ -1,41 +1,74 @@
-"""How relevant each region of a page is to a question: the methods, composed from `scoring`.
+"""How relevant the regions of a page are to a question: the methods, composed from `scoring`.
 
 Pure functions of a page's embedding and region tree; R regions, T query tokens, V vectors.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colregion import scoring
+from colregion import merging, scoring
 from colregion.errors import InvalidInput
-from colregion.expectation import Expectation
-from colregion.geometry import BoxPlacement, Coverage, FloatArray
-from colregion.records import LEVELS, EmbeddedPage, ParsedPage, QueryEmbedding
-from colregion.selection import Keep, suppress_overlaps
+from colregion.expectation import NOTHING, Expectation
+from colregion.geometry import Box, BoxPlacement, Coverage, FloatArray, GridPlacement
+from colregion.granularity import (
+    CONCENTRATION,
+    chosen_levels,
+    is_label,
+    leaves,
+    loose_lines,
+    value_of,
+)
+from colregion.patches import patch_regions
+from colregion.records import LEVELS, EmbeddedPage, ParsedPage, QueryEmbedding, Region
+from colregion.selection import Keep, suppress_covered
+from colregion.text import content_terms, terms
 
-Method: TypeAlias = Literal["colregion", "paper"]
-METHODS: tuple[Method, ...] = ("colregion", "paper")
+Method: TypeAlias = Literal["colregion", "merged", "paper"]
+METHODS: tuple[Method, ...] = ("colregion", "merged", "paper")
 
 # A word belongs to a region when most of it lies inside; the patches of a grid are coarser than
 # lines of text, so any overlap counts.
 _WORD_SHARE = 0.5
 # What the area adds to the evidence of a part: it says what a value is about that does not say
 # it itself.
-_AREA_WEIGHT = 0.25
+AREA_WEIGHT = 0.25
 # A title names what follows and is seldom the answer; a header or footer stands on every page.
 _FURNITURE_PENALTY = 0.1
 _FURNITURE = ("title", "header", "footer")
-# An area is returned in parts when one of them has at least this share of its evidence; else the
-# evidence is spread over the area. The words of a figure mean little apart; but what fills more
-# than a quarter of the page is seldom one figure.
-_CONCENTRATION = 0.97
-_LARGEST_FIGURE = 0.25
 # What the page's own score counts beside the region's. Both are weighted means of similarities.
-_PAGE_WEIGHT = 0.3
+PAGE_WEIGHT = 0.3
+# What the words of a region count beside patches that saw them.
+LEXICAL_WEIGHT = 0.5
+# The lines beside the one that is returned alone keep this share of what their block has more.
+_REST_SHARE = 0.5
+_BEST_AREA_WEIGHT = 0.5
+_MISSING = 0.05  # what a word that is nowhere on the page counts in a geometric mean
+# How many merged boxes a page gives at most.
+_MERGED = 3
+_MOST_RANKED = 20  # areas; candidates grow with their square
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A region with its score: what can be returned of a page.
+
+    Args:
+        own: what the region itself holds of the question, and `page` what its page does: weighted
+            means over the words asked of the highest similarity, 0-1 each.
+        together: the geometric mean of the same over the page. A confidence is told by these.
+    """
+
+    region: Region
+    score: float
+    own: float = 0.0
+    page: float = 0.0
+    together: float = 0.0
 
 
 def default_keep(method: Method) -> Keep:
@@ -47,35 +80,108 @@ def score_regions(
     page: EmbeddedPage,
     query: QueryEmbedding,
     *,
-    method: Method,
+    method: Method = "colregion",
+    question: str = "",
     noise_floor: float = 0.0,
-    expected: Expectation | None = None,
-) -> FloatArray:
-    """(R,) scores of the page's regions, -inf for those that are not to be returned.
+    expected: Expectation = NOTHING,
+    background: FloatArray | None = None,
+    blank: NDArray[np.bool_] | None = None,
+    peakedness: float = 0.0,
+    lexical: float | None = None,
+    area_weight: float = AREA_WEIGHT,
+    page_weight: float = PAGE_WEIGHT,
+    length: float = 0.0,
+    values: bool = True,
+) -> list[Scored]:
+    """The regions of a page that can be returned, best first, ties in reading order.
 
     "colregion": late interaction restricted to each region and to its surroundings; an area is
-    returned whole or in parts, whichever holds the evidence. "paper": layout areas by the
-    highest similarity of any token to any vector that touches them (arXiv 2512.02660 as it was
-    run); it takes neither `noise_floor` nor `expected`.
+    returned whole or in parts, whichever holds the evidence, and a form's label with its value.
+    "merged": the upper half of the page's areas by the same evidence, merged where they are
+    likely to belong together, at most three boxes (`colregion.merging`). "paper": layout areas by
+    the highest similarity of any token to any vector that touches them (arXiv 2512.02660 as it
+    was run); of the arguments below it takes none.
 
     Args:
+        question: its terms tell a label from a value and are looked for in the regions' texts;
+            "" has none.
         noise_floor: the similarity, 0 to below 1, up to which vectors are unrelated.
-        expected: what the question's wording says about the answer; None for nothing.
+        expected: what the question's wording says about the answer.
+        background: (V,) what every question lights up, subtracted from the similarities.
+        blank: (V,) bool, vectors that look at nothing; they count for no region.
+        peakedness: 0-1, how far the tokens are weighted by how peaked their maps are.
+        lexical: what the share of the question's terms that stand in a region's text counts
+            beside the similarities. None: 0 where vectors sit on words, which match by spelling
+            already, and `LEXICAL_WEIGHT` where they look at patches.
+        area_weight: what the evidence of its area counts beside a part's own.
+        page_weight: what the page's own score counts beside a region's.
+        length: taken off for each tenfold of words above ten that a region holds.
+        values: whether a label is returned with its value.
+
+    Returns:
+        [] for a page without regions, words and patches; scores compare across pages.
 
     Raises:
         InvalidInput: an unknown method.
     """
     if method not in METHODS:
         raise InvalidInput(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    if not page.parsed.regions:
-        return np.zeros(0)
     sim = scoring.similarity(query.vectors, page.embedding.vectors)
     if method == "paper":
         return _paper(page, query, sim)
-    return _colregion(page, query, sim, noise_floor=noise_floor, expected=expected)
+    sim = scoring.sharpen(sim, noise_floor=noise_floor, background=background, blank=blank)
+    weights = scoring.peaked_weights(sim, query.weights * query.content, strength=peakedness)
+    page = _with_patches(page, sim, weights)
+    if not page.parsed.regions:
+        return []
+    terms_asked = frozenset(terms(question))
+    if lexical is None:
+        on_grid = isinstance(page.embedding.placement, GridPlacement)
+        lexical = LEXICAL_WEIGHT if on_grid else 0.0
+    own = _own_evidence(page, sim, weights)
+    if lexical:
+        own = own + lexical * scoring.lexical_share(
+            [region.text for region in page.parsed.regions], content_terms(question)
+        )
+    on_page = _OnPage.of(sim, weights)
+    parsed = page.parsed
+    area = np.where(parsed.parents >= 0, own[parsed.parents], own)
+    evidence = own + area_weight * area
+    if method == "merged":
+        return _merged(parsed, evidence, page_weight * on_page.mean)
+    # Lines are seldom returned by themselves, and they are most of a page.
+    evidence += [
+        expected.bonus(region) if len(region.path) < len(LEVELS) else 0.0
+        for region in parsed.regions
+    ]
+    evidence -= length * np.log10([max(len(r.text.split()) / 10, 1.0) for r in parsed.regions])
+    pieces = _Pieces(
+        parsed, own, evidence, expected, terms_asked, values, on_page, page_weight
+    ).scored()
+    return _without_repeats(pieces)
 
 
-def _paper(page: EmbeddedPage, query: QueryEmbedding, sim: FloatArray) -> FloatArray:
+@dataclass(frozen=True, slots=True)
+class _OnPage:
+    """Weighted means over the words asked of the highest similarity on the page, 0-1: the
+    arithmetic one, and the geometric one with 0.05 for a word that is not there."""
+
+    mean: float
+    together: float
+
+    @classmethod
+    def of(cls, sim: FloatArray, weights: FloatArray) -> _OnPage:
+        total = float(weights.sum())
+        if sim.shape[1] == 0 or total == 0:
+            return cls(0.0, 0.0)
+        top = sim.max(axis=1)
+        return cls(
+            float(weights @ top) / total,
+            float(np.exp(weights @ np.log(np.maximum(top, _MISSING)) / total)),
+        )
+
+
+def _paper(page: EmbeddedPage, query: QueryEmbedding, sim: FloatArray) -> list[Scored]:
     placement, boxes = page.embedding.placement, page.parsed.region_boxes
     scores = scoring.propagate(
         scoring.aggregate_tokens(sim, how="max", content=query.content),
@@ -84,60 +190,39 @@ def _paper(page: EmbeddedPage, query: QueryEmbedding, sim: FloatArray) -> FloatA
         placement.areas,
         how="max",
     )
-    return np.where(page.parsed.parents < 0, scores, -np.inf)
+    scores = np.where(page.parsed.parents < 0, scores, -np.inf)
+    order = np.argsort(-scores, kind="stable")
+    return [
+        Scored(page.parsed.regions[i], float(scores[i])) for i in order if np.isfinite(scores[i])
+    ]
 
 
-def _colregion(
-    page: EmbeddedPage,
-    query: QueryEmbedding,
-    sim: FloatArray,
-    *,
-    noise_floor: float,
-    expected: Expectation | None,
-) -> FloatArray:
-    parsed = page.parsed
+def page_evidence(page: EmbeddedPage, query: QueryEmbedding, *, noise_floor: float) -> float:
+    """How well a page answers: the weighted mean of its highest similarities above the noise, and
+    half of what its best area holds alone. Words that are scattered over a page, each from
+    another sentence, count less than words that stand together."""
+    sim = scoring.similarity(query.vectors, page.embedding.vectors)
+    sim = scoring.sharpen(sim, noise_floor=noise_floor)
     weights = query.weights * query.content
-    total = max(float(weights.sum()), 1e-9)
-    above = np.clip((sim - noise_floor) / (1 - noise_floor), 0, 1)
-    found = scoring.region_token_max(above, _cover(page))  # (T, R)
-    own = weights @ np.maximum(found, 0) / total  # nothing looks at a region: no evidence
-
-    area = np.where(parsed.parents >= 0, own[parsed.parents], own)
-    evidence = own + _AREA_WEIGHT * area
-    if expected is not None:
-        # Lines are never returned by themselves, and they are most of a page.
-        evidence += [
-            expected.bonus(region) if len(region.path) < len(LEVELS) else 0.0
-            for region in parsed.regions
-        ]
-    candidate = chosen_levels(parsed, evidence, concentration=_CONCENTRATION)
-
-    furniture = np.array([region.kind in _FURNITURE for region in parsed.regions])
-    scores = evidence - _FURNITURE_PENALTY * furniture
-    if above.shape[1]:
-        scores = scores + _PAGE_WEIGHT * scoring.maxsim(above, weights) / total
-    kept = suppress_overlaps(parsed.region_boxes, np.where(candidate, scores, -np.inf))
-    result = np.full(len(scores), -np.inf)
-    result[kept] = scores[kept]
-    return result
+    own = _own_evidence(page, sim, weights)
+    return _OnPage.of(sim, weights).mean + _BEST_AREA_WEIGHT * float(own.max(initial=0.0))
 
 
-def chosen_levels(
-    parsed: ParsedPage, evidence: FloatArray, *, concentration: float
-) -> NDArray[np.bool_]:
-    """(R,) which regions stand for their area: itself, or its blocks when one of several has at
-    least the share `concentration` (0-1) of its evidence. A figure stands whole, unless it fills
-    more than a quarter of the page."""
-    chosen = parsed.parents < 0
-    for area in np.flatnonzero(chosen):
-        region = parsed.regions[area]
-        if region.kind == "figure" and region.box.area <= _LARGEST_FIGURE:
-            continue
-        blocks = np.flatnonzero(parsed.parents == area)
-        if len(blocks) > 1 and evidence[blocks].max() >= concentration * evidence[area]:
-            chosen[area] = False
-            chosen[blocks] = True
-    return chosen
+def _with_patches(page: EmbeddedPage, sim: FloatArray, weights: FloatArray) -> EmbeddedPage:
+    """A page without words has regions made of the patches that the question lights up."""
+    placement = page.embedding.placement
+    if page.parsed.words or not isinstance(placement, GridPlacement):
+        return page
+    lit = weights @ sim / max(float(weights.sum()), 1e-9)
+    regions = patch_regions(page.parsed.id, lit, placement)
+    return EmbeddedPage(ParsedPage(page.parsed.page, (), regions), page.embedding)
+
+
+def _own_evidence(page: EmbeddedPage, sim: FloatArray, weights: FloatArray) -> FloatArray:
+    """(R,) what each region itself holds: sum_i w_i max_{j in r} S[i, j] / sum_i w_i; a region
+    at which nothing looks holds 0."""
+    found = np.maximum(scoring.region_token_max(sim, _cover(page)), 0)
+    return np.asarray(weights @ found / max(float(weights.sum()), 1e-9))
 
 
 def _cover(page: EmbeddedPage) -> Coverage:
@@ -145,3 +230,113 @@ def _cover(page: EmbeddedPage) -> Coverage:
     if isinstance(placement, BoxPlacement):
         return scoring.mostly_inside(page.region_cover, placement.areas, min_share=_WORD_SHARE)
     return page.region_cover
+
+
+def _merged(parsed: ParsedPage, evidence: FloatArray, offset: float) -> list[Scored]:
+    """Up to three boxes of merged areas. Their scores fall as each adds less to what can be
+    expected of those before it, down from the evidence of the best area."""
+    areas = np.flatnonzero(parsed.parents < 0)
+    ranked = areas[np.argsort(-evidence[areas], kind="stable")]
+    ranked = ranked[: min(max(-(-len(ranked) // 2), 1), _MOST_RANKED)]
+    boxes = parsed.region_boxes[ranked]
+    candidates = merging.merge_candidates(boxes)
+    chances = merging.probabilities(candidates, boxes)
+    picked = merging.expected_overlap_choice(candidates.boxes_xyxy, chances, k=_MERGED)
+    found = []
+    for place, candidate in enumerate(picked.tolist()):
+        held = sorted(ranked[candidates.held[candidate]].tolist())
+        region = joined(
+            [parsed.regions[position] for position in held],
+            box=Box(*candidates.boxes_xyxy[candidate].tolist()),
+        )
+        found.append(Scored(region, float(evidence[ranked[0]]) / (1 + place) + offset))
+    return found
+
+
+def joined(regions: Sequence[Region], *, box: Box | None = None) -> Region:
+    """Several regions of a page as one, in the order given: the first one's id and `+n`, the kind
+    of the largest, the texts one under the other. A single region is itself.
+
+    Args:
+        box: around all of them; the smallest by default.
+    """
+    if len(regions) == 1:
+        return regions[0]
+    first = min(regions, key=lambda region: region.path)
+    confidences = [r.ocr_confidence for r in regions if r.ocr_confidence is not None]
+    return Region(
+        page_id=first.page_id,
+        path=first.path,
+        box=box or Box.enclosing(region.box for region in regions),
+        text="\n".join(region.text for region in regions if region.text),
+        kind=max(regions, key=lambda region: region.box.area).kind,
+        ocr_confidence=sum(confidences) / len(confidences) if confidences else None,
+        parts=tuple(region.box for region in regions),
+        suspect=tuple(sorted({reason for region in regions for reason in region.suspect})),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Pieces:
+    """What a page's regions are returned as, by "colregion"."""
+
+    parsed: ParsedPage
+    own: FloatArray
+    evidence: FloatArray
+    expected: Expectation
+    question_terms: frozenset[str]
+    values: bool
+    page: _OnPage
+    page_weight: float
+
+    def scored(self) -> list[Scored]:
+        found: list[Scored] = []
+        among = leaves(self.parsed)
+        for position in np.flatnonzero(chosen_levels(self.parsed, self.evidence)).tolist():
+            region = self.parsed.regions[position]
+            score = float(self.evidence[position]) + self.page_weight * self.page.mean
+            score -= _FURNITURE_PENALTY * (region.kind in _FURNITURE)
+            found.extend(self._pieces_of(position, score, among))
+        return found
+
+    def _pieces_of(self, position: int, score: float, among: Sequence[int]) -> Iterable[Scored]:
+        """The region whole, or its best line (with its value) and then its other lines."""
+        regions = self.parsed.regions
+        lines = loose_lines(self.parsed, position)
+        if not lines or self.expected.several_lines:
+            return [self._one(regions[position], score, self.own[position])]
+        worth = self.own[lines] + [self.expected.bonus(regions[line]) for line in lines]
+        whole = float(self.own[position]) + self.expected.bonus(regions[position])
+        best = int(np.argmax(worth))
+        apart = len(lines) > 1 and whole > 0 and worth[best] >= CONCENTRATION * whole
+        if len(lines) > 1 and not apart:
+            return [self._one(regions[position], score, self.own[position])]
+        piece = self._with_value(lines[best], among)
+        found = [self._one(joined([regions[i] for i in piece]), score, self.own[list(piece)].max())]
+        for line, own in zip(lines, worth.tolist(), strict=True):
+            if line not in piece:
+                kept = own + _REST_SHARE * max(whole - own, 0.0)
+                found.append(self._one(regions[line], score - whole + kept, self.own[line]))
+        return found
+
+    def _one(self, region: Region, score: float, own: float) -> Scored:
+        return Scored(region, score, float(own), self.page.mean, self.page.together)
+
+    def _with_value(self, line: int, among: Sequence[int]) -> tuple[int, ...]:
+        region = self.parsed.regions[line]
+        asked = self.own[line] > 0 and not self.expected.met(region)
+        if not (self.values and asked and is_label(region, self.question_terms)):
+            return (line,)
+        value = value_of(self.parsed, line, among)
+        return (line,) if value is None else (line, value)
+
+
+def _without_repeats(found: Sequence[Scored]) -> list[Scored]:
+    """Best first, without what a better one covers."""
+    if not found:
+        return []
+    boxes = np.array([one.region.box.xyxy for one in found])
+    # Ties go to what is read first, whatever order the pieces were made in.
+    order = sorted(range(len(found)), key=lambda i: (-found[i].score, found[i].region.path))
+    kept = suppress_covered(boxes[order])
+    return [found[order[i]] for i in kept]

@@ -5,6 +5,7 @@ Pure numpy. Shape letters: T query tokens, V page vectors, D dimension, R region
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from colregion.errors import InvalidInput, ShapeMismatch
 from colregion.geometry import Coverage, FloatArray, box_areas
+from colregion.text import terms
 
 TokenAggregation: TypeAlias = Literal["max", "mean", "sum"]
 RegionAggregation: TypeAlias = Literal["max", "mean", "iou", "area"]
@@ -152,3 +154,58 @@ def mostly_inside(cover: Coverage, vector_areas: FloatArray, *, min_share: float
     Keeps the words of a neighbouring line out of a region whose box touches them.
     """
     return cover.where(cover.area >= min_share * vector_areas[cover.indices])
+
+
+def sharpen(
+    sim: FloatArray,
+    *,
+    noise_floor: float = 0.0,
+    background: FloatArray | None = None,
+    blank: NDArray[np.bool_] | None = None,
+) -> FloatArray:
+    """(T, V) similarities as evidence: background taken off, floor to 1 stretched over 0 to 1.
+
+    Args:
+        sim: (T, V).
+        noise_floor: the similarity, 0 to below 1, up to which vectors are unrelated; what lies
+            below counts 0.
+        background: (V,) what each vector answers to any question, as from `background_of`.
+        blank: (V,) vectors that look at nothing; they answer nothing.
+    """
+    if background is not None:
+        sim = sim - background
+    above = np.clip((sim - noise_floor) / (1 - noise_floor), 0, 1)
+    return above if blank is None else np.where(blank, 0.0, above)
+
+
+def background_of(page_vectors: FloatArray, generic_vectors: FloatArray) -> FloatArray:
+    """(V,) what each vector (V, D) answers to generic question tokens (G, D) on the mean, less
+    the page's own mean of it: what stands out whatever is asked. 0 for no generic tokens."""
+    if len(generic_vectors) == 0 or len(page_vectors) == 0:
+        return np.zeros(len(page_vectors), dtype=np.float32)
+    mean = similarity(generic_vectors, page_vectors).mean(axis=0)
+    return np.asarray(mean - mean.mean())
+
+
+def peaked_weights(sim: FloatArray, weights: FloatArray, *, strength: float) -> FloatArray:
+    """(T,) weights of the tokens by how peaked their maps are: w_i (1 - s + s p_i) with
+    p_i = (max_j S[i, j] - mean_j S[i, j]) / max_j S[i, j], 0 for a flat or dark map.
+
+    Args:
+        sim: (T, V) of at least 0.
+        weights: (T,).
+        strength: s, 0-1; 0 leaves the weights as they are.
+    """
+    if strength == 0 or sim.shape[1] == 0:
+        return weights
+    top = sim.max(axis=1)
+    peaked = np.divide(top - sim.mean(axis=1), top, out=np.zeros(len(sim)), where=top > 0)
+    return np.asarray(weights * (1 - strength + strength * peaked))
+
+
+def lexical_share(texts: Sequence[str], wanted: Sequence[str]) -> FloatArray:
+    """(R,) the share of the wanted terms (as `text.content_terms` gives them) that stand in each
+    of R texts, 0-1; 0 for no wanted terms."""
+    asked = set(wanted)
+    found = [len(asked.intersection(terms(text))) for text in texts]
+    return np.array(found, dtype=np.float64) / max(len(asked), 1)

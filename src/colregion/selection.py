@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colregion.errors import InvalidInput
-from colregion.geometry import FloatArray, IntArray, box_areas, pairwise_overlap
+from colregion.geometry import FloatArray, IntArray, box_areas, pairwise_overlap, union_area
 
 Rule: TypeAlias = Literal["none", "absolute", "percentile", "mean_std", "max", "top_k"]
 
@@ -63,31 +63,47 @@ class Keep:
         return np.asarray(scored & (scores >= floor))
 
 
-def suppress_overlaps(
-    boxes_xyxy: FloatArray, scores: FloatArray, *, max_shared: float = 0.5
-) -> IntArray:
-    """Non-maximum suppression by containment: positions of the regions to return, best first.
+def suppress_covered(boxes_xyxy: FloatArray, *, most_covered: float = 0.9) -> IntArray:
+    """Non-maximum suppression of what adds nothing: positions of the boxes to return.
 
-    Walks the regions by score (ties in reading order) and drops one that shares more than
-    `max_shared` (0-1) of the smaller's area with a region already taken, so that neither a line
-    follows its own paragraph nor the paragraph its line. Scores of -inf are never taken.
+    Walks the boxes (N, 4), best first, and drops one of whose own area more than `most_covered`
+    (0-1) lies inside a single box already taken. A line does not follow its own paragraph; the
+    paragraph may follow its line, because it says more.
     """
-    order = np.argsort(-scores, kind="stable")
-    order = order[np.isfinite(scores[order])]
-    boxes = boxes_xyxy[order]
-    areas = box_areas(boxes)
-    shared = pairwise_overlap(boxes, boxes)
-    clash = shared > max_shared * np.minimum(areas[:, None], areas[None, :])
+    shared = pairwise_overlap(boxes_xyxy, boxes_xyxy)
+    covered = shared > most_covered * box_areas(boxes_xyxy)[:, None]
     taken: list[int] = []
-    blocked = np.zeros(len(order), dtype=bool)
-    for i in range(len(order)):
-        if not blocked[i]:
+    for i in range(len(boxes_xyxy)):
+        if not covered[i, taken].any():
             taken.append(i)
-            blocked |= clash[i]
-    return np.asarray(order[taken])
+    return np.array(taken, dtype=np.int64)
 
 
-def rank_across(scores_by_page: Sequence[FloatArray], *, k: int | None) -> list[tuple[int, int]]:
+def within_area(pages: Sequence[str], boxes_xyxy: FloatArray, *, max_area: float) -> IntArray:
+    """Positions of the boxes to return, best first, within a budget of area.
+
+    Takes boxes greedily while the area they cover, in pages summed over all pages, stays within
+    `max_area` (> 0); one that would pass it is left out and the next is tried.
+
+    Args:
+        pages: N ids, of the page that each box is on.
+        boxes_xyxy: (N, 4) fractions, best first.
+    """
+    taken: dict[str, list[int]] = {}
+    areas: dict[str, float] = {}
+    chosen: list[int] = []
+    for i, page in enumerate(pages):
+        with_it = union_area(boxes_xyxy[[*taken.get(page, ()), i]])
+        if sum(areas.values()) - areas.get(page, 0.0) + with_it <= max_area:
+            taken.setdefault(page, []).append(i)
+            areas[page] = with_it
+            chosen.append(i)
+    return np.array(chosen, dtype=np.int64)
+
+
+def rank_across(
+    scores_by_page: Sequence[Sequence[float]], *, k: int | None
+) -> list[tuple[int, int]]:
     """The k best (page, position) pairs over all pages, best first; all of them for k None.
 
     Ties go to the earlier page, then to the earlier position. Scores of -inf are left out.

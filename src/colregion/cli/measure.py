@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
-from colregion.cli.shared import JsonOption, ParserOption, app, err, out, write_json
+from colregion.cli.shared import JsonOption, ParserOption, app, err, escape, out, write_json
+from colregion.errors import InvalidInput
 
 
 @app.command(name="eval")
 def evaluate(
-    cases: Annotated[Path, typer.Argument(metavar="CASES.jsonl", help="Labelled questions.")],
+    cases: Annotated[
+        Path | None, typer.Argument(metavar="CASES.jsonl", help="Labelled questions.")
+    ] = None,
     encoder: Annotated[
         str, typer.Option(metavar="SPEC", help="static_tokens, or a visual model; see `add`.")
     ] = "static_tokens",
@@ -29,8 +33,18 @@ def evaluate(
     overlays: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write a picture of each case.")
     ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Instead: choose among boxes that a model ranked."),
+    ] = None,
+    boxes: Annotated[int, typer.Option(help="With --replay: how many boxes a rule keeps.")] = 3,
 ) -> None:
     """Measure how well regions are found, beside the baselines."""
+    if replay is not None and cases is None:
+        _replay(replay, boxes=boxes, json_file=json_file)
+        return
+    if cases is None or replay is not None:
+        raise InvalidInput("give either CASES.jsonl or --replay FILE")
     from colregion.evaluation.run import evaluate_file, print_rows
 
     result = evaluate_file(
@@ -46,6 +60,46 @@ def evaluate(
         write_json(result, json_file)
     else:
         print_rows(result, console=out)
+
+
+def _replay(path: Path, *, boxes: int, json_file: str | None) -> None:
+    from colregion.evaluation.replay import replay_file
+    from colregion.evaluation.table import print_replay
+
+    result = replay_file(path, boxes=boxes)
+    if json_file is not None:
+        write_json(result, json_file)
+    else:
+        print_replay(result, console=out)
+
+
+@app.command()
+def calibrate(
+    cases: Annotated[Path, typer.Argument(metavar="CASES.jsonl", help="Labelled questions.")],
+    index: Annotated[
+        str | None,
+        typer.Option("--index", "-i", help="Keep the fit with this index, for its encoder."),
+    ] = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(metavar="SPEC", help="By default the index's, else static_tokens."),
+    ] = None,
+    parser: ParserOption = "auto",
+    json_file: JsonOption = None,
+) -> None:
+    """Fit the confidence of hits to labelled questions, and say how far it can be trusted."""
+    from colregion.evaluation.calibrate import calibrate_file
+
+    calibration, figures = calibrate_file(
+        cases, index=index, encoder=encoder, parser=parser, console=err
+    )
+    if json_file is not None:
+        write_json({"calibration": asdict(calibration), "held_out": figures}, json_file)
+        return
+    for name, value in figures.items():
+        out.print(f"{name:12} {value}", highlight=False)
+    if index is not None:
+        out.print(f"kept with {escape(index)}", highlight=False)
 
 
 @app.command()

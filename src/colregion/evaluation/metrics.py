@@ -13,7 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colregion.evaluation.cases import BoxMode
-from colregion.geometry import FloatArray, box_areas, pairwise_overlap, union_area
+from colregion.geometry import (
+    FloatArray,
+    box_areas,
+    pairwise_iou,
+    union_area,
+)
 from colregion.text import terms
 
 NO_BOXES: FloatArray = np.zeros((0, 4))
@@ -102,13 +107,6 @@ def _at(budgets: FloatArray, spent: FloatArray, gained: FloatArray) -> FloatArra
     return np.asarray(y[whole] + np.clip(share, 0.0, 1.0) * (y[crossed] - y[whole]))
 
 
-def iou(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
-    """(A, B) intersection over union of each box of (A, 4) with each of (B, 4)."""
-    shared = pairwise_overlap(a_xyxy, b_xyxy)
-    union = box_areas(a_xyxy)[:, None] + box_areas(b_xyxy)[None, :] - shared
-    return np.asarray(shared / union)
-
-
 def best_iou(
     ranked_xyxy: FloatArray, evidence_xyxy: FloatArray, alt_xyxy: FloatArray = NO_BOXES
 ) -> FloatArray:
@@ -118,8 +116,8 @@ def best_iou(
     and more than with any evidence box, is left out, so that the next one takes its rank. (The
     recall at an area does not know them: area that was returned has been spent.)
     """
-    right = iou(ranked_xyxy, evidence_xyxy).max(axis=1, initial=0.0)
-    beside = iou(ranked_xyxy, alt_xyxy).max(axis=1, initial=0.0)
+    right = pairwise_iou(ranked_xyxy, evidence_xyxy).max(axis=1, initial=0.0)
+    beside = pairwise_iou(ranked_xyxy, alt_xyxy).max(axis=1, initial=0.0)
     return np.asarray(right[(beside < 0.5) | (beside <= right)])
 
 
@@ -208,3 +206,12 @@ def bootstrap_ci(
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
+
+
+def area_precision(boxes_xyxy: FloatArray, evidence_xyxy: FloatArray) -> float:
+    """Share of the area that the boxes (N, 4) cover which is evidence (E, 4), 0-1; 0 for none."""
+    returned = union_area(boxes_xyxy)
+    if returned == 0:
+        return 0.0
+    with_evidence = union_area(np.concatenate([boxes_xyxy, evidence_xyxy]))
+    return (returned + union_area(evidence_xyxy) - with_evidence) / returned

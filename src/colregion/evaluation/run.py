@@ -7,7 +7,8 @@ no evidence.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -74,14 +75,7 @@ def evaluate_file(
     engine = Engine(
         MemoryIndex(), encoder=load_encoder(encoder), parser=CachedParser(load_parser(parser))
     )
-    with engine, ProgressBar(console=console, transient=True) as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def show(step: str, done: int, total: int) -> None:
-            if step not in tasks:
-                tasks[step] = bar.add_task(step, total=total)
-            bar.update(tasks[step], completed=done)
-
+    with engine, progress_bars(console) as show:
         return evaluate(
             cases,
             engine,
@@ -90,6 +84,20 @@ def evaluate_file(
             overlays=overlays,
             on_progress=show,
         )
+
+
+@contextmanager
+def progress_bars(console: Console) -> Iterator[Progress]:
+    """A bar for each step that is told of."""
+    with ProgressBar(console=console, transient=True) as bar:
+        tasks: dict[str, TaskID] = {}
+
+        def show(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bar.add_task(step, total=total)
+            bar.update(tasks[step], completed=done)
+
+        yield show
 
 
 def check_rankings(names: Sequence[str]) -> None:

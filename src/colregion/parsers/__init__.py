@@ -59,8 +59,9 @@ def load_parser(spec: str = "auto", *, languages: str = "auto") -> Parser:
     Args:
         spec: what reads the words, then "+" and the layout's mode. "text_layer" reads the file's
             own characters only, "tesseract" and "rapidocr" the page's picture only, "auto" the
-            file's characters where they are sound and else the picture, by Tesseract where
-            installed, else by RapidOCR. The layout's mode, as in "auto+geometry", is "auto",
+            file's characters where they are sound and else the picture: by Tesseract where
+            installed, and by RapidOCR where Tesseract is not sure or not installed. The layout's
+            mode, as in "auto+geometry", is "auto",
             "model" or "geometry"; "auto" where none is given.
 
             Or where regions come from: "docling", "azure", "textract", "hocr", "alto",

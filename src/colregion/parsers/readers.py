@@ -5,10 +5,14 @@ from __future__ import annotations
 from colregion.errors import InvalidInput
 from colregion.parsers.by_page import AutoReader
 from colregion.parsers.rapidocr import RapidOcrReader, rapidocr_installed
+from colregion.parsers.second_reading import SecondReading
 from colregion.parsers.soundness import judge
 from colregion.parsers.tesseract import TesseractReader, tesseract_installed
 from colregion.parsers.text_layer import TextLayerReader
 from colregion.parsers.words import WordReader
+
+# What the models in RapidOCR's wheel were made for; they lose the accents of other languages.
+_READ_BY_RAPIDOCR = {"eng", "chi_sim", "chi_tra", "jpn"}
 
 READERS = ("auto", "text_layer", "tesseract", "rapidocr")
 
@@ -31,8 +35,9 @@ def load_reader(name: str = "auto", *, languages: str = "auto") -> WordReader:
 
 
 def _installed_ocr(*, languages: str) -> WordReader | None:
-    if tesseract_installed():
-        return TesseractReader(languages=languages)
-    if rapidocr_installed():
-        return RapidOcrReader()
-    return None
+    if not tesseract_installed():
+        return RapidOcrReader() if rapidocr_installed() else None
+    tesseract = TesseractReader(languages=languages)
+    if rapidocr_installed() and set(languages.split("+")) <= _READ_BY_RAPIDOCR:
+        return SecondReading(tesseract, RapidOcrReader())
+    return tesseract

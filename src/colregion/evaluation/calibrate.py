@@ -1,0 +1,197 @@
+"""Fits the confidence of hits to labelled questions, and says how far it can be trusted.
+
+Every question is asked twice: of its own page, and of a page of another document, where nothing
+is right. The first three hits of both are the examples. Figures are of documents held out, in
+five folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from colregion.calibration import Calibration, fit
+from colregion.encoders import load_encoder
+from colregion.engine import Engine
+from colregion.errors import InvalidInput
+from colregion.evaluation import metrics
+from colregion.evaluation.baselines import random_order
+from colregion.evaluation.cases import Case, read_cases
+from colregion.evaluation.parse_cache import CachedParser
+from colregion.evaluation.run import Progress, index_pages, progress_bars
+from colregion.geometry import FloatArray, boxes_to_array
+from colregion.indexes import open_index
+from colregion.indexes.memory import MemoryIndex
+from colregion.parsers import load_parser
+from colregion.records import EmbeddedPage, Region
+
+HITS = 3
+FOLDS = 5
+LOST = 0.1
+"""Share of the right first hits that the reported threshold gives up."""
+
+
+def calibrate_file(
+    path: str | Path,
+    *,
+    index: str | None = None,
+    encoder: str | None = None,
+    parser: str = "auto",
+    console: Console,
+) -> tuple[Calibration, dict[str, Any]]:
+    """`calibrate` on the cases of a file, with parsing cached in the user's cache folder.
+
+    Args:
+        index: a spec for `open_index`; the calibration is kept with it.
+        encoder: a spec for `load_encoder`; None for the index's own, or the default.
+
+    Raises:
+        ModelMismatch: the index was made with another encoder.
+    """
+    cases = read_cases(path)
+    with ExitStack() as open_now:
+        kept = None
+        if index is not None:
+            kept = open_now.enter_context(
+                Engine.open(open_index(index, create=False), encoder=encoder)
+            )
+        model = kept.encoder if kept else load_encoder(encoder or "static_tokens")
+        engine = open_now.enter_context(
+            Engine(MemoryIndex(), encoder=model, parser=CachedParser(load_parser(parser)))
+        )
+        on_progress = open_now.enter_context(progress_bars(console))
+        calibration, figures = calibrate(cases, engine, on_progress=on_progress)
+        if kept is not None:
+            kept.set_calibration(calibration)
+    return calibration, figures
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """N hits with their labels.
+
+    Args:
+        features: (N, F).
+        right: (N,).
+        first: (N,) the best of its question.
+        own: (N,) asked of its own page, not of another document's.
+        documents: (N,) whose question it is.
+    """
+
+    features: FloatArray
+    right: NDArray[np.bool_]
+    first: NDArray[np.bool_]
+    own: NDArray[np.bool_]
+    documents: NDArray[np.str_]
+
+
+def calibrate(
+    cases: Sequence[Case], engine: Engine, *, on_progress: Progress = lambda *_: None
+) -> tuple[Calibration, dict[str, Any]]:
+    """The calibration of an engine's encoder on labelled cases, and its figures.
+
+    Args:
+        engine: over an index of its own, to which the pages of all cases are added.
+
+    Returns:
+        The fit to all cases, and, of documents held out: `ece` and `auroc` of the hits, `first_ece`
+        and `first_auroc` of the first ones, `threshold` at which a tenth of the right first hits
+        is lost, and `abstains`, the share of questions about another document's content that come
+        back empty there.
+
+    Raises:
+        InvalidInput: fewer documents than folds, or hits that are all right or all wrong.
+    """
+    if len({case.doc_id for case in cases}) < FOLDS:
+        raise InvalidInput(f"calibration needs cases of {FOLDS} documents or more")
+    pages = index_pages(cases, engine, on_progress)
+    examples = _examples(cases, engine, pages, on_progress)
+    return fit(examples.features, examples.right), _figures(examples, _held_out(examples))
+
+
+def _examples(
+    cases: Sequence[Case], engine: Engine, pages: dict[Path, EmbeddedPage], on_progress: Progress
+) -> Examples:
+    features, right, first, own, documents = [], [], [], [], []
+    owner = {case.image: case.doc_id for case in cases}
+    for done, case in enumerate(cases, start=1):
+        others = [image for image in pages if owner[image] != case.doc_id]
+        drawn = others[int(random_order(len(others), key=case.id)[0])]
+        for image in (case.image, drawn):
+            found, at = engine.confidence_features(case.question, [pages[image]], k=HITS)
+            mine = image == case.image
+            features.append(at)
+            right += [mine and is_right(region, case) for region in found]
+            first += [rank == 0 for rank in range(len(found))]
+            own += [mine] * len(found)
+            documents += [case.doc_id] * len(found)
+        on_progress("asking", done, len(cases))
+    return Examples(
+        np.concatenate(features),
+        np.array(right, dtype=bool),
+        np.array(first, dtype=bool),
+        np.array(own, dtype=bool),
+        np.array(documents),
+    )
+
+
+def is_right(region: Region, case: Case) -> bool:
+    """Whether a region overlaps an evidence box with an IoU of 0.5, or contains the answer."""
+    fit_of = metrics.best_iou(boxes_to_array([region.box]), boxes_to_array(case.boxes))
+    said = metrics.answer_end(region.text.split(), case.answers) if case.answers else None
+    return bool(fit_of.max(initial=0.0) >= 0.5) or said is not None
+
+
+def _held_out(examples: Examples) -> FloatArray:
+    """(N,) confidences, each by a fit that has not seen the hit's document."""
+    names = np.unique(examples.documents)
+    fold_of = dict(zip(names.tolist(), random_order(len(names), key="folds") % FOLDS, strict=True))
+    fold = np.array([fold_of[name] for name in examples.documents.tolist()])
+    chance = np.zeros(len(fold))
+    for k in range(FOLDS):
+        model = fit(examples.features[fold != k], examples.right[fold != k])
+        chance[fold == k] = model.confidence(examples.features[fold == k])
+    return chance
+
+
+def _figures(examples: Examples, chance: FloatArray) -> dict[str, Any]:
+    first, right = examples.first, examples.right
+    threshold = float(np.quantile(chance[first & right], LOST))
+    figures = {
+        "hits": len(chance),
+        "right": int(right.sum()),
+        "ece": calibration_error(chance, right),
+        "auroc": auroc(chance, right),
+        "first_ece": calibration_error(chance[first], right[first]),
+        "first_auroc": auroc(chance[first], right[first]),
+        "threshold": threshold,
+        "abstains": float((chance[first & ~examples.own] < threshold).mean()),
+    }
+    return {name: round(value, 4) for name, value in figures.items()}
+
+
+def calibration_error(chance: FloatArray, right: NDArray[np.bool_], *, bins: int = 10) -> float:
+    """Expected calibration error: mean over hits of |mean chance - share right| in their tenth."""
+    at = np.minimum((chance * bins).astype(int), bins - 1)
+    gaps = [
+        abs(float(chance[at == k].mean()) - float(right[at == k].mean())) * float((at == k).mean())
+        for k in np.unique(at)
+    ]
+    return float(sum(gaps))
+
+
+def auroc(chance: FloatArray, right: NDArray[np.bool_]) -> float:
+    """The chance that a right hit has a higher confidence than a wrong one, ties counting half."""
+    _, at, counts = np.unique(chance, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(counts) - (counts - 1) / 2)[at]
+    n_right, n_wrong = int(right.sum()), int((~right).sum())
+    if n_right == 0 or n_wrong == 0:
+        return float("nan")
+    return float((rank[right].sum() - n_right * (n_right + 1) / 2) / (n_right * n_wrong))

@@ -1,0 +1,133 @@
+"""How finely a page is returned: an area whole or in blocks, a form's line alone or with its value.
+
+Pure functions on a page's region tree; positions are those of `ParsedPage.regions`, R of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colregion.geometry import Box, FloatArray
+from colregion.records import LEVELS, ParsedPage, Region
+from colregion.text import terms
+
+# An area is returned in parts when one of them has at least this share of its evidence; else the
+# evidence is spread over the area. The same goes for the lines of a block.
+CONCENTRATION = 0.97
+# The words of a figure mean little apart; but what fills more than a quarter of the page is seldom
+# one figure.
+_LARGEST_FIGURE = 0.25
+_WHOLE_KINDS = frozenset(("figure", "table", "equation", "title", "caption"))
+
+# Running text is set in lines of one width; the lines of forms and receipts end where they like.
+_FULL_LINE = 0.75  # of the widest line of the block
+_MOST_LINES = 0.6
+_WORDS_A_LINE = 5
+
+# A label is followed by its value: beside it within half a page, else under it within one and a
+# half of its own heights.
+_LABEL_SHARE = 0.5  # of its terms that stand in the question
+_SAME_ROW = 0.4  # of the lower of the two heights
+_BESIDE = 0.5
+_BELOW = 1.5
+
+
+def chosen_levels(
+    parsed: ParsedPage, evidence: FloatArray, *, concentration: float = CONCENTRATION
+) -> NDArray[np.bool_]:
+    """(R,) which regions stand for their area: itself, or its blocks when one of several has at
+    least the share `concentration` (0-1) of its evidence. A figure stands whole, unless it fills
+    more than a quarter of the page."""
+    chosen = parsed.parents < 0
+    for area in np.flatnonzero(chosen):
+        region = parsed.regions[area]
+        if region.kind == "figure" and region.box.area <= _LARGEST_FIGURE:
+            continue
+        blocks = np.flatnonzero(parsed.parents == area)
+        if len(blocks) > 1 and evidence[blocks].max() >= concentration * evidence[area]:
+            chosen[area] = False
+            chosen[blocks] = True
+    return chosen
+
+
+def loose_lines(parsed: ParsedPage, position: int) -> list[int]:
+    """The lines of a region that may be returned one by one, in reading order; a region that is
+    not divided is its own one line. [] for running text, for an area of several blocks, and for
+    what means little apart: figures, tables, equations, titles and captions."""
+    region = parsed.regions[position]
+    if region.kind in _WHOLE_KINDS:
+        return []
+    lines = np.flatnonzero(parsed.parents == position).tolist()
+    if not lines:
+        return [position]
+    depth = len(parsed.regions[lines[0]].path)
+    if depth < len(LEVELS) or is_running_text([parsed.regions[line] for line in lines]):
+        return []
+    return lines
+
+
+def is_running_text(lines: Sequence[Region]) -> bool:
+    """Whether most lines but the last fill the block's width with words; a single line does when
+    it has more than eight words."""
+    words = [len(line.text.split()) for line in lines]
+    if len(lines) < 2:
+        return sum(words) > 8
+    widths = np.array([line.box.width for line in lines])
+    full = np.mean(widths[:-1] > _FULL_LINE * widths.max())
+    return bool(full >= _MOST_LINES and np.median(words) >= _WORDS_A_LINE)
+
+
+def is_label(region: Region, question_terms: frozenset[str]) -> bool:
+    """Whether at least half of the region's terms stand in the question, which then is likely to
+    ask for what follows it."""
+    found = terms(region.text)
+    return bool(found) and sum(term in question_terms for term in found) >= _LABEL_SHARE * len(
+        found
+    )
+
+
+def leaves(parsed: ParsedPage) -> list[int]:
+    """The regions that are not divided further, in reading order."""
+    divided = set(parsed.parents.tolist())
+    return [position for position in range(len(parsed.regions)) if position not in divided]
+
+
+def value_of(parsed: ParsedPage, label: int, among: Sequence[int]) -> int | None:
+    """The region that holds a label's value: the nearest of `among` to its right in the same row,
+    else the nearest under it; None where neither place is taken. A value that begins a block
+    which is no row is that whole block."""
+    at = parsed.regions[label].box
+    found: list[tuple[int, float, int]] = []
+    for position in among:
+        box = parsed.regions[position].box
+        if position != label and (place := _place(at, box)) is not None:
+            found.append((*place, position))
+    if not found:
+        return None
+    value = min(found)[2]
+    block = int(parsed.parents[value])
+    whole = (
+        block >= 0
+        and block != parsed.parents[label]
+        and block != label
+        and parsed.regions[block].level == "block"
+        and parsed.regions[block].kind != "row"
+        and parsed.regions[block].path + (1,) == parsed.regions[value].path
+    )
+    return block if whole else value
+
+
+def _place(label: Box, other: Box) -> tuple[int, float] | None:
+    """0 and the distance for what stands beside the label, 1 and the distance for under it."""
+    shared_height = min(label.y1, other.y1) - max(label.y0, other.y0)
+    beside = other.x0 - label.x1
+    if shared_height > _SAME_ROW * min(label.height, other.height) and -0.01 <= beside < _BESIDE:
+        return 0, beside
+    below = other.y0 - label.y1
+    shared_width = min(label.x1, other.x1) - max(label.x0, other.x0)
+    if shared_width > 0 and -0.5 * label.height <= below < _BELOW * label.height:
+        return 1, below
+    return None

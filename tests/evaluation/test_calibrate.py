@@ -1,0 +1,90 @@
+"""Confidence fitted to labelled questions, and the figures that say how far to trust it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colregion.engine import Engine
+from colregion.errors import InvalidInput
+from colregion.evaluation.calibrate import auroc, calibrate, calibration_error, is_right
+from colregion.evaluation.cases import Case
+from colregion.geometry import Box
+from colregion.indexes.memory import MemoryIndex
+from colregion.ports import Parser
+from colregion.records import Document, ParsedPage, Region
+from colregion.testing import WordEncoder, make_parsed_page
+
+EVIDENCE, OTHER = Box(0.1, 0.1, 0.5, 0.2), Box(0.2, 0.5, 0.9, 0.8)
+WORDS = "apple bread cheese dates eggs flour".split()
+
+
+class Named(Parser):
+    """A page says its document's word, and something else."""
+
+    @property
+    def fingerprint(self) -> str:
+        return "named"
+
+    def parse(self, document: Document) -> Iterator[ParsedPage]:
+        word = WORDS[int(Path(document.source).stem)]
+        lines = ((f"{word} 1.50", EVIDENCE), ("zero yonder", OTHER))
+        yield make_parsed_page(lines, doc_id=document.id)
+
+
+def cases_in(folder: Path, n: int) -> list[Case]:
+    cases = []
+    for i, word in enumerate(WORDS[:n]):
+        image = folder / f"{i}.png"
+        Image.new("RGB", (100, 200 + i), "white").save(image)
+        cases.append(Case(f"q{i}", "set", f"doc{i}", 0, image, f"{word}?", ("1.50",), (EVIDENCE,)))
+    return cases
+
+
+def engine() -> Engine:
+    return Engine(MemoryIndex(), encoder=WordEncoder(), parser=Named())
+
+
+def test_right_hits_come_to_be_more_likely_than_wrong_ones(tmp_path: Path) -> None:
+    cases = cases_in(tmp_path, 6)
+    with engine() as open_engine:
+        calibration, figures = calibrate(cases, open_engine)
+        regions, features = open_engine.confidence_features(
+            "apple?", open_engine.index.load([f"{cases[0].image.as_posix()}#p1"]), k=2
+        )
+    assert [region.text for region in regions] == ["apple 1.50", "zero yonder"]
+    right, wrong = calibration.confidence(features)
+    assert right > 0.5 > wrong
+    assert figures["hits"] == 24
+    assert figures["right"] == 6
+    assert figures["auroc"] == 1.0
+    assert figures["abstains"] == 1.0
+
+
+def test_a_few_documents_are_too_few(tmp_path: Path) -> None:
+    with engine() as open_engine, pytest.raises(InvalidInput, match="5 documents"):
+        calibrate(cases_in(tmp_path, 4), open_engine)
+
+
+def test_a_hit_is_right_by_its_place_or_by_its_words(tmp_path: Path) -> None:
+    case = cases_in(tmp_path, 1)[0]
+    assert is_right(Region("d#p1", (1,), Box(0.1, 0.1, 0.4, 0.2), "smudge"), case)
+    assert is_right(Region("d#p1", (1,), OTHER, "it was 1.50 then"), case)
+    assert not is_right(Region("d#p1", (1,), OTHER, "it was 2.50 then"), case)
+
+
+def test_the_error_of_a_calibration_is_the_mean_gap_of_its_tenths() -> None:
+    chance = np.array([0.05, 0.05, 0.95, 0.95])
+    # first tenth: .05 told, .5 right; last: .95 told, 1 right
+    right = np.array([False, True, True, True])
+    assert calibration_error(chance, right) == pytest.approx(0.5 * 0.45 + 0.5 * 0.05)
+
+
+def test_the_auroc_counts_ties_half() -> None:
+    chance = np.array([0.1, 0.5, 0.5, 0.9])
+    assert auroc(chance, np.array([False, False, True, True])) == pytest.approx(3.5 / 4)
+    assert np.isnan(auroc(chance, np.ones(4, dtype=bool)))
