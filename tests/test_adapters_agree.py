@@ -40,7 +40,7 @@ def engine() -> Engine:
 
 
 def of_hits(hits: list[Hit]) -> list[Any]:
-    return [(hit.id, hit.text, hit.to_metadata(), hit.score) for hit in hits]
+    return [(hit.id, hit.text, hit.to_metadata(confidence=False), hit.score) for hit in hits]
 
 
 def of_documents(documents: list[Document]) -> list[Any]:

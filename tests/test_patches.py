@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from colregion.geometry import GridPlacement
 from colregion.patches import patch_regions
 
 
-def regions_of(picture: list[list[float]]) -> list[tuple[float, ...]]:
+def regions_of(picture: Sequence[Sequence[float]]) -> list[tuple[float, ...]]:
     lit = np.array(picture)
     grid = GridPlacement((np.arange(lit.size).reshape(lit.shape),), n_vectors=lit.size)
     return [region.box.xyxy for region in patch_regions("d#p1", lit.ravel(), grid)]

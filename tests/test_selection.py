@@ -87,6 +87,6 @@ class TestRankAcross:
         assert rank_across([], k=3) == []
 
     def test_pages_are_mixed_by_score_and_ties_go_to_the_earlier(self) -> None:
-        scores = [np.array([0.1, 0.7]), np.array([]), np.array([0.7, -np.inf, 0.9])]
+        scores = [[0.1, 0.7], [], [0.7, -np.inf, 0.9]]
         assert rank_across(scores, k=3) == [(2, 2), (0, 1), (2, 0)]
         assert rank_across(scores, k=None) == [(2, 2), (0, 1), (2, 0), (0, 0)]

@@ -192,13 +192,17 @@ class Hit:
         region = self.parsed.ancestor(self.region, level)
         return Hit(region, self.parsed, self.entry, self.score, self.confidence)
 
-    def to_metadata(self) -> dict[str, MetadataValue]:
+    def to_metadata(self, *, confidence: bool = True) -> dict[str, MetadataValue]:
         """Flat and JSON-safe, the one schema of all adapters; the score is not in it.
 
         `x0 y0 x1 y1` are fractions of the page (origin top-left), `page_width page_height` its
         size in `page_unit` ("pt", "px"), `boxes_json` lists `[page, x0, y0, x1, y1]` rows of the
         region's parts, `suspect` says why a reader of the page would not see some of the text
         ("faint", "invisible", "tiny"; "" where all is seen); then the user's own keys.
+
+        Args:
+            confidence: false leaves out what depends on the question, so that a region found by
+                two questions is the same to what merges their results.
         """
         page, box = self.parsed.page, self.region.box
         flat: dict[str, MetadataValue] = {
@@ -225,7 +229,7 @@ class Hit:
                 ]
             ),
         }
-        if self.confidence is not None:
+        if confidence and self.confidence is not None:
             flat["confidence"] = float(self.confidence)
         return {**flat, **self.entry.metadata}
 

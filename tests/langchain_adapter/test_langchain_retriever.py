@@ -35,7 +35,9 @@ def test_documents_are_what_the_engine_finds(engine: Engine) -> None:
     found = RegionRetriever(engine=engine).invoke(FUEL)
     assert ids(found) == [hit.id for hit in hits]
     assert [document.page_content for document in found] == [hit.text for hit in hits]
-    assert [document.metadata for document in found] == [hit.to_metadata() for hit in hits]
+    assert [document.metadata for document in found] == [
+        hit.to_metadata(confidence=False) for hit in hits
+    ]
     assert found[0].metadata["region_id"] == found[0].id
     assert found[0].metadata["team"] == "x"
 
@@ -264,3 +266,11 @@ def test_nothing_but_langchain_core_is_needed() -> None:
 def test_importing_colregion_does_not_import_langchain() -> None:
     result = run("import sys, colregion; print([m for m in sys.modules if 'langchain' in m])")
     assert result.stdout == "[]\n"
+
+
+def test_the_confidence_stands_beside_the_score_and_can_be_asked_for(engine: Engine) -> None:
+    plain = RegionRetriever(engine=engine, k=2).invoke(FUEL)
+    told = RegionRetriever(engine=engine, k=2, score_key="score").invoke(FUEL)
+    assert all("confidence" not in found.metadata for found in plain)
+    assert all(0 <= found.metadata["confidence"] <= 1 for found in told)
+    assert RegionRetriever(engine=engine, min_confidence=1.0).invoke(FUEL) == []

@@ -102,7 +102,7 @@ class TestIndexedPages:
         assert (found.node_id, found.score) == (hit.id, hit.score)
         assert found.node.get_content() == "vendor name"
         # The page's own keys come along.
-        assert found.node.metadata == {**node.metadata, **hit.to_metadata()}
+        assert found.node.metadata == {**node.metadata, **hit.to_metadata(confidence=False)}
 
     def test_what_page_counts_from_has_to_be_said(self, engine: Engine) -> None:
         node = TextNode(text="page", metadata={"doc_id": "a", "page": 1})

@@ -80,7 +80,7 @@ class TestNodes:
         assert len(hits) == 5
         assert [
             (node.node_id, node.score, node.node.get_content(), node.metadata) for node in found
-        ] == [(hit.id, hit.score, hit.text, hit.to_metadata()) for hit in hits]
+        ] == [(hit.id, hit.score, hit.text, hit.to_metadata(confidence=False)) for hit in hits]
         assert all(type(node.node) is TextNode for node in found)
 
     def test_a_question_of_fifty_thousand_characters_is_answered(self, folder: Path) -> None:
@@ -280,3 +280,10 @@ class TestIndexByName:
         copy = pickle.loads(pickle.dumps(retriever))
         assert copy.retrieve("fuel") == retriever.retrieve("fuel")
         assert len(copy.retrieve("fuel")) == 2
+
+
+def test_what_is_not_likely_to_be_right_can_be_left_out(folder: Path) -> None:
+    some = RegionRetriever(index=folder, min_confidence=0.0).retrieve("What did fuel cost?")
+    assert some
+    assert all("confidence" not in node.metadata for node in some)
+    assert RegionRetriever(index=folder, min_confidence=1.0).retrieve("What did fuel cost?") == []

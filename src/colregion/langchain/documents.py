@@ -11,9 +11,13 @@ from colregion import Hit, InvalidInput
 
 
 def region_document(hit: Hit, *, score_key: str | None = None) -> Document:
-    """A hit as a document; its score stands under `score_key`, if one is named."""
-    score = {} if score_key is None else {score_key: hit.score}
-    return Document(id=hit.id, page_content=hit.text, metadata={**hit.to_metadata(), **score})
+    """A hit as a document; its score stands under `score_key`, if one is named, and then its
+    confidence under "confidence", where the index is calibrated."""
+    if score_key is None:
+        metadata = hit.to_metadata(confidence=False)
+    else:
+        metadata = {**hit.to_metadata(), score_key: hit.score}
+    return Document(id=hit.id, page_content=hit.text, metadata=metadata)
 
 
 def regions_from_artifact(

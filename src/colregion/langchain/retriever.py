@@ -31,8 +31,9 @@ class RegionRetriever(OnEngine, BaseRetriever):
         engine: an open engine, in place of `index`.
         k: how many regions.
         filters: as `Engine.search` takes them. A call's own filters can only narrow them.
-        score_key: the metadata key for the score; None leaves it out, since a document found by
-            two questions is then the same document to what merges their results.
+        score_key: the metadata key for the score; None leaves it and the confidence out, since a
+            document found by two questions is then the same document to what merges their results.
+        min_confidence: 0-1; regions less likely to be right are left out, all if need be.
 
     Raises:
         ValidationError: (a ValueError) neither an index nor an engine, filters that cannot be,
@@ -48,6 +49,7 @@ class RegionRetriever(OnEngine, BaseRetriever):
     k: int = Field(default=4, ge=1)
     filters: FilterInput = None
     score_key: str | None = None
+    min_confidence: float | None = Field(default=None, ge=0, le=1)
 
     @model_validator(mode="after")
     def _can_search(self) -> Self:
@@ -61,6 +63,7 @@ class RegionRetriever(OnEngine, BaseRetriever):
             query,
             k=self.k if k is None else k,
             filters=parse_filters([parse_filters(self.filters), parse_filters(filters)]),
+            min_confidence=self.min_confidence,
         )
         return [region_document(hit, score_key=self.score_key) for hit in hits]
 

@@ -31,10 +31,10 @@ The user's own keys are shown too, as with any node."""
 def region_node(hit: Hit, *, crops: str | Path | None = None) -> NodeWithScore:
     """A hit as a node with its score.
 
-    The node's id is the region's, and its metadata `Hit.to_metadata()`. It is related to its
-    document (SOURCE), its page (PARENT) and the regions of its level before and after it on the
-    page (PREVIOUS, NEXT). The score is in none of these, so that the same region found twice is
-    the same node.
+    The node's id is the region's, and its metadata `Hit.to_metadata` without the confidence. It
+    is related to its document (SOURCE), its page (PARENT) and the regions of its level before and
+    after it on the page (PREVIOUS, NEXT). Score and confidence are in none of these, so that the
+    same region found twice is the same node.
 
     Args:
         crops: a folder to write the region's picture to; the node is then a `Node` that names
@@ -53,7 +53,7 @@ def region_node(hit: Hit, *, crops: str | Path | None = None) -> NodeWithScore:
 
 def node_fields(hit: Hit, previous: Region | None, following: Region | None) -> dict[str, Any]:
     """What every class of node takes: id, metadata and what of it is hidden, relationships."""
-    metadata = hit.to_metadata()
+    metadata = hit.to_metadata(confidence=False)
     own = [key for key in metadata if key in RESERVED_METADATA]
     # By hand, because `as_related_node_info` copies the other node's metadata.
     relationships = {

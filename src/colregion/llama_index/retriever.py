@@ -52,6 +52,7 @@ class RegionRetriever(BaseRetriever):
         filters: a mapping as `Engine.search` takes it, or `MetadataFilters`. A question's own
             filters can only narrow them.
         crops: a folder to write the regions' pictures to; the nodes then name them.
+        min_confidence: 0-1; regions less likely to be right are left out, all if need be.
 
     Raises:
         InvalidInput: neither an index nor an engine, or filters that cannot be; when asked,
@@ -67,6 +68,7 @@ class RegionRetriever(BaseRetriever):
         similarity_top_k: int | None = None,
         filters: NodeFilters = None,
         crops: str | Path | None = None,
+        min_confidence: float | None = None,
         callback_manager: CallbackManager | None = None,
         object_map: Mapping[str, Any] | None = None,
         objects: Sequence[IndexNode] | None = None,
@@ -75,6 +77,7 @@ class RegionRetriever(BaseRetriever):
         self._source = source_of(index, engine)
         self._filters = translate(filters)
         self._crops = crops
+        self._min_confidence = min_confidence
         self.k = k if similarity_top_k is None else similarity_top_k
         super().__init__(
             callback_manager=callback_manager,
@@ -100,7 +103,9 @@ class RegionRetriever(BaseRetriever):
         question = query_bundle.query_str
         if wrapped := _TOOL_INPUT.fullmatch(question):
             question = wrapped[1]
-        hits = opened(self._source).search(question, k=k, filters=filters)
+        hits = opened(self._source).search(
+            question, k=k, filters=filters, min_confidence=self._min_confidence
+        )
         return [region_node(hit, crops=self._crops) for hit in hits]
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
