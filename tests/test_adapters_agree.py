@@ -48,7 +48,7 @@ def of_documents(documents: list[Document]) -> list[Any]:
         (
             document.id,
             document.page_content,
-            {key: value for key, value in document.metadata.items() if key != "score"},
+            {k: v for k, v in document.metadata.items() if k not in ("score", "confidence")},
             document.metadata["score"],
         )
         for document in documents
