@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from PIL import Image
 
 from colregion.geometry import boxes_to_array
 from colregion.parsers.text_layer import words_of
-from colregion.parsers.turning import has_lines, stroke_count, without
+from colregion.parsers.turning import SIDE_PX, has_lines, stroke_count, without
 from colregion.records import Page, Word
 
 # Fewer characters than these may be a stamp, a header or a page number on a page whose text is a
@@ -96,8 +97,10 @@ def judge(page: Page) -> Soundness:
 
 
 def _has_lines_beside(page: Page, words: list[Word]) -> bool:
-    beside = without(page.image, words)
-    return stroke_count(beside) > _BESIDE * stroke_count(page.image) and has_lines(beside)
+    grey = page.image.convert("L")
+    grey.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.BOX)  # as the strokes are looked at
+    beside = without(grey, words)
+    return stroke_count(beside) > _BESIDE * stroke_count(grey) and has_lines(beside)
 
 
 def _drawn_px(page: Page, words: list[Word]) -> tuple[int, int]:

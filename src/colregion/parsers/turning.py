@@ -18,7 +18,7 @@ from colregion.text import has_unspaced
 MOST_SKEW = 15.0
 """Degrees to either side that `skew` looks at."""
 
-_SIDE_PX = 1000  # the longer side of the picture looked at: a line of text is some 10 px high
+SIDE_PX = 1000  # the longer side of the picture looked at: a line of text is some 10 px high
 _POINTS = 20_000
 _FEW_POINTS = 100
 _FEW_ROWS = 20  # that hold most points: two lines of text, ten rules
@@ -218,7 +218,7 @@ def _dark_points(image: Image.Image, *, thinned: bool = True) -> FloatArray:
     """(N, 2) places (x, y) in pixels of dark points beside a light one: strokes and outlines,
     without the insides of photographs and fills, which have no direction."""
     grey = image.convert("L")
-    grey.thumbnail((_SIDE_PX, _SIDE_PX), Image.Resampling.BOX)
+    grey.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.BOX)
     levels = np.asarray(grey, dtype=np.int16)
     dark = levels < levels.mean() - max(0.5 * levels.std(), 16)
     within = np.pad(dark, 1, constant_values=True)
