@@ -10,8 +10,8 @@ from colregion.granularity import (
     chosen_levels,
     is_label,
     is_running_text,
-    leaves,
     loose_lines,
+    parts_of,
     value_of,
 )
 from colregion.records import ParsedPage, Region
@@ -67,19 +67,22 @@ class TestRunningText:
 
 
 class TestLooseLines:
+    def lines(self, parsed: ParsedPage, position: int) -> list[int]:
+        return list(loose_lines(parsed, position, parts_of(parsed)[position]))
+
     def test_a_region_that_is_not_divided_is_its_own_line(self) -> None:
-        assert loose_lines(page_of(region((1,), FULL)), 0) == [0]
+        assert self.lines(page_of(region((1,), FULL)), 0) == [0]
 
     def test_lines_of_a_row_are_loose_and_those_of_a_table_are_not(self) -> None:
         cells = (region((1, 1, 1), FULL), region((1, 1, 2), FULL))
         row = page_of(region((1,), FULL), region((1, 1), FULL, kind="row"), *cells)
-        assert loose_lines(row, 1) == [2, 3]
+        assert self.lines(row, 1) == [2, 3]
         table = page_of(region((1,), FULL), region((1, 1), FULL, kind="table"), *cells)
-        assert loose_lines(table, 1) == []
+        assert self.lines(table, 1) == []
 
     def test_an_area_of_blocks_has_none(self) -> None:
         parsed = page_of(region((1,), FULL), region((1, 1), FULL), region((1, 2), FULL))
-        assert loose_lines(parsed, 0) == []
+        assert self.lines(parsed, 0) == []
 
 
 class TestIsLabel:
@@ -103,7 +106,7 @@ class TestValueOf:
     def found(self, *others: Box) -> int | None:
         boxes = (self.LABEL, *others)
         parsed = page_of(*(region((i,), box) for i, box in enumerate(boxes, start=1)))
-        return value_of(parsed, 0, leaves(parsed))
+        return value_of(parsed, 0, range(len(boxes)))
 
     def test_a_label_alone_has_none(self) -> None:
         assert self.found() is None
@@ -137,4 +140,5 @@ class TestValueOf:
             region((2, 1, 2), Box(0.1, 0.41, 0.4, 0.45)),
             region((2, 2), Box(0.5, 0.6, 0.6, 0.7)),
         )
-        assert value_of(parsed, 0, leaves(parsed)) == 2
+        leaves = [i for i, parts in enumerate(parts_of(parsed)) if not parts]
+        assert value_of(parsed, 0, leaves) == 2

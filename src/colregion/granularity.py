@@ -6,6 +6,7 @@ Pure functions on a page's region tree; positions are those of `ParsedPage.regio
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ _WHOLE_KINDS = frozenset(("figure", "table", "equation", "title", "caption"))
 _FULL_LINE = 0.75  # of the widest line of the block
 _MOST_LINES = 0.6
 _WORDS_A_LINE = 5
+_WORDS_OF_RUNNING_LINE = 8
 
 # A label is followed by its value: beside it within half a page, else under it within one and a
 # half of its own heights.
@@ -53,20 +55,30 @@ def chosen_levels(
     return chosen
 
 
-def loose_lines(parsed: ParsedPage, position: int) -> list[int]:
+def parts_of(parsed: ParsedPage) -> list[list[int]]:
+    """R lists: the regions that each is divided into, in reading order."""
+    parts: list[list[int]] = [[] for _ in parsed.regions]
+    for position, parent in enumerate(parsed.parents.tolist()):
+        if parent >= 0:
+            parts[parent].append(position)
+    return parts
+
+
+def loose_lines(parsed: ParsedPage, position: int, parts: Sequence[int]) -> Sequence[int]:
     """The lines of a region that may be returned one by one, in reading order; a region that is
-    not divided is its own one line. [] for running text, for an area of several blocks, and for
-    what means little apart: figures, tables, equations, titles and captions."""
-    region = parsed.regions[position]
-    if region.kind in _WHOLE_KINDS:
-        return []
-    lines = np.flatnonzero(parsed.parents == position).tolist()
-    if not lines:
-        return [position]
-    depth = len(parsed.regions[lines[0]].path)
-    if depth < len(LEVELS) or is_running_text([parsed.regions[line] for line in lines]):
-        return []
-    return lines
+    not divided is its own one line. () for running text, for an area of several blocks, and for
+    what means little apart: figures, tables, equations, titles and captions.
+
+    Args:
+        parts: what the region is divided into, from `parts_of`.
+    """
+    if parsed.regions[position].kind in _WHOLE_KINDS:
+        return ()
+    if not parts:
+        return (position,)
+    if len(parsed.regions[parts[0]].path) < len(LEVELS):
+        return ()
+    return () if is_running_text([parsed.regions[line] for line in parts]) else parts
 
 
 def is_running_text(lines: Sequence[Region]) -> bool:
@@ -74,10 +86,10 @@ def is_running_text(lines: Sequence[Region]) -> bool:
     it has more than eight words."""
     words = [len(line.text.split()) for line in lines]
     if len(lines) < 2:
-        return sum(words) > 8
-    widths = np.array([line.box.width for line in lines])
-    full = np.mean(widths[:-1] > _FULL_LINE * widths.max())
-    return bool(full >= _MOST_LINES and np.median(words) >= _WORDS_A_LINE)
+        return sum(words) > _WORDS_OF_RUNNING_LINE
+    widths = [line.box.width for line in lines]
+    full = sum(width > _FULL_LINE * max(widths) for width in widths[:-1])
+    return full >= _MOST_LINES * (len(lines) - 1) and median(words) >= _WORDS_A_LINE
 
 
 def is_label(region: Region, question_terms: frozenset[str]) -> bool:
@@ -87,12 +99,6 @@ def is_label(region: Region, question_terms: frozenset[str]) -> bool:
     return bool(found) and sum(term in question_terms for term in found) >= _LABEL_SHARE * len(
         found
     )
-
-
-def leaves(parsed: ParsedPage) -> list[int]:
-    """The regions that are not divided further, in reading order."""
-    divided = set(parsed.parents.tolist())
-    return [position for position in range(len(parsed.regions)) if position not in divided]
 
 
 def value_of(parsed: ParsedPage, label: int, among: Sequence[int]) -> int | None:

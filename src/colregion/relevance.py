@@ -20,8 +20,8 @@ from colregion.granularity import (
     CONCENTRATION,
     chosen_levels,
     is_label,
-    leaves,
     loose_lines,
+    parts_of,
     value_of,
 )
 from colregion.patches import patch_regions
@@ -291,21 +291,26 @@ class _Pieces:
 
     def scored(self) -> list[Scored]:
         found: list[Scored] = []
-        among = leaves(self.parsed)
+        parts = parts_of(self.parsed)
+        among = [position for position, own in enumerate(parts) if not own]
         for position in np.flatnonzero(chosen_levels(self.parsed, self.evidence)).tolist():
             region = self.parsed.regions[position]
             score = float(self.evidence[position]) + self.page_weight * self.page.mean
             score -= _FURNITURE_PENALTY * (region.kind in _FURNITURE)
-            found.extend(self._pieces_of(position, score, among))
+            found.extend(self._pieces_of(position, score, parts[position], among))
         return found
 
-    def _pieces_of(self, position: int, score: float, among: Sequence[int]) -> Iterable[Scored]:
+    def _pieces_of(
+        self, position: int, score: float, parts: Sequence[int], among: Sequence[int]
+    ) -> Iterable[Scored]:
         """The region whole, or its best line (with its value) and then its other lines."""
         regions = self.parsed.regions
-        lines = loose_lines(self.parsed, position)
+        held = CONCENTRATION * self.own[position]
+        spread = not self.expected.forms and len(parts) > 1 and self.own[parts].max() < held
+        lines = () if spread else loose_lines(self.parsed, position, parts)
         if not lines or self.expected.several_lines:
             return [self._one(regions[position], score, self.own[position])]
-        worth = self.own[lines] + [self.expected.bonus(regions[line]) for line in lines]
+        worth = self.own[list(lines)] + [self.expected.bonus(regions[line]) for line in lines]
         whole = float(self.own[position]) + self.expected.bonus(regions[position])
         best = int(np.argmax(worth))
         apart = len(lines) > 1 and whole > 0 and worth[best] >= CONCENTRATION * whole

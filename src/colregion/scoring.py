@@ -6,6 +6,7 @@ Pure numpy. Shape letters: T query tokens, V page vectors, D dimension, R region
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -207,5 +208,11 @@ def lexical_share(texts: Sequence[str], wanted: Sequence[str]) -> FloatArray:
     """(R,) the share of the wanted terms (as `text.content_terms` gives them) that stand in each
     of R texts, 0-1; 0 for no wanted terms."""
     asked = set(wanted)
-    found = [len(asked.intersection(terms(text))) for text in texts]
+    found = [len(asked & _term_set(text)) for text in texts]
     return np.array(found, dtype=np.float64) / max(len(asked), 1)
+
+
+@lru_cache(maxsize=1 << 14)
+def _term_set(text: str) -> frozenset[str]:
+    # The same pages are asked again and again.
+    return frozenset(terms(text))

@@ -73,9 +73,11 @@ def suppress_covered(boxes_xyxy: FloatArray, *, most_covered: float = 0.9) -> In
     shared = pairwise_overlap(boxes_xyxy, boxes_xyxy)
     covered = shared > most_covered * box_areas(boxes_xyxy)[:, None]
     taken: list[int] = []
+    dropped = np.zeros(len(boxes_xyxy), dtype=bool)
     for i in range(len(boxes_xyxy)):
-        if not covered[i, taken].any():
+        if not dropped[i]:
             taken.append(i)
+            dropped |= covered[:, i]
     return np.array(taken, dtype=np.int64)
 
 
