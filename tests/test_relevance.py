@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from colregion.errors import InvalidInput
-from colregion.expectation import NOTHING, Expectation
+from colregion.expectation import FORM_BONUS, NOTHING, Expectation
 from colregion.geometry import Box, BoxPlacement, GridPlacement
 from colregion.records import EmbeddedPage, PageEmbedding, ParsedPage, QueryEmbedding, Region, Word
 from colregion.relevance import Scored, default_keep, joined, page_evidence, score_regions
@@ -89,7 +89,7 @@ class TestColregion:
     def test_a_region_of_the_expected_form_is_preferred(self) -> None:
         expected = Expectation(frozenset(), frozenset(["number"]))
         found = by_path(score_regions(embedded(), asking("shop"), expected=expected))
-        assert (found[(2, 1)], found[(2, 2)]) == pytest.approx((0.3 + 0.15, 0.3))
+        assert (found[(2, 1)], found[(2, 2)]) == pytest.approx((0.3 + FORM_BONUS, 0.3))
 
     def test_a_question_without_content_scores_all_the_same(self) -> None:
         query = asking("date")

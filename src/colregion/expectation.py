@@ -13,7 +13,7 @@ from colregion.records import Region
 from colregion.text import fold, terms
 
 KIND_BONUS = 0.3
-FORM_BONUS = 0.15
+FORM_BONUS = 0.25
 """Beside the evidence of the words, which is 1 where a region holds every word of the question."""
 
 _KIND_WORDS = {
