@@ -12,6 +12,7 @@ from colregion.parsers import load_parser
 from colregion.parsers.by_page import AutoReader, PageParser
 from colregion.parsers.layout import Layout
 from colregion.parsers.rapidocr import RapidOcrReader
+from colregion.parsers.second_reading import SecondReading
 from colregion.parsers.tesseract import TesseractReader
 from colregion.parsers.text_layer import TextLayerReader
 from colregion.ports import Parser
@@ -77,6 +78,15 @@ def test_auto_takes_tesseract_before_rapidocr_and_does_without_both(
     assert first.languages == "eng+deu"
     assert isinstance(ocr(tesseract=False, rapidocr=True), RapidOcrReader)
     assert ocr(tesseract=False, rapidocr=False) is None
+
+
+@pytest.mark.parametrize(
+    ("languages", "second"), [("auto", True), ("eng", True), ("eng+chi_sim", True), ("deu", False)]
+)
+def test_rapidocr_reads_again_only_what_it_was_made_for(languages: str, second: bool) -> None:
+    reader, _ = parts("auto", languages=languages)
+    assert isinstance(reader, AutoReader)
+    assert isinstance(reader.ocr, SecondReading) is second
 
 
 def test_loading_imports_no_engine() -> None:

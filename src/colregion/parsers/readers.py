@@ -12,7 +12,7 @@ from colregion.parsers.text_layer import TextLayerReader
 from colregion.parsers.words import WordReader
 
 # What the models in RapidOCR's wheel were made for; they lose the accents of other languages.
-_READ_BY_RAPIDOCR = {"eng", "chi_sim", "chi_tra", "jpn"}
+_READ_BY_RAPIDOCR = {"auto", "eng", "chi_sim", "chi_tra", "jpn"}
 
 READERS = ("auto", "text_layer", "tesseract", "rapidocr")
 
