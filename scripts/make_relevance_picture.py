@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from PIL import Image
+
 from colregion import Engine
 from colregion.demo import DOCUMENTS
 from colregion.indexes import MemoryIndex
 from colregion.report import draw_hits, draw_map
-from PIL import Image
 
 QUESTION = "What did fuel and electricity cost in 2024, in million euros?"
 HEIGHT_PX = 900
@@ -21,9 +22,7 @@ def main() -> None:
         hits = engine.search(QUESTION, k=3)
         page = hits[0].page_id
         lit = draw_map(hits[0].parsed.page.image, engine.explain(QUESTION, page))
-        found = draw_hits(
-            hits[0].parsed.page.image, [hit for hit in hits if hit.page_id == page]
-        )
+        found = draw_hits(hits[0].parsed.page.image, [hit for hit in hits if hit.page_id == page])
         pictures = [one.convert("RGB") for one in (lit, found)]
     widths = [round(one.width * HEIGHT_PX / one.height) for one in pictures]
     sheet = Image.new("RGB", (sum(widths) + GAP_PX, HEIGHT_PX), "white")
