@@ -1,4 +1,4 @@
-"""Draws `docs/relevance.png`: a page of the demo, what a question lights up, and what comes back."""
+"""Draws `docs/relevance.png`: a page of the demo, what a question lights up, what comes back."""
 
 from __future__ import annotations
 
