@@ -16,7 +16,7 @@ from colregion.calibration import FEATURES, Calibration
 from colregion.encoders import load_encoder
 from colregion.errors import UnreadableDocument
 from colregion.indexes.memory import MemoryIndex
-from colregion.records import Document, EmbeddedPage, ParsedPage
+from colregion.records import Document, EmbeddedPage, ParsedPage, QueryEmbedding, Region, Word
 from colregion.selection import Keep
 from colregion.testing import (
     ColourEncoder,
@@ -420,3 +420,51 @@ class TestManyHits:
         with Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser([TOTAL])) as engine:
             engine.add([png(size=(60, 80 + i)) for i in range(30)])
             assert len(engine.search("total", k=28)) == 28
+
+
+class TestWeights:
+    def test_a_search_may_set_them(self, engine: Engine) -> None:
+        engine.add(png())
+        usual = engine.search("total due")[0].score
+        bare = engine.search("total due", weights={"area_weight": 0.0, "page_weight": 0.0})[0].score
+        assert (usual, bare) == pytest.approx((1.55, 1.0))
+
+    def test_a_figure_may_come_with_its_caption(self) -> None:
+        page = make_page()
+        caption = Region(page.id, (1,), Box(0.1, 0.27, 0.5, 0.29), "Figure 1", "caption")
+        figure = Region(page.id, (2,), Box(0.1, 0.3, 0.5, 0.6), "exports", "figure")
+        words = (Word("Figure", caption.box), Word("exports", figure.box))
+        parsed = ParsedPage(page, words, (caption, figure))
+        with Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser([])) as engine:
+            apart = engine.rank("exports", parsed, k=None)
+            (both,) = engine.rank("exports", parsed, k=None, weights={"captions": True})
+        assert [hit.kind for hit in apart] == ["figure", "caption"]
+        assert (both.kind, both.text) == ("figure", "Figure 1\nexports")
+        assert both.box == Box(0.1, 0.27, 0.5, 0.6)
+
+    def test_sharpened_blank_paper_answers_nothing(self) -> None:
+        red = Box(0.5, 0.25, 0.8, 0.5)
+        painted = PlainImage(120, 80, painted=((red, (255, 0, 0)),))
+        page = make_page(image=painted)
+        parsed = ParsedPage(
+            page,
+            (Word("x", red),),
+            (Region(page.id, (1,), red, "x"), Region(page.id, (2,), Box(0, 0.8, 1, 1), "y")),
+        )
+        with Engine(MemoryIndex(), encoder=Generic(), parser=LineParser([])) as engine:
+            plain = {hit.text: hit.score for hit in engine.rank("white", parsed, k=None)}
+            sharp = {
+                hit.text: hit.score for hit in engine.rank("white", parsed, k=None, sharpen=True)
+            }
+        assert plain["y"] == pytest.approx(1.55)  # white paper, in itself, its area and its page
+        assert sharp["y"] < 0.3  # its page at most
+
+
+class Generic(ColourEncoder):
+    """Takes a question that names no colour for one about white."""
+
+    def encode_query(self, text: str) -> QueryEmbedding:
+        if any(colour in text for colour in self.colours):
+            return super().encode_query(text)
+        white = np.full((1, 3), 3**-0.5, dtype=np.float32)
+        return QueryEmbedding(white, ("white",), np.ones(1, dtype=bool), np.ones(1))

@@ -7,6 +7,7 @@ import pytest
 
 from colregion.geometry import Box
 from colregion.granularity import (
+    caption_of,
     chosen_levels,
     is_label,
     is_running_text,
@@ -142,3 +143,27 @@ class TestValueOf:
         )
         leaves = [i for i, parts in enumerate(parts_of(parsed)) if not parts]
         assert value_of(parsed, 0, leaves) == 2
+
+
+class TestCaptionOf:
+    FIGURE = Box(0.1, 0.3, 0.5, 0.6)
+
+    @pytest.mark.parametrize(
+        ("box", "kind", "found"),
+        [
+            (Box(0.1, 0.61, 0.5, 0.64), "caption", 1),
+            (Box(0.1, 0.26, 0.5, 0.29), "title", 1),  # over it
+            (Box(0.1, 0.61, 0.5, 0.64), "text", None),
+            (Box(0.1, 0.65, 0.5, 0.68), "caption", None),  # too far
+            (Box(0.45, 0.61, 0.9, 0.64), "caption", None),  # beside
+        ],
+    )
+    def test_it_is_what_stands_close_over_or_under(
+        self, box: Box, kind: str, found: int | None
+    ) -> None:
+        parsed = page_of(region((1,), self.FIGURE, kind="figure"), region((2,), box, kind=kind))
+        assert caption_of(parsed, 0) == found
+
+    def test_text_has_none(self) -> None:
+        under = region((2,), Box(0.1, 0.61, 0.5, 0.64), kind="caption")
+        assert caption_of(page_of(region((1,), self.FIGURE), under), 0) is None

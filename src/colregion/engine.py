@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, TypeAlias
@@ -37,7 +38,7 @@ from colregion.records import (
     QueryEmbedding,
     Region,
 )
-from colregion.relevance import Method, page_evidence
+from colregion.relevance import Method, Weights, page_evidence
 from colregion.selection import Keep
 from colregion.source_pictures import read_picture
 from colregion.text import estimate_tokens
@@ -52,6 +53,15 @@ _CONTEXT_HITS = 50
 _MANY_PAGES = 25
 # Pages whose order is looked at again where similarities below a floor are noise.
 _REORDERED_PAGES = 25
+
+# What lights up for these lights up for anything.
+_GENERIC_QUESTIONS = (
+    "What is this page about?",
+    "Describe the document.",
+    "Show me the text.",
+    "Which information is given here?",
+    "What does the page say?",
+)
 
 _DEFAULT_LIMITS = Limits()
 
@@ -236,6 +246,8 @@ class Engine:
         keep: Keep | None = None,
         min_confidence: float | None = None,
         max_area: float | None = None,
+        weights: Weights | None = None,
+        sharpen: bool = False,
     ) -> list[Hit]:
         """The k regions that answer best, over all pages.
 
@@ -247,6 +259,10 @@ class Engine:
             min_confidence: 0-1; leave out what is less likely to be right, everything if need be.
             max_area: a budget for what is returned, in pages (0.1 is a tenth of one); filled
                 with the best regions that fit.
+            weights: of `colregion.relevance.score_regions`, in place of its defaults, such as
+                `{"captions": True}` for figures and tables with their captions.
+            sharpen: take off what any question lights up, and patches without ink; for visual
+                models, whose pictures it looks at again.
 
         Returns:
             Best first; [] when nothing is indexed, nothing passes the filters or nothing is
@@ -275,6 +291,8 @@ class Engine:
                 keep=keep,
                 min_confidence=min_confidence,
                 max_area=max_area,
+                weights=weights,
+                sharpen=sharpen,
             )
             if len(hits) == k or len(pages) < wanted or min_confidence or max_area:
                 break
@@ -307,6 +325,8 @@ class Engine:
         keep: Keep | None = None,
         min_confidence: float | None = None,
         max_area: float | None = None,
+        weights: Weights | None = None,
+        sharpen: bool = False,
     ) -> list[Hit]:
         """The k regions of the given pages that answer best; all of them for k None.
 
@@ -314,7 +334,7 @@ class Engine:
             pages: ids of indexed pages (`doc#p3`), or files, bytes, pictures and parsed or
                 embedded pages that need not be indexed. What had to be read is kept for the
                 next question, by content.
-            method, keep, min_confidence, max_area: as for `search`.
+            method, keep, min_confidence, max_area, weights, sharpen: as for `search`.
 
         Raises:
             InvalidInput: as `search`.
@@ -335,6 +355,8 @@ class Engine:
             keep=keep,
             min_confidence=min_confidence,
             max_area=max_area,
+            weights=weights,
+            sharpen=sharpen,
         )
 
     def confidence_features(
@@ -456,6 +478,12 @@ class Engine:
     ) -> None:
         self.close()
 
+    @cached_property
+    def _generic_vectors(self) -> FloatArray:
+        """(G, D) the content tokens of questions about nothing in particular."""
+        asked = [self.encoder.encode_query(question) for question in _GENERIC_QUESTIONS]
+        return np.concatenate([query.vectors[query.content] for query in asked])
+
     def _weighted_query(self, question: str) -> QueryEmbedding:
         """The question, weighted unless its encoder says otherwise: by inverse document
         frequency, mean 1 over its content,
@@ -504,6 +532,8 @@ class Engine:
         keep: Keep | None,
         min_confidence: float | None,
         max_area: float | None,
+        weights: Weights | None,
+        sharpen: bool,
         filters: Filters = EVERYTHING,
     ) -> list[Hit]:
         calibration = self.calibration
@@ -528,6 +558,8 @@ class Engine:
             calibration=calibration,
             min_confidence=min_confidence,
             max_area=max_area,
+            weights=weights,
+            generic_vectors=self._generic_vectors if sharpen else None,
         )
         entries = self._entries_of(pages)
         return [

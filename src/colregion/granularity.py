@@ -18,9 +18,9 @@ from colregion.text import terms
 # An area is returned in parts when one of them has at least this share of its evidence; else the
 # evidence is spread over the area. The same goes for the lines of a block.
 CONCENTRATION = 0.97
-# The words of a figure mean little apart; but what fills more than a quarter of the page is seldom
+# The words of a figure mean little apart; but what fills more than a sixth of the page is seldom
 # one figure.
-_LARGEST_FIGURE = 0.25
+_LARGEST_FIGURE = 0.15
 _WHOLE_KINDS = frozenset(("figure", "table", "equation", "title", "caption"))
 
 # Running text is set in lines of one width; the lines of forms and receipts end where they like.
@@ -34,6 +34,7 @@ _WORDS_OF_RUNNING_LINE = 8
 _LABEL_SHARE = 0.5  # of its terms that stand in the question
 _SAME_ROW = 0.4  # of the lower of the two heights
 _BESIDE = 0.5
+_CAPTION_DISTANCE = 0.03
 _BELOW = 1.5
 
 
@@ -42,7 +43,7 @@ def chosen_levels(
 ) -> NDArray[np.bool_]:
     """(R,) which regions stand for their area: itself, or its blocks when one of several has at
     least the share `concentration` (0-1) of its evidence. A figure stands whole, unless it fills
-    more than a quarter of the page."""
+    more than 15 % of the page."""
     chosen = parsed.parents < 0
     for area in np.flatnonzero(chosen):
         region = parsed.regions[area]
@@ -124,6 +125,29 @@ def value_of(parsed: ParsedPage, label: int, among: Sequence[int]) -> int | None
         and parsed.regions[block].path + (1,) == parsed.regions[value].path
     )
     return block if whole else value
+
+
+def caption_of(parsed: ParsedPage, position: int) -> int | None:
+    """The caption or title of a figure or table: the nearest one under or over it, no farther
+    than 3 % of the page's height and under at least half of the narrower one's width; None where
+    there is none, or the region is neither."""
+    region = parsed.regions[position]
+    if region.kind not in ("figure", "table"):
+        return None
+    at = region.box
+    found: list[tuple[float, int]] = []
+    for other, candidate in enumerate(parsed.regions):
+        box = candidate.box
+        distance = max(box.y0 - at.y1, at.y0 - box.y1)
+        shared = min(at.x1, box.x1) - max(at.x0, box.x0)
+        near = -0.005 <= distance <= _CAPTION_DISTANCE
+        if (
+            candidate.kind in ("caption", "title")
+            and near
+            and shared > min(at.width, box.width) / 2
+        ):
+            found.append((distance, other))
+    return min(found)[1] if found else None
 
 
 def _place(label: Box, other: Box) -> tuple[int, float] | None:

@@ -8,15 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from colregion.calibration import Calibration, hit_features
 from colregion.expectation import Expectation, expectation
 from colregion.filters import EVERYTHING, Filters
-from colregion.geometry import boxes_to_array
+from colregion.geometry import FloatArray, boxes_to_array
+from colregion.ink import blank_vectors
 from colregion.records import EmbeddedPage, QueryEmbedding
-from colregion.relevance import Method, Scored, default_keep, score_regions
+from colregion.relevance import Method, Scored, Weights, default_keep, score_regions
+from colregion.scoring import background_of
 from colregion.selection import Keep, rank_across, within_area
 from colregion.text import terms
 
@@ -46,6 +50,8 @@ def rank_pages(
     calibration: Calibration | None = None,
     min_confidence: float | None = None,
     max_area: float | None = None,
+    weights: Weights | None = None,
+    generic_vectors: FloatArray | None = None,
 ) -> list[Ranked]:
     """The k best regions over all pages, best first; all of them for k None, [] for no pages.
 
@@ -54,6 +60,9 @@ def rank_pages(
         calibration: tells the confidences, of method "colregion" only.
         min_confidence: hits below are left out; those without a confidence stay.
         max_area: a budget, in pages summed over all pages, filled greedily.
+        weights: of `score_regions`, in place of its defaults.
+        generic_vectors: (G, D) tokens of generic questions: what they light up is taken off, and
+            patches without ink count for nothing. None leaves both in.
     """
     expected = expectation(question)
     keep = keep or default_keep(method)
@@ -66,6 +75,8 @@ def rank_pages(
             question=question,
             noise_floor=noise_floor,
             expected=expected,
+            **_without_background(page, generic_vectors),
+            **(weights or {}),
         )
         kept = keep.mask(np.array([one.score for one in scored]))
         found.append(
@@ -91,6 +102,20 @@ def rank_pages(
         ids = [one.page.parsed.id for one in ranked]
         ranked = [ranked[i] for i in within_area(ids, boxes, max_area=max_area)]
     return ranked[:k]
+
+
+class _Background(TypedDict, total=False):
+    background: FloatArray
+    blank: NDArray[np.bool_]
+
+
+def _without_background(page: EmbeddedPage, generic_vectors: FloatArray | None) -> _Background:
+    if generic_vectors is None:
+        return {}
+    return {
+        "background": background_of(page.embedding.vectors, generic_vectors),
+        "blank": blank_vectors(page.parsed.page.image, page.embedding.placement),
+    }
 
 
 def _with_confidence(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from colregion.expectation import NOTHING, Expectation
 from colregion.geometry import Box, BoxPlacement, Coverage, FloatArray, GridPlacement
 from colregion.granularity import (
     CONCENTRATION,
+    caption_of,
     chosen_levels,
     is_label,
     loose_lines,
@@ -52,6 +53,18 @@ _MISSING = 0.05  # what a word that is nowhere on the page counts in a geometric
 # How many merged boxes a page gives at most.
 _MERGED = 3
 _MOST_RANKED = 20  # areas; candidates grow with their square
+
+
+class Weights(TypedDict, total=False):
+    """Arguments of `score_regions` that a search may set; it says what they mean."""
+
+    peakedness: float
+    lexical: float | None
+    area_weight: float
+    page_weight: float
+    length: float
+    values: bool
+    captions: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +105,7 @@ def score_regions(
     page_weight: float = PAGE_WEIGHT,
     length: float = 0.0,
     values: bool = True,
+    captions: bool = False,
 ) -> list[Scored]:
     """The regions of a page that can be returned, best first, ties in reading order.
 
@@ -117,6 +131,7 @@ def score_regions(
         page_weight: what the page's own score counts beside a region's.
         length: taken off for each tenfold of words above ten that a region holds.
         values: whether a label is returned with its value.
+        captions: whether a figure or table is returned with its caption or title.
 
     Returns:
         [] for a page without regions, words and patches; scores compare across pages.
@@ -156,7 +171,7 @@ def score_regions(
     ]
     evidence -= length * np.log10([max(len(r.text.split()) / 10, 1.0) for r in parsed.regions])
     pieces = _Pieces(
-        parsed, own, evidence, expected, terms_asked, values, on_page, page_weight
+        parsed, own, evidence, expected, terms_asked, values, captions, on_page, page_weight
     ).scored()
     return _without_repeats(pieces)
 
@@ -286,6 +301,7 @@ class _Pieces:
     expected: Expectation
     question_terms: frozenset[str]
     values: bool
+    captions: bool
     page: _OnPage
     page_weight: float
 
@@ -305,6 +321,10 @@ class _Pieces:
     ) -> Iterable[Scored]:
         """The region whole, or its best line (with its value) and then its other lines."""
         regions = self.parsed.regions
+        caption = caption_of(self.parsed, position) if self.captions else None
+        if caption is not None:
+            both = [regions[at] for at in sorted((position, caption))]
+            return [self._one(joined(both), score, self.own[[position, caption]].max())]
         held = CONCENTRATION * self.own[position]
         spread = not self.expected.forms and len(parts) > 1 and self.own[parts].max() < held
         lines = () if spread else loose_lines(self.parsed, position, parts)
