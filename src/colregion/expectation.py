@@ -100,7 +100,10 @@ class Expectation:
         return "address" in self.forms
 
     def _forms_in(self, region: Region) -> int:
-        return sum(_FORMS[form].search(region.text) is not None for form in self.forms)
+        text = region.text
+        if not self.forms or not text:
+            return 0
+        return sum(_FORMS[form].search(text) is not None for form in self.forms)
 
 
 NOTHING = Expectation(frozenset(), frozenset())

@@ -6,7 +6,6 @@ Pure functions on a page's region tree; positions are those of `ParsedPage.regio
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,8 +88,13 @@ def is_running_text(lines: Sequence[Region]) -> bool:
     if len(lines) < 2:
         return sum(words) > _WORDS_OF_RUNNING_LINE
     widths = [line.box.width for line in lines]
-    full = sum(width > _FULL_LINE * max(widths) for width in widths[:-1])
-    return full >= _MOST_LINES * (len(lines) - 1) and median(words) >= _WORDS_A_LINE
+    ordered = sorted(words)
+    median = (ordered[(len(words) - 1) // 2] + ordered[len(words) // 2]) / 2
+    if median < _WORDS_A_LINE:
+        return False
+    widest = max(widths)
+    full = sum(width > _FULL_LINE * widest for width in widths[:-1])
+    return full >= _MOST_LINES * (len(lines) - 1)
 
 
 def is_label(region: Region, question_terms: frozenset[str]) -> bool:

@@ -169,7 +169,9 @@ def score_regions(
         expected.bonus(region) if len(region.path) < len(LEVELS) else 0.0
         for region in parsed.regions
     ]
-    evidence -= length * np.log10([max(len(r.text.split()) / 10, 1.0) for r in parsed.regions])
+    if length:
+        words = [len(region.text.split()) for region in parsed.regions]
+        evidence -= length * np.log10(np.maximum(np.array(words) / 10, 1.0))
     pieces = _Pieces(
         parsed, own, evidence, expected, terms_asked, values, captions, on_page, page_weight
     ).scored()
