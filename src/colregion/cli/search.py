@@ -36,6 +36,12 @@ def search(
     k: Annotated[int, typer.Option("-k", help="How many regions.")] = 5,
     filters: FilterOption = None,
     method: Annotated[str, typer.Option(help=" or ".join(METHODS))] = "colregion",
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Leave out what is less likely to be right, all if need be."
+        ),
+    ] = None,
     encoder: EncoderOption = None,
     json_file: JsonOption = None,
     html: Annotated[
@@ -59,6 +65,7 @@ def search(
             k=k,
             filters=_filters(filters),
             method=_method(method),
+            min_confidence=min_confidence,
         )
         if html is not None:
             _write_html(engine, question, hits, html)
@@ -68,9 +75,10 @@ def search(
         write_json([_hit_json(hit) for hit in hits], json_file)
         return
     for rank, hit in enumerate(hits, start=1):
+        sure = "" if hit.confidence is None else f"  confidence {hit.confidence:.0%}"
         out.print(
             f"[bold]{rank}[/] {escape(hit.source)} [cyan]p.{hit.page_number}[/] "
-            f"{hit.kind} [dim]{escape(hit.id)}  score {hit.score:.3f}[/]",
+            f"{hit.kind} [dim]{escape(hit.id)}  score {hit.score:.3f}{sure}[/]",
             highlight=False,
         )
         if hit.caution:
