@@ -241,7 +241,16 @@ def test_progress_tells_the_pace_and_what_may_be_left(
     assert left == pytest.approx([3, 2, 1, 0])
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """As in a terminal, also where the tests run in the background, which ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_stops_at_once_and_keeps_what_is_done(
     engine_of: Callable[[Parser], Engine], tmp_path: Path
 ) -> None:
