@@ -287,13 +287,19 @@ class GridPlacement(Placement):
         boxes = np.clip(np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4), 0.0, 1.0)
         parts = [_grid_overlaps(self.layers[i], boxes) for i in self.map_layers]
         rows, vectors, area = (np.concatenate(part) for part in zip(*parts, strict=True))
-        # A pooled vector owns several cells of one region: their areas add up.
-        keys, inverse = np.unique(rows * self.n_vectors + vectors, return_inverse=True)
-        summed = np.bincount(inverse, weights=area, minlength=len(keys))
-        row_of, vector_of = np.divmod(keys, max(self.n_vectors, 1))
-        counts = np.bincount(row_of, minlength=len(boxes))
+        if len(parts) > 1 or self._has_pooled_vectors():
+            # A pooled vector owns several cells of one region: their areas add up.
+            keys, inverse = np.unique(rows * self.n_vectors + vectors, return_inverse=True)
+            area = np.bincount(inverse, weights=area, minlength=len(keys))
+            rows, vectors = np.divmod(keys, max(self.n_vectors, 1))
+        counts = np.bincount(rows, minlength=len(boxes))
         indptr = np.concatenate([[0], np.cumsum(counts)])
-        return Coverage(indptr, vector_of, np.asarray(summed, dtype=np.float64))
+        return Coverage(indptr, vectors, np.asarray(area, dtype=np.float64))
+
+    def _has_pooled_vectors(self) -> bool:
+        """Whether a vector of the map's layers stands in more than one cell."""
+        cells = np.concatenate([self.layers[i].ravel() for i in self.map_layers])
+        return bool((np.bincount(cells[cells >= 0]) > 1).any())
 
 
 def _grid_overlaps(

@@ -164,16 +164,14 @@ def score_regions(
     evidence = own + area_weight * area
     if method == "merged":
         return _merged(parsed, evidence, page_weight * on_page.mean)
-    # Lines are seldom returned by themselves, and they are most of a page.
-    evidence += [
-        expected.bonus(region) if len(region.path) < len(LEVELS) else 0.0
-        for region in parsed.regions
-    ]
+    bonus = np.array([expected.bonus(region) for region in parsed.regions])
+    # A line is compared with the other lines of its block only.
+    evidence += np.where([len(region.path) < len(LEVELS) for region in parsed.regions], bonus, 0.0)
     if length:
         words = [len(region.text.split()) for region in parsed.regions]
         evidence -= length * np.log10(np.maximum(np.array(words) / 10, 1.0))
     pieces = _Pieces(
-        parsed, own, evidence, expected, terms_asked, values, captions, on_page, page_weight
+        parsed, own, evidence, bonus, expected, terms_asked, values, captions, on_page, page_weight
     ).scored()
     return _without_repeats(pieces)
 
@@ -300,6 +298,7 @@ class _Pieces:
     parsed: ParsedPage
     own: FloatArray
     evidence: FloatArray
+    bonus: FloatArray
     expected: Expectation
     question_terms: frozenset[str]
     values: bool
@@ -332,8 +331,8 @@ class _Pieces:
         lines = () if spread else loose_lines(self.parsed, position, parts)
         if not lines or self.expected.several_lines:
             return [self._one(regions[position], score, self.own[position])]
-        worth = self.own[list(lines)] + [self.expected.bonus(regions[line]) for line in lines]
-        whole = float(self.own[position]) + self.expected.bonus(regions[position])
+        worth = self.own[list(lines)] + self.bonus[list(lines)]
+        whole = float(self.own[position] + self.bonus[position])
         best = int(np.argmax(worth))
         apart = len(lines) > 1 and whole > 0 and worth[best] >= CONCENTRATION * whole
         if len(lines) > 1 and not apart:

@@ -28,6 +28,8 @@ _STOP_WORDS = [frozenset(words.split()) for words in BY_LANGUAGE.values()]
 
 def fold(text: str) -> str:
     """Lower case, compatibility forms and accents folded: "Ｃａｆé" and "cafe" compare equal."""
+    if text.isascii():  # the same as below, ten times as fast
+        return text.lower()
     decomposed = unicodedata.normalize("NFKD", text).casefold()
     return unicodedata.normalize(
         "NFC", "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
