@@ -5,12 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, TypeAlias
-
-import numpy as np
 
 from colregion import scoring
 from colregion.adding import Adding
@@ -19,13 +16,14 @@ from colregion.calibration import Calibration, hit_features
 from colregion.context import CountTokens, build_context
 from colregion.copying import ENCODER, copy_index
 from colregion.encoders import load_encoder
-from colregion.errors import InvalidInput, ModelMismatch, NotIndexed
+from colregion.errors import InvalidInput, ModelMismatch
 from colregion.expectation import expectation
-from colregion.filters import EVERYTHING, FilterInput, Filters, parse_filters
+from colregion.filters import FilterInput, parse_filters
 from colregion.geometry import FloatArray, GridPlacement, Placement
 from colregion.indexes import open_index
 from colregion.ingest import Given, Progress, Source, embed, find_items
 from colregion.limits import Limits
+from colregion.lookup import find_region, page_id_of
 from colregion.parsers import load_parser
 from colregion.ports import Encoder, Index, Parser
 from colregion.ranking import rank_pages
@@ -35,10 +33,10 @@ from colregion.records import (
     EmbeddedPage,
     Metadata,
     ParsedPage,
-    QueryEmbedding,
     Region,
 )
-from colregion.relevance import Method, Weights, page_evidence
+from colregion.relevance import Method, Weights
+from colregion.searching import Choice, Searching
 from colregion.selection import Keep
 from colregion.source_pictures import read_picture
 from colregion.text import estimate_tokens
@@ -46,22 +44,7 @@ from colregion.unindexed import UnindexedPages
 
 Rankable: TypeAlias = Source | ParsedPage | EmbeddedPage
 
-# Pages whose regions are scored. A region's score holds its page's, so pages far down the list
-# have little to offer, and each costs about a millisecond.
-_CANDIDATE_PAGES = 10
 _CONTEXT_HITS = 50
-_MANY_PAGES = 25
-# Pages whose order is looked at again where similarities below a floor are noise.
-_REORDERED_PAGES = 25
-
-# What lights up for these lights up for anything.
-_GENERIC_QUESTIONS = (
-    "What is this page about?",
-    "Describe the document.",
-    "Show me the text.",
-    "Which information is given here?",
-    "What does the page say?",
-)
 
 _DEFAULT_LIMITS = Limits()
 
@@ -106,6 +89,7 @@ class Engine:
         self.count_tokens = count_tokens
         self._adding = threading.Lock()
         self._unindexed = UnindexedPages(parser, encoder)
+        self._searching = Searching(index, encoder)
 
     @classmethod
     def open(
@@ -273,30 +257,14 @@ class Engine:
                 not above 0, or `min_confidence` without a calibration.
         """
         _check_k(k)
-        checked = parse_filters(filters)
-        query = self._weighted_query(question)
-        hits: list[Hit] = []
-        # Most pages hold several regions; only where they do not, as many pages are looked at as
-        # regions were asked for.
-        most = max(k, _CANDIDATE_PAGES)
-        for wanted in sorted({min(most, _MANY_PAGES), most}):
-            pages, _ = self._find_pages(query, k=wanted, filters=checked)
-            hits = self._rank(
-                pages,
-                query,
-                question,
-                k=k,
-                filters=checked,
-                method=method,
-                keep=keep,
-                min_confidence=min_confidence,
-                max_area=max_area,
-                weights=weights,
-                sharpen=sharpen,
-            )
-            if len(hits) == k or len(pages) < wanted or min_confidence or max_area:
-                break
-        return hits
+        choice = Choice(method, keep, min_confidence, max_area, weights, sharpen)
+        return self._searching.hits(
+            question,
+            k=k,
+            filters=parse_filters(filters),
+            choice=choice,
+            calibration=self.calibration,
+        )
 
     def search_pages(
         self, question: str, *, k: int = 5, filters: FilterInput = None
@@ -307,11 +275,11 @@ class Engine:
         more by that are put in order by `relevance.page_evidence`.
         """
         _check_k(k)
-        query = self._weighted_query(question)
-        pages, scores = self._find_pages(query, k=k, filters=parse_filters(filters))
-        entries = self._entries_of(pages)
+        query = self._searching.query(question)
+        pages, scores = self._searching.pages(query, k=k, filters=parse_filters(filters))
+        entries = self._searching.entries_of(pages)
         return [
-            PageHit(page.parsed, _entry_of(page, entries), score)
+            PageHit(page.parsed, entries[page.parsed.page.doc_id], score)
             for page, score in zip(pages, scores, strict=True)
         ]
 
@@ -343,20 +311,16 @@ class Engine:
         """
         if k is not None:
             _check_k(k)
-        query = self._weighted_query(question)
+        choice = Choice(method, keep, min_confidence, max_area, weights, sharpen)
+        query = self._searching.query(question)
         given = [pages] if isinstance(pages, Rankable) else list(pages)
-        embedded = [page for one in given for page in self._pages_of(one)]
-        return self._rank(
-            embedded,
+        return self._searching.hits_on(
+            [page for one in given for page in self._pages_of(one)],
             query,
-            question,
+            question=question,
             k=k,
-            method=method,
-            keep=keep,
-            min_confidence=min_confidence,
-            max_area=max_area,
-            weights=weights,
-            sharpen=sharpen,
+            choice=choice,
+            calibration=self.calibration,
         )
 
     def confidence_features(
@@ -364,7 +328,7 @@ class Engine:
     ) -> tuple[list[Region], FloatArray]:
         """What a calibration is fitted to: the k best regions of the pages and the features
         (N, F) of each, see `colregion.calibration.FEATURES`."""
-        query = self._weighted_query(question)
+        query = self._searching.query(question)
         ranked = rank_pages(
             pages, query, question=question, k=k, noise_floor=self.encoder.noise_floor
         )
@@ -385,6 +349,21 @@ class Engine:
         """Keep a calibration with the index, for whoever opens it from now on."""
         self.index.set_setting(_CALIBRATION, calibration.to_json())
 
+    def region(self, region_id: str) -> Hit:
+        """An indexed region by its id, as a hit of score 0: to crop it, widen it or cite it again.
+
+        Label and value, or figure and caption, that a search returned as one are found by their
+        id too.
+
+        Raises:
+            InvalidInput: it is no region's id.
+            NotIndexed: there is no such page or region, or it was merged of several for one
+                search.
+        """
+        (page,) = self.index.load([page_id_of(region_id)])
+        entry = self.index.entry(page.parsed.page.doc_id)
+        return Hit(find_region(page.parsed, region_id), page.parsed, entry, 0.0)
+
     def explain(
         self, question: str, page: Rankable, *, layers: Sequence[int] | None = None
     ) -> RelevanceMap:
@@ -402,7 +381,7 @@ class Engine:
         embedded = self._pages_of(page)
         if len(embedded) != 1:
             raise InvalidInput(f"explain needs one page, got {len(embedded)}; name one by its id")
-        query = self._weighted_query(question)
+        query = self._searching.query(question)
         embedding = embedded[0].embedding
         sim = scoring.similarity(query.vectors, embedding.vectors)
         return RelevanceMap(sim, _with_layers(embedding.placement, layers), query)
@@ -478,104 +457,6 @@ class Engine:
     ) -> None:
         self.close()
 
-    @cached_property
-    def _generic_vectors(self) -> FloatArray:
-        """(G, D) the content tokens of questions about nothing in particular."""
-        asked = [self.encoder.encode_query(question) for question in _GENERIC_QUESTIONS]
-        return np.concatenate([query.vectors[query.content] for query in asked])
-
-    def _weighted_query(self, question: str) -> QueryEmbedding:
-        """The question, weighted unless its encoder says otherwise: by inverse document
-        frequency, mean 1 over its content,
-        idf = ln(1 + (N - df + 0.5) / (df + 0.5)), as in BM25, with N the indexed pages."""
-        if not question.strip():
-            raise InvalidInput("the question is empty")
-        query = self.encoder.encode_query(question)
-        n = self.index.page_count
-        if n == 0 or not query.content.any() or not self.encoder.weighs_terms:
-            return query
-        df = np.array(self.index.document_frequency(query.tokens), dtype=np.float64)
-        idf = np.log1p((n - df + 0.5) / (df + 0.5))
-        idf /= idf[query.content].mean()
-        return replace(query, weights=np.where(query.content, idf, query.weights))
-
-    def _find_pages(
-        self, query: QueryEmbedding, *, k: int, filters: Filters
-    ) -> tuple[list[EmbeddedPage], list[float]]:
-        """The best pages and their scores. Another process may replace a document between the
-        two steps; then both are done again."""
-        floor = self.encoder.noise_floor
-        wanted = max(k, _REORDERED_PAGES) if floor else k
-        for last in (False, False, True):
-            found = self.index.search(query, k=wanted, filters=filters)
-            try:
-                pages = self.index.load([score.page_id for score in found])
-            except NotIndexed:
-                if last:
-                    raise
-            else:
-                break
-        if not floor:
-            return pages, [score.score for score in found]
-        scores = [page_evidence(page, query, noise_floor=floor) for page in pages]
-        order = sorted(range(len(pages)), key=lambda i: -scores[i])[:k]
-        return [pages[i] for i in order], [scores[i] for i in order]
-
-    def _rank(
-        self,
-        pages: Sequence[EmbeddedPage],
-        query: QueryEmbedding,
-        question: str,
-        *,
-        k: int | None,
-        method: Method,
-        keep: Keep | None,
-        min_confidence: float | None,
-        max_area: float | None,
-        weights: Weights | None,
-        sharpen: bool,
-        filters: Filters = EVERYTHING,
-    ) -> list[Hit]:
-        calibration = self.calibration
-        if min_confidence is not None and (calibration is None or method != "colregion"):
-            raise InvalidInput(
-                "min_confidence needs a calibration, which only the method 'colregion' has, and "
-                f"the encoder {self.encoder.fingerprint!r} only after `colregion calibrate`"
-                if calibration is None
-                else f"min_confidence is for the method 'colregion', got {method!r}"
-            )
-        if max_area is not None and not max_area > 0:
-            raise InvalidInput(f"max_area must be above 0, got {max_area}")
-        ranked = rank_pages(
-            pages,
-            query,
-            question=question,
-            k=k,
-            method=method,
-            keep=keep,
-            filters=filters,
-            noise_floor=self.encoder.noise_floor,
-            calibration=calibration,
-            min_confidence=min_confidence,
-            max_area=max_area,
-            weights=weights,
-            generic_vectors=self._generic_vectors if sharpen else None,
-        )
-        entries = self._entries_of(pages)
-        return [
-            Hit(
-                region=one.scored.region,
-                parsed=one.page.parsed,
-                entry=_entry_of(one.page, entries),
-                score=one.scored.score,
-                confidence=one.confidence,
-            )
-            for one in ranked
-        ]
-
-    def _entries_of(self, pages: Sequence[EmbeddedPage]) -> dict[str, DocumentEntry]:
-        return self.index.entries({page.parsed.page.doc_id for page in pages})
-
     def _pages_of(self, page: Rankable) -> list[EmbeddedPage]:
         if isinstance(page, EmbeddedPage):
             return [page]
@@ -594,12 +475,6 @@ def _with_layers(placement: Placement, layers: Sequence[int] | None) -> Placemen
     if not layers:
         raise InvalidInput("layers must name one layer or more, got none")
     return replace(placement, map_layers=tuple(layers))
-
-
-def _entry_of(page: EmbeddedPage, entries: dict[str, DocumentEntry]) -> DocumentEntry:
-    """The page's entry, or one made up for a page that is not indexed."""
-    doc_id = page.parsed.page.doc_id
-    return entries.get(doc_id) or DocumentEntry(doc_id, doc_id, "", "")
 
 
 def _check_k(k: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -12,15 +11,12 @@ from PIL import Image
 from pydantic import BaseModel
 
 from colregion.adapting import nothing_found, picture_for_model, text_for_model
-from colregion.answers import Hit
 from colregion.engine import Engine
-from colregion.errors import InvalidInput, NotIndexed
 from colregion.mcp import schemas
 from colregion.records import Region
 
 # About what vision models scale a picture to anyway, at the finer of their settings.
 _PICTURE_MAX_PX = 1568
-_REGION_ID = re.compile(r"(?P<page>.+#p\d+)(?:#\d+(?:\.\d+)*)?(?P<merged>\+\d+)?", re.DOTALL)
 
 _A = TypeVar("_A", bound=schemas.Arguments)
 
@@ -94,7 +90,7 @@ def _caution(region: Region) -> str:
 
 
 def _get_region_image(engine: Engine, given: schemas.GetRegionImage) -> Answer:
-    hit = _region(engine, given.region_id)
+    hit = engine.region(given.region_id)
     picture = hit.crop(margin=given.margin)
     picture.thumbnail((_PICTURE_MAX_PX, _PICTURE_MAX_PX))
     record = schemas.RegionImage.of(hit, width_px=picture.width, height_px=picture.height)
@@ -129,28 +125,6 @@ def _add_documents(engine: Engine, given: schemas.AddDocuments) -> Answer:
 def _remove_document(engine: Engine, given: schemas.RemoveDocument) -> Answer:
     engine.remove(given.doc_id)
     return Answer(schemas.RemovedDocument(doc_id=given.doc_id), [f"removed {given.doc_id}"])
-
-
-def _region(engine: Engine, region_id: str) -> Hit:
-    """The region of that id, as a hit of no score."""
-    parts = _REGION_ID.fullmatch(region_id)
-    if parts is None:
-        raise InvalidInput(
-            f"a region id is like report.pdf#p3#2.1, got {region_id!r}; "
-            "search_regions and get_page give them"
-        )
-    (page,) = engine.index.load([parts["page"]])
-    parsed = page.parsed
-    entry = engine.index.entry(parsed.page.doc_id)
-    for region in (*parsed.regions, parsed.whole()):
-        if region.id == region_id:
-            return Hit(region, parsed, entry, 0.0)
-    if parts["merged"]:
-        raise NotIndexed(
-            f"{region_id} was put together for one search; ask for "
-            f"{region_id.removesuffix(parts['merged'])}, its first part, or for the page"
-        )
-    raise NotIndexed(f"page {parsed.id} has no region {region_id}; get_page lists its regions")
 
 
 def _png(image: Image.Image) -> bytes:
