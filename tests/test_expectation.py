@@ -53,16 +53,17 @@ def test_words_of_the_question_are_cues(question: str, kinds: list[str], forms: 
 )
 def test_a_form_is_recognised_in_text(form: str, yes: str, no: str) -> None:
     expected = Expectation(frozenset(), frozenset([form]))
-    assert expected.bonus(region(yes)) == FORM_BONUS
-    assert expected.bonus(region(no)) == 0.0
+    assert expected.bonuses([region(yes), region(no)]).tolist() == [FORM_BONUS, 0.0]
 
 
 def test_the_kind_and_every_form_add_up() -> None:
     expected = Expectation(frozenset(["figure"]), frozenset(["number", "percentage"]))
-    assert expected.bonus(region("12", "figure")) == pytest.approx(KIND_BONUS + FORM_BONUS)
-    assert expected.bonus(region("12 %")) == pytest.approx(2 * FORM_BONUS)
-    assert expected.bonus(region("", "text")) == 0.0
+    regions = [region("12", "figure"), region("12 %"), region("", "text")]
+    assert expected.bonuses(regions).tolist() == pytest.approx(
+        [KIND_BONUS + FORM_BONUS, 2 * FORM_BONUS, 0.0]
+    )
+    assert expected.bonuses([]).shape == (0,)
 
 
 def test_where_nothing_is_expected_no_region_is_preferred() -> None:
-    assert expectation("Who?").bonus(region("12 %", "figure")) == 0.0
+    assert expectation("Who?").bonuses([region("12 %", "figure")]).tolist() == [0.0]

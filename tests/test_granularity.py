@@ -12,7 +12,6 @@ from colregion.granularity import (
     is_label,
     is_running_text,
     loose_lines,
-    parts_of,
     value_of,
 )
 from colregion.records import ParsedPage, Region
@@ -69,7 +68,7 @@ class TestRunningText:
 
 class TestLooseLines:
     def lines(self, parsed: ParsedPage, position: int) -> list[int]:
-        return list(loose_lines(parsed, position, parts_of(parsed)[position]))
+        return list(loose_lines(parsed, position))
 
     def test_a_region_that_is_not_divided_is_its_own_line(self) -> None:
         assert self.lines(page_of(region((1,), FULL)), 0) == [0]
@@ -141,7 +140,7 @@ class TestValueOf:
             region((2, 1, 2), Box(0.1, 0.41, 0.4, 0.45)),
             region((2, 2), Box(0.5, 0.6, 0.6, 0.7)),
         )
-        leaves = [i for i, parts in enumerate(parts_of(parsed)) if not parts]
+        leaves = [i for i, parts in enumerate(parsed.parts) if not parts]
         assert value_of(parsed, 0, leaves) == 2
 
 

@@ -96,6 +96,7 @@ class TestParsedPage:
     def test_parents_are_positions(self) -> None:
         parsed = make_parsed_page([("a", BOX), ("b", Box(0.1, 0.5, 0.4, 0.6))])
         assert parsed.parents.tolist() == [-1, 0, 1, -1, 3, 4]
+        assert parsed.parts == [[1], [2], [], [4], [5], []]
 
     @pytest.mark.parametrize(
         ("level", "expected"),

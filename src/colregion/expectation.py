@@ -7,8 +7,12 @@ preferred a little. A question that says nothing of the sort expects nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from colregion.geometry import FloatArray
 from colregion.records import Region
 from colregion.text import fold, terms
 
@@ -85,10 +89,13 @@ class Expectation:
     kinds: frozenset[str]
     forms: frozenset[str]
 
-    def bonus(self, region: Region) -> float:
-        """What is added to the evidence of a region: `KIND_BONUS` when it is of an expected
-        kind, `FORM_BONUS` for each expected form that its text has."""
-        return KIND_BONUS * (region.kind in self.kinds) + FORM_BONUS * self._forms_in(region)
+    def bonuses(self, regions: Sequence[Region]) -> FloatArray:
+        """(R,) what is added to the evidence of each region: `KIND_BONUS` when it is of an
+        expected kind, `FORM_BONUS` for each expected form that its text has."""
+        kinds = [region.kind in self.kinds for region in regions]
+        forms = [self._forms_in(region) for region in regions]
+        bonuses: FloatArray = KIND_BONUS * np.array(kinds) + FORM_BONUS * np.array(forms)
+        return bonuses
 
     def met(self, region: Region) -> bool:
         """Whether the region's text has an expected form."""
@@ -100,10 +107,10 @@ class Expectation:
         return "address" in self.forms
 
     def _forms_in(self, region: Region) -> int:
-        text = region.text
-        if not self.forms or not text:
-            return 0
-        return sum(_FORMS[form].search(text) is not None for form in self.forms)
+        found = 0
+        for form in self.forms:
+            found += _FORMS[form].search(region.text) is not None
+        return found
 
 
 NOTHING = Expectation(frozenset(), frozenset())

@@ -44,36 +44,25 @@ def chosen_levels(
     least the share `concentration` (0-1) of its evidence. A figure stands whole, unless it fills
     more than 15 % of the page."""
     chosen = parsed.parents < 0
-    for area in np.flatnonzero(chosen):
-        region = parsed.regions[area]
+    held = evidence.tolist()
+    for area in np.flatnonzero(chosen).tolist():
+        region, blocks = parsed.regions[area], parsed.parts[area]
         if region.kind == "figure" and region.box.area <= _LARGEST_FIGURE:
             continue
-        blocks = np.flatnonzero(parsed.parents == area)
-        if len(blocks) > 1 and evidence[blocks].max() >= concentration * evidence[area]:
+        if len(blocks) > 1 and max(held[i] for i in blocks) >= concentration * held[area]:
             chosen[area] = False
             chosen[blocks] = True
     return chosen
 
 
-def parts_of(parsed: ParsedPage) -> list[list[int]]:
-    """R lists: the regions that each is divided into, in reading order."""
-    parts: list[list[int]] = [[] for _ in parsed.regions]
-    for position, parent in enumerate(parsed.parents.tolist()):
-        if parent >= 0:
-            parts[parent].append(position)
-    return parts
-
-
-def loose_lines(parsed: ParsedPage, position: int, parts: Sequence[int]) -> Sequence[int]:
+def loose_lines(parsed: ParsedPage, position: int) -> Sequence[int]:
     """The lines of a region that may be returned one by one, in reading order; a region that is
     not divided is its own one line. () for running text, for an area of several blocks, and for
     what means little apart: figures, tables, equations, titles and captions.
-
-    Args:
-        parts: what the region is divided into, from `parts_of`.
     """
     if parsed.regions[position].kind in _WHOLE_KINDS:
         return ()
+    parts = parsed.parts[position]
     if not parts:
         return (position,)
     if len(parsed.regions[parts[0]].path) < len(LEVELS):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from colregion.errors import InvalidInput, NotIndexed
-from colregion.granularity import caption_of, parts_of, value_of
+from colregion.granularity import caption_of, value_of
 from colregion.records import ParsedPage, Region
 from colregion.relevance import joined
 
@@ -50,7 +50,7 @@ def find_region(parsed: ParsedPage, region_id: str) -> Region:
 
 
 def _pairs(parsed: ParsedPage) -> Iterator[Region]:
-    leaves = [position for position, parts in enumerate(parts_of(parsed)) if not parts]
+    leaves = [position for position, parts in enumerate(parsed.parts) if not parts]
     for leaf in leaves:
         value = value_of(parsed, leaf, leaves)
         if value is not None:

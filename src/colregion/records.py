@@ -366,6 +366,15 @@ class ParsedPage:
         at = {region.path: i for i, region in enumerate(self.regions)}
         return np.array([at.get(region.path[:-1], -1) for region in self.regions], dtype=np.int64)
 
+    @cached_property
+    def parts(self) -> list[list[int]]:
+        """R lists: the positions of the regions that each is divided into, in reading order."""
+        parts: list[list[int]] = [[] for _ in self.regions]
+        for position, parent in enumerate(self.parents.tolist()):
+            if parent >= 0:
+                parts[parent].append(position)
+        return parts
+
     def at_level(self, level: str) -> list[Region]:
         """The regions of one of `LEVELS` in reading order, and the coarser ones that are not
         divided that far: together the whole page, nothing twice.
@@ -376,11 +385,10 @@ class ParsedPage:
         if level not in LEVELS:
             raise InvalidInput(f"level must be one of {', '.join(LEVELS)}, got {level!r}")
         depth = LEVELS.index(level) + 1
-        divided = set(self.parents.tolist())
         return [
             region
-            for position, region in enumerate(self.regions)
-            if len(region.path) == depth or (len(region.path) < depth and position not in divided)
+            for region, parts in zip(self.regions, self.parts, strict=True)
+            if len(region.path) == depth or (len(region.path) < depth and not parts)
         ]
 
     def whole(self) -> Region:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, TypeAlias, TypedDict
 
 import numpy as np
@@ -22,7 +23,6 @@ from colregion.granularity import (
     chosen_levels,
     is_label,
     loose_lines,
-    parts_of,
     value_of,
 )
 from colregion.patches import patch_regions
@@ -164,14 +164,23 @@ def score_regions(
     evidence = own + area_weight * area
     if method == "merged":
         return _merged(parsed, evidence, page_weight * on_page.mean)
-    bonus = np.array([expected.bonus(region) for region in parsed.regions])
+    bonus = expected.bonuses(parsed.regions)
     # A line is compared with the other lines of its block only.
     evidence += np.where([len(region.path) < len(LEVELS) for region in parsed.regions], bonus, 0.0)
     if length:
         words = [len(region.text.split()) for region in parsed.regions]
         evidence -= length * np.log10(np.maximum(np.array(words) / 10, 1.0))
     pieces = _Pieces(
-        parsed, own, evidence, bonus, expected, terms_asked, values, captions, on_page, page_weight
+        parsed,
+        own=own.tolist(),
+        evidence=evidence,
+        bonus=bonus.tolist(),
+        expected=expected,
+        question_terms=terms_asked,
+        values=values,
+        captions=captions,
+        page=on_page,
+        page_weight=page_weight,
     ).scored()
     return _without_repeats(pieces)
 
@@ -296,9 +305,9 @@ class _Pieces:
     """What a page's regions are returned as, by "colregion"."""
 
     parsed: ParsedPage
-    own: FloatArray
+    own: list[float]
     evidence: FloatArray
-    bonus: FloatArray
+    bonus: list[float]
     expected: Expectation
     question_terms: frozenset[str]
     values: bool
@@ -308,52 +317,55 @@ class _Pieces:
 
     def scored(self) -> list[Scored]:
         found: list[Scored] = []
-        parts = parts_of(self.parsed)
-        among = [position for position, own in enumerate(parts) if not own]
         for position in np.flatnonzero(chosen_levels(self.parsed, self.evidence)).tolist():
             region = self.parsed.regions[position]
             score = float(self.evidence[position]) + self.page_weight * self.page.mean
             score -= _FURNITURE_PENALTY * (region.kind in _FURNITURE)
-            found.extend(self._pieces_of(position, score, parts[position], among))
+            found.extend(self._pieces_of(position, score))
         return found
 
-    def _pieces_of(
-        self, position: int, score: float, parts: Sequence[int], among: Sequence[int]
-    ) -> Iterable[Scored]:
+    def _pieces_of(self, position: int, score: float) -> Iterable[Scored]:
         """The region whole, or its best line (with its value) and then its other lines."""
-        regions = self.parsed.regions
+        regions, own, parts = self.parsed.regions, self.own, self.parsed.parts[position]
         caption = caption_of(self.parsed, position) if self.captions else None
         if caption is not None:
-            both = [regions[at] for at in sorted((position, caption))]
-            return [self._one(joined(both), score, self.own[[position, caption]].max())]
-        held = CONCENTRATION * self.own[position]
-        spread = not self.expected.forms and len(parts) > 1 and self.own[parts].max() < held
-        lines = () if spread else loose_lines(self.parsed, position, parts)
+            return [self._together(sorted((position, caption)), score)]
+        held = CONCENTRATION * own[position]
+        spread = not self.expected.forms and len(parts) > 1 and max(own[i] for i in parts) < held
+        lines = () if spread else loose_lines(self.parsed, position)
         if not lines or self.expected.several_lines:
-            return [self._one(regions[position], score, self.own[position])]
-        worth = self.own[list(lines)] + self.bonus[list(lines)]
-        whole = float(self.own[position] + self.bonus[position])
-        best = int(np.argmax(worth))
-        apart = len(lines) > 1 and whole > 0 and worth[best] >= CONCENTRATION * whole
+            return [self._one(regions[position], score, own[position])]
+        worth = [own[line] + self.bonus[line] for line in lines]
+        whole = own[position] + self.bonus[position]
+        most = max(worth)
+        apart = len(lines) > 1 and whole > 0 and most >= CONCENTRATION * whole
         if len(lines) > 1 and not apart:
-            return [self._one(regions[position], score, self.own[position])]
-        piece = self._with_value(lines[best], among)
-        found = [self._one(joined([regions[i] for i in piece]), score, self.own[list(piece)].max())]
-        for line, own in zip(lines, worth.tolist(), strict=True):
+            return [self._one(regions[position], score, own[position])]
+        piece = self._with_value(lines[worth.index(most)])
+        found = [self._together(piece, score)]
+        for line, worth_of_line in zip(lines, worth, strict=True):
             if line not in piece:
-                kept = own + _REST_SHARE * max(whole - own, 0.0)
-                found.append(self._one(regions[line], score - whole + kept, self.own[line]))
+                kept = worth_of_line + _REST_SHARE * max(whole - worth_of_line, 0.0)
+                found.append(self._one(regions[line], score - whole + kept, own[line]))
         return found
 
     def _one(self, region: Region, score: float, own: float) -> Scored:
-        return Scored(region, score, float(own), self.page.mean, self.page.together)
+        return Scored(region, score, own, self.page.mean, self.page.together)
 
-    def _with_value(self, line: int, among: Sequence[int]) -> tuple[int, ...]:
+    def _together(self, positions: Sequence[int], score: float) -> Scored:
+        region = joined([self.parsed.regions[i] for i in positions])
+        return self._one(region, score, max(self.own[i] for i in positions))
+
+    @cached_property
+    def _leaves(self) -> list[int]:
+        return [position for position, parts in enumerate(self.parsed.parts) if not parts]
+
+    def _with_value(self, line: int) -> tuple[int, ...]:
         region = self.parsed.regions[line]
         asked = self.own[line] > 0 and not self.expected.met(region)
         if not (self.values and asked and is_label(region, self.question_terms)):
             return (line,)
-        value = value_of(self.parsed, line, among)
+        value = value_of(self.parsed, line, self._leaves)
         return (line,) if value is None else (line, value)
 
 

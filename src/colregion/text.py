@@ -45,6 +45,8 @@ def terms(text: str) -> list[str]:
     >>> terms("東京都")
     ['東京', '京都']
     """
+    if text.isascii():
+        return _RUN.findall(text.lower())
     found: list[str] = []
     for run in _RUN.findall(fold(text)):
         if len(run) > 2 and _UNSPACED_RUN.fullmatch(run):

@@ -170,7 +170,10 @@ class PageRecord:
         """A page of its own for every caller: it keeps its picture once that is loaded, and the
         records that an index keeps must stay small."""
         page = _StoredPage.of(self)
-        page.__dict__.update(region_boxes=self._plain.region_boxes, parents=self._plain.parents)
+        plain = self._plain
+        page.__dict__.update(
+            region_boxes=plain.region_boxes, parents=plain.parents, parts=plain.parts
+        )
         return page
 
     @cached_property
