@@ -280,10 +280,23 @@ class TestJoined:
         assert joined([plain, hidden]).suspect == ("invisible",)
 
 
+def page_weight(*words: str, usual_length: float | None = None) -> float:
+    page = embedded()
+    length = usual_length or len(page.embedding.vectors)
+    return page_evidence(page, asking(*words), noise_floor=0.0, usual_length=length)
+
+
 def test_scattered_words_make_a_page_weigh_less_than_words_together() -> None:
-    together = page_evidence(embedded(), asking("date", "42"), noise_floor=0.0)
-    scattered = page_evidence(embedded(), asking("date", "shop"), noise_floor=0.0)
-    assert (together, scattered) == pytest.approx((1.0 + 0.5, 1.0 + 0.25))
+    together, scattered = page_weight("date", "42"), page_weight("date", "shop")
+    # Every word stands there once, on a page of usual length: 0.5 of 2.2 / (1 + 1.2).
+    assert (together, scattered) == pytest.approx((1.0 + 0.5 + 0.5, 1.0 + 0.25 + 0.5))
+
+
+def test_a_page_longer_than_usual_weighs_less() -> None:
+    half = len(embedded().embedding.vectors) / 2
+    assert page_weight("date", "42", usual_length=half) == pytest.approx(
+        1.5 + 0.5 * 2.2 / (1 + 1.2 * 1.75)
+    )
 
 
 class TestPaper:

@@ -49,6 +49,29 @@ class TestMaxSim:
         assert scoring.maxsim(np.array([[-0.5, -0.2]]), np.ones(1)) == pytest.approx(-0.2)
 
 
+class TestSaturatedFrequency:
+    SIM = np.array([[0.5, 1.0, 0.0], [0.0, 0.0, 0.0]])
+
+    @pytest.mark.parametrize(("tokens", "vectors"), [(0, 3), (2, 0)])
+    def test_nothing_asked_or_nothing_there_is_zero(self, tokens: int, vectors: int) -> None:
+        sim = np.ones((tokens, vectors))
+        assert scoring.saturated_frequency(sim, np.ones(tokens), usual_length=9) == 0.0
+        assert scoring.saturated_frequency(sim, np.zeros(tokens), usual_length=9) == 0.0
+
+    def test_it_is_bm25_of_squared_similarities(self) -> None:
+        # f = (0.25 + 1, 0); on a page of usual length 1.25 * 2.2 / (1.25 + 1.2), weights 1 and 3
+        found = scoring.saturated_frequency(self.SIM, np.array([1.0, 3.0]), usual_length=3)
+        assert found == pytest.approx(2.75 / 2.45 / 4)
+
+    def test_a_page_of_twice_the_length_holds_it_less(self) -> None:
+        found = scoring.saturated_frequency(self.SIM, np.array([1.0, 3.0]), usual_length=1.5)
+        assert found == pytest.approx(2.75 / (1.25 + 1.2 * 1.75) / 4)
+
+    def test_it_saturates(self) -> None:
+        often = scoring.saturated_frequency(np.ones((1, 10_000)), np.ones(1), usual_length=10_000)
+        assert 2.19 < often < 2.2
+
+
 class TestRegionMaxSim:
     def test_each_token_finds_its_best_vector_inside_the_region(self) -> None:
         scores = scoring.region_maxsim(SIM, COVER, np.array([1.0, 3.0]))

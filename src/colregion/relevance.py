@@ -49,6 +49,7 @@ LEXICAL_WEIGHT = 0.5
 # The lines beside the one that is returned alone keep this share of what their block has more.
 _REST_SHARE = 0.5
 _BEST_AREA_WEIGHT = 0.5
+_FREQUENCY_WEIGHT = 0.5
 _MISSING = 0.05  # what a word that is nowhere on the page counts in a geometric mean
 # How many merged boxes a page gives at most.
 _MERGED = 3
@@ -221,15 +222,31 @@ def _paper(page: EmbeddedPage, query: QueryEmbedding, sim: FloatArray) -> list[S
     ]
 
 
-def page_evidence(page: EmbeddedPage, query: QueryEmbedding, *, noise_floor: float) -> float:
-    """How well a page answers: the weighted mean of its highest similarities above the noise, and
-    half of what its best area holds alone. Words that are scattered over a page, each from
-    another sentence, count less than words that stand together."""
+def page_evidence(
+    page: EmbeddedPage, query: QueryEmbedding, *, noise_floor: float, usual_length: float
+) -> float:
+    """How well a page answers: the weighted mean of its highest similarities above the noise,
+    half of what its best area holds alone, and half of how often the words asked stand there.
+
+    Words that are scattered over a page, each from another sentence, count less than words that
+    stand together; a short page that says them again and again counts more than a long one. The
+    last part is that of BM25 with its usual constants, its term frequencies made of
+    similarities: sum_i w_i f_i (k + 1) / (f_i + k (1 - b + b V / L)) / sum_i w_i with
+    f_i = sum_j S[i, j]^2, k = 1.2 and b = 0.75.
+
+    Args:
+        usual_length: L, vectors of a page on the mean of those it is compared with, above 0.
+    """
     sim = scoring.similarity(query.vectors, page.embedding.vectors)
     sim = scoring.sharpen(sim, noise_floor=noise_floor)
     weights = query.weights * query.content
     own = _own_evidence(page, sim, weights)
-    return _OnPage.of(sim, weights).mean + _BEST_AREA_WEIGHT * float(own.max(initial=0.0))
+    often = scoring.saturated_frequency(sim, weights, usual_length=usual_length)
+    return (
+        _OnPage.of(sim, weights).mean
+        + _BEST_AREA_WEIGHT * float(own.max(initial=0.0))
+        + _FREQUENCY_WEIGHT * often
+    )
 
 
 def _with_patches(page: EmbeddedPage, sim: FloatArray, weights: FloatArray) -> EmbeddedPage:

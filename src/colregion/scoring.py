@@ -51,6 +51,36 @@ def maxsim(sim: FloatArray, weights: FloatArray) -> float:
     return float(weights @ sim.max(axis=1))
 
 
+def saturated_frequency(
+    sim: FloatArray,
+    weights: FloatArray,
+    *,
+    usual_length: float,
+    saturation: float = 1.2,
+    length_share: float = 0.75,
+) -> float:
+    """How often what is asked stands on the page: BM25 (Robertson and Zaragoza 2009) with term
+    frequencies f_i = sum_j S[i, j]^2,
+    sum_i w_i f_i (k + 1) / (f_i + k (1 - b + b V / L)) / sum_i w_i.
+
+    Args:
+        sim: (T, V), 0-1.
+        weights: (T,), such as inverse document frequencies.
+        usual_length: L, the V of a usual page, above 0.
+        saturation: k, above 0.
+        length_share: b, 0-1.
+
+    Returns:
+        0 to k + 1; 0 for a page without vectors or a question without tokens.
+    """
+    total = float(weights.sum())
+    if sim.shape[1] == 0 or total == 0:
+        return 0.0
+    often = np.square(sim).sum(axis=1)
+    length = 1 - length_share + length_share * sim.shape[1] / usual_length
+    return float(weights @ (often * (saturation + 1) / (often + saturation * length))) / total
+
+
 def region_maxsim(sim: FloatArray, cover: Coverage, weights: FloatArray) -> FloatArray:
     """(R,) late interaction restricted to each region: sum_i w_i max_{j in r} S[i, j] / sum_i w_i.
 

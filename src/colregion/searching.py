@@ -108,7 +108,11 @@ class Searching:
                 break
         if not floor:
             return pages, [score.score for score in found]
-        scores = [page_evidence(page, query, noise_floor=floor) for page in pages]
+        lengths = [len(page.embedding.vectors) for page in pages]
+        usual = max(sum(lengths) / max(len(lengths), 1), 1.0)
+        scores = [
+            page_evidence(page, query, noise_floor=floor, usual_length=usual) for page in pages
+        ]
         order = sorted(range(len(pages)), key=lambda i: -scores[i])[:k]
         return [pages[i] for i in order], [scores[i] for i in order]
 
