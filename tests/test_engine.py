@@ -17,6 +17,7 @@ from colregion.encoders import load_encoder
 from colregion.errors import UnreadableDocument
 from colregion.indexes.memory import MemoryIndex
 from colregion.records import Document, EmbeddedPage, ParsedPage, QueryEmbedding, Region, Word
+from colregion.relevance import Weights
 from colregion.selection import Keep
 from colregion.testing import (
     ColourEncoder,
@@ -427,7 +428,7 @@ class TestWeights:
         engine.add(png())
         usual = engine.search("total due")[0].score
         bare = engine.search("total due", weights={"area_weight": 0.0, "page_weight": 0.0})[0].score
-        assert (usual, bare) == pytest.approx((1.55, 1.0))
+        assert (usual, bare) == pytest.approx((4.25, 1.0))
 
     def test_a_figure_may_come_with_its_caption(self) -> None:
         page = make_page()
@@ -452,12 +453,12 @@ class TestWeights:
             (Region(page.id, (1,), red, "x"), Region(page.id, (2,), Box(0, 0.8, 1, 1), "y")),
         )
         with Engine(MemoryIndex(), encoder=Generic(), parser=LineParser([])) as engine:
-            plain = {hit.text: hit.score for hit in engine.rank("white", parsed, k=None)}
-            sharp = {
-                hit.text: hit.score for hit in engine.rank("white", parsed, k=None, sharpen=True)
-            }
-        assert plain["y"] == pytest.approx(1.55)  # white paper, in itself, its area and its page
-        assert sharp["y"] < 0.3  # its page at most
+            alone: Weights = {"page_weight": 0.0}
+            plain = engine.rank("white", parsed, k=None, weights=alone)
+            sharp = engine.rank("white", parsed, k=None, weights=alone, sharpen=True)
+        # White paper, in itself and its area.
+        assert {hit.text: hit.score for hit in plain}["y"] == pytest.approx(1.25)
+        assert {hit.text: hit.score for hit in sharp}["y"] == 0.0
 
 
 class Generic(ColourEncoder):

@@ -57,18 +57,20 @@ def by_path(found: list[Scored]) -> dict[tuple[int, ...], float]:
 class TestColregion:
     def test_the_row_that_holds_the_evidence_stands_for_its_area(self) -> None:
         found = score_regions(embedded(), asking("date"))
-        # own 1, area 1 * .25, page 1 * .3; the other row has its area and the page only
-        assert by_path(found) == pytest.approx({(2, 1): 1.55, (2, 2): 0.55, (1,): 0.3 - 0.1})
+        # own 1, area 1 * .25, page 1 * 3; the other row has its area and the page only
+        assert by_path(found) == pytest.approx({(2, 1): 4.25, (2, 2): 3.25, (1,): 3.0 - 0.1})
         assert [one.region.path for one in found] == [(2, 1), (2, 2), (1,)]
 
     def test_evidence_that_is_spread_returns_the_area(self) -> None:
         found = score_regions(embedded(), asking("date", "total"))
-        assert by_path(found) == pytest.approx({(2,): 1.55, (1,): 0.3 - 0.1})
+        # The page: 1 / 3 + 1 / 6 for what is there and in the area, half of a third for the line.
+        assert by_path(found) == pytest.approx({(2,): 1.25 + 2.5, (1,): 2.5 - 0.1})
 
     def test_weights_say_what_a_token_counts(self) -> None:
         found = by_path(score_regions(embedded(), asking("date", "shop", weights=(3.0, 1.0))))
-        # title: .25 + .25 * .25 + .3 - .1; first row: .75 * 1.25 + .3
-        assert (found[(1,)], found[(2, 1)]) == pytest.approx((0.5125, 1.2375))
+        page = 3 * (1 / 3 + 0.75 / 6 + 0.75 / 3 + 1 / 6)
+        assert found[(1,)] == pytest.approx(0.25 * 1.25 - 0.1 + page)
+        assert found[(2, 1)] == pytest.approx(0.75 * 1.25 + page)
 
     def test_what_does_not_rise_above_the_noise_is_no_evidence(self) -> None:
         faint = asking("date")
@@ -76,7 +78,9 @@ class TestColregion:
             faint.vectors * np.float32(0.4), faint.tokens, faint.content, faint.weights
         )
         loud = score_regions(embedded(), faint, noise_floor=0.2)
-        assert loud[0].score == pytest.approx(0.25 * 1.55)
+        # (.4 - .2) / (1 - .2) = .25; of its square the frequency is .0625 * 2.2 / (.0625 + 1.2)
+        page = 3 * (0.25 * 5 / 6 + 0.0625 * 2.2 / 1.2625 / 6)
+        assert loud[0].score == pytest.approx(0.25 * 1.25 + page)
         quiet = score_regions(embedded(), faint, noise_floor=0.4)
         assert quiet[0].score == pytest.approx(0.0)
 
@@ -89,7 +93,7 @@ class TestColregion:
     def test_a_region_of_the_expected_form_is_preferred(self) -> None:
         expected = Expectation(frozenset(), frozenset(["number"]))
         found = by_path(score_regions(embedded(), asking("shop"), expected=expected))
-        assert (found[(2, 1)], found[(2, 2)]) == pytest.approx((0.3 + FORM_BONUS, 0.3))
+        assert (found[(2, 1)], found[(2, 2)]) == pytest.approx((3.0 + FORM_BONUS, 3.0))
 
     def test_a_question_without_content_scores_all_the_same(self) -> None:
         query = asking("date")
@@ -216,9 +220,9 @@ def asking_grid(*vector: float) -> QueryEmbedding:
 class TestVisualModels:
     def test_words_in_a_region_count_beside_its_patches(self) -> None:
         page, query = on_grid(words=True), asking_grid(1.0, 0.0)
-        found = by_path(score_regions(page, query, question="growth"))
-        # own .9 and half for the word, a quarter of both for its area, which it is; page .9 * .3
-        assert found[(2,)] == pytest.approx((0.9 + 0.5) * 1.25 + 0.27)
+        found = by_path(score_regions(page, query, question="growth", page_weight=0.0))
+        # own .9 and half for the word, a quarter of both for its area, which it is
+        assert found[(2,)] == pytest.approx((0.9 + 0.5) * 1.25)
         silent = by_path(score_regions(page, query, question="growth", lexical=0.0))
         assert silent[(2,)] == pytest.approx(0.9 * 1.25 + 0.27)
 
@@ -288,14 +292,14 @@ def page_weight(*words: str, usual_length: float | None = None) -> float:
 
 def test_scattered_words_make_a_page_weigh_less_than_words_together() -> None:
     together, scattered = page_weight("date", "42"), page_weight("date", "shop")
-    # Every word stands there once, on a page of usual length: 0.5 of 2.2 / (1 + 1.2).
-    assert (together, scattered) == pytest.approx((1.0 + 0.5 + 0.5, 1.0 + 0.25 + 0.5))
+    # Every word stands there once, on a page of usual length: a frequency of 2.2 / (1 + 1.2).
+    assert (together, scattered) == pytest.approx((1.0, 1 / 3 + 0.5 / 6 + 0.5 / 3 + 1 / 6))
 
 
 def test_a_page_longer_than_usual_weighs_less() -> None:
     half = len(embedded().embedding.vectors) / 2
     assert page_weight("date", "42", usual_length=half) == pytest.approx(
-        1.5 + 0.5 * 2.2 / (1 + 1.2 * 1.75)
+        5 / 6 + 2.2 / (1 + 1.2 * 1.75) / 6
     )
 
 
@@ -328,7 +332,7 @@ def test_one_region_that_covers_the_page_is_returned() -> None:
     placement = BoxPlacement(np.array([WORDS["date"].xyxy]))
     vectors = np.eye(4, dtype=np.float32)[[1]]
     embedded_page = EmbeddedPage(ParsedPage(page, words, whole), PageEmbedding(vectors, placement))
-    assert by_path(score_regions(embedded_page, asking("date"))) == pytest.approx({(1,): 1.55})
+    assert by_path(score_regions(embedded_page, asking("date"))) == pytest.approx({(1,): 4.25})
 
 
 def test_an_unknown_method_is_refused() -> None:

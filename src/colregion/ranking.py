@@ -66,6 +66,7 @@ def rank_pages(
     """
     expected = expectation(question)
     keep = keep or default_keep(method)
+    usual_length = usual_length_of(pages)
     found = []
     for page in pages:
         scored = score_regions(
@@ -75,6 +76,7 @@ def rank_pages(
             question=question,
             noise_floor=noise_floor,
             expected=expected,
+            usual_length=usual_length,
             **_without_background(page, generic_vectors),
             **(weights or {}),
         )
@@ -102,6 +104,11 @@ def rank_pages(
         ids = [one.page.parsed.id for one in ranked]
         ranked = [ranked[i] for i in within_area(ids, boxes, max_area=max_area)]
     return ranked[:k]
+
+
+def usual_length_of(pages: Sequence[EmbeddedPage]) -> float:
+    """Vectors of a page on the mean, at least 1."""
+    return max(sum(len(page.embedding.vectors) for page in pages) / max(len(pages), 1), 1.0)
 
 
 class _Background(TypedDict, total=False):

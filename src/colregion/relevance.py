@@ -42,14 +42,16 @@ AREA_WEIGHT = 0.25
 # A title names what follows and is seldom the answer; a header or footer stands on every page.
 _FURNITURE_PENALTY = 0.1
 _FURNITURE = ("title", "header", "footer")
-# What the page's own score counts beside the region's. Both are weighted means of similarities.
-PAGE_WEIGHT = 0.3
+# What the evidence of its page counts beside a region's own: the regions of one page keep their
+# order, those of different pages follow their pages'.
+PAGE_WEIGHT = 3.0
 # What the words of a region count beside patches that saw them.
 LEXICAL_WEIGHT = 0.5
 # The lines beside the one that is returned alone keep this share of what their block has more.
 _REST_SHARE = 0.5
-_BEST_AREA_WEIGHT = 0.5
-_FREQUENCY_WEIGHT = 0.5
+# The parts of a page's evidence: its highest similarities, what its best area and its best line
+# hold, and how often the words asked stand there. Their sum is 1.
+_MEAN_WEIGHT, _AREA_WEIGHT, _LINE_WEIGHT, _FREQUENCY_WEIGHT = 1 / 3, 1 / 6, 1 / 3, 1 / 6
 _MISSING = 0.05  # what a word that is nowhere on the page counts in a geometric mean
 # How many merged boxes a page gives at most.
 _MERGED = 3
@@ -104,6 +106,7 @@ def score_regions(
     lexical: float | None = None,
     area_weight: float = AREA_WEIGHT,
     page_weight: float = PAGE_WEIGHT,
+    usual_length: float | None = None,
     length: float = 0.0,
     values: bool = True,
     captions: bool = False,
@@ -129,7 +132,9 @@ def score_regions(
             beside the similarities. None: 0 where vectors sit on words, which match by spelling
             already, and `LEXICAL_WEIGHT` where they look at patches.
         area_weight: what the evidence of its area counts beside a part's own.
-        page_weight: what the page's own score counts beside a region's.
+        page_weight: what the page's own evidence, `page_evidence`, counts beside a region's.
+        usual_length: vectors of a page on the mean of those it is compared with; those of this
+            one by default.
         length: taken off for each tenfold of words above ten that a region holds.
         values: whether a label is returned with its value.
         captions: whether a figure or table is returned with its caption or title.
@@ -155,16 +160,16 @@ def score_regions(
         on_grid = isinstance(page.embedding.placement, GridPlacement)
         lexical = LEXICAL_WEIGHT if on_grid else 0.0
     own = _own_evidence(page, sim, weights)
+    on_page = _on_page(page.parsed, sim, weights, own, usual_length=usual_length)
     if lexical:
         own = own + lexical * scoring.lexical_share(
             [region.text for region in page.parsed.regions], content_terms(question)
         )
-    on_page = _OnPage.of(sim, weights)
     parsed = page.parsed
     area = np.where(parsed.parents >= 0, own[parsed.parents], own)
     evidence = own + area_weight * area
     if method == "merged":
-        return _merged(parsed, evidence, page_weight * on_page.mean)
+        return _merged(parsed, evidence, page_weight * on_page.evidence)
     bonus = expected.bonuses(parsed.regions)
     # A line is compared with the other lines of its block only.
     evidence += np.where([len(region.path) < len(LEVELS) for region in parsed.regions], bonus, 0.0)
@@ -189,21 +194,37 @@ def score_regions(
 @dataclass(frozen=True, slots=True)
 class _OnPage:
     """Weighted means over the words asked of the highest similarity on the page, 0-1: the
-    arithmetic one, and the geometric one with 0.05 for a word that is not there."""
+    arithmetic one, and the geometric one with 0.05 for a word that is not there; and what
+    `page_evidence` says."""
 
     mean: float
     together: float
+    evidence: float
 
-    @classmethod
-    def of(cls, sim: FloatArray, weights: FloatArray) -> _OnPage:
-        total = float(weights.sum())
-        if sim.shape[1] == 0 or total == 0:
-            return cls(0.0, 0.0)
-        top = sim.max(axis=1)
-        return cls(
-            float(weights @ top) / total,
-            float(np.exp(weights @ np.log(np.maximum(top, _MISSING)) / total)),
-        )
+
+def _on_page(
+    parsed: ParsedPage,
+    sim: FloatArray,
+    weights: FloatArray,
+    own: FloatArray,
+    *,
+    usual_length: float | None,
+) -> _OnPage:
+    total = float(weights.sum())
+    if sim.shape[1] == 0 or total == 0:
+        return _OnPage(0.0, 0.0, 0.0)
+    top = sim.max(axis=1)
+    mean = float(weights @ top) / total
+    lines = [position for position, parts in enumerate(parsed.parts) if not parts]
+    often = scoring.saturated_frequency(sim, weights, usual_length=usual_length or sim.shape[1])
+    return _OnPage(
+        mean,
+        together=float(np.exp(weights @ np.log(np.maximum(top, _MISSING)) / total)),
+        evidence=_MEAN_WEIGHT * mean
+        + _AREA_WEIGHT * float(own.max(initial=0.0))
+        + _LINE_WEIGHT * float(own[lines].max(initial=0.0))
+        + _FREQUENCY_WEIGHT * often,
+    )
 
 
 def _paper(page: EmbeddedPage, query: QueryEmbedding, sim: FloatArray) -> list[Scored]:
@@ -225,28 +246,22 @@ def _paper(page: EmbeddedPage, query: QueryEmbedding, sim: FloatArray) -> list[S
 def page_evidence(
     page: EmbeddedPage, query: QueryEmbedding, *, noise_floor: float, usual_length: float
 ) -> float:
-    """How well a page answers: the weighted mean of its highest similarities above the noise,
-    half of what its best area holds alone, and half of how often the words asked stand there.
+    """How well a page answers, 0 to about 1: a third of the weighted mean of its highest
+    similarities above the noise, a third of what its best line holds alone, a sixth of what its
+    best area does, and a sixth of how often the words asked stand there
+    (`scoring.saturated_frequency`).
 
     Words that are scattered over a page, each from another sentence, count less than words that
-    stand together; a short page that says them again and again counts more than a long one. The
-    last part is that of BM25 with its usual constants, its term frequencies made of
-    similarities: sum_i w_i f_i (k + 1) / (f_i + k (1 - b + b V / L)) / sum_i w_i with
-    f_i = sum_j S[i, j]^2, k = 1.2 and b = 0.75.
+    stand together; a short page that says them again and again counts more than a long one.
 
     Args:
-        usual_length: L, vectors of a page on the mean of those it is compared with, above 0.
+        usual_length: vectors of a page on the mean of those it is compared with, above 0.
     """
     sim = scoring.similarity(query.vectors, page.embedding.vectors)
     sim = scoring.sharpen(sim, noise_floor=noise_floor)
     weights = query.weights * query.content
     own = _own_evidence(page, sim, weights)
-    often = scoring.saturated_frequency(sim, weights, usual_length=usual_length)
-    return (
-        _OnPage.of(sim, weights).mean
-        + _BEST_AREA_WEIGHT * float(own.max(initial=0.0))
-        + _FREQUENCY_WEIGHT * often
-    )
+    return _on_page(page.parsed, sim, weights, own, usual_length=usual_length).evidence
 
 
 def _with_patches(page: EmbeddedPage, sim: FloatArray, weights: FloatArray) -> EmbeddedPage:
@@ -336,7 +351,7 @@ class _Pieces:
         found: list[Scored] = []
         for position in np.flatnonzero(chosen_levels(self.parsed, self.evidence)).tolist():
             region = self.parsed.regions[position]
-            score = float(self.evidence[position]) + self.page_weight * self.page.mean
+            score = float(self.evidence[position]) + self.page_weight * self.page.evidence
             score -= _FURNITURE_PENALTY * (region.kind in _FURNITURE)
             found.extend(self._pieces_of(position, score))
         return found

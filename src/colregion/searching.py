@@ -14,7 +14,7 @@ from colregion.errors import InvalidInput, NotIndexed
 from colregion.filters import EVERYTHING, Filters
 from colregion.geometry import FloatArray
 from colregion.ports import Encoder, Index
-from colregion.ranking import rank_pages
+from colregion.ranking import rank_pages, usual_length_of
 from colregion.records import DocumentEntry, EmbeddedPage, QueryEmbedding
 from colregion.relevance import Method, Weights, page_evidence
 from colregion.selection import Keep
@@ -108,8 +108,7 @@ class Searching:
                 break
         if not floor:
             return pages, [score.score for score in found]
-        lengths = [len(page.embedding.vectors) for page in pages]
-        usual = max(sum(lengths) / max(len(lengths), 1), 1.0)
+        usual = usual_length_of(pages)
         scores = [
             page_evidence(page, query, noise_floor=floor, usual_length=usual) for page in pages
         ]

@@ -132,7 +132,7 @@ def _marks(view: PageView) -> Piece:
     """A box, or one a part, for each hit; smaller boxes above larger ones."""
     html, css = [], []
     page = view.first.parsed.page
-    drops = _tag_drops(
+    drops = tag_drops(
         [hit.region.boxes[0] for _, hit in view.hits],
         height=_TAG_HEIGHT_OF_WIDTH * page.width / page.height,
     )
@@ -171,15 +171,22 @@ def _place(selector: str, box: Box) -> str:
     )
 
 
-def _tag_drops(boxes: Sequence[Box], *, height: float) -> list[float]:
+def tag_drops(boxes: Sequence[Box], *, height: float) -> list[float]:
     """How far below its box's top each tag goes so that no two cover each other, fraction of
-    the page's height."""
+    the page's height.
+
+    Args:
+        height: of a tag, fraction of the page's.
+    """
     taken: list[tuple[float, float]] = []
     drops = []
     for box in boxes:
         y = box.y0
         while hidden := [
-            ty for tx, ty in taken if abs(tx - box.x0) < _TAG_WIDTH and abs(ty - y) < height
+            ty
+            for tx, ty in taken
+            # A little less than the height: y + height - y may come out below it.
+            if abs(tx - box.x0) < _TAG_WIDTH and abs(ty - y) < 0.999 * height
         ]:
             y = max(hidden) + height
         taken.append((box.x0, y))
