@@ -223,8 +223,10 @@ class TestVisualModels:
         found = by_path(score_regions(page, query, question="growth", page_weight=0.0))
         # own .9 and half for the word, a quarter of both for its area, which it is
         assert found[(2,)] == pytest.approx((0.9 + 0.5) * 1.25)
-        silent = by_path(score_regions(page, query, question="growth", lexical=0.0))
-        assert silent[(2,)] == pytest.approx(0.9 * 1.25 + 0.27)
+        silent = by_path(
+            score_regions(page, query, question="growth", lexical=0.0, page_weight=0.0)
+        )
+        assert silent[(2,)] == pytest.approx(0.9 * 1.25)
 
     def test_what_every_question_lights_up_can_be_taken_off(self) -> None:
         page, query = on_grid(words=True), asking_grid(0.0, 1.0)
