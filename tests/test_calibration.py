@@ -9,8 +9,8 @@ from colregion.calibration import FEATURES, Calibration, fit, hit_features
 from colregion.errors import InvalidInput
 from colregion.expectation import NOTHING, Expectation
 from colregion.geometry import Box
+from colregion.pieces import Scored
 from colregion.records import Region
-from colregion.relevance import Scored
 
 N = len(FEATURES)
 

@@ -8,8 +8,9 @@ import pytest
 from colregion.errors import InvalidInput
 from colregion.expectation import FORM_BONUS, NOTHING, Expectation
 from colregion.geometry import Box, BoxPlacement, GridPlacement
+from colregion.pieces import Scored
 from colregion.records import EmbeddedPage, PageEmbedding, ParsedPage, QueryEmbedding, Region, Word
-from colregion.relevance import Scored, default_keep, joined, page_evidence, score_regions
+from colregion.relevance import default_keep, page_evidence, score_regions
 from colregion.testing import make_page
 
 # One area of two rows on a page wider than high, and a title above it. Every word is a vector of
@@ -265,25 +266,6 @@ class TestMerged:
         assert found[0].region.text == "t1\nt2"
         assert all(one.region.box.y1 < 0.5 for one in found)
         assert [one.score for one in found] == sorted((o.score for o in found), reverse=True)
-
-
-class TestJoined:
-    def test_one_region_is_itself(self) -> None:
-        region = Region("d#p1", (2,), Box(0, 0, 1, 0.5), "a")
-        assert joined([region]) is region
-
-    def test_several_have_the_first_ones_id_and_the_largest_ones_kind(self) -> None:
-        caption = Region("d#p1", (3,), Box(0.1, 0.6, 0.5, 0.65), "Figure 1", "caption", 0.5)
-        figure = Region("d#p1", (2,), Box(0.1, 0.1, 0.6, 0.6), "", "figure")
-        both = joined([figure, caption])
-        assert (both.id, both.kind, both.text) == ("d#p1#2+1", "figure", "Figure 1")
-        assert both.box == Box(0.1, 0.1, 0.6, 0.65)
-        assert both.ocr_confidence == 0.5
-
-    def test_what_is_suspect_in_one_is_in_all(self) -> None:
-        plain = Region("d#p1", (1,), Box(0, 0, 1, 0.2), "a")
-        hidden = Region("d#p1", (2,), Box(0, 0.3, 1, 0.5), "b", suspect=("invisible",))
-        assert joined([plain, hidden]).suspect == ("invisible",)
 
 
 def page_weight(*words: str, usual_length: float | None = None) -> float:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from colregion.errors import InvalidInput
 from colregion.expectation import Expectation
 from colregion.geometry import FloatArray
-from colregion.relevance import Scored
+from colregion.pieces import Scored
 
 FEATURES = (
     "own",

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from colregion.errors import InvalidInput, NotIndexed
 from colregion.granularity import caption_of, value_of
+from colregion.pieces import joined
 from colregion.records import ParsedPage, Region
-from colregion.relevance import joined
 
 _REGION_ID = re.compile(r"(?P<page>.+#p\d+)(?:#\d+(?:\.\d+)*)?(?P<merged>\+\d+)?", re.DOTALL)
 

@@ -18,8 +18,9 @@ from colregion.expectation import Expectation, expectation
 from colregion.filters import EVERYTHING, Filters
 from colregion.geometry import FloatArray, boxes_to_array
 from colregion.ink import blank_vectors
+from colregion.pieces import Scored
 from colregion.records import EmbeddedPage, QueryEmbedding
-from colregion.relevance import Method, Scored, Weights, default_keep, score_regions
+from colregion.relevance import Method, Weights, default_keep, score_regions
 from colregion.scoring import background_of
 from colregion.selection import Keep, rank_across, within_area
 from colregion.text import terms

@@ -5,9 +5,6 @@ Pure functions of a page's embedding and region tree; R regions, T query tokens,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal, TypeAlias, TypedDict
 
 import numpy as np
@@ -17,17 +14,10 @@ from colregion import merging, scoring
 from colregion.errors import InvalidInput
 from colregion.expectation import NOTHING, Expectation
 from colregion.geometry import Box, BoxPlacement, Coverage, FloatArray, GridPlacement
-from colregion.granularity import (
-    CONCENTRATION,
-    caption_of,
-    chosen_levels,
-    is_label,
-    loose_lines,
-    value_of,
-)
 from colregion.patches import patch_regions
-from colregion.records import LEVELS, EmbeddedPage, ParsedPage, QueryEmbedding, Region
-from colregion.selection import Keep, suppress_covered
+from colregion.pieces import OnPage, Pieces, Scored, joined, without_repeats
+from colregion.records import LEVELS, EmbeddedPage, ParsedPage, QueryEmbedding
+from colregion.selection import Keep
 from colregion.text import content_terms, terms
 
 Method: TypeAlias = Literal["colregion", "merged", "paper"]
@@ -39,16 +29,11 @@ _WORD_SHARE = 0.5
 # What the area adds to the evidence of a part: it says what a value is about that does not say
 # it itself.
 AREA_WEIGHT = 0.25
-# A title names what follows and is seldom the answer; a header or footer stands on every page.
-_FURNITURE_PENALTY = 0.1
-_FURNITURE = ("title", "header", "footer")
 # What the evidence of its page counts beside a region's own: the regions of one page keep their
 # order, those of different pages follow their pages'.
 PAGE_WEIGHT = 3.0
 # What the words of a region count beside patches that saw them.
 LEXICAL_WEIGHT = 0.5
-# The lines beside the one that is returned alone keep this share of what their block has more.
-_REST_SHARE = 0.5
 # The parts of a page's evidence: its highest similarities, what its best area and its best line
 # hold, and how often the words asked stand there. Their sum is 1.
 _MEAN_WEIGHT, _AREA_WEIGHT, _LINE_WEIGHT, _FREQUENCY_WEIGHT = 1 / 3, 1 / 6, 1 / 3, 1 / 6
@@ -68,23 +53,6 @@ class Weights(TypedDict, total=False):
     length: float
     values: bool
     captions: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A region with its score: what can be returned of a page.
-
-    Args:
-        own: what the region itself holds of the question, and `page` what its page does: weighted
-            means over the words asked of the highest similarity, 0-1 each.
-        together: the geometric mean of the same over the page. A confidence is told by these.
-    """
-
-    region: Region
-    score: float
-    own: float = 0.0
-    page: float = 0.0
-    together: float = 0.0
 
 
 def default_keep(method: Method) -> Keep:
@@ -176,7 +144,7 @@ def score_regions(
     if length:
         words = [len(region.text.split()) for region in parsed.regions]
         evidence -= length * np.log10(np.maximum(np.array(words) / 10, 1.0))
-    pieces = _Pieces(
+    pieces = Pieces(
         parsed,
         own=own.tolist(),
         evidence=evidence,
@@ -188,18 +156,7 @@ def score_regions(
         page=on_page,
         page_weight=page_weight,
     ).scored()
-    return _without_repeats(pieces)
-
-
-@dataclass(frozen=True, slots=True)
-class _OnPage:
-    """Weighted means over the words asked of the highest similarity on the page, 0-1: the
-    arithmetic one, and the geometric one with 0.05 for a word that is not there; and what
-    `page_evidence` says."""
-
-    mean: float
-    together: float
-    evidence: float
+    return without_repeats(pieces)
 
 
 def _on_page(
@@ -209,15 +166,15 @@ def _on_page(
     own: FloatArray,
     *,
     usual_length: float | None,
-) -> _OnPage:
+) -> OnPage:
     total = float(weights.sum())
     if sim.shape[1] == 0 or total == 0:
-        return _OnPage(0.0, 0.0, 0.0)
+        return OnPage(0.0, 0.0, 0.0)
     top = sim.max(axis=1)
     mean = float(weights @ top) / total
     lines = [position for position, parts in enumerate(parsed.parts) if not parts]
     often = scoring.saturated_frequency(sim, weights, usual_length=usual_length or sim.shape[1])
-    return _OnPage(
+    return OnPage(
         mean,
         together=float(np.exp(weights @ np.log(np.maximum(top, _MISSING)) / total)),
         evidence=_MEAN_WEIGHT * mean
@@ -307,106 +264,3 @@ def _merged(parsed: ParsedPage, evidence: FloatArray, offset: float) -> list[Sco
         )
         found.append(Scored(region, float(evidence[ranked[0]]) / (1 + place) + offset))
     return found
-
-
-def joined(regions: Sequence[Region], *, box: Box | None = None) -> Region:
-    """Several regions of a page as one, in the order given: the first one's id and `+n`, the kind
-    of the largest, the texts one under the other. A single region is itself.
-
-    Args:
-        box: around all of them; the smallest by default.
-    """
-    if len(regions) == 1:
-        return regions[0]
-    first = min(regions, key=lambda region: region.path)
-    confidences = [r.ocr_confidence for r in regions if r.ocr_confidence is not None]
-    return Region(
-        page_id=first.page_id,
-        path=first.path,
-        box=box or Box.enclosing(region.box for region in regions),
-        text="\n".join(region.text for region in regions if region.text),
-        kind=max(regions, key=lambda region: region.box.area).kind,
-        ocr_confidence=sum(confidences) / len(confidences) if confidences else None,
-        parts=tuple(region.box for region in regions),
-        suspect=tuple(sorted({reason for region in regions for reason in region.suspect})),
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class _Pieces:
-    """What a page's regions are returned as, by "colregion"."""
-
-    parsed: ParsedPage
-    own: list[float]
-    evidence: FloatArray
-    bonus: list[float]
-    expected: Expectation
-    question_terms: frozenset[str]
-    values: bool
-    captions: bool
-    page: _OnPage
-    page_weight: float
-
-    def scored(self) -> list[Scored]:
-        found: list[Scored] = []
-        for position in np.flatnonzero(chosen_levels(self.parsed, self.evidence)).tolist():
-            region = self.parsed.regions[position]
-            score = float(self.evidence[position]) + self.page_weight * self.page.evidence
-            score -= _FURNITURE_PENALTY * (region.kind in _FURNITURE)
-            found.extend(self._pieces_of(position, score))
-        return found
-
-    def _pieces_of(self, position: int, score: float) -> Iterable[Scored]:
-        """The region whole, or its best line (with its value) and then its other lines."""
-        regions, own, parts = self.parsed.regions, self.own, self.parsed.parts[position]
-        caption = caption_of(self.parsed, position) if self.captions else None
-        if caption is not None:
-            return [self._together(sorted((position, caption)), score)]
-        held = CONCENTRATION * own[position]
-        spread = not self.expected.forms and len(parts) > 1 and max(own[i] for i in parts) < held
-        lines = () if spread else loose_lines(self.parsed, position)
-        if not lines or self.expected.several_lines:
-            return [self._one(regions[position], score, own[position])]
-        worth = [own[line] + self.bonus[line] for line in lines]
-        whole = own[position] + self.bonus[position]
-        most = max(worth)
-        apart = len(lines) > 1 and whole > 0 and most >= CONCENTRATION * whole
-        if len(lines) > 1 and not apart:
-            return [self._one(regions[position], score, own[position])]
-        piece = self._with_value(lines[worth.index(most)])
-        found = [self._together(piece, score)]
-        for line, worth_of_line in zip(lines, worth, strict=True):
-            if line not in piece:
-                kept = worth_of_line + _REST_SHARE * max(whole - worth_of_line, 0.0)
-                found.append(self._one(regions[line], score - whole + kept, own[line]))
-        return found
-
-    def _one(self, region: Region, score: float, own: float) -> Scored:
-        return Scored(region, score, own, self.page.mean, self.page.together)
-
-    def _together(self, positions: Sequence[int], score: float) -> Scored:
-        region = joined([self.parsed.regions[i] for i in positions])
-        return self._one(region, score, max(self.own[i] for i in positions))
-
-    @cached_property
-    def _leaves(self) -> list[int]:
-        return [position for position, parts in enumerate(self.parsed.parts) if not parts]
-
-    def _with_value(self, line: int) -> tuple[int, ...]:
-        region = self.parsed.regions[line]
-        asked = self.own[line] > 0 and not self.expected.met(region)
-        if not (self.values and asked and is_label(region, self.question_terms)):
-            return (line,)
-        value = value_of(self.parsed, line, self._leaves)
-        return (line,) if value is None else (line, value)
-
-
-def _without_repeats(found: Sequence[Scored]) -> list[Scored]:
-    """Best first, without what a better one covers."""
-    if not found:
-        return []
-    boxes = np.array([one.region.box.xyxy for one in found])
-    # Ties go to what is read first, whatever order the pieces were made in.
-    order = sorted(range(len(found)), key=lambda i: (-found[i].score, found[i].region.path))
-    kept = suppress_covered(boxes[order])
-    return [found[order[i]] for i in kept]
