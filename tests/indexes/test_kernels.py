@@ -85,6 +85,14 @@ def test_equal_pages_match_equally_to_the_last_bit(name: str, dtype: type) -> No
     assert (best == best[0]).all()
 
 
+def test_large_questions_and_the_smallest_halves_keep_their_digits(kernel: Kernel) -> None:
+    rows = np.array([[2.0**-24], [65504.0]], dtype=np.float16)  # the smallest and largest there is
+    tokens = np.array([[-3e9], [1e6], [1e-20]], dtype=np.float32)
+    best = kernel(rows, np.array([0, 1]), np.array([1, 1]), tokens)
+    expected = rows.astype(np.float64) @ tokens.T.astype(np.float64)
+    np.testing.assert_allclose(best, expected, rtol=1e-6)
+
+
 def test_the_largest_sums_of_integers_do_not_overflow() -> None:
     rows = np.full((4, 4096), 127, dtype=np.int8)
     tokens = np.full((1, 4096), 1.0, dtype=np.float32)

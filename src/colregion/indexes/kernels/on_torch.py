@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from colregion.errors import require
 from colregion.geometry import FloatArray, IntArray
 
-# Vectors compared at once: their similarities to 20 tokens take 20 MB.
-_VECTORS_AT_ONCE = 1 << 18
+# Vectors compared at once: on a GPU their similarities to 20 tokens take 20 MB; on a processor
+# they should stay in its cache as floats.
+_VECTORS_AT_ONCE = {"cuda": 1 << 18, "cpu": 1 << 12}
 # Share of the GPU's free memory that one file's vectors may take to stay there.
 _SHARE_KEPT = 0.5
 
@@ -39,7 +40,7 @@ def token_best(
     held = _on_device(torch, rows, device=device)
     query = torch.from_numpy(np.ascontiguousarray(tokens, dtype=np.float32)).to(device)
     best = np.empty((len(first), len(tokens)), dtype=np.float32)
-    for pages, start, end in _runs(first, counts):
+    for pages, start, end in _runs(first, counts, most=_VECTORS_AT_ONCE[device]):
         # Float for both: a product of halves is not exact on every GPU.
         similarity = query @ held[start:end].to(device).float().T
         by_page = similarity.reshape(len(tokens), pages.stop - pages.start, -1).amax(dim=2)
@@ -61,7 +62,7 @@ def _on_device(torch: Any, rows: NDArray[np.generic], *, device: str) -> Any:
     return tensor
 
 
-def _runs(first: IntArray, counts: IntArray) -> Iterator[tuple[slice, int, int]]:
+def _runs(first: IntArray, counts: IntArray, *, most: int) -> Iterator[tuple[slice, int, int]]:
     """(pages, start, end) of pages of equal V that lie one behind the other, in order."""
     page = 0
     while page < len(first):
@@ -70,7 +71,7 @@ def _runs(first: IntArray, counts: IntArray) -> Iterator[tuple[slice, int, int]]
             last < len(first)
             and counts[last] == size
             and first[last] == first[last - 1] + size
-            and (last + 1 - page) * size <= _VECTORS_AT_ONCE
+            and (last + 1 - page) * size <= most
         ):
             last += 1
         yield slice(page, last), int(first[page]), int(first[last - 1]) + size
