@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -107,10 +108,13 @@ class Expectation:
         return "address" in self.forms
 
     def _forms_in(self, region: Region) -> int:
-        found = 0
-        for form in self.forms:
-            found += _FORMS[form].search(region.text) is not None
-        return found
+        return sum(_has_form(region.text, form) for form in self.forms)
+
+
+@lru_cache(maxsize=1 << 15)
+def _has_form(text: str, form: str) -> bool:
+    # The same pages are asked again and again.
+    return _FORMS[form].search(text) is not None
 
 
 NOTHING = Expectation(frozenset(), frozenset())

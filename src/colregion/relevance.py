@@ -222,9 +222,11 @@ def page_evidence(
 
 
 def _with_patches(page: EmbeddedPage, sim: FloatArray, weights: FloatArray) -> EmbeddedPage:
-    """A page without words has regions made of the patches that the question lights up."""
+    """A page without words in its regions has regions made of the patches that the question
+    lights up."""
     placement = page.embedding.placement
-    if page.parsed.words or not isinstance(placement, GridPlacement):
+    # Asking the regions for text, because an index unpacks a page's words only when asked.
+    if not isinstance(placement, GridPlacement) or any(r.text for r in page.parsed.regions):
         return page
     lit = weights @ sim / max(float(weights.sum()), 1e-9)
     regions = patch_regions(page.parsed.id, lit, placement)
