@@ -82,6 +82,20 @@ def test_add_reports_every_file_in_a_form_for_machines(tmp_path: Path) -> None:
     assert "damaged" in report["outcomes"][1]["reason"]
 
 
+def test_what_a_folder_holds_beside_documents_is_counted_and_an_index_in_it_is_no_document(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "good.pdf").write_bytes(REPORT.read_bytes())
+    for name in ("a.heic", "b.heic", "c.uzn"):
+        (tmp_path / name).touch()
+    arguments = ("add", tmp_path, "--index", tmp_path / "library", "--parser", "text_layer")
+    for what in ("1 added, 3 ignored", "1 skipped, 3 ignored"):
+        assert run(*arguments) == 0
+        captured = capsys.readouterr()
+        assert what in captured.out
+        assert "types that are not read: 2 .heic, 1 .uzn" in captured.err.replace("\n", " ")
+
+
 def test_limits_and_workers_can_be_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ("add", REPORT, "--index", tmp_path / "library", "--parser", "text_layer+geometry")
     assert run(*arguments, "--max-pages", 1) == 1

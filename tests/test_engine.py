@@ -125,6 +125,20 @@ class TestAdd:
         assert broken.documents() == []
         assert broken.search("total") == []
 
+    def test_files_of_other_types_in_a_folder_are_told(
+        self, engine: Engine, tmp_path: Path
+    ) -> None:
+        (tmp_path / "a.png").write_bytes(png())
+        for name in ("b.heic", "LICENCE"):
+            (tmp_path / name).touch()
+        report = engine.add(tmp_path)
+        assert [outcome.doc_id for outcome in report.of("added")] == ["a.png"]
+        told = {Path(outcome.source).name: outcome.reason for outcome in report.ignored}
+        assert told.keys() == {"b.heic", "LICENCE"}
+        assert told["b.heic"].startswith("files of type .heic in a folder are not read")
+        assert told["LICENCE"].startswith("files without a suffix")
+        assert report.failed == ()
+
     def test_two_folders_with_the_same_file_name_keep_both(
         self, engine: Engine, tmp_path: Path
     ) -> None:

@@ -312,7 +312,8 @@ class Outcome:
     """What became of one source in `Engine.add`.
 
     Args:
-        status: "added", "replaced", "skipped" (unchanged) or "failed".
+        status: "added", "replaced", "skipped" (unchanged), "failed", or "ignored": a file in a
+            folder, of a type that is not read.
         seconds: spent on reading, over all processes, and on keeping it.
         reason: why it failed, was skipped or is incomplete; "" otherwise.
         missing_pages: of a document that went in, those that could not be read whole. The next
@@ -348,6 +349,11 @@ class AddReport:
     def failed(self) -> tuple[Outcome, ...]:
         """What did not go in."""
         return self.of("failed")
+
+    @property
+    def ignored(self) -> tuple[Outcome, ...]:
+        """Files in folders whose type is not read."""
+        return self.of("ignored")
 
     @property
     def incomplete(self) -> tuple[Outcome, ...]:

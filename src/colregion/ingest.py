@@ -12,7 +12,7 @@ from typing import TypeAlias
 from PIL import Image
 
 from colregion.answers import Outcome
-from colregion.documents import FoundFile, expand, open_document
+from colregion.documents import FoundFile, expand, left_out, open_document
 from colregion.errors import ColregionError, InvalidInput
 from colregion.ports import Encoder, Parser
 from colregion.records import Document, EmbeddedPage, Metadata, ParsedPage
@@ -56,7 +56,8 @@ class Given:
 def find_items(
     sources: Source | Sequence[Source] | Sequence[EmbeddedPage],
 ) -> tuple[list[Item], list[Outcome]]:
-    """The documents behind the sources, and a failed outcome for each that leads to none.
+    """The documents behind the sources, and an outcome for each source that leads to none
+    ("failed") and each file in a folder whose type is not read ("ignored").
 
     Raises:
         InvalidInput: a source of another type.
@@ -66,21 +67,28 @@ def find_items(
     if sources and all(isinstance(source, EmbeddedPage) for source in sources):
         return [[source for source in sources if isinstance(source, EmbeddedPage)]], []
     items: list[Item] = []
-    failed: list[Outcome] = []
+    outcomes: list[Outcome] = []
     for source in sources:
         if isinstance(source, bytes | Image.Image):
             items.append(source)
         elif isinstance(source, str | Path):
             try:
                 items.extend(expand(source))
+                outcomes.extend(map(_ignored, left_out(source)))
             except ColregionError as error:
-                failed.append(Outcome(str(source), "", "failed", reason=str(error)))
+                outcomes.append(Outcome(str(source), "", "failed", reason=str(error)))
         else:
             raise InvalidInput(
                 f"a source must be a path, bytes, a picture or pages with embeddings, "
                 f"got {type(source).__name__}"
             )
-    return items, failed
+    return items, outcomes
+
+
+def _ignored(file: Path) -> Outcome:
+    kind = f"files of type {file.suffix.lower()}" if file.suffix else "files without a suffix"
+    reason = f"{kind} in a folder are not read; name it itself to have its content looked at"
+    return Outcome(str(file), "", "ignored", reason=reason)
 
 
 def settings_of(parser: Parser, encoder: Encoder, document: Document) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from colregion.documents import expand
+from colregion.documents import expand, left_out
 from colregion.errors import InvalidInput
 
 
@@ -68,6 +68,26 @@ def test_a_pattern_gives_ids_below_its_fixed_part(
 ) -> None:
     found = expand(folder / pattern)
     assert [file.doc_id for file in found] == [name.replace("[[]", "[") for name in ids]
+
+
+def test_what_a_folder_or_pattern_leaves_out_is_told(folder: Path) -> None:
+    assert left_out(folder) == [folder / "notes.txt"]
+    assert left_out(folder / "n*") == [folder / "notes.txt"]
+    assert left_out(folder / "*.pdf") == []
+    assert left_out(folder / "notes.txt") == []  # named itself, it is taken
+
+
+def test_an_index_in_the_folder_gives_no_documents(folder: Path) -> None:
+    index = folder / "2024" / "library"
+    (index / "images").mkdir(parents=True)
+    (index / "vectors").mkdir()
+    for name in ("index.sqlite", "images/1.webp"):
+        (index / name).touch()
+    for given in (folder, folder / "**"):
+        assert "2024/library/images/1.webp" not in [file.doc_id for file in expand(given)]
+        assert left_out(given) == [folder / "notes.txt"]
+    with pytest.raises(InvalidInput, match="no document"):
+        expand(index)
 
 
 @pytest.mark.parametrize("name", ["gone.pdf", "gone"])

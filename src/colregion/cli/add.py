@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -32,6 +34,7 @@ from colregion.parsers import load_parser
 
 _DEFAULT = Limits()
 _INTERRUPTED = 130  # the status that shells give for Ctrl-C
+_MOST_SUFFIXES = 8
 _LIMITS = "Limits, for each document"
 
 
@@ -166,7 +169,7 @@ def _as_json(report: AddReport, index: str, *, seconds: float, stopped: bool) ->
 
 
 def _counts(report: AddReport) -> dict[str, int]:
-    statuses = ("added", "replaced", "skipped", "failed")
+    statuses = ("added", "replaced", "skipped", "failed", "ignored")
     counts = {status: len(report.of(status)) for status in statuses}
     return {**counts, "incomplete": len(report.incomplete)}
 
@@ -184,6 +187,11 @@ def _print_troubles(report: AddReport) -> None:
         for outcome in outcomes:
             reason = outcome.reason.removeprefix("incomplete: ")
             err.print(f"{label} {escape(outcome.source)}: {escape(reason)}")
+    if report.ignored:
+        suffixes = Counter(Path(o.source).suffix.lower() or "no suffix" for o in report.ignored)
+        told = ", ".join(f"{n} {suffix}" for suffix, n in suffixes.most_common(_MOST_SUFFIXES))
+        more = ", ..." if len(suffixes) > _MOST_SUFFIXES else ""
+        err.print(f"ignored, of types that are not read: {escape(told)}{more}", highlight=False)
 
 
 def _short(text: str, *, width: int = 40) -> str:

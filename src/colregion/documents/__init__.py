@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from PIL import Image
 
-from colregion.documents.files import SUFFIXES, FoundFile, expand
+from colregion.documents.files import SUFFIXES, FoundFile, expand, left_out
 from colregion.documents.identity import Identity, head_of, identify
 from colregion.documents.office import office_suffix, to_pdf
 from colregion.errors import InvalidInput, UnreadableDocument
@@ -26,6 +26,7 @@ __all__ = [
     "Identity",
     "expand",
     "identify",
+    "left_out",
     "open_document",
     "plain_source",
 ]

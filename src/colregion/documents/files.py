@@ -17,6 +17,10 @@ SUFFIXES = OFFICE_SUFFIXES | frozenset(
 """Which files of a folder are taken. What a file is, its content says when it is opened."""
 
 
+# What an index of ours is made of; the pictures in it are no documents.
+_INDEX_HOLDS = ("index.sqlite", "vectors")
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class FoundFile:
     """A file and the id that it gets unless the caller names one.
@@ -35,7 +39,7 @@ def expand(path: str | Path) -> list[FoundFile]:
 
     A file stands for itself, whatever its suffix. A folder stands for the files in it and below
     it, a pattern (`scans/**/*.pdf`) for what it matches: in both only files of `SUFFIXES`,
-    without hidden ones.
+    without hidden ones and what an index of ours holds.
 
     Raises:
         InvalidInput: nothing is there, or nothing of a known type.
@@ -43,7 +47,6 @@ def expand(path: str | Path) -> list[FoundFile]:
     """
     given = Path(path).expanduser()
     if given.is_dir():
-        found = _known(_files_below(given), root=given)
         where = f"in the folder {path} or below it"
     elif given.exists() or not glob.has_magic(str(given)):
         # A file whose name holds "[" or "*" is that file.
@@ -51,9 +54,13 @@ def expand(path: str | Path) -> list[FoundFile]:
             raise InvalidInput(f"there is no file or folder {path}; check the path")
         return [FoundFile(given.name, given)]
     else:
-        matches = map(Path, glob.iglob(str(given), recursive=True))
-        found = _known((match for match in matches if match.is_file()), root=_fixed_part(given))
         where = f"matching {path}"
+    root = given if given.is_dir() else _fixed_part(given)
+    found = sorted(
+        FoundFile(file.relative_to(root).as_posix(), file)
+        for file in _files_of(given)
+        if _is_known(file)
+    )
     if not found:
         raise InvalidInput(
             f"no document {where}; colregion takes {' '.join(sorted(SUFFIXES))} "
@@ -62,20 +69,49 @@ def expand(path: str | Path) -> list[FoundFile]:
     return found
 
 
-def _known(files: Iterable[Path], *, root: Path) -> list[FoundFile]:
-    return sorted(
-        FoundFile(file.relative_to(root).as_posix(), file)
-        for file in files
-        if file.suffix.lower() in SUFFIXES
-    )
+def left_out(path: str | Path) -> list[Path]:
+    """The files of a folder or pattern that `expand` does not take because of their type,
+    sorted; [] for a file that is named itself.
+
+    Raises:
+        UnreadableDocument: a folder that may not be read.
+    """
+    given = Path(path).expanduser()
+    if given.exists() and not given.is_dir():
+        return []
+    return sorted(file for file in _files_of(given) if not _is_known(file))
+
+
+def _is_known(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES
+
+
+def _files_of(given: Path) -> Iterable[Path]:
+    """The files below a folder, or that a pattern matches, without hidden ones and those of
+    indexes."""
+    if given.is_dir():
+        return _files_below(given)
+    matches = map(Path, glob.iglob(str(given), recursive=True))
+    return (match for match in matches if match.is_file() and not _in_index(match.parent))
 
 
 def _files_below(folder: Path) -> Iterable[Path]:
     for parent, folders, names in os.walk(folder, onerror=_refuse):
+        if _is_index(Path(parent)):
+            folders.clear()
+            continue
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
             if not name.startswith("."):
                 yield Path(parent, name)
+
+
+def _is_index(folder: Path) -> bool:
+    return all((folder / part).exists() for part in _INDEX_HOLDS)
+
+
+def _in_index(folder: Path) -> bool:
+    return any(map(_is_index, (folder, *folder.parents)))
 
 
 def _refuse(cause: OSError) -> None:

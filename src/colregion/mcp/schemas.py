@@ -195,7 +195,9 @@ class Documents(BaseModel):
 class SourceOutcome(BaseModel):
     source: str
     doc_id: str
-    status: str = Field(json_schema_extra={"enum": ["added", "replaced", "skipped", "failed"]})
+    status: str = Field(
+        json_schema_extra={"enum": ["added", "replaced", "skipped", "failed", "ignored"]}
+    )
     pages: int
     regions: int
     reason: str

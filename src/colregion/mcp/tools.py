@@ -116,9 +116,11 @@ def _add_documents(engine: Engine, given: schemas.AddDocuments) -> Answer:
         outcomes=[schemas.SourceOutcome.of(outcome) for outcome in report.outcomes]
     )
     lines = []
-    for outcome in report.outcomes:
+    for outcome in report.of("added", "replaced", "skipped", "failed"):
         what = f"{outcome.pages} pages" if outcome.pages else outcome.reason
         lines.append(f"{outcome.status} {outcome.doc_id or outcome.source}: {what}")
+    if report.ignored:
+        lines.append(f"ignored {len(report.ignored)} files of types that are not read")
     return Answer(record, ["\n".join(lines)])
 
 
