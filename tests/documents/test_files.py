@@ -77,6 +77,13 @@ def test_what_a_folder_or_pattern_leaves_out_is_told(folder: Path) -> None:
     assert left_out(folder / "notes.txt") == []  # named itself, it is taken
 
 
+def test_what_goes_with_a_document_is_not_left_out(folder: Path) -> None:
+    for name in ("b.docling.json", "b.xml", "2024/b.xml", "bb.json"):
+        (folder / name).touch()
+    told = [folder / name for name in ("2024/b.xml", "bb.json", "notes.txt")]
+    assert left_out(folder) == told
+
+
 def test_an_index_in_the_folder_gives_no_documents(folder: Path) -> None:
     index = folder / "2024" / "library"
     (index / "images").mkdir(parents=True)

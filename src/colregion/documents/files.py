@@ -71,7 +71,8 @@ def expand(path: str | Path) -> list[FoundFile]:
 
 def left_out(path: str | Path) -> list[Path]:
     """The files of a folder or pattern that `expand` does not take because of their type,
-    sorted; [] for a file that is named itself.
+    sorted; [] for a file that is named itself. Files that go with a document, as
+    `report.docling.json` does with `report.pdf`, are not left out.
 
     Raises:
         UnreadableDocument: a folder that may not be read.
@@ -79,7 +80,17 @@ def left_out(path: str | Path) -> list[Path]:
     given = Path(path).expanduser()
     if given.exists() and not given.is_dir():
         return []
-    return sorted(file for file in _files_of(given) if not _is_known(file))
+    files = list(_files_of(given))
+    documents = {file.with_suffix("") for file in files if _is_known(file)}
+    return sorted(
+        file for file in files if not _is_known(file) and documents.isdisjoint(_may_go_with(file))
+    )
+
+
+def _may_go_with(file: Path) -> list[Path]:
+    """`a.b` and `a` for `a.b.json`."""
+    parts = file.name.split(".")
+    return [file.with_name(".".join(parts[:n])) for n in range(1, len(parts)) if parts[0]]
 
 
 def _is_known(file: Path) -> bool:
