@@ -360,7 +360,7 @@ def test_without_the_sdk_the_command_names_what_installs_it() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert 'pip install "colregion[mcp]"' in done.stderr.replace("\n", " ")
+    assert 'pip install "colregion[mcp]"' in " ".join(done.stderr.split())
 
 
 def test_an_index_that_is_not_there_is_an_error_and_is_not_made(tmp_path: Path) -> None:
