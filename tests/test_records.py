@@ -21,6 +21,7 @@ from colregion.records import (
     TextLayer,
     Word,
     check_metadata,
+    mean_confidence,
 )
 from colregion.testing import PlainImage, make_page, make_parsed_page
 
@@ -68,6 +69,15 @@ class TestRegion:
             Region(**fields)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("confidences", "mean"), [([], None), ([None], None), ([0.5, None, 1.0], 0.75), ([0.0], 0.0)]
+)
+def test_only_known_confidences_make_a_mean(
+    confidences: list[float | None], mean: float | None
+) -> None:
+    assert mean_confidence(confidences) == mean
+
+
 class TestParsedPage:
     def test_a_page_may_be_blank(self) -> None:
         blank = make_parsed_page([])
@@ -97,6 +107,7 @@ class TestParsedPage:
         parsed = make_parsed_page([("a", BOX), ("b", Box(0.1, 0.5, 0.4, 0.6))])
         assert parsed.parents.tolist() == [-1, 0, 1, -1, 3, 4]
         assert parsed.parts == [[1], [2], [], [4], [5], []]
+        assert parsed.leaves == [2, 5]
 
     @pytest.mark.parametrize(
         ("level", "expected"),

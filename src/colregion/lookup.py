@@ -50,9 +50,8 @@ def find_region(parsed: ParsedPage, region_id: str) -> Region:
 
 
 def _pairs(parsed: ParsedPage) -> Iterator[Region]:
-    leaves = [position for position, parts in enumerate(parsed.parts) if not parts]
-    for leaf in leaves:
-        value = value_of(parsed, leaf, leaves)
+    for leaf in parsed.leaves:
+        value = value_of(parsed, leaf, parsed.leaves)
         if value is not None:
             yield joined([parsed.regions[leaf], parsed.regions[value]])
     for position in range(len(parsed.regions)):

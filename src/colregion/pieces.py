@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from colregion.granularity import (
     loose_lines,
     value_of,
 )
-from colregion.records import ParsedPage, Region
+from colregion.records import ParsedPage, Region, mean_confidence
 from colregion.selection import suppress_covered
 
 # A title names what follows and is seldom the answer; a header or footer stands on every page.
@@ -73,14 +72,13 @@ def joined(regions: Sequence[Region], *, box: Box | None = None) -> Region:
     if len(regions) == 1:
         return regions[0]
     first = min(regions, key=lambda region: region.path)
-    confidences = [r.ocr_confidence for r in regions if r.ocr_confidence is not None]
     return Region(
         page_id=first.page_id,
         path=first.path,
         box=box or Box.enclosing(region.box for region in regions),
         text="\n".join(region.text for region in regions if region.text),
         kind=max(regions, key=lambda region: region.box.area).kind,
-        ocr_confidence=sum(confidences) / len(confidences) if confidences else None,
+        ocr_confidence=mean_confidence(region.ocr_confidence for region in regions),
         parts=tuple(region.box for region in regions),
         suspect=tuple(sorted({reason for region in regions for reason in region.suspect})),
     )
@@ -151,16 +149,12 @@ class Pieces:
         region = joined([self.parsed.regions[i] for i in positions])
         return self._one(region, score, max(self.own[i] for i in positions))
 
-    @cached_property
-    def _leaves(self) -> list[int]:
-        return [position for position, parts in enumerate(self.parsed.parts) if not parts]
-
     def _with_value(self, line: int) -> tuple[int, ...]:
         region = self.parsed.regions[line]
         asked = self.own[line] > 0 and not self.expected.met(region)
         if not (self.values and asked and is_label(region, self.question_terms)):
             return (line,)
-        value = value_of(self.parsed, line, self._leaves)
+        value = value_of(self.parsed, line, self.parsed.leaves)
         return (line,) if value is None else (line, value)
 
 

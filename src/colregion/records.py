@@ -6,7 +6,7 @@ Shape letters: T query tokens, V page vectors, D dimension, R regions.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias
@@ -309,6 +309,12 @@ class Region:
         return f"holds text that a reader of the page would not see: {', '.join(self.suspect)}"
 
 
+def mean_confidence(confidences: Iterable[float | None]) -> float | None:
+    """The mean of those that are known, 0-1; None where none is."""
+    known = [one for one in confidences if one is not None]
+    return sum(known) / len(known) if known else None
+
+
 def _check_suspect(reasons: tuple[str, ...]) -> None:
     if not set(reasons) <= set(SUSPECT):
         raise InvalidInput(f"suspect must be some of {SUSPECT}, got {reasons}")
@@ -375,6 +381,11 @@ class ParsedPage:
                 parts[parent].append(position)
         return parts
 
+    @cached_property
+    def leaves(self) -> list[int]:
+        """Positions of the regions that are not divided, in reading order."""
+        return [position for position, parts in enumerate(self.parts) if not parts]
+
     def at_level(self, level: str) -> list[Region]:
         """The regions of one of `LEVELS` in reading order, and the coarser ones that are not
         divided that far: together the whole page, nothing twice.
@@ -393,14 +404,13 @@ class ParsedPage:
 
     def whole(self) -> Region:
         """The page as one region."""
-        confidences = [w.confidence for w in self.words if w.confidence is not None]
         return Region(
             page_id=self.id,
             path=(),
             box=Box(0.0, 0.0, 1.0, 1.0),
             text=self.text,
             kind="page",
-            ocr_confidence=sum(confidences) / len(confidences) if confidences else None,
+            ocr_confidence=mean_confidence(word.confidence for word in self.words),
             suspect=tuple(sorted({reason for r in self.regions for reason in r.suspect})),
         )
 

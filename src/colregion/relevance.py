@@ -172,14 +172,13 @@ def _on_page(
         return OnPage(0.0, 0.0, 0.0)
     top = sim.max(axis=1)
     mean = float(weights @ top) / total
-    lines = [position for position, parts in enumerate(parsed.parts) if not parts]
     often = scoring.saturated_frequency(sim, weights, usual_length=usual_length or sim.shape[1])
     return OnPage(
         mean,
         together=float(np.exp(weights @ np.log(np.maximum(top, _MISSING)) / total)),
         evidence=_MEAN_WEIGHT * mean
         + _AREA_WEIGHT * float(own.max(initial=0.0))
-        + _LINE_WEIGHT * float(own[lines].max(initial=0.0))
+        + _LINE_WEIGHT * float(own[parsed.leaves].max(initial=0.0))
         + _FREQUENCY_WEIGHT * often,
     )
 

@@ -14,7 +14,7 @@ one may keep N, and rules without a model stand beside it.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -23,6 +23,7 @@ import numpy as np
 
 from colregion.errors import InvalidInput
 from colregion.evaluation import baselines, metrics
+from colregion.evaluation.summary import mean_figures
 from colregion.geometry import FloatArray, IntArray, pairwise_iou
 from colregion.merging import (
     EVIDENCE_PRIOR,
@@ -136,7 +137,7 @@ def replay_file(path: str | Path, *, boxes: int = 3) -> dict[str, Any]:
     rows = {}
     for name, rule in RULES.items():
         figures = [_figures(replay, rule(replay, boxes)) for replay in replays]
-        rows[name] = _summary(figures, documents)
+        rows[name] = mean_figures(figures, documents)
     return {"model": Path(path).stem, "questions": len(replays), "rows": rows}
 
 
@@ -153,23 +154,6 @@ def _figures(replay: Replay, kept: FloatArray) -> dict[tuple[str, str], float]:
         ("area_precision", ""): precision,
         ("area_precision_at_1", ""): precision_at_1,
     }
-
-
-def _summary(
-    figures: Sequence[Mapping[tuple[str, str], float]], documents: Sequence[str]
-) -> dict[str, Any]:
-    row: dict[str, Any] = {}
-    intervals: dict[str, Any] = {}
-    for measure, threshold in figures[0]:
-        values = np.array([one[measure, threshold] for one in figures])
-        interval = [round(bound, 5) for bound in metrics.bootstrap_ci(values, documents)]
-        mean = round(float(values.mean()), 5)
-        if threshold:
-            row.setdefault(measure, {})[threshold] = mean
-            intervals.setdefault(measure, {})[threshold] = interval
-        else:
-            row[measure], intervals[measure] = mean, interval
-    return {**row, "ci95": intervals}
 
 
 def published(replay: Replay, boxes: int) -> FloatArray:  # noqa: ARG001

@@ -26,8 +26,9 @@ from colregion.evaluation.cases import Case, read_cases
 from colregion.evaluation.overlays import write_overlay
 from colregion.evaluation.parse_cache import CachedParser
 from colregion.evaluation.rankings import RANKINGS, Answer, Pool, Ranking, best
+from colregion.evaluation.summary import mean_figures
 from colregion.evaluation.table import print_rows
-from colregion.geometry import FloatArray, IntArray, boxes_to_array
+from colregion.geometry import IntArray, boxes_to_array
 from colregion.indexes.memory import MemoryIndex
 from colregion.parsers import load_parser
 from colregion.records import EmbeddedPage
@@ -277,26 +278,11 @@ def summarise(cases: Sequence[Case], figures: Sequence[Figures]) -> dict[str, An
     summary: dict[str, Any] = {}
     for dataset in dict.fromkeys(case.dataset for case in cases):
         which = [i for i, case in enumerate(cases) if case.dataset == dataset]
-        row: dict[str, Any] = {"n": len(which)}
-        intervals: dict[str, Any] = {}
-        for measure, budget in figures[which[0]]:
-            values = np.array([figures[i][measure, budget] for i in which])
-            counted = np.isfinite(values)
-            documents = [cases[i].doc_id for i in which]
-            mean, interval = _mean(values[counted], np.array(documents)[counted])
-            if budget:
-                row.setdefault(measure, {})[budget] = mean
-                intervals.setdefault(measure, {})[budget] = interval
-            else:
-                row[measure], intervals[measure] = mean, interval
-            if measure == "answer_in_tokens":
-                row["answer_n"] = int(counted.sum())
-        summary[dataset] = {**row, "ci95": intervals}
+        own = [figures[i] for i in which]
+        told = [one["answer_in_tokens", str(TOKEN_BUDGETS[0])] for one in own]
+        summary[dataset] = {
+            "n": len(which),
+            "answer_n": int(np.isfinite(told).sum()),
+            **mean_figures(own, [cases[i].doc_id for i in which]),
+        }
     return summary
-
-
-def _mean(values: FloatArray, documents: Any) -> tuple[float | None, list[float] | None]:
-    if len(values) == 0:
-        return None, None
-    interval = metrics.bootstrap_ci(values, documents)
-    return round(float(values.mean()), 5), [round(bound, 5) for bound in interval]

@@ -172,7 +172,10 @@ class PageRecord:
         page = _StoredPage.of(self)
         plain = self._plain
         page.__dict__.update(
-            region_boxes=plain.region_boxes, parents=plain.parents, parts=plain.parts
+            region_boxes=plain.region_boxes,
+            parents=plain.parents,
+            parts=plain.parts,
+            leaves=plain.leaves,
         )
         return page
 

@@ -18,7 +18,7 @@ from colregion.parsers.layout.frames import Frame
 from colregion.parsers.layout.lines import Line, find_lines, find_rows
 from colregion.parsers.layout.region_tree import with_margin
 from colregion.parsers.suspect import suspicions
-from colregion.records import LEVELS, Page, ParsedPage, Region, Word
+from colregion.records import LEVELS, Page, ParsedPage, Region, Word, mean_confidence
 
 _INSIDE = 0.5  # a word is of the region that holds this share of it
 _SAME_SHAPE = 0.02  # how far width over height of two pictures of one page may be apart
@@ -200,14 +200,13 @@ def _joined(words: Sequence[Word]) -> str:
 
 def _regions(page: Page, node: _Node, path: tuple[int, ...]) -> Iterator[Region]:
     """The node and all below it, parents first."""
-    confidences = [c for word in node.all_words() if (c := word.confidence) is not None]
     yield Region(
         page_id=page.id,
         path=path,
         box=node.box,
         text=node.text,
         kind=node.kind,
-        ocr_confidence=sum(confidences) / len(confidences) if confidences else None,
+        ocr_confidence=mean_confidence(word.confidence for word in node.all_words()),
         suspect=suspicions(node.all_words()),
     )
     for number, part in enumerate(node.parts, start=1):

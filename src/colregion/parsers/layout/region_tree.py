@@ -10,7 +10,7 @@ from colregion.parsers.layout.blocks import blocks_of
 from colregion.parsers.layout.frames import Frame
 from colregion.parsers.layout.lines import Line
 from colregion.parsers.suspect import suspicions
-from colregion.records import Page, ParsedPage, Region, Word
+from colregion.records import Page, ParsedPage, Region, Word, mean_confidence
 
 MARGIN = 0.15
 """White kept around a line, in text heights, so that a crop or a highlight does not touch the
@@ -82,8 +82,7 @@ def _region(
     text: str,
     own: Sequence[int],
 ) -> Region:
-    confidences = [c for at in own if (c := words[at].confidence) is not None]
-    mean = sum(confidences) / len(confidences) if confidences else None
+    mean = mean_confidence(words[at].confidence for at in own)
     return Region(
         page_id=page.id,
         path=path,
