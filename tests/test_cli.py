@@ -139,7 +139,7 @@ def test_search_prints_regions_or_json_or_a_report(
     file = tmp_path / "hits.json"
     page = tmp_path / "answer.html"
     arguments = ("search", "total revenue of the year", "--index", library)
-    assert run(*arguments, "--json", file, "--html", page, "--filter", "metadata.team=x") == 0
+    assert run(*arguments, "--output", file, "--html", page, "--filter", "metadata.team=x") == 0
     hits = json.loads(file.read_text())
     assert len(hits) == 5
     assert {"text", "score", "region_id", "x0", "page_number"} <= set(hits[0])
@@ -150,6 +150,50 @@ def test_search_prints_regions_or_json_or_a_report(
     capsys.readouterr()
     assert run(*arguments, "--filter", "metadata.team=y", "--json") == 0
     assert json.loads(capsys.readouterr().out) == []
+
+
+def test_json_is_a_flag_that_takes_no_value(
+    library: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("search", "--json", "revenue", "--index", library) == 0
+    assert json.loads(capsys.readouterr().out)
+    assert run("search", "revenue", "--index", library, "--json", "-k", 2) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 2
+
+
+def test_add_with_json_before_a_path_leaves_the_file_alone(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.pdf", tmp_path / "b.pdf"]
+    for path in paths:
+        path.write_bytes(REPORT.read_bytes())
+    options = ("--index", tmp_path / "library", "--parser", "text_layer+geometry")
+    assert run("add", "--json", *paths, *options) == 0
+    assert all(path.read_bytes() == REPORT.read_bytes() for path in paths)
+
+
+@pytest.mark.parametrize("option", ["--output", "--report"])
+def test_add_refuses_to_overwrite_a_document_before_reading_anything(
+    tmp_path: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / "a.pdf"
+    document.write_bytes(REPORT.read_bytes())
+    assert run("add", REPORT, "--index", tmp_path / "library", option, document) == 2
+    assert "was not written by this command" in " ".join(capsys.readouterr().err.split())
+    assert document.read_bytes() == REPORT.read_bytes()
+    assert not (tmp_path / "library").exists()
+
+
+def test_output_overwrites_its_own_file_and_no_other_json(
+    library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "hits.json"
+    for k in (2, 3):
+        assert run("search", "revenue", "--index", library, "-k", k, "--output", file) == 0
+    assert len(json.loads(file.read_text())) == 3
+    other = tmp_path / "package.json"
+    other.write_text('{"name": "mine"}')
+    assert run("search", "revenue", "--index", library, "--output", other) == 2
+    assert other.read_text() == '{"name": "mine"}'
+    assert "holds other JSON" in " ".join(capsys.readouterr().err.split())
 
 
 def test_page_filters_take_a_range(library: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -248,7 +292,7 @@ def test_damage_is_listed_and_the_rest_is_searched(
         (["search", "x", "--index", "LIBRARY", "--filter", "docid"], 2, "KEY=VALUE"),
         (["search", "x", "--index", "LIBRARY", "--method", "magic"], 2, "paper"),
         (["search", "x", "--index", "LIBRARY", "--encoder", "magic"], 2, "magic"),
-        (["search", "x", "--index", "LIBRARY", "--json", "/no/such/folder/x"], 2, "cannot write"),
+        (["search", "x", "--index", "LIBRARY", "--output", "/no/such/folder/x"], 2, "cannot write"),
         (["search", "x", "--index", "/no/such/index"], 2, "/no/such/index"),
         (["list", "--index", "/no/such/index"], 2, "/no/such/index"),
         (["add", "x.pdf", "--index", "/dev/null/library"], 1, "/dev/null"),

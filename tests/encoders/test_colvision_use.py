@@ -99,7 +99,7 @@ def test_eval_runs_with_a_visual_model(
     cases = tmp_path / "cases.jsonl"
     cases.write_text(json.dumps(case) + "\n")
     spec = models.folder("colqwen2_5")
-    arguments = ("--encoder", spec, "--parser", "auto+geometry", "--json", tmp_path / "out.json")
+    arguments = ("--encoder", spec, "--parser", "auto+geometry", "--output", tmp_path / "out.json")
     assert run("eval", cases, *arguments) == 0, capsys.readouterr().err
     rows = json.loads((tmp_path / "out.json").read_text())["rows"]
     assert {"colregion", "paper"} <= set(rows)

@@ -16,22 +16,10 @@ from colregion.errors import ColregionError, InvalidInput
 __all__ = ["main"]
 
 
-def _with_json_value(arguments: Sequence[str]) -> list[str]:
-    """`--json` alone means standard output: the value that the option needs is filled in."""
-    filled = []
-    for i, argument in enumerate(arguments):
-        bare = argument == "--json" and (
-            i + 1 == len(arguments) or arguments[i + 1].startswith("--")
-        )
-        filled.append("--json=-" if bare else argument)
-    return filled
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; errors of ours become one line and an exit status."""
-    given = _with_json_value(sys.argv[1:] if arguments is None else arguments)
     try:
-        app(given)
+        app(sys.argv[1:] if arguments is None else arguments)
     except ColregionError as error:
         err.print(f"[red]error[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(2 if isinstance(error, InvalidInput) else 1)

@@ -18,13 +18,15 @@ from colregion.cli.shared import (
     EncoderOption,
     IndexOption,
     JsonOption,
+    OutputOption,
     ParserOption,
     app,
+    check_output,
+    emit_json,
     err,
     escape,
     out,
     pairs,
-    write_json,
 )
 from colregion.engine import Engine
 from colregion.indexes import open_index
@@ -68,8 +70,13 @@ def add(
     ] = _DEFAULT.pixels,
     max_file_mb: Annotated[int, typer.Option(rich_help_panel=_LIMITS)] = _DEFAULT.file_mb,
     report_file: Annotated[
-        str | None,
-        typer.Option("--report", metavar="FILE", help="Write what became of each file, as JSON."),
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE",
+            help="Write the outcome of every file and the totals as JSON.",
+            callback=check_output,
+        ),
     ] = None,
     precision: Annotated[
         str | None,
@@ -78,7 +85,8 @@ def add(
     wait_s: Annotated[
         float, typer.Option("--wait", metavar="SECONDS", help="For another process that writes.")
     ] = 30.0,
-    json_file: JsonOption = None,
+    as_json: JsonOption = False,
+    output: OutputOption = None,
 ) -> None:
     """Read documents into an index; unchanged ones are skipped.
 
@@ -113,10 +121,11 @@ def add(
     done = report or AddReport(tuple(outcomes))
     if report_file is not None:
         seconds = time.perf_counter() - started
-        write_json(_as_json(done, index, seconds=seconds, stopped=report is None), report_file)
-    if json_file is not None:
-        write_json([asdict(outcome) for outcome in done.outcomes], json_file)
-    else:
+        totals = _as_json(done, index, seconds=seconds, stopped=report is None)
+        emit_json(totals, to_stdout=False, output=report_file)
+    if not emit_json(
+        [asdict(outcome) for outcome in done.outcomes], to_stdout=as_json, output=output
+    ):
         _print_counts(done, index)
     _print_troubles(done)
     if report is None:

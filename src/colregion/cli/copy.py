@@ -9,7 +9,7 @@ import typer
 from rich.progress import Progress
 
 from colregion.answers import AddReport
-from colregion.cli.shared import JsonOption, app, err, escape, out, write_json
+from colregion.cli.shared import JsonOption, OutputOption, app, emit_json, err, escape, out
 from colregion.copying import copy_index
 from colregion.indexes import open_index
 from colregion.ingest import Progress as CopyProgress
@@ -20,7 +20,8 @@ from colregion.source_pictures import read_picture
 def copy(
     source: Annotated[str, typer.Argument(help="The index to copy, as --index takes it.")],
     target: Annotated[str, typer.Argument(help="Where to; made when it is not there.")],
-    json_file: JsonOption = None,
+    as_json: JsonOption = False,
+    output: OutputOption = None,
 ) -> None:
     """Copy an index, from a folder to a Qdrant server or back, without encoding anything again.
 
@@ -44,9 +45,9 @@ def copy(
             )
 
         report = AddReport(tuple(copy_index(held, copied, on_progress=show)))
-    if json_file is not None:
-        write_json([asdict(outcome) for outcome in report.outcomes], json_file)
-    else:
+    if not emit_json(
+        [asdict(outcome) for outcome in report.outcomes], to_stdout=as_json, output=output
+    ):
         counts = {s: len(report.of(s)) for s in ("added", "replaced", "skipped", "failed")}
         done = ", ".join(f"{n} {status}" for status, n in counts.items() if n)
         out.print(done or "nothing to copy", f"({report.pages} pages)", highlight=False)

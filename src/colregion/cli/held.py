@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from colregion.cli.shared import IndexOption, JsonOption, app, escape, out, write_json
+from colregion.cli.shared import IndexOption, JsonOption, OutputOption, app, emit_json, escape, out
 from colregion.indexes import LocalIndex, open_index
 from colregion.indexes.local_recall import measure_recall
 
@@ -18,12 +18,13 @@ _PAGES_OF_A_SEARCH = 10
 
 
 @app.command(name="list")
-def list_documents(index: IndexOption = "library", json_file: JsonOption = None) -> None:
+def list_documents(
+    index: IndexOption = "library", as_json: JsonOption = False, output: OutputOption = None
+) -> None:
     """Say which documents an index holds."""
     with open_index(index, create=False) as held:
         entries = held.documents()
-    if json_file is not None:
-        write_json([asdict(entry) for entry in entries], json_file)
+    if emit_json([asdict(entry) for entry in entries], to_stdout=as_json, output=output):
         return
     table = Table("document", "pages", "source", "metadata")
     for entry in entries:
@@ -62,11 +63,12 @@ def info(
     recall: Annotated[
         bool, typer.Option("--recall", help="Measure what two-stage search finds of exact search.")
     ] = False,
-    json_file: JsonOption = None,
+    as_json: JsonOption = False,
+    output: OutputOption = None,
 ) -> None:
     """Say what an index holds, with which encoder it was made and how big it is."""
     if verify:
-        _verify(index, json_file)
+        _verify(index, as_json=as_json, output=output)
         return
     with open_index(index, create=False) as held:
         facts: dict[str, Any] = {
@@ -83,19 +85,16 @@ def info(
             facts["bytes"] = _size(held.folder)
         if recall and isinstance(held, LocalIndex):
             facts["recall"] = measure_recall(held.scores(), k=_PAGES_OF_A_SEARCH)
-    if json_file is not None:
-        write_json(facts, json_file)
+    if emit_json(facts, to_stdout=as_json, output=output):
         return
     for name, value in facts.items():
         out.print(f"{name:10} {escape(str(value))}", highlight=False)
 
 
-def _verify(index: str, json_file: str | None) -> None:
+def _verify(index: str, *, as_json: bool, output: Path | None) -> None:
     with LocalIndex(index, create=False) as held:
         damage = held.verify()
-    if json_file is not None:
-        write_json([asdict(one) for one in damage], json_file)
-    else:
+    if not emit_json([asdict(one) for one in damage], to_stdout=as_json, output=output):
         for one in damage:
             out.print(escape(str(one)), highlight=False)
         out.print(f"{len(damage)} damaged" if damage else "sound")

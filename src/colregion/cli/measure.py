@@ -9,7 +9,16 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from colregion.cli.shared import JsonOption, ParserOption, app, err, escape, out, write_json
+from colregion.cli.shared import (
+    JsonOption,
+    OutputOption,
+    ParserOption,
+    app,
+    emit_json,
+    err,
+    escape,
+    out,
+)
 from colregion.errors import InvalidInput
 
 
@@ -29,7 +38,8 @@ def evaluate(
     corpus: Annotated[
         bool, typer.Option("--corpus", help="Search all pages of the file, not the right one.")
     ] = False,
-    json_file: JsonOption = None,
+    as_json: JsonOption = False,
+    output: OutputOption = None,
     overlays: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write a picture of each case.")
     ] = None,
@@ -41,7 +51,7 @@ def evaluate(
 ) -> None:
     """Measure how well regions are found, beside the baselines."""
     if replay is not None and cases is None:
-        _replay(replay, boxes=boxes, json_file=json_file)
+        _replay(replay, boxes=boxes, as_json=as_json, output=output)
         return
     if cases is None or replay is not None:
         raise InvalidInput("give either CASES.jsonl or --replay FILE")
@@ -56,20 +66,16 @@ def evaluate(
         overlays=overlays,
         console=err,
     )
-    if json_file is not None:
-        write_json(result, json_file)
-    else:
+    if not emit_json(result, to_stdout=as_json, output=output):
         print_rows(result, console=out)
 
 
-def _replay(path: Path, *, boxes: int, json_file: str | None) -> None:
+def _replay(path: Path, *, boxes: int, as_json: bool, output: Path | None) -> None:
     from colregion.evaluation.replay import replay_file
     from colregion.evaluation.table import print_replay
 
     result = replay_file(path, boxes=boxes)
-    if json_file is not None:
-        write_json(result, json_file)
-    else:
+    if not emit_json(result, to_stdout=as_json, output=output):
         print_replay(result, console=out)
 
 
@@ -85,7 +91,8 @@ def calibrate(
         typer.Option(metavar="SPEC", help="By default the index's, else static_tokens."),
     ] = None,
     parser: ParserOption = "auto",
-    json_file: JsonOption = None,
+    as_json: JsonOption = False,
+    output: OutputOption = None,
 ) -> None:
     """Fit the confidence of hits to labelled questions, and say how far it can be trusted."""
     from colregion.evaluation.calibrate import calibrate_file
@@ -93,8 +100,9 @@ def calibrate(
     calibration, figures = calibrate_file(
         cases, index=index, encoder=encoder, parser=parser, console=err
     )
-    if json_file is not None:
-        write_json({"calibration": asdict(calibration), "held_out": figures}, json_file)
+    if emit_json(
+        {"calibration": asdict(calibration), "held_out": figures}, to_stdout=as_json, output=output
+    ):
         return
     for name, value in figures.items():
         out.print(f"{name:12} {value}", highlight=False)
@@ -114,7 +122,8 @@ def bench(
     two_stage_pages: Annotated[
         int, typer.Option(help="Of the search in two stages; 20000 take 6 GB of disk.")
     ] = 4000,
-    json_file: JsonOption = None,
+    as_json: JsonOption = False,
+    output: OutputOption = None,
 ) -> None:
     """Measure speed on this machine, as ratios to the named alternatives."""
     if encoder is None:
@@ -126,8 +135,7 @@ def bench(
         from colregion.evaluation.machine import describe_machine
 
         result = {"machine": describe_machine(), "rows": [visual_row(encoder)]}
-    if json_file is not None:
-        write_json(result, json_file)
+    if emit_json(result, to_stdout=as_json, output=output):
         return
     _print_bench(result)
 

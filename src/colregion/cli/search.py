@@ -14,12 +14,13 @@ from colregion.cli.shared import (
     FilterOption,
     IndexOption,
     JsonOption,
+    OutputOption,
     app,
+    emit_json,
     escape,
     out,
     pairs,
     write_file,
-    write_json,
 )
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
@@ -43,7 +44,8 @@ def search(
         ),
     ] = None,
     encoder: EncoderOption = None,
-    json_file: JsonOption = None,
+    as_json: JsonOption = False,
+    output: OutputOption = None,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write a report with pictures.")
     ] = None,
@@ -71,8 +73,7 @@ def search(
             _write_html(engine, question, hits, html)
         if pdf is not None and hits:
             _write_pdf(question, hits, pdf)
-    if json_file is not None:
-        write_json([_hit_json(hit) for hit in hits], json_file)
+    if emit_json([_hit_json(hit) for hit in hits], to_stdout=as_json, output=output):
         return
     for rank, hit in enumerate(hits, start=1):
         sure = "" if hit.confidence is None else f"  confidence {hit.confidence:.0%}"

@@ -48,9 +48,16 @@ ParserOption = Annotated[
         "textract, hocr, alto, page_xml, unstructured_json, unstructured.",
     ),
 ]
-JsonOption = Annotated[
-    str | None,
-    typer.Option("--json", metavar="[FILE]", help="Print JSON, or write it to FILE."),
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write JSON to FILE. Only a file that this option wrote is overwritten.",
+        callback=lambda path: check_output(path),
+    ),
 ]
 FilterOption = Annotated[
     list[str] | None,
@@ -68,12 +75,50 @@ def pairs(given: Sequence[str] | None, *, option: str) -> dict[str, str]:
     return pairs
 
 
-def write_json(value: Any, file: str) -> None:
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    if file == "-":
-        sys.stdout.write(text + "\n")
-        return
-    write_file(Path(file), f"{text}\n".encode())
+def emit_json(value: Any, *, to_stdout: bool, output: Path | None) -> bool:
+    """Write the result of a command as JSON where the user asked for it.
+
+    Returns:
+        Whether the user asked for JSON; if not, the command prints its result for people.
+
+    Raises:
+        InvalidInput: `output` cannot be written, or holds something else.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    if output is not None:
+        if output.exists() and not _is_same_kind(_read_json(output), value):
+            raise InvalidInput(f"{output} holds other JSON; delete it or choose another --output")
+        write_file(output, text.encode())
+    if to_stdout:
+        sys.stdout.write(text)
+    return to_stdout or output is not None
+
+
+def check_output(path: Path | None) -> Path | None:
+    """The path, refused before any work is done when it names a file that holds no JSON."""
+    if path is not None and path.exists():
+        _read_json(path)
+    return path
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as cause:
+        raise InvalidInput(
+            f"--output {path} exists and was not written by this command; "
+            "delete it or choose another file"
+        ) from cause
+
+
+def _is_same_kind(value: Any, other: Any) -> bool:
+    """Whether two JSON values can be results of one command: the keys of one contain the other's.
+    An empty list is like any list."""
+    if isinstance(value, list) and isinstance(other, list):
+        return not value or not other or _is_same_kind(value[0], other[0])
+    if isinstance(value, dict) and isinstance(other, dict):
+        return value.keys() <= other.keys() or other.keys() <= value.keys()
+    return False
 
 
 def write_file(path: Path, content: bytes) -> None:

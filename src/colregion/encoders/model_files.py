@@ -41,7 +41,8 @@ def fetch(source: str, *, revision: str | None, local_files_only: bool, extra: s
             )
         return folder.resolve()
     hub = require("huggingface_hub", extra=extra)
-    errors = hub.errors
+    # A submodule of its own: the package does not import it by itself.
+    errors = require("huggingface_hub.errors", extra=extra)
     try:
         found = hub.snapshot_download(
             source, revision=revision, local_files_only=local_files_only, allow_patterns=_WANTED
