@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from colregion import Engine
-from colregion.annotate import annotate_pdf
+from colregion.export.pdf_highlights import annotate_pdf
 
 
 def ask_a_model(prompt: str) -> str:

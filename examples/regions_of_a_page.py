@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from colregion import Engine
+from colregion.export.html import draw_hits, draw_map
 from colregion.indexes.memory import MemoryIndex
-from colregion.report import draw_hits, draw_map
 
 
 def main(picture: str, question: str) -> None:

@@ -1,4 +1,4 @@
-"""Fits `colregion.merging.EVIDENCE_PRIOR` and the baseline's `GEOMETRY_PRIOR` to replay files.
+"""Fits `retrieval.merging.EVIDENCE_PRIOR` and the baseline's `GEOMETRY_PRIOR` to replay files.
 
     python scripts/fit_evidence_prior.py REPLAY.jsonl...
 
@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from colregion.core.geometry import FloatArray, pairwise_iou
 from colregion.evaluation.replay import Replay, chosen, read_replays
-from colregion.geometry import FloatArray, pairwise_iou
-from colregion.merging import EvidencePrior, features, merge_candidates, softmax
+from colregion.retrieval.merging import EvidencePrior, features, merge_candidates, softmax
 
 NAMES = tuple(field.name for field in fields(EvidencePrior))
 FOLDS = 5

@@ -8,8 +8,8 @@ from PIL import Image
 
 from colregion import Engine
 from colregion.demo import DOCUMENTS
+from colregion.export.html import draw_hits, draw_map
 from colregion.indexes import MemoryIndex
-from colregion.report import draw_hits, draw_map
 
 QUESTION = "What did fuel and electricity cost in 2024, in million euros?"
 HEIGHT_PX = 900

@@ -12,13 +12,13 @@ import pytest
 from PIL import Image
 
 from colregion import Box, Engine, InvalidInput, ModelMismatch, NotIndexed, Progress
-from colregion.calibration import FEATURES, Calibration
+from colregion.core.regions import Document, EmbeddedPage, ParsedPage, QueryEmbedding, Region, Word
 from colregion.encoders import load_encoder
 from colregion.errors import UnreadableDocument
 from colregion.indexes.memory import MemoryIndex
-from colregion.records import Document, EmbeddedPage, ParsedPage, QueryEmbedding, Region, Word
-from colregion.relevance import Weights
-from colregion.selection import Keep
+from colregion.retrieval.confidence import FEATURES, Calibration
+from colregion.retrieval.evidence import Weights
+from colregion.retrieval.selection import Keep
 from colregion.testing import (
     ColourEncoder,
     LineParser,

@@ -14,14 +14,14 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from colregion import Engine
-from colregion.annotate import annotate_pdf
 from colregion.cli import main
+from colregion.core.geometry import Box
+from colregion.core.regions import Page
 from colregion.documents import open_document
 from colregion.errors import ColregionError
-from colregion.geometry import Box
+from colregion.export.pdf_highlights import annotate_pdf
 from colregion.mcp.tools import tools
 from colregion.parsers import FunctionRegions, GivenRegion
-from colregion.records import Page
 
 ESCAPES = "\x1b[31mred\x1b]0;title\x07\x9b2J"
 BIDI = "abc\u202eexe.fdp\u2066\u2069\u200f"

@@ -10,7 +10,21 @@
 Importing this costs numpy and pillow; PDF, OCR and model libraries are imported when used.
 """
 
-from colregion.answers import (
+from colregion.core.geometry import Box, BoxPlacement, GridPlacement
+from colregion.core.interfaces import Encoder, Index, Parser
+from colregion.core.limits import Limits
+from colregion.core.regions import (
+    Document,
+    DocumentEntry,
+    EmbeddedPage,
+    Page,
+    PageEmbedding,
+    ParsedPage,
+    QueryEmbedding,
+    Region,
+    Word,
+)
+from colregion.core.results import (
     AddReport,
     Citation,
     Context,
@@ -34,22 +48,8 @@ from colregion.errors import (
     ShapeMismatch,
     UnreadableDocument,
 )
-from colregion.geometry import Box, BoxPlacement, GridPlacement
-from colregion.ingest import Progress
-from colregion.limits import Limits
-from colregion.ports import Encoder, Index, Parser
-from colregion.records import (
-    Document,
-    DocumentEntry,
-    EmbeddedPage,
-    Page,
-    PageEmbedding,
-    ParsedPage,
-    QueryEmbedding,
-    Region,
-    Word,
-)
-from colregion.selection import Keep
+from colregion.ingestion.sources import Progress
+from colregion.retrieval.selection import Keep
 
 __version__ = "0.1.0"
 

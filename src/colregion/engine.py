@@ -9,38 +9,38 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, TypeAlias
 
-from colregion import scoring
-from colregion.adding import Adding
-from colregion.answers import AddReport, Context, Hit, Outcome, PageHit, RelevanceMap
-from colregion.calibration import Calibration, hit_features
-from colregion.context import CountTokens, build_context
-from colregion.copying import ENCODER, copy_index
-from colregion.encoders import load_encoder
-from colregion.errors import InvalidInput, ModelMismatch
-from colregion.expectation import expectation
-from colregion.filters import FilterInput, parse_filters
-from colregion.geometry import FloatArray, GridPlacement, Placement
-from colregion.indexes import open_index
-from colregion.ingest import Given, Progress, Source, embed, find_items
-from colregion.limits import Limits
-from colregion.lookup import find_region, page_id_of
-from colregion.parsers import load_parser
-from colregion.ports import Encoder, Index, Parser
-from colregion.ranking import rank_pages
-from colregion.reading import Reader
-from colregion.records import (
+from colregion.citations.context import CountTokens, build_context
+from colregion.core.filters import FilterInput, parse_filters
+from colregion.core.geometry import FloatArray, GridPlacement, Placement
+from colregion.core.interfaces import Encoder, Index, Parser
+from colregion.core.limits import Limits
+from colregion.core.regions import (
     DocumentEntry,
     EmbeddedPage,
     Metadata,
     ParsedPage,
     Region,
 )
-from colregion.relevance import Method, Weights
-from colregion.searching import Choice, Searching
-from colregion.selection import Keep
-from colregion.source_pictures import read_picture
-from colregion.text import estimate_tokens
-from colregion.unindexed import UnindexedPages
+from colregion.core.results import AddReport, Context, Hit, Outcome, PageHit, RelevanceMap
+from colregion.core.text import estimate_tokens
+from colregion.encoders import load_encoder
+from colregion.errors import InvalidInput, ModelMismatch
+from colregion.indexes import open_index
+from colregion.ingestion.copy import ENCODER, copy_index
+from colregion.ingestion.page_cache import UnindexedPages
+from colregion.ingestion.pipeline import Adding
+from colregion.ingestion.source_images import read_picture
+from colregion.ingestion.sources import Given, Progress, Source, embed, find_items
+from colregion.ingestion.workers import Reader
+from colregion.parsers import load_parser
+from colregion.retrieval import maxsim
+from colregion.retrieval.answer_types import expectation
+from colregion.retrieval.confidence import Calibration, hit_features
+from colregion.retrieval.evidence import Method, Weights
+from colregion.retrieval.lookup import find_region, page_id_of
+from colregion.retrieval.ranking import rank_pages
+from colregion.retrieval.retriever import Choice, Searching
+from colregion.retrieval.selection import Keep
 
 Rankable: TypeAlias = Source | ParsedPage | EmbeddedPage
 
@@ -236,14 +236,14 @@ class Engine:
         """The k regions that answer best, over all pages.
 
         Args:
-            filters: see `colregion.filters`.
+            filters: see `colregion.core.filters`.
             method: "colregion", "merged" for neighbouring regions made one where they are likely
                 to belong together, or "paper" for the published propagation.
             keep: a threshold within each page; None for the method's own.
             min_confidence: 0-1; leave out what is less likely to be right, everything if need be.
             max_area: a budget for what is returned, in pages (0.1 is a tenth of one); filled
                 with the best regions that fit.
-            weights: of `colregion.relevance.score_regions`, in place of its defaults, such as
+            weights: of `retrieval.evidence.score_regions`, in place of its defaults, such as
                 `{"captions": True}` for figures and tables with their captions.
             sharpen: take off what any question lights up, and patches without ink; for visual
                 models, whose pictures it looks at again.
@@ -327,7 +327,7 @@ class Engine:
         self, question: str, pages: Sequence[EmbeddedPage], *, k: int
     ) -> tuple[list[Region], FloatArray]:
         """What a calibration is fitted to: the k best regions of the pages and the features
-        (N, F) of each, see `colregion.calibration.FEATURES`."""
+        (N, F) of each, see `colregion.retrieval.confidence.FEATURES`."""
         query = self._searching.query(question)
         ranked = rank_pages(
             pages, query, question=question, k=k, noise_floor=self.encoder.noise_floor
@@ -383,7 +383,7 @@ class Engine:
             raise InvalidInput(f"explain needs one page, got {len(embedded)}; name one by its id")
         query = self._searching.query(question)
         embedding = embedded[0].embedding
-        sim = scoring.similarity(query.vectors, embedding.vectors)
+        sim = maxsim.similarity(query.vectors, embedding.vectors)
         return RelevanceMap(sim, _with_layers(embedding.placement, layers), query)
 
     def context(

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from colregion.core.geometry import FloatArray
+from colregion.core.regions import Page, TextLayer
 from colregion.documents import open_document
 from colregion.documents.pdf import MAX_SIDE_PX
 from colregion.documents.user_unit import mentions_user_unit
 from colregion.errors import InvalidInput, UnreadableDocument
-from colregion.geometry import FloatArray
-from colregion.records import Page, TextLayer
 
 MakePdf = Callable[..., bytes]
 MEDIA = "/MediaBox[0 0 300 200]"

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from tiny_colvision import FAMILIES, ModelShelf, classes
 
-from colregion.encoders import load_encoder, model_files
+from colregion.encoders import load_encoder
 from colregion.encoders.colvision import loading
-from colregion.encoders.colvision.resolve import ENGINE, NATIVE, Family, find_family
+from colregion.encoders.colvision.checkpoint import ENGINE, NATIVE, Family, find_family
+from colregion.encoders.torch_utils import model_files
 from colregion.errors import BackendError, InvalidInput, MissingDependency
 from colregion.testing.fakes import PlainImage, make_parsed_page
 

@@ -22,9 +22,9 @@ from tiny_colvision import (
     ModelShelf,
 )
 
+from colregion.core.geometry import GridPlacement, IntArray, Upright
+from colregion.core.regions import Page, PageEmbedding, ParsedPage
 from colregion.encoders.colvision import ColVisionEncoder
-from colregion.geometry import GridPlacement, IntArray, Upright
-from colregion.records import Page, PageEmbedding, ParsedPage
 
 # Width x height: portrait, landscape, very wide, small, large.
 SHAPES = [(425, 550), (600, 300), (1600, 300), (100, 150), (1240, 1754)]

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from colregion.encoders.batching import plan, run_halving
-from colregion.encoders.colvision.placing import layers_of, placement_of, turned_back
-from colregion.encoders.query_words import label, without_specials
+from colregion.encoders.colvision.placement import layers_of, placement_of, turned_back
+from colregion.encoders.torch_utils.batching import plan, run_halving
+from colregion.encoders.torch_utils.query_tokens import label, without_specials
 from colregion.errors import BackendError
 
 IMAGE = 9

@@ -13,9 +13,9 @@ from colregion.demo import DOCUMENTS
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
 from colregion.evaluation.bench_visual import visual_row
+from colregion.export.html import Section, html_report
 from colregion.langchain import RegionRetriever as LangChainRetriever
 from colregion.llama_index import RegionRetriever as LlamaIndexRetriever
-from colregion.report import Section, html_report
 
 (REPORT,) = DOCUMENTS.glob("*report*.pdf")
 QUESTION = "How many passengers travelled in 2024?"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from colregion.encoders import load_encoder
-from colregion.encoders.static_tokens import StaticTokenEncoder
+from colregion.encoders.static.encoder import StaticTokenEncoder
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
 

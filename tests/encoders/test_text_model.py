@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from tiny_text_models import DIMENSION, POSITIONS, save_bert, save_pylate, save_stanford
 
+from colregion.core.geometry import Box, BoxPlacement
+from colregion.core.regions import PageEmbedding, ParsedPage
 from colregion.encoders import load_encoder
-from colregion.encoders.text_model import TextModelEncoder
-from colregion.encoders.text_model.windows import Window, windows, word_of_token
+from colregion.encoders.text import TextModelEncoder
+from colregion.encoders.text.windows import Window, windows, word_of_token
 from colregion.engine import Engine
 from colregion.errors import BackendError, InvalidInput, ModelMismatch
-from colregion.geometry import Box, BoxPlacement
 from colregion.indexes.memory import MemoryIndex
-from colregion.records import PageEmbedding, ParsedPage
 from colregion.testing import EncoderContract
 from colregion.testing.fakes import LineParser, make_parsed_page
 

@@ -5,6 +5,8 @@ from math import log
 import numpy as np
 import pytest
 
+from colregion.core.geometry import Box
+from colregion.core.regions import ParsedPage, Region
 from colregion.evaluation.baselines import (
     Bm25,
     best_area_order,
@@ -14,8 +16,6 @@ from colregion.evaluation.baselines import (
     largest_order,
     random_order,
 )
-from colregion.geometry import Box
-from colregion.records import ParsedPage, Region
 from colregion.testing import make_page
 
 

@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colregion import Engine, scoring
+from colregion import Engine
+from colregion.core.geometry import GridPlacement
 from colregion.encoders import load_encoder
 from colregion.evaluation import bench, machine
 from colregion.evaluation.bench_adapters import adapter_rows
 from colregion.evaluation.bench_index import maxsim_rows, two_stage_row
 from colregion.evaluation.coherent_pages import SIDE, CoherentPages
 from colregion.evaluation.timing import timed
-from colregion.geometry import GridPlacement
 from colregion.indexes.memory import MemoryIndex
 from colregion.parsers import load_parser
+from colregion.retrieval import maxsim
 
 KERNELS = ("numpy", "numba")
 
@@ -42,7 +43,7 @@ def test_the_loops_over_patches_give_the_same_scores() -> None:
     side, boxes = 5, bench._random_boxes(rng, 20)
     sim = rng.random((4, side * side))
     grid = GridPlacement((np.arange(side * side).reshape(side, side),), n_vectors=side * side)
-    ours = scoring.region_maxsim(sim, grid.coverage(boxes), np.ones(4))
+    ours = maxsim.region_maxsim(sim, grid.coverage(boxes), np.ones(4))
     assert bench._loop_over_patches(sim, boxes, side=side) == pytest.approx(ours)
     assert bench._loop_over_all_patches(sim, boxes, side=side) == pytest.approx(ours)
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colregion.core.geometry import Box
+from colregion.core.interfaces import Parser
+from colregion.core.regions import Document, ParsedPage, Region
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
 from colregion.evaluation.calibrate import auroc, calibrate, calibration_error, is_right
 from colregion.evaluation.cases import Case
-from colregion.geometry import Box
 from colregion.indexes.memory import MemoryIndex
-from colregion.ports import Parser
-from colregion.records import Document, ParsedPage, Region
 from colregion.testing import WordEncoder, make_parsed_page
 
 EVIDENCE, OTHER = Box(0.1, 0.1, 0.5, 0.2), Box(0.2, 0.5, 0.9, 0.8)

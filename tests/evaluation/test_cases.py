@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from colregion.core.geometry import Box
 from colregion.errors import InvalidInput
 from colregion.evaluation.cases import Case, read_cases
-from colregion.geometry import Box
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from colregion.core.geometry import FloatArray
 from colregion.evaluation.cases import BoxMode
 from colregion.evaluation.metrics import (
     NO_BOXES,
@@ -16,7 +17,6 @@ from colregion.evaluation.metrics import (
     hit_at,
     miou_at_1,
 )
-from colregion.geometry import FloatArray
 
 
 def array(*boxes: tuple[float, float, float, float]) -> FloatArray:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from colregion import codec
+from colregion.core import serialization
+from colregion.core.geometry import Box
+from colregion.core.interfaces import Parser
+from colregion.core.regions import Document, Page, ParsedPage, Region, Word
 from colregion.errors import BackendError
 from colregion.evaluation.parse_cache import CachedParser, default_cache_folder
-from colregion.geometry import Box
-from colregion.ports import Parser
-from colregion.records import Document, Page, ParsedPage, Region, Word
 from colregion.testing import PlainImage, make_page
 
 
@@ -43,7 +43,7 @@ def document(*, doc_id: str = "doc", content_hash: str = "c1", pages: int = 2) -
 
 
 def data(pages: Iterator[ParsedPage]) -> list[object]:
-    return [codec.parsed_to_json(page) for page in pages]
+    return [serialization.parsed_to_json(page) for page in pages]
 
 
 def test_the_second_time_nothing_is_parsed_and_the_result_is_the_same(tmp_path: Path) -> None:

@@ -10,15 +10,15 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from colregion.core.geometry import Box
+from colregion.core.interfaces import Parser
+from colregion.core.regions import Document, ParsedPage
 from colregion.engine import Engine
 from colregion.errors import BackendError, InvalidInput, UnreadableDocument
 from colregion.evaluation.cases import Case
 from colregion.evaluation.rankings import RANKINGS
 from colregion.evaluation.run import evaluate, print_rows
-from colregion.geometry import Box
 from colregion.indexes.memory import MemoryIndex
-from colregion.ports import Parser
-from colregion.records import Document, ParsedPage
 from colregion.testing import WordEncoder, make_parsed_page
 
 # Areas of 0.04, 0.032 and 0.21 of the page; the first is the evidence for "total".

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colregion.core.geometry import Box
+from colregion.core.interfaces import Index
+from colregion.core.regions import EmbeddedPage, PageEmbedding, ParsedPage
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexed
-from colregion.geometry import Box
-from colregion.indexes import local_store, local_vectors
-from colregion.indexes.local import LocalIndex
-from colregion.ports import Index
-from colregion.records import EmbeddedPage, PageEmbedding, ParsedPage
+from colregion.indexes.local import schema as local_store
+from colregion.indexes.local import vectors as local_vectors
+from colregion.indexes.local.index import LocalIndex
 from colregion.testing import HOSTILE, IndexContract, PlainImage
 
 CONTRACT = IndexContract()

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import pytest
 
+from colregion.core.regions import EmbeddedPage
 from colregion.errors import BackendError, ColregionError, NotIndexed
-from colregion.indexes.local import LocalIndex
-from colregion.records import EmbeddedPage
+from colregion.indexes.local.index import LocalIndex
 from colregion.testing import IndexContract
 
 CONTRACT = IndexContract()
@@ -31,7 +31,7 @@ IDS = [f"d{n}" for n in range(5)]
 
 # Forked from a process that has imported everything and runs no threads.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["colregion.indexes.local", "colregion.testing"])
+PROCESSES.set_forkserver_preload(["colregion.indexes.local.index", "colregion.testing"])
 
 Held = dict[str, int | None]
 

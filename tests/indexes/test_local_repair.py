@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from colregion.core.regions import EmbeddedPage, PageEmbedding
 from colregion.errors import IndexCorrupt, InvalidInput
-from colregion.indexes import local_store
-from colregion.indexes.local import LocalIndex
+from colregion.indexes.local import schema as local_store
+from colregion.indexes.local.index import LocalIndex
 from colregion.indexes.memory import MemoryIndex
-from colregion.indexes.quantised import to_bytes
-from colregion.records import EmbeddedPage, PageEmbedding
+from colregion.indexes.quantization import to_bytes
 from colregion.testing import IndexContract
 
 CONTRACT = IndexContract()

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from colregion.core.filters import parse_filters
 from colregion.evaluation.bench_index import fill
 from colregion.evaluation.coherent_pages import CoherentPage, CoherentPages
-from colregion.filters import parse_filters
-from colregion.indexes import local_scoring
-from colregion.indexes.local import LocalIndex
-from colregion.indexes.local_recall import measure_recall, plain_query
-from colregion.indexes.sketches import SKETCH_VECTORS, sketch
+from colregion.indexes.coarse_vectors import SKETCH_VECTORS, sketch
+from colregion.indexes.local import scoring as local_scoring
+from colregion.indexes.local.index import LocalIndex
+from colregion.indexes.local.recall import measure_recall, plain_query
 from colregion.testing import IndexContract
 
 CONTRACT = IndexContract()

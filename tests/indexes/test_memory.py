@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from colregion.core.interfaces import Index
+from colregion.core.regions import PageEmbedding
 from colregion.indexes.memory import MemoryIndex
-from colregion.ports import Index
-from colregion.records import PageEmbedding
 from colregion.testing import IndexContract
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from qdrant_client import QdrantClient
 
+from colregion.core.interfaces import Index
 from colregion.indexes.qdrant import QdrantIndex, QdrantOptions
 from colregion.indexes.qdrant.connection import API_KEY
-from colregion.ports import Index
 from colregion.testing import IndexContract
 
 SERVER = "COLREGION_QDRANT_URL"

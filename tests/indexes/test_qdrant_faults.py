@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from qdrant_client import models
 
+from colregion.core.filters import parse_filters
+from colregion.core.geometry import Box, GridPlacement
+from colregion.core.regions import DocumentEntry, EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexed
-from colregion.filters import parse_filters
-from colregion.geometry import Box, GridPlacement
-from colregion.indexes.qdrant import QdrantIndex, QdrantOptions, connection, generations
-from colregion.records import DocumentEntry, EmbeddedPage, PageEmbedding, QueryEmbedding
+from colregion.indexes.qdrant import QdrantIndex, QdrantOptions, connection, generations, schema
 from colregion.testing import make_parsed_page
 
 
@@ -131,10 +131,8 @@ def test_a_collection_of_somebody_else_is_left_alone(small_qdrant: Any) -> None:
 def test_an_index_of_another_format_is_refused(
     small_qdrant: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from colregion.indexes.qdrant import collections as layout
-
     QdrantIndex(small_qdrant.url, "pages")
-    monkeypatch.setattr(layout, "FORMAT", 2)
+    monkeypatch.setattr(schema, "FORMAT", 2)
     with pytest.raises(IndexCorrupt, match=r"format 1.*format 2"):
         QdrantIndex(small_qdrant.url, "pages")
 

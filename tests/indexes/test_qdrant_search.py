@@ -8,15 +8,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colregion.filters import parse_filters
-from colregion.geometry import Box, GridPlacement
+from colregion.core.filters import parse_filters
+from colregion.core.geometry import Box, GridPlacement
+from colregion.core.interfaces import Index
+from colregion.core.regions import (
+    DocumentEntry,
+    EmbeddedPage,
+    Metadata,
+    PageEmbedding,
+    QueryEmbedding,
+)
 from colregion.indexes import open_index
 from colregion.indexes.memory import MemoryIndex
 from colregion.indexes.qdrant import QdrantIndex, QdrantOptions
 from colregion.indexes.qdrant.searching import weighted
 from colregion.indexes.qdrant.uploads import first_stage
-from colregion.ports import Index
-from colregion.records import DocumentEntry, EmbeddedPage, Metadata, PageEmbedding, QueryEmbedding
 from colregion.testing import make_parsed_page
 
 VALUES: list[Metadata] = [

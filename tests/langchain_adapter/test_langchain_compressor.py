@@ -17,8 +17,8 @@ from PIL import Image
 from pydantic import ValidationError
 
 from colregion import Engine, InvalidInput
+from colregion.core.geometry import Box
 from colregion.demo import DOCUMENTS
-from colregion.geometry import Box
 from colregion.indexes import MemoryIndex
 from colregion.langchain import RegionCompressor
 from colregion.testing import LineParser, WordEncoder

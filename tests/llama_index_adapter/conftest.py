@@ -7,9 +7,9 @@ import pytest
 from pytest_socket import disable_socket, enable_socket
 
 from colregion import Box, Engine
+from colregion.core.regions import EmbeddedPage
 from colregion.demo import DOCUMENTS
 from colregion.indexes import MemoryIndex
-from colregion.records import EmbeddedPage
 from colregion.testing import LineParser, WordEncoder, make_parsed_page
 
 TOTAL = ("total due", Box(0.1, 0.1, 0.6, 0.2))

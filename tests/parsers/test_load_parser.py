@@ -7,16 +7,16 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from colregion.core.interfaces import Parser
+from colregion.core.regions import Document, Page
 from colregion.errors import InvalidInput
 from colregion.parsers import load_parser
-from colregion.parsers.by_page import AutoReader, PageParser
 from colregion.parsers.layout import Layout
-from colregion.parsers.rapidocr import RapidOcrReader
-from colregion.parsers.second_reading import SecondReading
-from colregion.parsers.tesseract import TesseractReader
-from colregion.parsers.text_layer import TextLayerReader
-from colregion.ports import Parser
-from colregion.records import Document, Page
+from colregion.parsers.ocr.fallback import SecondReading
+from colregion.parsers.ocr.rapidocr import RapidOcrReader
+from colregion.parsers.ocr.tesseract import TesseractReader
+from colregion.parsers.page_parser import AutoReader, PageParser
+from colregion.parsers.text_layer.reader import TextLayerReader
 from colregion.testing import ParserContract
 
 

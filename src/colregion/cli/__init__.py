@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 
 # Importing a module adds its commands to the application, in the order of `--help`.
-from colregion.cli import add, search, held, copy, run, measure  # noqa: F401  # isort: skip
-from colregion.cli.shared import app, err, escape
+from colregion.cli import add, search, index, copy, demo, evaluate  # noqa: F401  # isort: skip
+from colregion.cli.common import app, err, escape
 from colregion.errors import ColregionError, InvalidInput
 
 __all__ = ["main"]

@@ -12,9 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
-from colregion.answers import AddReport, Outcome
-from colregion.cli.interruption import interruptible
-from colregion.cli.shared import (
+from colregion.cli.common import (
     EncoderOption,
     IndexOption,
     JsonOption,
@@ -28,10 +26,12 @@ from colregion.cli.shared import (
     out,
     pairs,
 )
+from colregion.cli.interruption import interruptible
+from colregion.core.limits import Limits
+from colregion.core.results import AddReport, Outcome
 from colregion.engine import Engine
 from colregion.indexes import open_index
-from colregion.ingest import Progress as AddProgress
-from colregion.limits import Limits
+from colregion.ingestion.sources import Progress as AddProgress
 from colregion.parsers import load_parser
 
 _DEFAULT = Limits()

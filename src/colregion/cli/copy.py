@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 from rich.progress import Progress
 
-from colregion.answers import AddReport
-from colregion.cli.shared import JsonOption, OutputOption, app, emit_json, err, escape, out
-from colregion.copying import copy_index
+from colregion.cli.common import JsonOption, OutputOption, app, emit_json, err, escape, out
+from colregion.core.results import AddReport
 from colregion.indexes import open_index
-from colregion.ingest import Progress as CopyProgress
-from colregion.source_pictures import read_picture
+from colregion.ingestion.copy import copy_index
+from colregion.ingestion.source_images import read_picture
+from colregion.ingestion.sources import Progress as CopyProgress
 
 
 @app.command()

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from colregion.answers import Hit
-from colregion.cli.shared import (
+from colregion.cli.common import (
     EncoderOption,
     FilterOption,
     IndexOption,
@@ -22,12 +21,13 @@ from colregion.cli.shared import (
     pairs,
     write_file,
 )
+from colregion.core.regions import MetadataValue
+from colregion.core.results import Hit
+from colregion.core.text import printable
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
 from colregion.indexes import LocalIndex, open_index
-from colregion.records import MetadataValue
-from colregion.relevance import METHODS, Method
-from colregion.text import printable
+from colregion.retrieval.evidence import METHODS, Method
 
 
 @app.command()
@@ -105,14 +105,14 @@ def _hit_json(hit: Hit) -> dict[str, MetadataValue]:
 
 
 def _write_html(engine: Engine, question: str, hits: Sequence[Hit], path: Path) -> None:
-    from colregion.report import Section, write_html
+    from colregion.export.html import Section, write_html
 
     maps = {page: engine.explain(question, page) for page in {hit.page_id for hit in hits}}
     write_html(path, [Section(question, tuple(hits), maps)])
 
 
 def _write_pdf(question: str, hits: Sequence[Hit], path: Path) -> None:
-    from colregion.annotate import annotate_pdf
+    from colregion.export.pdf_highlights import annotate_pdf
 
     of_best = [hit for hit in hits if hit.doc_id == hits[0].doc_id]
     write_file(path, annotate_pdf(of_best, question=question))

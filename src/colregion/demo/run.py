@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from colregion.answers import AddReport, Hit
+from colregion.core.results import AddReport, Hit
 from colregion.demo.questions import QUESTIONS, Question
 from colregion.engine import Engine
 from colregion.errors import BackendError
-from colregion.ingest import Progress
-from colregion.report import Section, write_html
+from colregion.export.html import Section, write_html
+from colregion.ingestion.sources import Progress
 
 DOCUMENTS = Path(__file__).parent / "documents"
 """The documents that come with the package."""

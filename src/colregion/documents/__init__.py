@@ -13,20 +13,15 @@ from typing import TypeAlias
 
 from PIL import Image
 
-from colregion.documents.files import SUFFIXES, FoundFile, expand, left_out
+from colregion.core.limits import Limits
+from colregion.core.regions import Document, Metadata, Page
 from colregion.documents.identity import Identity, head_of, identify
 from colregion.documents.office import office_suffix, to_pdf
 from colregion.errors import InvalidInput, UnreadableDocument
-from colregion.limits import Limits
-from colregion.records import Document, Metadata, Page
 
 __all__ = [
-    "SUFFIXES",
-    "FoundFile",
     "Identity",
-    "expand",
     "identify",
-    "left_out",
     "open_document",
     "plain_source",
 ]
@@ -100,7 +95,7 @@ def plain_source(source: str | Path | bytes | Image.Image) -> Path | bytes | Ima
         InvalidInput: a source of another type.
     """
     if isinstance(source, Image.Image):
-        from colregion.documents.pictures import upright_rgb
+        from colregion.documents.images import upright_rgb
 
         return upright_rgb(source)
     if isinstance(source, str | Path):
@@ -137,7 +132,7 @@ def _open_file(
 
         file = PdfFile(source, name=name, password=password, max_pixels=limits.pixels)
         return count_pages(file), partial(pdf_page, file, doc_id=doc_id), file.close
-    from colregion.documents.pictures import PictureSource, opener, picture_page
+    from colregion.documents.images import PictureSource, opener, picture_page
 
     if opener(head) is None:
         raise UnreadableDocument(_unknown_type(head, name=name))
@@ -147,7 +142,7 @@ def _open_file(
 
 
 def _open_held(picture: Image.Image, *, doc_id: str) -> tuple[int, _OpenPage, _Close]:
-    from colregion.documents.pictures import HeldImage, held_page
+    from colregion.documents.images import HeldImage, held_page
 
     return 1, partial(held_page, HeldImage(picture), doc_id=doc_id), _nothing_to_close
 

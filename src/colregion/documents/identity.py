@@ -9,8 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from colregion.core.limits import Limits
 from colregion.errors import InvalidInput, UnreadableDocument
-from colregion.limits import Limits
 
 # PDFium and other viewers accept a header anywhere in the first kilobyte.
 HEAD_BYTES = 1024

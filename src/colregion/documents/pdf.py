@@ -17,11 +17,11 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 from PIL import Image
 
+from colregion.core.limits import Limits
+from colregion.core.regions import Page, TextLayer
 from colregion.documents.pdf_text import declared_pictures, text_layer
 from colregion.documents.user_unit import mentions_user_unit, user_unit
 from colregion.errors import InvalidInput, UnreadableDocument
-from colregion.limits import Limits
-from colregion.records import Page, TextLayer
 
 DEFAULT_DPI = 150
 

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from colregion.core.interfaces import Encoder
 from colregion.errors import InvalidInput
-from colregion.ports import Encoder
 
 _KNOWN = ("static_tokens", "text:ID of a text model", "a hub id or a folder of a visual model")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -30,12 +30,12 @@ def load_encoder(spec: str, **options: Any) -> Encoder:
     name, given = _split(spec)
     given.update(options)
     if name == "static_tokens":
-        from colregion.encoders.static_tokens import StaticTokenEncoder
+        from colregion.encoders.static.encoder import StaticTokenEncoder
 
         _check(StaticTokenEncoder, given, name=name)
         return StaticTokenEncoder()
     if name.startswith("text:"):
-        from colregion.encoders.text_model import TextModelEncoder
+        from colregion.encoders.text import TextModelEncoder
 
         _check(TextModelEncoder, given, name=name)
         return TextModelEncoder(name.removeprefix("text:"), **given)

@@ -14,9 +14,9 @@ from functools import cached_property
 
 import numpy as np
 
+from colregion.core.geometry import FloatArray, IntArray, box_areas, pairwise_overlap
+from colregion.core.text import content_terms, terms
 from colregion.evaluation.metrics import answer_end, best_iou, clipped, covered
-from colregion.geometry import FloatArray, IntArray, box_areas, pairwise_overlap
-from colregion.text import content_terms, terms
 
 _K1, _B = 1.5, 0.75
 

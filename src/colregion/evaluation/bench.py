@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from colregion import scoring
+from colregion.core.geometry import Box, FloatArray, GridPlacement
+from colregion.core.regions import EmbeddedPage, ParsedPage, Region, Word
 from colregion.demo import DOCUMENTS
 from colregion.documents import open_document
 from colregion.encoders import load_encoder
@@ -25,11 +26,10 @@ from colregion.evaluation.bench_adapters import adapter_rows
 from colregion.evaluation.bench_index import blank_page, maxsim_rows, two_stage_row
 from colregion.evaluation.machine import describe_machine
 from colregion.evaluation.timing import Row, medians_ms, row, timed
-from colregion.geometry import Box, FloatArray, GridPlacement
 from colregion.indexes import open_index
 from colregion.indexes.memory import MemoryIndex
 from colregion.parsers import load_parser
-from colregion.records import EmbeddedPage, ParsedPage, Region, Word
+from colregion.retrieval import maxsim
 
 _SEED = 20512
 _PAGES = 1000
@@ -79,7 +79,7 @@ def _regions() -> Iterator[Row]:
     weights = np.ones(20)
     times = medians_ms(
         {
-            "ours": lambda: scoring.region_maxsim(sim, grid.coverage(boxes), weights),
+            "ours": lambda: maxsim.region_maxsim(sim, grid.coverage(boxes), weights),
             "overlapped": lambda: _loop_over_patches(sim, boxes, side=32),
             "all": lambda: _loop_over_all_patches(sim, boxes, side=32),
         },
@@ -93,7 +93,7 @@ def _regions() -> Iterator[Row]:
 
 
 def _loop_over_all_patches(sim: FloatArray, boxes_xyxy: FloatArray, *, side: int) -> list[float]:
-    """The scores of `scoring.region_maxsim` by the loops of the published reference: the overlap
+    """The scores of `maxsim.region_maxsim` by the loops of the published reference: the overlap
     of every region with every patch, and each token's best among those that overlap."""
     tokens = sim.tolist()
     scores = []

@@ -9,13 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from colregion.core.interfaces import Encoder
+from colregion.core.regions import EmbeddedPage, PageEmbedding, ParsedPage, QueryEmbedding
 from colregion.encoders import load_encoder
 from colregion.engine import Engine
 from colregion.evaluation.timing import Row, timed
 from colregion.indexes import open_index
 from colregion.parsers import load_parser
-from colregion.ports import Encoder
-from colregion.records import EmbeddedPage, PageEmbedding, ParsedPage, QueryEmbedding
 
 _QUESTION = "total amount of the annual revenue in the third quarter"
 _AT_ONCE = 4

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from colregion.core.geometry import FloatArray
 from colregion.errors import require
 from colregion.evaluation.machine import has
-from colregion.geometry import FloatArray
 
 
 def colpali_scorer(

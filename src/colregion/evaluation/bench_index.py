@@ -13,14 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from colregion.evaluation.bench_alternatives import EdgeShard, colpali_scorer
-from colregion.evaluation.coherent_pages import SIDE, CoherentPages
-from colregion.evaluation.machine import has
-from colregion.evaluation.timing import Row, medians_ms, row
-from colregion.geometry import FloatArray, GridPlacement
-from colregion.indexes.local import LocalIndex
-from colregion.indexes.local_recall import plain_query
-from colregion.records import (
+from colregion.core.geometry import FloatArray, GridPlacement
+from colregion.core.regions import (
     DocumentEntry,
     EmbeddedPage,
     Page,
@@ -28,6 +22,12 @@ from colregion.records import (
     ParsedPage,
     QueryEmbedding,
 )
+from colregion.evaluation.bench_alternatives import EdgeShard, colpali_scorer
+from colregion.evaluation.coherent_pages import SIDE, CoherentPages
+from colregion.evaluation.machine import has
+from colregion.evaluation.timing import Row, medians_ms, row
+from colregion.indexes.local.index import LocalIndex
+from colregion.indexes.local.recall import plain_query
 
 _GRID = GridPlacement((np.arange(SIDE * SIDE).reshape(SIDE, SIDE),), n_vectors=SIDE * SIDE)
 _K = 10

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from colregion.calibration import Calibration, fit
+from colregion.core.geometry import FloatArray, boxes_to_array
+from colregion.core.regions import EmbeddedPage, Region
 from colregion.encoders import load_encoder
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
@@ -26,11 +27,10 @@ from colregion.evaluation.baselines import random_order
 from colregion.evaluation.cases import Case, read_cases
 from colregion.evaluation.parse_cache import CachedParser
 from colregion.evaluation.run import Progress, index_pages, progress_bars
-from colregion.geometry import FloatArray, boxes_to_array
 from colregion.indexes import open_index
 from colregion.indexes.memory import MemoryIndex
 from colregion.parsers import load_parser
-from colregion.records import EmbeddedPage, Region
+from colregion.retrieval.confidence import Calibration, fit
 
 HITS = 3
 FOLDS = 5

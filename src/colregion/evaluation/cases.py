@@ -22,8 +22,8 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from PIL import Image, UnidentifiedImageError
 
+from colregion.core.geometry import Box
 from colregion.errors import InvalidBox, InvalidInput
-from colregion.geometry import Box
 
 BoxMode: TypeAlias = Literal["all", "any"]
 

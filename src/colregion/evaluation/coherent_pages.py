@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from colregion.geometry import FloatArray, IntArray
+from colregion.core.geometry import FloatArray, IntArray
 
 SIDE = 32
 _SEED = 20512

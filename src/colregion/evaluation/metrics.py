@@ -12,14 +12,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from colregion.evaluation.cases import BoxMode
-from colregion.geometry import (
+from colregion.core.geometry import (
     FloatArray,
     box_areas,
     pairwise_iou,
     union_area,
 )
-from colregion.text import terms
+from colregion.core.text import terms
+from colregion.evaluation.cases import BoxMode
 
 NO_BOXES: FloatArray = np.zeros((0, 4))
 

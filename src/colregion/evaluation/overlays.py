@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from colregion.answers import Hit
+from colregion.core.geometry import Box
+from colregion.core.regions import ParsedPage
+from colregion.core.results import Hit
 from colregion.errors import BackendError
 from colregion.evaluation.cases import Case
-from colregion.geometry import Box
-from colregion.records import ParsedPage
-from colregion.report import draw_boxes
+from colregion.export.html import draw_boxes
 
 _EVIDENCE, _ALTERNATIVE, _HIT = "#00802b", "#767676", "#d0181f"
 _SHOWN = 3

@@ -11,10 +11,10 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from colregion import codec
+from colregion.core import serialization
+from colregion.core.interfaces import Parser
+from colregion.core.regions import Document, ParsedPage
 from colregion.errors import BackendError
-from colregion.ports import Parser
-from colregion.records import Document, ParsedPage
 
 _FORMAT = "1"
 
@@ -57,7 +57,7 @@ class CachedParser(Parser):
             return
         lines = []
         for page in self._parser.parse(document):
-            lines.append(json.dumps(codec.parsed_to_json(page), ensure_ascii=False))
+            lines.append(json.dumps(serialization.parsed_to_json(page), ensure_ascii=False))
             yield page
         _write(path, "\n".join([str(len(lines)), *lines]))
 
@@ -76,7 +76,9 @@ def _read(path: Path, document: Document) -> Iterator[ParsedPage]:
         raise BackendError(f"the cached parse {path} cannot be read; delete it") from cause
     # The same content may go by another id now, and its picture lies where the document is.
     for page, row in zip(document.pages(), rows, strict=True):
-        yield codec.parsed_from_json({**row, "doc_id": document.id}, load_image=page.load_image)
+        yield serialization.parsed_from_json(
+            {**row, "doc_id": document.id}, load_image=page.load_image
+        )
 
 
 def _write(path: Path, text: str) -> None:

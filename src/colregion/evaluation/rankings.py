@@ -8,10 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
+from colregion.core.geometry import FloatArray, IntArray, boxes_to_array
+from colregion.core.regions import ParsedPage, Region
 from colregion.evaluation import baselines
 from colregion.evaluation.cases import Case
-from colregion.geometry import FloatArray, IntArray, boxes_to_array
-from colregion.records import ParsedPage, Region
 
 RANKINGS = ("colregion", "paper", "random", "largest", "bm25", "all", "best")
 """What is compared. "colregion", "paper": the engine's methods. "random": regions in an order

@@ -21,11 +21,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from colregion.core.geometry import FloatArray, IntArray, pairwise_iou
 from colregion.errors import InvalidInput
 from colregion.evaluation import baselines, metrics
 from colregion.evaluation.summary import mean_figures
-from colregion.geometry import FloatArray, IntArray, pairwise_iou
-from colregion.merging import (
+from colregion.retrieval.merging import (
     EVIDENCE_PRIOR,
     EvidencePrior,
     expected_overlap_choice,

@@ -17,7 +17,9 @@ from rich.console import Console
 from rich.progress import Progress as ProgressBar
 from rich.progress import TaskID
 
-from colregion.answers import Hit
+from colregion.core.geometry import IntArray, boxes_to_array
+from colregion.core.regions import EmbeddedPage
+from colregion.core.results import Hit
 from colregion.encoders import load_encoder
 from colregion.engine import Engine
 from colregion.errors import InvalidInput, UnreadableDocument
@@ -28,11 +30,9 @@ from colregion.evaluation.parse_cache import CachedParser
 from colregion.evaluation.rankings import RANKINGS, Answer, Pool, Ranking, best
 from colregion.evaluation.summary import mean_figures
 from colregion.evaluation.table import print_rows
-from colregion.geometry import IntArray, boxes_to_array
 from colregion.indexes.memory import MemoryIndex
 from colregion.parsers import load_parser
-from colregion.records import EmbeddedPage
-from colregion.relevance import METHODS, Method
+from colregion.retrieval.evidence import METHODS, Method
 
 __all__ = ["RANKINGS", "Bench", "evaluate", "evaluate_file", "index_pages", "print_rows"]
 

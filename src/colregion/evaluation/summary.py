@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from colregion.core.geometry import FloatArray
 from colregion.evaluation import metrics
-from colregion.geometry import FloatArray
 
 
 def mean_figures(

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import os
 
+from colregion.core.interfaces import Index
 from colregion.errors import InvalidInput
-from colregion.indexes.local import LocalIndex
+from colregion.indexes.local.index import LocalIndex
 from colregion.indexes.memory import MemoryIndex
-from colregion.ports import Index
 
 __all__ = ["LocalIndex", "MemoryIndex", "open_index"]
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from colregion import scoring
+from colregion.core.filters import EVERYTHING, Filters
+from colregion.core.interfaces import Index
+from colregion.core.regions import DocumentEntry, EmbeddedPage, PageScore, QueryEmbedding
+from colregion.core.text import terms
 from colregion.errors import NotIndexed
-from colregion.filters import EVERYTHING, Filters
-from colregion.indexes.checks import check_search, checked_pages, passes
-from colregion.ports import Index
-from colregion.records import DocumentEntry, EmbeddedPage, PageScore, QueryEmbedding
-from colregion.text import terms
+from colregion.indexes.validation import check_search, checked_pages, passes
+from colregion.retrieval import maxsim
 
 
 class MemoryIndex(Index):
@@ -100,8 +100,8 @@ class MemoryIndex(Index):
 
 
 def _score(query: QueryEmbedding, page: EmbeddedPage) -> float:
-    similarity = scoring.similarity(query.vectors, page.embedding.vectors)
-    return scoring.maxsim(similarity, query.weights)
+    similarity = maxsim.similarity(query.vectors, page.embedding.vectors)
+    return maxsim.maxsim(similarity, query.weights)
 
 
 def _passes(filters: Filters, entry: DocumentEntry, page: EmbeddedPage) -> bool:

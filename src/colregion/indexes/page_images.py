@@ -10,8 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from colregion.core.interfaces import PictureReader
 from colregion.errors import BackendError, NotIndexed
-from colregion.ports import PictureReader
 
 # A4 at 200 dpi stays as it is; larger than that shows no more of a page that is read.
 _LONGEST_SIDE_PX = 2400

@@ -9,16 +9,16 @@ from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import Field
 
-from colregion.adapting import opened
+from colregion.adapters.page_references import engine_without_index, page_reference, rank_pages
+from colregion.adapters.tool_text import opened
 from colregion.langchain.documents import region_document
-from colregion.langchain.on_engine import OnEngine
-from colregion.pages_from import engine_without_index, page_reference, rank_pages
+from colregion.langchain.engine_mixin import OnEngine
 
 
 class RegionCompressor(OnEngine, BaseDocumentCompressor):
     """From the page documents of any retriever to the regions on them that answer, best first.
 
-    What names a page, `colregion.pages_from` lists: an indexed document and page number, an
+    What names a page, `adapters.page_references` lists: an indexed document and page number, an
     image path, image bytes or base64 (also as the document's content), a file and page number.
     A page that the index holds is taken from there, any other is read, and kept for the next
     question. Regions carry on their page's metadata, flat values only, and a `score`.

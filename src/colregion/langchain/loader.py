@@ -9,10 +9,10 @@ from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
 
 from colregion import Hit, InvalidInput, Parser
-from colregion.adapting import parse_files
+from colregion.adapters.tool_text import parse_files
+from colregion.core.regions import LEVELS, Metadata
 from colregion.langchain.documents import region_document
 from colregion.parsers import load_parser
-from colregion.records import LEVELS, Metadata
 
 
 class RegionLoader(BaseLoader):

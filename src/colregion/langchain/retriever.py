@@ -15,10 +15,10 @@ from pydantic import ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from colregion import InvalidInput
-from colregion.adapting import opened, source_of
-from colregion.filters import FilterInput, parse_filters
+from colregion.adapters.tool_text import opened, source_of
+from colregion.core.filters import FilterInput, parse_filters
 from colregion.langchain.documents import region_document
-from colregion.langchain.on_engine import OnEngine
+from colregion.langchain.engine_mixin import OnEngine
 
 
 class RegionRetriever(OnEngine, BaseRetriever):

@@ -11,10 +11,10 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from pydantic import ValidationError
 
 from colregion import ColregionError, Engine, Hit
-from colregion.adapting import nothing_found, opened, picture_for_model, text_for_model
-from colregion.filters import FilterInput, parse_filters
+from colregion.adapters.tool_schema import DESCRIPTION, search_arguments, told
+from colregion.adapters.tool_text import nothing_found, opened, picture_for_model, text_for_model
+from colregion.core.filters import FilterInput, parse_filters
 from colregion.langchain.documents import region_document
-from colregion.tool_arguments import DESCRIPTION, search_arguments, told
 
 
 def region_search_tool(

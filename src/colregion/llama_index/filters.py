@@ -9,8 +9,8 @@ from llama_index.core.vector_stores import FilterCondition, FilterOperator, Meta
 from llama_index.core.vector_stores.types import MetadataFilter
 
 from colregion import InvalidInput
-from colregion.filters import FilterInput, Filters, parse_filters
-from colregion.records import RESERVED_METADATA
+from colregion.core.filters import FilterInput, Filters, parse_filters
+from colregion.core.regions import RESERVED_METADATA
 
 NodeFilters: TypeAlias = FilterInput | MetadataFilters
 """A mapping, several that all hold, or `MetadataFilters`."""

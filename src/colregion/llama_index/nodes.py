@@ -21,7 +21,7 @@ from llama_index.core.schema import (
 )
 
 from colregion import BackendError, Hit, ParsedPage, Region
-from colregion.records import RESERVED_METADATA
+from colregion.core.regions import RESERVED_METADATA
 
 SHOWN_TO_LLM = ("doc_id", "page_number")
 """What of our own metadata a model reads with a region's text: enough to say where it stands.

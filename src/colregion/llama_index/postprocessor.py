@@ -13,20 +13,20 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import BaseNode, ImageNode, NodeWithScore, QueryBundle
 
 from colregion import Engine, InvalidInput
-from colregion.adapting import opened, source_of
-from colregion.llama_index.nodes import region_node
-from colregion.pages_from import (
+from colregion.adapters.page_references import (
     PageReference,
     engine_without_index,
     page_reference,
     rank_pages,
 )
+from colregion.adapters.tool_text import opened, source_of
+from colregion.llama_index.nodes import region_node
 
 
 class RegionPostprocessor(BaseNodePostprocessor):
     """Takes the page nodes of any retriever and gives the regions on them that answer.
 
-    A node names its page by its metadata (see `colregion.pages_from`) or brings the picture: an
+    A node names its page by its metadata (see `adapters.page_references`) or brings the picture: an
     `image_resource` with data or a path, or an `ImageNode`. Its document (SOURCE) counts as
     `doc_id`. Pictures behind a URL are not fetched.
 

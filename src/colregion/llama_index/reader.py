@@ -9,10 +9,10 @@ from llama_index.core.readers.base import BaseReader
 from llama_index.core.schema import Document
 
 from colregion import Hit, InvalidInput, Parser
-from colregion.adapting import parse_files
+from colregion.adapters.tool_text import parse_files
+from colregion.core.regions import LEVELS, Metadata
 from colregion.llama_index.nodes import node_fields
 from colregion.parsers import load_parser
-from colregion.records import LEVELS, Metadata
 
 
 class RegionReader(BaseReader):

@@ -15,8 +15,8 @@ from llama_index.core.schema import IndexNode, NodeWithScore, QueryBundle
 from llama_index_instrumentation import get_dispatcher
 
 from colregion import Engine
-from colregion.adapting import opened, source_of
-from colregion.filters import parse_filters
+from colregion.adapters.tool_text import opened, source_of
+from colregion.core.filters import parse_filters
 from colregion.llama_index.filters import NodeFilters, translate
 from colregion.llama_index.nodes import region_node
 

@@ -11,16 +11,16 @@ from llama_index.core.tools import FunctionTool, ToolOutput
 from pydantic import ValidationError
 
 from colregion import ColregionError, Engine, Hit
-from colregion.adapting import (
+from colregion.adapters.tool_schema import DESCRIPTION, search_arguments, told
+from colregion.adapters.tool_text import (
     nothing_found,
     opened,
     picture_for_model,
     text_for_model,
 )
-from colregion.filters import parse_filters
+from colregion.core.filters import parse_filters
 from colregion.llama_index.filters import NodeFilters, translate
 from colregion.llama_index.nodes import region_node
-from colregion.tool_arguments import DESCRIPTION, search_arguments, told
 
 
 def region_search_tool(

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from colregion.answers import Hit, Outcome
-from colregion.records import KINDS, DocumentEntry, MetadataValue, ParsedPage, Region
+from colregion.core.regions import KINDS, DocumentEntry, MetadataValue, ParsedPage, Region
+from colregion.core.results import Hit, Outcome
 
 # Agents ask for more than a prompt can hold.
 _MOST_REGIONS = 50

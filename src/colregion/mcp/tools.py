@@ -10,10 +10,10 @@ from typing import Any, Generic, TypeVar
 from PIL import Image
 from pydantic import BaseModel
 
-from colregion.adapting import nothing_found, picture_for_model, text_for_model
+from colregion.adapters.tool_text import nothing_found, picture_for_model, text_for_model
+from colregion.core.regions import Region
 from colregion.engine import Engine
 from colregion.mcp import schemas
-from colregion.records import Region
 
 # About what vision models scale a picture to anyway, at the finer of their settings.
 _PICTURE_MAX_PX = 1568

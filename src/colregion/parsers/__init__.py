@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from colregion.core.interfaces import Parser
 from colregion.errors import InvalidInput
-from colregion.parsers.by_page import PageParser
-from colregion.parsers.given import (
+from colregion.parsers.external import (
     AltoRegions,
     AzureRegions,
     DoclingRegions,
@@ -19,8 +19,8 @@ from colregion.parsers.given import (
     UnstructuredParser,
 )
 from colregion.parsers.layout import MODES, Layout
+from colregion.parsers.page_parser import PageParser
 from colregion.parsers.readers import READERS, load_reader
-from colregion.ports import Parser
 
 __all__ = [
     "AltoRegions",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from colregion.errors import InvalidInput
-from colregion.parsers.by_page import AutoReader
-from colregion.parsers.rapidocr import RapidOcrReader, rapidocr_installed
-from colregion.parsers.second_reading import SecondReading
-from colregion.parsers.soundness import judge
-from colregion.parsers.tesseract import TesseractReader, tesseract_installed
-from colregion.parsers.text_layer import TextLayerReader
+from colregion.parsers.ocr.fallback import SecondReading
+from colregion.parsers.ocr.rapidocr import RapidOcrReader, rapidocr_installed
+from colregion.parsers.ocr.tesseract import TesseractReader, tesseract_installed
+from colregion.parsers.page_parser import AutoReader
+from colregion.parsers.text_layer.quality import judge
+from colregion.parsers.text_layer.reader import TextLayerReader
 from colregion.parsers.words import WordReader
 
 # What the models in RapidOCR's wheel were made for; they lose the accents of other languages.

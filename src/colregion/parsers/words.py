@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from colregion.records import Page, Word
+from colregion.core.regions import Page, Word
 
 
 class WordReader(ABC):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from colregion.errors import InvalidInput
-from colregion.geometry import (
+from colregion.core.geometry import (
     Box,
 )
-from colregion.ports import Encoder, Parser
-from colregion.records import (
+from colregion.core.interfaces import Encoder, Parser
+from colregion.core.regions import (
     Document,
     ParsedPage,
 )
+from colregion.errors import InvalidInput
 from colregion.testing.fakes import (
     PlainImage,
     make_parsed_page,

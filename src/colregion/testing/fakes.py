@@ -8,15 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from colregion.errors import InvalidInput
-from colregion.geometry import (
+from colregion.core.geometry import (
     Box,
     BoxPlacement,
     FloatArray,
     GridPlacement,
 )
-from colregion.ports import Encoder, Parser
-from colregion.records import (
+from colregion.core.interfaces import Encoder, Parser
+from colregion.core.regions import (
     Document,
     Page,
     PageEmbedding,
@@ -25,7 +24,8 @@ from colregion.records import (
     Region,
     Word,
 )
-from colregion.text import terms
+from colregion.core.text import terms
+from colregion.errors import InvalidInput
 
 
 @dataclass(frozen=True)

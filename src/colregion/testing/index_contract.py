@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colregion.errors import InvalidInput, ModelMismatch, NotIndexed, ShapeMismatch
-from colregion.filters import FilterInput, parse_filters
-from colregion.geometry import (
+from colregion.core.filters import FilterInput, parse_filters
+from colregion.core.geometry import (
     Box,
     BoxPlacement,
     FloatArray,
@@ -23,15 +22,16 @@ from colregion.geometry import (
     Upright,
     boxes_to_array,
 )
-from colregion.indexes.memory import MemoryIndex
-from colregion.ports import Index
-from colregion.records import (
+from colregion.core.interfaces import Index
+from colregion.core.regions import (
     DocumentEntry,
     EmbeddedPage,
     PageEmbedding,
     ParsedPage,
     QueryEmbedding,
 )
+from colregion.errors import InvalidInput, ModelMismatch, NotIndexed, ShapeMismatch
+from colregion.indexes.memory import MemoryIndex
 from colregion.testing.fakes import (
     PlainImage,
     make_parsed_page,

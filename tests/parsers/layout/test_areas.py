@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from colregion.geometry import Box
+from colregion.core.geometry import Box
 from colregion.parsers.layout.areas import Area, find_areas
 from colregion.parsers.layout.lines import Line
 from colregion.parsers.layout.model import ModelBox

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from colregion.core.geometry import Box, Upright
+from colregion.core.regions import Page, ParsedPage, Region, Word
 from colregion.errors import InvalidInput
-from colregion.geometry import Box, Upright
 from colregion.parsers.layout import Layout
-from colregion.records import Page, ParsedPage, Region, Word
 
 CHAR, HEIGHT = 0.01, 0.02  # of the type in which `line` sets words, on a square page
 Placed = tuple[str, float, float]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from colregion.geometry import Box
+from colregion.core.geometry import Box
 from colregion.parsers.layout.lines import find_lines, find_rows
 
 

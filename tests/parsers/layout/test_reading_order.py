@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from colregion.geometry import Box
+from colregion.core.geometry import Box
 from colregion.parsers.layout.reading_order import reading_groups, reading_order
 
 TITLE = Box(0.1, 0.05, 0.9, 0.10)

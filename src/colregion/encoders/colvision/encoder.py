@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from colregion.encoders.batching import plan, run_halving
+from colregion.core.geometry import FloatArray, IntArray
+from colregion.core.interfaces import Encoder
+from colregion.core.regions import PageEmbedding, ParsedPage, QueryEmbedding
 from colregion.encoders.colvision.loading import find_checkpoint, load, visual_tokens
-from colregion.encoders.colvision.placing import (
+from colregion.encoders.colvision.placement import (
     image_token_id,
     layers_of,
     placement_of,
     turned_back,
 )
 from colregion.encoders.colvision.pooling import pool
-from colregion.encoders.model_files import commit_of, digest
-from colregion.encoders.query_words import label, without_specials
+from colregion.encoders.torch_utils.batching import plan, run_halving
+from colregion.encoders.torch_utils.model_files import commit_of, digest
+from colregion.encoders.torch_utils.query_tokens import label, without_specials
 from colregion.errors import BackendError, InvalidInput, require
-from colregion.geometry import FloatArray, IntArray
-from colregion.ports import Encoder
-from colregion.records import PageEmbedding, ParsedPage, QueryEmbedding
 
 _CLOCKWISE = {
     1: Image.Transpose.ROTATE_270,

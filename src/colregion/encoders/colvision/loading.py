@@ -8,9 +8,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from colregion.encoders.colvision.resolve import Family, find_family
-from colregion.encoders.devices import pick_device, pick_dtype
-from colregion.encoders.model_files import (
+from colregion.encoders.colvision.checkpoint import Family, find_family
+from colregion.encoders.torch_utils.devices import pick_device, pick_dtype
+from colregion.encoders.torch_utils.model_files import (
     check_weights,
     fetch,
     read_json,

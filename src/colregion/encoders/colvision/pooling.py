@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from colregion.core.geometry import FloatArray, IntArray
 from colregion.errors import require
-from colregion.geometry import FloatArray, IntArray
 
 
 def pool(

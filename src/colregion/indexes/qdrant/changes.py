@@ -13,10 +13,10 @@ from pathlib import Path
 from qdrant_client import models
 
 from colregion.errors import BackendError
-from colregion.indexes.qdrant.collections import vector_collection, vector_dims
-from colregion.indexes.qdrant.conditions import any_of
 from colregion.indexes.qdrant.connection import Connection
+from colregion.indexes.qdrant.filters import any_of
 from colregion.indexes.qdrant.generations import Note, Notes
+from colregion.indexes.qdrant.schema import vector_collection, vector_dims
 
 # Between signs of life of a long upload.
 _TOUCH_S = 60.0

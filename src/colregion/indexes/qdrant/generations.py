@@ -20,8 +20,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from colregion.indexes.qdrant.conditions import any_of
 from colregion.indexes.qdrant.connection import Connection
+from colregion.indexes.qdrant.filters import any_of
 from colregion.indexes.qdrant.stored import (
     StoredDocument,
     from_plain,

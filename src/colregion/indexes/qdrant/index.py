@@ -12,13 +12,19 @@ from typing import TypeVar
 
 from qdrant_client import models
 
+from colregion.core.filters import EVERYTHING, Filters
+from colregion.core.interfaces import Index
+from colregion.core.regions import (
+    DocumentEntry,
+    EmbeddedPage,
+    PageScore,
+    QueryEmbedding,
+)
 from colregion.errors import BackendError, IndexCorrupt, NotIndexed
-from colregion.filters import EVERYTHING, Filters
-from colregion.indexes.checks import check_search, checked_pages
-from colregion.indexes.qdrant import collections as layout
+from colregion.indexes.qdrant import schema
 from colregion.indexes.qdrant.changes import Changes
-from colregion.indexes.qdrant.conditions import any_of, translate
 from colregion.indexes.qdrant.connection import Connection
+from colregion.indexes.qdrant.filters import any_of, translate
 from colregion.indexes.qdrant.generations import Notes, document_point
 from colregion.indexes.qdrant.options import QdrantOptions
 from colregion.indexes.qdrant.reading import PageReader
@@ -31,13 +37,7 @@ from colregion.indexes.qdrant.stored import (
     to_plain,
 )
 from colregion.indexes.qdrant.uploads import Upload, page_point
-from colregion.ports import Index
-from colregion.records import (
-    DocumentEntry,
-    EmbeddedPage,
-    PageScore,
-    QueryEmbedding,
-)
+from colregion.indexes.validation import check_search, checked_pages
 
 _Answer = TypeVar("_Answer")
 
@@ -79,7 +79,7 @@ class QdrantIndex(Index):
         self._search = Searcher(self._connection, collection, self.options)
         self._prepared: set[tuple[int, str]] = set()
         try:
-            layout.prepare(self._connection, collection, self.options, create=create)
+            schema.prepare(self._connection, collection, self.options, create=create)
         except BaseException:
             self._connection.close()
             raise
@@ -255,11 +255,11 @@ class QdrantIndex(Index):
 
     def _prepare_vectors(self, dim: int, number_keys: list[str]) -> None:
         if (dim, "") not in self._prepared:
-            layout.prepare_vectors(self._connection, self.collection, self.options, dim=dim)
-        collection = layout.vector_collection(self.collection, dim)
+            schema.prepare_vectors(self._connection, self.collection, self.options, dim=dim)
+        collection = schema.vector_collection(self.collection, dim)
         for key in number_keys:
             if (dim, key) not in self._prepared:
-                layout.index_numbers(self._connection, collection, key)
+                schema.index_numbers(self._connection, collection, key)
         self._prepared.update((dim, key) for key in ["", *number_keys])
 
     def _ids_of(self, filters: Filters) -> list[str]:

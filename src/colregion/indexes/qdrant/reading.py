@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from qdrant_client import QdrantClient, models
 
-from colregion.geometry import FloatArray
+from colregion.core.geometry import FloatArray
+from colregion.core.interfaces import PictureReader
+from colregion.core.regions import EmbeddedPage, ImageLoader
 from colregion.indexes.page_images import SourceImage, StoredImage
-from colregion.indexes.qdrant.collections import PAGE, vector_collection
 from colregion.indexes.qdrant.connection import Connection
+from colregion.indexes.qdrant.schema import PAGE, vector_collection
 from colregion.indexes.qdrant.stored import StoredDocument, read_page
-from colregion.ports import PictureReader
-from colregion.records import EmbeddedPage, ImageLoader
 
 # Vectors of so many pages in one answer: some 45 MB as JSON at 1,024 x 128.
 _PAGES_AT_ONCE = 16

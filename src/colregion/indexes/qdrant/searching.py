@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from qdrant_client import models
 
-from colregion.geometry import FloatArray
-from colregion.indexes.qdrant.collections import FIRST, PAGE, vector_collection
-from colregion.indexes.qdrant.conditions import Translated
+from colregion.core.geometry import FloatArray
+from colregion.core.regions import QueryEmbedding, page_id
 from colregion.indexes.qdrant.connection import Connection
+from colregion.indexes.qdrant.filters import Translated
 from colregion.indexes.qdrant.options import QdrantOptions
+from colregion.indexes.qdrant.schema import FIRST, PAGE, vector_collection
 from colregion.indexes.qdrant.stored import from_plain
-from colregion.records import QueryEmbedding, page_id
 
 _FIELDS = ["generation", "doc_id", "page_number"]
 # With fewer pages than so many times the candidates, a first stage saves next to nothing.

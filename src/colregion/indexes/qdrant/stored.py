@@ -15,22 +15,22 @@ from typing import Any
 
 import numpy as np
 
-from colregion.codec import (
-    parsed_from_json,
-    parsed_to_json,
-    placement_from_arrays,
-    placement_to_arrays,
-)
-from colregion.errors import IndexCorrupt
-from colregion.geometry import FloatArray
-from colregion.records import (
+from colregion.core.geometry import FloatArray
+from colregion.core.regions import (
     DocumentEntry,
     EmbeddedPage,
     ImageLoader,
     MetadataValue,
     PageEmbedding,
 )
-from colregion.text import terms
+from colregion.core.serialization import (
+    parsed_from_json,
+    parsed_to_json,
+    placement_from_arrays,
+    placement_to_arrays,
+)
+from colregion.core.text import terms
+from colregion.errors import IndexCorrupt
 
 _NAMES = uuid.UUID("5d0f1f0e-4c0b-5b57-9f0e-6d1f0f1a7c31")  # any fixed one will do
 _ESCAPED = "json:"

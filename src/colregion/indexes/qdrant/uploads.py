@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from colregion.core.geometry import FloatArray
+from colregion.core.regions import DocumentEntry, EmbeddedPage
 from colregion.errors import BackendError, InvalidInput
-from colregion.geometry import FloatArray
+from colregion.indexes.coarse_vectors import sketch
 from colregion.indexes.page_images import save_image
-from colregion.indexes.qdrant.collections import FIRST, PAGE, vector_collection
 from colregion.indexes.qdrant.connection import Connection
 from colregion.indexes.qdrant.reading import image_path
+from colregion.indexes.qdrant.schema import FIRST, PAGE, vector_collection
 from colregion.indexes.qdrant.stored import filter_payload, page_payload, point_id
-from colregion.indexes.sketches import sketch
-from colregion.records import DocumentEntry, EmbeddedPage
 
 SERVER_ELEMENTS = 1_048_576
 """A server refuses multivectors of so many numbers and more."""

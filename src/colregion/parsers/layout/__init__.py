@@ -8,18 +8,18 @@ from functools import cached_property
 from importlib.util import find_spec
 from statistics import median
 
+from colregion.core.geometry import Box, boxes_to_array
+from colregion.core.regions import Page, ParsedPage, Word
 from colregion.errors import InvalidInput
-from colregion.geometry import Box, boxes_to_array
 from colregion.parsers.layout.areas import Area, find_areas
-from colregion.parsers.layout.frames import Frame
+from colregion.parsers.layout.ink_coverage import painted_share
 from colregion.parsers.layout.lines import find_lines
 from colregion.parsers.layout.model import LayoutModel, ModelBox
-from colregion.parsers.layout.pictures import painted_share
+from colregion.parsers.layout.page_frame import Frame
 from colregion.parsers.layout.reading_order import reading_order
 from colregion.parsers.layout.region_tree import build_tree
 from colregion.parsers.layout.roles import attach_captions, name_roles
 from colregion.parsers.layout.word_boxes import steady_boxes
-from colregion.records import Page, ParsedPage, Word
 
 MODES = ("auto", "model", "geometry")
 

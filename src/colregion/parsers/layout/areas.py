@@ -14,7 +14,7 @@ from statistics import median
 
 import numpy as np
 
-from colregion.geometry import Box, box_areas, boxes_to_array, pairwise_overlap
+from colregion.core.geometry import Box, box_areas, boxes_to_array, pairwise_overlap
 from colregion.parsers.layout.groups import (
     LOOSE,
     MOST_ROWS,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from colregion.geometry import Box
+from colregion.core.geometry import Box
 from colregion.parsers.layout.areas import Area
 from colregion.parsers.layout.groups import (
     OTHER_SIZE,

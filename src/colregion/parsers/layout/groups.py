@@ -13,7 +13,7 @@ from statistics import median
 
 import numpy as np
 
-from colregion.geometry import Box
+from colregion.core.geometry import Box
 from colregion.parsers.layout.lines import Line, Row, find_rows
 from colregion.parsers.layout.reading_order import reading_groups
 

@@ -15,7 +15,7 @@ from statistics import median
 
 import numpy as np
 
-from colregion.geometry import Box, FloatArray, IntArray
+from colregion.core.geometry import Box, FloatArray, IntArray
 from colregion.parsers.layout.word_boxes import ink_share
 
 WIDE_GAP = 2.25

@@ -10,8 +10,8 @@ from typing import Any
 
 from PIL import Image
 
+from colregion.core.geometry import Box
 from colregion.errors import BackendError, require
-from colregion.geometry import Box
 
 CONFIDENCE = 0.35
 """Boxes below it are left out. Lower than the package's 0.5: what comes in falsely on a page of

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
-from colregion.geometry import Box
+from colregion.core.geometry import Box
 
 Indices: TypeAlias = list[int]
 AcceptColumns: TypeAlias = Callable[[Sequence[int], Sequence[int]], bool]

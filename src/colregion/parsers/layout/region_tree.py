@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from colregion.geometry import Box
+from colregion.core.geometry import Box
+from colregion.core.regions import Page, ParsedPage, Region, Word, mean_confidence
 from colregion.parsers.layout.areas import Area
 from colregion.parsers.layout.blocks import blocks_of
-from colregion.parsers.layout.frames import Frame
 from colregion.parsers.layout.lines import Line
-from colregion.parsers.suspect import suspicions
-from colregion.records import Page, ParsedPage, Region, Word, mean_confidence
+from colregion.parsers.layout.page_frame import Frame
+from colregion.parsers.text_layer.hidden_text import suspicions
 
 MARGIN = 0.15
 """White kept around a line, in text heights, so that a crop or a highlight does not touch the

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from colregion.geometry import FloatArray
+from colregion.core.geometry import FloatArray
 
 TOO_HIGH = 1.5
 """A word whose type seems higher than its line's by this factor, without being wider, has a box

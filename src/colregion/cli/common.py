@@ -1,0 +1,133 @@
+"""The Typer application, the two consoles, and the options that several commands share."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape as _escape_markup
+
+from colregion.core.text import printable
+from colregion.errors import InvalidInput
+
+app = typer.Typer(
+    name="colregion",
+    help="Ask a question over PDFs and scans; get back the regions that answer it.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console()
+err = Console(stderr=True)
+
+IndexOption = Annotated[
+    str,
+    typer.Option(
+        "--index", "-i", envvar="COLREGION_INDEX", help="The index: a folder, or qdrant:URL/NAME."
+    ),
+]
+EncoderOption = Annotated[
+    str | None,
+    typer.Option(
+        "--encoder",
+        metavar="SPEC",
+        help="static_tokens, a hub id or folder of a visual model, or text:ID of a text model, "
+        "with options such as 'ID?device=cuda'; by default the one the index was made with.",
+    ),
+]
+ParserOption = Annotated[
+    str,
+    typer.Option(
+        "--parser",
+        help="auto, text_layer, tesseract or rapidocr; or regions of other tools: docling, azure, "
+        "textract, hocr, alto, page_xml, unstructured_json, unstructured.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write JSON to FILE. Only a file that this option wrote is overwritten.",
+        callback=lambda path: check_output(path),
+    ),
+]
+FilterOption = Annotated[
+    list[str] | None,
+    typer.Option("--filter", "-f", metavar="KEY=VALUE", help="Keep to what matches; repeatable."),
+]
+
+
+def pairs(given: Sequence[str] | None, *, option: str) -> dict[str, str]:
+    pairs = {}
+    for text in given or ():
+        key, separator, value = text.partition("=")
+        if not key or not separator:
+            raise InvalidInput(f"{option} takes KEY=VALUE, got {text!r}")
+        pairs[key] = value
+    return pairs
+
+
+def emit_json(value: Any, *, to_stdout: bool, output: Path | None) -> bool:
+    """Write the result of a command as JSON where the user asked for it.
+
+    Returns:
+        Whether the user asked for JSON; if not, the command prints its result for people.
+
+    Raises:
+        InvalidInput: `output` cannot be written, or holds something else.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    if output is not None:
+        if output.exists() and not _is_same_kind(_read_json(output), value):
+            raise InvalidInput(f"{output} holds other JSON; delete it or choose another --output")
+        write_file(output, text.encode())
+    if to_stdout:
+        sys.stdout.write(text)
+    return to_stdout or output is not None
+
+
+def check_output(path: Path | None) -> Path | None:
+    """The path, refused before any work is done when it names a file that holds no JSON."""
+    if path is not None and path.exists():
+        _read_json(path)
+    return path
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as cause:
+        raise InvalidInput(
+            f"--output {path} exists and was not written by this command; "
+            "delete it or choose another file"
+        ) from cause
+
+
+def _is_same_kind(value: Any, other: Any) -> bool:
+    """Whether two JSON values can be results of one command: the keys of one contain the other's.
+    An empty list is like any list."""
+    if isinstance(value, list) and isinstance(other, list):
+        return not value or not other or _is_same_kind(value[0], other[0])
+    if isinstance(value, dict) and isinstance(other, dict):
+        return value.keys() <= other.keys() or other.keys() <= value.keys()
+    return False
+
+
+def write_file(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as cause:
+        raise InvalidInput(f"cannot write {path}: {cause.strerror}") from cause
+
+
+def escape(text: str) -> str:
+    """Neither markup nor a terminal escape, whatever a file name or an id holds."""
+    return _escape_markup(printable(text))

@@ -1,0 +1,162 @@
+"""Which pages and regions a search may return: the filter grammar and its evaluation.
+
+A filter is a mapping from a field to a condition; every field has to hold. Fields are `doc_id`,
+`source`, `page_number`, `kind`, `suspect` and `metadata.KEY`; `{"suspect": False}` leaves out
+regions with text that a reader of the page would not see. A condition is a value (equal), a list
+(any of), or a mapping of operators: `eq ne in nin gt gte lt lte`. Several mappings in a list all
+hold.
+
+    {"doc_id": ["acme", "globex"], "page_number": {"gte": 1, "lte": 9}, "metadata.team": "x"}
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from colregion.core.regions import KINDS, Metadata
+from colregion.errors import InvalidInput
+
+Filter: TypeAlias = Mapping[str, Any]
+
+_FIELDS = ("doc_id", "source", "page_number", "kind", "suspect")
+_OF_REGIONS = ("kind", "suspect")
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "in": lambda value, wanted: value in wanted,
+    "nin": lambda value, wanted: value not in wanted,
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`field` `op` `value`, already checked; a list value is a tuple."""
+
+    field: str
+    op: str
+    value: Any
+
+    def holds(self, actual: Any) -> bool:
+        """Whether it holds of `actual`. A missing or incomparable value satisfies only ne, nin."""
+        try:
+            return bool(_COMPARE[self.op](actual, self.value))
+        except TypeError:  # 3 > "a", None >= 2: not a match, and not the caller's mistake
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Conditions that all have to hold; none let everything through."""
+
+    conditions: tuple[Condition, ...] = ()
+
+    def page(self, *, doc_id: str, source: str, page_number: int, metadata: Metadata) -> bool:
+        """Whether a page may be returned, as far as a page can tell (what is asked of regions is
+        not)."""
+        fixed = {"doc_id": doc_id, "source": source, "page_number": page_number}
+        return all(
+            condition.holds(
+                fixed[condition.field]
+                if condition.field in fixed
+                else metadata.get(condition.field.removeprefix("metadata."))
+            )
+            for condition in self.conditions
+            if condition.field not in _OF_REGIONS
+        )
+
+    def kind(self, kind: str) -> bool:
+        """Whether a region of this kind may be returned."""
+        return all(c.holds(kind) for c in self.conditions if c.field == "kind")
+
+    def suspect(self, suspect: bool) -> bool:
+        """Whether a region may be returned that holds suspect text, or that holds none."""
+        return all(c.holds(suspect) for c in self.conditions if c.field == "suspect")
+
+    def __bool__(self) -> bool:
+        return bool(self.conditions)
+
+
+EVERYTHING = Filters()
+"""No condition: nothing is kept out."""
+
+
+FilterInput: TypeAlias = Filter | Filters | Sequence[Filter | Filters] | None
+
+
+def parse_filters(filters: FilterInput) -> Filters:
+    """Check and normalise filters; None and {} let everything through.
+
+    Raises:
+        InvalidInput: an unknown field, operator or kind, or a value of a type that cannot match;
+            the message lists what is known.
+    """
+    if isinstance(filters, Filters):
+        return filters
+    if filters is None:
+        return EVERYTHING
+    several = [filters] if isinstance(filters, Mapping) else filters
+    if isinstance(several, str) or not isinstance(several, Sequence):
+        raise InvalidInput(f"filters must be a mapping or a list of mappings, got {filters!r}")
+    conditions: list[Condition] = []
+    for one in several:
+        if isinstance(one, Filters):
+            conditions.extend(one.conditions)
+            continue
+        if not isinstance(one, Mapping):
+            raise InvalidInput(f"a filter must be a mapping, got {one!r}")
+        for name, condition in one.items():
+            conditions.extend(_conditions(name, condition))
+    return Filters(tuple(conditions))
+
+
+def _conditions(name: str, condition: Any) -> list[Condition]:
+    if name not in _FIELDS and not (
+        isinstance(name, str) and name.startswith("metadata.") and len(name) > len("metadata.")
+    ):
+        raise InvalidInput(
+            f"unknown filter key {name!r}; known are {', '.join(_FIELDS)} and metadata.KEY"
+        )
+    if isinstance(condition, Mapping):
+        if not condition:
+            raise InvalidInput(f"the filter on {name!r} has no operator; use {', '.join(_COMPARE)}")
+        pairs = list(condition.items())
+    else:
+        pairs = [("in" if _is_list(condition) else "eq", condition)]
+    return [_condition(name, op, value) for op, value in pairs]
+
+
+def _condition(name: str, op: str, value: Any) -> Condition:
+    if op not in _COMPARE:
+        raise InvalidInput(
+            f"unknown operator {op!r} in the filter on {name!r}; known are {', '.join(_COMPARE)}"
+        )
+    if (op in ("in", "nin")) != _is_list(value):
+        raise InvalidInput(f"operator {op!r} on {name!r} cannot take {value!r}")
+    values = tuple(value) if _is_list(value) else (value,)
+    for single in values:
+        _check_value(name, single)
+    return Condition(name, op, values if _is_list(value) else value)
+
+
+def _check_value(name: str, value: Any) -> None:
+    if name == "kind" and value not in KINDS:
+        raise InvalidInput(f"unknown kind {value!r}; known are {', '.join(KINDS)}")
+    if name == "suspect" and not isinstance(value, bool):
+        raise InvalidInput(f"suspect must be compared with True or False, got {value!r}")
+    if name == "page_number" and (isinstance(value, bool) or not isinstance(value, int)):
+        raise InvalidInput(f"page_number must be compared with an int, got {value!r}")
+    if name in ("doc_id", "source") and not isinstance(value, str):
+        raise InvalidInput(f"{name} must be compared with a string, got {value!r}")
+    if not isinstance(value, str | int | float | bool | None):
+        raise InvalidInput(f"the filter on {name!r} cannot take {value!r}")
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple | set | frozenset)

@@ -1,0 +1,206 @@
+"""The three ports: what reads a page, what embeds it, what keeps it.
+
+Each has as few abstract methods as work. Objects are injected into the engine; a new parser,
+encoder or index is one file that derives from one of these, and a test that inherits the port's
+contract suite from `colregion.testing`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Protocol, TypeVar
+
+from PIL import Image
+
+from colregion.core.filters import EVERYTHING, Filters
+from colregion.core.regions import (
+    Document,
+    DocumentEntry,
+    EmbeddedPage,
+    PageEmbedding,
+    PageScore,
+    ParsedPage,
+    QueryEmbedding,
+)
+from colregion.errors import NotIndexed
+from colregion.retrieval.confidence import Calibration
+
+_Index = TypeVar("_Index", bound="Index")
+
+
+class Parser(ABC):
+    """Reads a document's words and region trees.
+
+    Attributes:
+        by_page: whether a page is parsed the same whichever other pages the document has. Pages
+            of one document are then parsed side by side, and a page that fails does not cost
+            the others.
+    """
+
+    by_page: bool = False
+
+    def for_one_core(self) -> Parser:
+        """The same parser without threads of its own, for one of several processes."""
+        return self
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Names the parser and everything that changes its result, so that the index can tell
+        whether a file has to be parsed again."""
+
+    def fingerprint_for(self, document: Document) -> str:
+        """The fingerprint for one document, where more than the parser's own settings goes into
+        it, such as a file that lies beside the document. Raises as `parse`."""
+        del document
+        return self.fingerprint
+
+    @abstractmethod
+    def parse(self, document: Document) -> Iterator[ParsedPage]:
+        """Every page of the document in order, one at a time, a blank page with no regions.
+
+        Raises:
+            UnreadableDocument: the document is damaged.
+            MissingDependency: a program or package that this parser needs is not installed.
+        """
+
+
+class Encoder(ABC):
+    """Turns pages and questions into vectors of late interaction.
+
+    Attributes:
+        noise_floor: the similarity, 0 to below 1, up to which vectors are unrelated; regions are
+            scored by what rises above it.
+        calibration: tells the confidence of a hit from its evidence; None where none was fitted.
+        weighs_terms: whether the engine weighs a question's tokens by how rare their terms are
+            in the index; false for a model that was trained with all tokens counting alike.
+        batch_pages: pages that the engine hands over at once.
+        spec: what `load_encoder` makes this encoder from again; None when it cannot.
+    """
+
+    noise_floor: float = 0.0
+    calibration: Calibration | None = None
+    weighs_terms: bool = True
+    batch_pages: int = 8
+    spec: str | None = None
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Names model, revision and settings; equal fingerprints give equal vectors."""
+
+    @abstractmethod
+    def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
+        """One embedding a page, in order; the same whatever the batch. No pages give []."""
+
+    @abstractmethod
+    def encode_query(self, text: str) -> QueryEmbedding:
+        """The question's token vectors, weights all one.
+
+        Raises:
+            InvalidInput: the text is empty.
+        """
+
+
+class PictureReader(Protocol):
+    """Reads the picture of a page from its document's source. Picklable."""
+
+    def __call__(
+        self, source: str, number: int, *, content_hash: str, dpi: int | None
+    ) -> Image.Image: ...
+
+
+class Index(ABC):
+    """Keeps documents and finds pages. Safe to use from threads.
+
+    Attributes:
+        read_picture: how pictures are read that the index refers to but does not keep; set by
+            the engine.
+    """
+
+    read_picture: PictureReader | None = None
+
+    @abstractmethod
+    def replace(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> DocumentEntry:
+        """Put a document in, in place of what has its id, all or nothing.
+
+        `pages` is consumed one page at a time. Whatever is raised while it is (by the iterable
+        too) leaves the index as it was. Returns the entry with its page count.
+        """
+
+    @abstractmethod
+    def remove(self, doc_id: str) -> None:
+        """Take a document out. Raises NotIndexed when it is not there."""
+
+    @abstractmethod
+    def search(
+        self, query: QueryEmbedding, *, k: int, filters: Filters = EVERYTHING
+    ) -> list[PageScore]:
+        """The k pages of the highest late-interaction score, best first.
+
+        The score is `scoring.maxsim` with the query's weights: the sum over all tokens of the
+        token's weight times its highest similarity to any of the page's vectors. Ties go by
+        document id and page number. Pages without vectors are never returned; an empty index
+        gives [].
+        """
+
+    @abstractmethod
+    def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
+        """The pages in the order asked. Raises NotIndexed for an id that is not there."""
+
+    @abstractmethod
+    def document_frequency(self, terms: Sequence[str]) -> list[int]:
+        """On how many pages each term (as `text.terms` gives them) stands."""
+
+    @abstractmethod
+    def documents(self) -> list[DocumentEntry]:
+        """Everything held, by id."""
+
+    @abstractmethod
+    def page_ids(self, doc_id: str) -> list[str]:
+        """Ids of a document's pages in order. Raises NotIndexed when it is not there."""
+
+    @abstractmethod
+    def get_setting(self, key: str) -> str | None:
+        """A setting of the index as a whole; None when it was never set."""
+
+    @abstractmethod
+    def set_setting(self, key: str, value: str) -> None:
+        """Keep a setting of the index as a whole."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, str]:
+        """All settings of the index as a whole."""
+
+    def entry(self, doc_id: str) -> DocumentEntry:
+        """The entry of one document. Raises NotIndexed when it is not there."""
+        for entry in self.documents():
+            if entry.id == doc_id:
+                return entry
+        raise NotIndexed(f"no document {doc_id!r} in the index")
+
+    def entries(self, doc_ids: Iterable[str]) -> dict[str, DocumentEntry]:
+        """The entries of those of the documents that are there, by id."""
+        wanted = set(doc_ids)
+        return {entry.id: entry for entry in self.documents() if entry.id in wanted}
+
+    @property
+    def page_count(self) -> int:
+        """Pages held."""
+        return sum(entry.page_count for entry in self.documents())
+
+    def close(self) -> None:  # noqa: B027  (an index without open files has nothing to do)
+        """Let go of files and connections. Closing twice is fine."""
+
+    def __enter__(self: _Index) -> _Index:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

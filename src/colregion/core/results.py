@@ -1,0 +1,366 @@
+"""What the engine answers with: hits, pages, relevance maps, contexts, reports of what went in.
+
+Shape letters: T query tokens, V page vectors.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from colregion.citations.marks import Citable, find_marks
+from colregion.core.geometry import Box, FloatArray, Placement
+from colregion.core.regions import (
+    DocumentEntry,
+    MetadataValue,
+    ParsedPage,
+    QueryEmbedding,
+    Region,
+)
+from colregion.errors import ShapeMismatch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RelevanceMap:
+    """How strongly each token of a question lights up each place of a page.
+
+    Args:
+        similarity: (T, V) dot products, raw.
+        placement: where the V vectors look.
+        query: the question; its `content` and `weights` say what counts.
+    """
+
+    similarity: FloatArray
+    placement: Placement
+    query: QueryEmbedding
+
+    def __post_init__(self) -> None:
+        expected = (len(self.query.tokens), len(self.placement))
+        if self.similarity.shape != expected:
+            raise ShapeMismatch(f"similarity must be {expected}, got {self.similarity.shape}")
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """T labels."""
+        return self.query.tokens
+
+    def combined(self) -> FloatArray:
+        """(V,) weighted mean over the content tokens; 0 everywhere when there are none."""
+        weights = self.query.weights * self.query.content
+        total = float(weights.sum())
+        if total == 0:
+            return np.zeros(len(self.placement))
+        return np.asarray(weights @ self.similarity / total)
+
+    def raster(self, *, rows: int, cols: int, token: int | None = None) -> FloatArray:
+        """(rows, cols) picture of the map, NaN where no vector looks.
+
+        Every cell holds the similarity of the vectors that look at it, weighted by the area
+        they cover there; of one `token` (0..T-1), or combined when it is None.
+        """
+        return np.asarray(self.rasters((token,), rows=rows, cols=cols)[0])
+
+    def rasters(self, tokens: Sequence[int | None], *, rows: int, cols: int) -> FloatArray:
+        """(N, rows, cols): `raster` of each of the N `tokens`, at little more than one's cost."""
+        y0, x0 = np.divmod(np.arange(rows * cols), cols)
+        cells = np.stack([x0 / cols, y0 / rows, (x0 + 1) / cols, (y0 + 1) / rows], axis=1)
+        cover = self.placement.coverage(cells)
+        cell = cover.rows
+        covered = np.bincount(cell, weights=cover.area, minlength=rows * cols)
+        pictures = np.empty((len(tokens), rows, cols))
+        for picture, token in zip(pictures, tokens, strict=True):
+            values = self.combined() if token is None else self.similarity[token]
+            lit = np.bincount(
+                cell, weights=cover.area * values[cover.indices], minlength=rows * cols
+            )
+            with np.errstate(invalid="ignore", divide="ignore"):
+                picture[:] = (lit / covered).reshape(rows, cols)
+        return pictures
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PageHit:
+    """A page that answers a question."""
+
+    parsed: ParsedPage
+    entry: DocumentEntry
+    score: float
+
+    @property
+    def id(self) -> str:
+        """`doc#p3`."""
+        return self.parsed.id
+
+    @property
+    def doc_id(self) -> str:
+        """The document's id."""
+        return self.parsed.page.doc_id
+
+    @property
+    def page_number(self) -> int:
+        """1-based."""
+        return self.parsed.page.number
+
+    @property
+    def text(self) -> str:
+        """The page's text in reading order."""
+        return self.parsed.text
+
+    @property
+    def image(self) -> Image.Image:
+        """The page's picture."""
+        return self.parsed.page.image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hit:
+    """A region that answers a question.
+
+    Args:
+        score: higher is better; compares across the pages of one search.
+        confidence: 0-1 where the index's encoder is calibrated, else None.
+    """
+
+    region: Region
+    parsed: ParsedPage
+    entry: DocumentEntry
+    score: float
+    confidence: float | None = None
+
+    @property
+    def id(self) -> str:
+        """The region's id."""
+        return self.region.id
+
+    @property
+    def text(self) -> str:
+        """The region's text."""
+        return self.region.text
+
+    @property
+    def box(self) -> Box:
+        """The region's box, fractions of the page."""
+        return self.region.box
+
+    @property
+    def kind(self) -> str:
+        """The region's kind."""
+        return self.region.kind
+
+    @property
+    def caution(self) -> str:
+        """The region's: what whoever reads its text has to know, or ""."""
+        return self.region.caution
+
+    @property
+    def doc_id(self) -> str:
+        """The document's id."""
+        return self.parsed.page.doc_id
+
+    @property
+    def page_id(self) -> str:
+        """The page's id."""
+        return self.parsed.id
+
+    @property
+    def page_number(self) -> int:
+        """1-based."""
+        return self.parsed.page.number
+
+    @property
+    def source(self) -> str:
+        """Where the document came from."""
+        return self.entry.source
+
+    def crop(self, *, margin: float = 0.0) -> Image.Image:
+        """The region cut out of the page's picture.
+
+        Args:
+            margin: how much of the page to keep around it, fraction of the page's width.
+        """
+        image, box = self.parsed.page.image, self.region.box
+        margin_y = margin * image.width / image.height
+        grown = Box(box.x0 - margin, box.y0 - margin_y, box.x1 + margin, box.y1 + margin_y)
+        return image.crop(grown.to_pixels(width_px=image.width, height_px=image.height))
+
+    def expand(self, level: str) -> Hit:
+        """The hit's surroundings as a hit of the same score: its "block", "area" or "page"."""
+        region = self.parsed.ancestor(self.region, level)
+        return Hit(region, self.parsed, self.entry, self.score, self.confidence)
+
+    def to_metadata(self, *, confidence: bool = True) -> dict[str, MetadataValue]:
+        """Flat and JSON-safe, the one schema of all adapters; the score is not in it.
+
+        `x0 y0 x1 y1` are fractions of the page (origin top-left), `page_width page_height` its
+        size in `page_unit` ("pt", "px"), `boxes_json` lists `[page, x0, y0, x1, y1]` rows of the
+        region's parts, `suspect` says why a reader of the page would not see some of the text
+        ("faint", "invisible", "tiny"; "" where all is seen); then the user's own keys.
+
+        Args:
+            confidence: false leaves out what depends on the question, so that a region found by
+                two questions is the same to what merges their results.
+        """
+        page, box = self.parsed.page, self.region.box
+        flat: dict[str, MetadataValue] = {
+            "region_id": self.region.id,
+            "doc_id": page.doc_id,
+            "source": self.entry.source,
+            "page_number": page.number,
+            "page_label": page.label,
+            "x0": round(float(box.x0), 6),
+            "y0": round(float(box.y0), 6),
+            "x1": round(float(box.x1), 6),
+            "y1": round(float(box.y1), 6),
+            "page_width": float(page.width),
+            "page_height": float(page.height),
+            "page_unit": page.unit,
+            "rotation": page.rotation,
+            "kind": self.region.kind,
+            "ocr_confidence": self.region.ocr_confidence,
+            "suspect": ", ".join(self.region.suspect),
+            "boxes_json": json.dumps(
+                [
+                    [page.number, *(round(float(value), 6) for value in part.xyxy)]
+                    for part in self.region.boxes
+                ]
+            ),
+        }
+        if confidence and self.confidence is not None:
+            flat["confidence"] = float(self.confidence)
+        return {**flat, **self.entry.metadata}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Context:
+    """Text for a prompt, and what stands behind every mark in it.
+
+    Args:
+        text: regions in reading order, each led by its mark, such as `[acme-2024 p.3 r2]`.
+        citations: mark (with its brackets) -> hit.
+        tokens: of `text`, by the counter that the budget was kept with.
+    """
+
+    text: str
+    citations: Mapping[str, Hit]
+    tokens: int
+
+    def resolve(self, answer: str) -> Resolution:
+        """The citations in an answer written from this context, led back to their hits.
+
+        See `colregion.citations.marks.find_marks` for what is understood as a citation. An answer
+        without any gives an empty resolution.
+        """
+        citable = [Citable(mark, hit.id) for mark, hit in self.citations.items()]
+        citations: list[Citation] = []
+        unknown: list[UnknownMark] = []
+        for found in find_marks(answer, citable):
+            if found.mark is None:
+                text = answer[found.start : found.end]
+                unknown.append(UnknownMark(found.start, found.end, text, found.reason))
+            else:
+                hit = self.citations[found.mark]
+                citations.append(Citation(found.start, found.end, found.mark, hit))
+        return Resolution(tuple(citations), tuple(unknown))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Citation:
+    """A place in an answer that cites a hit.
+
+    Args:
+        start, end: `answer[start:end]` is the citation as written, with its brackets when
+            nothing else is in them.
+        mark: as it stands in the context.
+    """
+
+    start: int
+    end: int
+    mark: str
+    hit: Hit
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownMark:
+    """A place in an answer, `answer[start:end]`, that looks like a citation of the context but
+    names none of its regions; `reason` says why."""
+
+    start: int
+    end: int
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resolution:
+    """What an answer cites, in the order of the answer, and what it only pretends to cite."""
+
+    citations: tuple[Citation, ...]
+    unknown: tuple[UnknownMark, ...]
+
+    @property
+    def hits(self) -> tuple[Hit, ...]:
+        """The cited hits, each once, in the order of their first citation."""
+        return tuple({citation.mark: citation.hit for citation in self.citations}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one source in `Engine.add`.
+
+    Args:
+        status: "added", "replaced", "skipped" (unchanged), "failed", or "ignored": a file in a
+            folder, of a type that is not read.
+        seconds: spent on reading, over all processes, and on keeping it.
+        reason: why it failed, was skipped or is incomplete; "" otherwise.
+        missing_pages: of a document that went in, those that could not be read whole. The next
+            `add` reads it again.
+    """
+
+    source: str
+    doc_id: str
+    status: str
+    pages: int = 0
+    regions: int = 0
+    seconds: float = 0.0
+    reason: str = ""
+    missing_pages: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AddReport:
+    """What `Engine.add` did, one outcome a source.
+
+    Args:
+        workers: processes that documents could be read in; 0 when they were read in this one.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    workers: int = 0
+
+    def of(self, *statuses: str) -> tuple[Outcome, ...]:
+        """The outcomes of these statuses."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status in statuses)
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """What did not go in."""
+        return self.of("failed")
+
+    @property
+    def ignored(self) -> tuple[Outcome, ...]:
+        """Files in folders whose type is not read."""
+        return self.of("ignored")
+
+    @property
+    def incomplete(self) -> tuple[Outcome, ...]:
+        """What went in without some of its pages."""
+        return tuple(outcome for outcome in self.outcomes if outcome.missing_pages)
+
+    @property
+    def pages(self) -> int:
+        """Pages that went in."""
+        return sum(outcome.pages for outcome in self.of("added", "replaced"))

@@ -1,0 +1,56 @@
+"""Words as hashed character n-grams, so that a dot product tells how alike two words are spelt."""
+
+from __future__ import annotations
+
+import math
+import re
+import zlib
+from collections import defaultdict
+
+import numpy as np
+
+from colregion.core.geometry import FloatArray
+
+DIMENSION = 256
+"""Words that share nothing have dot products of standard deviation 1 / sqrt(256) = 0.06."""
+
+_LENGTHS = (2, 3, 4)
+_GROUPED_NUMBER = re.compile(r"[1-9]\d{0,2}([.,])\d{3}(?:\1\d{3})*(?:[.,]\d+)?")
+
+
+def ngram_vector(term: str) -> FloatArray:
+    """(256,) float32 of length 1: the term's runs of 2, 3 and 4 characters, its ends marked,
+    each added to or taken from the component that its hash names (signed feature hashing,
+    Weinberger et al., arXiv 0902.2206).
+
+    The dot product of two is near the cosine of their n-gram counts: 1 for equal terms, 0.6-0.7
+    for one wrong letter of seven. The same on every machine.
+
+    Args:
+        term: not empty, as `text.terms` gives it. Of numbers the thousands separators are left
+            out and the decimal comma becomes a point: "1,234.50" and "1.234,50" are "1234.50".
+    """
+    marked = f"<{_plain_number(term)}>"
+    counts: dict[int, int] = defaultdict(int)
+    for length in _LENGTHS:
+        for start in range(len(marked) - length + 1):
+            hashed = zlib.crc32(marked[start : start + length].encode())
+            # The lowest bit gives the sign, the others the component: they must not depend on
+            # one another.
+            counts[(hashed >> 1) % DIMENSION] += 1 if hashed & 1 else -1
+    length_of_vector = math.hypot(*counts.values())
+    vector = np.zeros(DIMENSION, dtype=np.float32)
+    if length_of_vector == 0:
+        # All n-grams of a very short term may cancel; it then has its last one alone.
+        vector[(hashed >> 1) % DIMENSION] = 1.0
+    else:
+        vector[list(counts)] = [count / length_of_vector for count in counts.values()]
+    return vector
+
+
+def _plain_number(term: str) -> str:
+    match = _GROUPED_NUMBER.fullmatch(term)
+    if match is None:
+        return term.replace(",", ".") if term.replace(",", "").isdecimal() else term
+    separator = match[1]
+    return term.replace(separator, "").replace(",", ".")

@@ -1,0 +1,97 @@
+"""The shipped table of word pieces and their vectors, and the cutting of words into pieces."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colregion.core.geometry import FloatArray
+from colregion.errors import BackendError
+
+DIMENSION = 128
+
+_LONGEST_WORD = 64
+
+
+def cut_pieces(word: str, known: Container[str]) -> list[str]:
+    """WordPiece: the longest known piece from the left, again and again, all but the first
+    written with "##"; [] when the word cannot be made of known pieces.
+
+    >>> cut_pieces("subtotals", {"sub", "##to", "##total", "##s"})
+    ['sub', '##total', '##s']
+    """
+    pieces: list[str] = []
+    start = 0
+    while start < len(word):
+        mark = "##" if start else ""
+        ends = range(len(word), start, -1)
+        end = next((end for end in ends if mark + word[start:end] in known), None)
+        if end is None:
+            return []
+        pieces.append(mark + word[start:end])
+        start = end
+    return pieces
+
+
+class TokenTable:
+    """Vectors of the word pieces of all-MiniLM-L6-v2, 8 bits a component.
+
+    Made by `scripts/build_static_tokens.py`. Nothing is read before the first look-up.
+
+    Args:
+        folder: holds `static_tokens.npy`, (N, 128) int8, and `static_tokens.txt`, N lines.
+    """
+
+    def __init__(self, folder: Path = Path(__file__).parent) -> None:
+        self._folder = folder
+
+    def lookup(self, word: str) -> tuple[FloatArray, int]:
+        """The (128,) float32 vector of length 1 of a folded word, and of how many pieces it is
+        the mean; zeros and 0 for a word that has no meaning to the model, which read English:
+        one with other characters than a-z, or far too long.
+        """
+        nothing = (np.zeros(DIMENSION, dtype=np.float32), 0)
+        if not (word.isascii() and word.isalpha()) or len(word) > _LONGEST_WORD:
+            return nothing
+        pieces = cut_pieces(word, self._rows)
+        if not pieces:
+            return nothing
+        # Long pieces carry the word: weighted by its letters the mean's cosine with the model's
+        # own vector of the whole word is 0.71, unweighted 0.68 (1500 words of 2 and 3 pieces).
+        rows = [
+            len(piece.removeprefix("##")) * _unit(self._vectors[self._rows[piece]])
+            for piece in pieces
+        ]
+        return _unit(np.sum(rows, axis=0)), len(pieces)
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        path = self._folder / "static_tokens.txt"
+        try:
+            pieces = path.read_text(encoding="utf-8").splitlines()
+        except OSError as cause:
+            raise _missing(path) from cause
+        return {piece: row for row, piece in enumerate(pieces)}
+
+    @cached_property
+    def _vectors(self) -> NDArray[np.int8]:
+        path = self._folder / "static_tokens.npy"
+        try:
+            vectors: NDArray[np.int8] = np.load(path)
+        except OSError as cause:
+            raise _missing(path) from cause
+        return vectors
+
+
+def _unit(vector: NDArray[np.generic]) -> FloatArray:
+    numbers = np.asarray(vector, dtype=np.float32)
+    return numbers / np.float32(math.sqrt(numbers @ numbers))
+
+
+def _missing(path: Path) -> BackendError:
+    return BackendError(f"{path} is part of colregion and cannot be read; install colregion again")

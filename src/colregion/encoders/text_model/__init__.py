@@ -1,5 +1,0 @@
-"""Text models: contextual vectors of a page's words, at the words' own boxes."""
-
-from colregion.encoders.text_model.encoder import TextModelEncoder
-
-__all__ = ["TextModelEncoder"]

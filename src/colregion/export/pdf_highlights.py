@@ -1,0 +1,209 @@
+"""A document with its hits highlighted, as a PDF that any viewer opens."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+import pypdfium2 as pdfium
+import pypdfium2.raw as raw
+
+from colregion.core.geometry import Box
+from colregion.core.results import Hit
+from colregion.documents.office import office_suffix, to_pdf
+from colregion.documents.pdf import PdfFile
+from colregion.errors import BackendError, InvalidInput, NotIndexed, UnreadableDocument
+
+_COLOUR = (255, 236, 110)  # pale, because charts have to be read through it
+_AUTHOR = "colregion"
+_SNIPPET_CHARACTERS = 300
+_EMBEDDED_ELSEWHERE = "given | "  # how `ingest` begins the settings of such pages
+_PICTURE_DPI = 150
+_PICTURE_QUALITY = 90
+
+_Point: TypeAlias = tuple[float, float]
+_Quad: TypeAlias = tuple[_Point, _Point, _Point, _Point]
+
+
+def annotate_pdf(
+    hits: Sequence[Hit],
+    *,
+    question: str = "",
+    source: str | Path | bytes | None = None,
+    password: str | None = None,
+) -> bytes:
+    """The document of `hits`, a highlight over each of them, as a PDF.
+
+    A highlight covers the region's boxes and says, as a note, the question, the hit's rank among
+    `hits`, its page, its score and the start of its text. A PDF keeps all of its pages, what is
+    on them, and its password; a signature in it ends to be valid. Of a picture the PDF has the
+    pages that hits lie on, from the pictures that the index keeps.
+
+    Args:
+        hits: of one document, best first.
+        source: the PDF, where it is not (or no more) at the hits' `source`.
+        password: opens a locked PDF.
+
+    Raises:
+        InvalidInput: no hits, hits of several documents, or no file at their source.
+        NotIndexed: the PDF is not the one that was indexed.
+        UnreadableDocument: the file is no PDF, is damaged or locked.
+    """
+    _check_one_document(hits)
+    if source is None and hits[0].parsed.page.unit == "px":
+        numbers = sorted({hit.page_number for hit in hits})
+        pdf, index_of = _pdf_of_pictures(hits), {number: i for i, number in enumerate(numbers)}
+    else:
+        pdf = _read_source(hits[0], source)
+        index_of = {hit.page_number: hit.page_number - 1 for hit in hits}
+    file = PdfFile(pdf, name=hits[0].source, password=password)
+    try:
+        # The file is held for this thread alone: PDFium is not safe to use from several.
+        with file.document() as document:
+            for number, index in index_of.items():
+                on_page = [(i, hit) for i, hit in enumerate(hits, 1) if hit.page_number == number]
+                _highlight(document, index, on_page, question)
+            written = io.BytesIO()
+            document.save(written)
+    finally:
+        file.close()
+    return written.getvalue()
+
+
+def _check_one_document(hits: Sequence[Hit]) -> None:
+    documents = sorted({hit.doc_id for hit in hits})
+    if not documents:
+        raise InvalidInput("there are no hits to highlight; a search that finds some gives them")
+    if len(documents) > 1:
+        raise InvalidInput(
+            f"the hits are of several documents, {', '.join(documents)}; "
+            "make a PDF of each from its own hits"
+        )
+
+
+def _read_source(hit: Hit, source: str | Path | bytes | None) -> bytes:
+    if isinstance(source, bytes):
+        data, name = source, "the given PDF"
+    else:
+        path = Path(hit.source if source is None else source).expanduser()
+        name = str(path)
+        try:
+            data = path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError) as cause:
+            raise InvalidInput(
+                f"{hit.doc_id} is not at {name} (any more); pass source= with its PDF"
+            ) from cause
+        except OSError as cause:
+            raise UnreadableDocument(f"cannot read {name}: {cause.strerror}") from cause
+    expected = hit.entry.content_hash
+    # The hash of pages that were embedded elsewhere is not that of a file.
+    of_file = expected and not hit.entry.settings.startswith(_EMBEDDED_ELSEWHERE)
+    if of_file and hashlib.sha256(data).hexdigest() != expected:
+        raise NotIndexed(
+            f"{name} is not what was indexed as {hit.doc_id}: its content differs, and the boxes "
+            "may not fit. Add it again and search anew, or pass source= with the indexed version"
+        )
+    suffix = office_suffix(data, data[:8], name=name)
+    return data if suffix is None else to_pdf(data, suffix, name=name)
+
+
+def _pdf_of_pictures(hits: Sequence[Hit]) -> bytes:
+    """The pages that hits lie on, one picture a page, in the order of their numbers."""
+    pages = {hit.page_number: hit.parsed.page for hit in hits}
+    first, *others = (pages[number].image for number in sorted(pages))
+    written = io.BytesIO()
+    first.save(
+        written,
+        "PDF",
+        save_all=True,
+        append_images=others,
+        resolution=_PICTURE_DPI,
+        quality=_PICTURE_QUALITY,
+    )
+    return written.getvalue()
+
+
+def _highlight(
+    document: pdfium.PdfDocument,
+    index: int,
+    hits: Sequence[tuple[int, Hit]],
+    question: str,
+) -> None:
+    if index >= len(document):
+        raise InvalidInput(
+            f"the PDF has {len(document)} pages, but a hit is on page {index + 1}; "
+            "pass source= with the PDF that was indexed"
+        )
+    try:
+        page = document[index]
+        for rank, hit in hits:
+            _add_annotation(page, hit, _note(question, rank, hit))
+        # Drawing is what makes PDFium give a highlight its appearance, which it then keeps;
+        # some viewers show no annotation without one. The size of the drawing does not matter.
+        page.render(scale=1 / max(page.get_size())).close()
+        page.close()
+    except pdfium.PdfiumError as cause:
+        raise UnreadableDocument(
+            f"page {index + 1} is damaged ({cause}); export the PDF again"
+        ) from cause
+
+
+def _add_annotation(page: pdfium.PdfPage, hit: Hit, note: str) -> None:
+    quads = [_quad(box, page) for box in hit.region.boxes]
+    xs, ys = zip(*(point for quad in quads for point in quad), strict=True)
+    annotation = raw.FPDFPage_CreateAnnot(page, raw.FPDF_ANNOT_HIGHLIGHT)
+    rectangle = raw.FS_RECTF(left=min(xs), top=max(ys), right=max(xs), bottom=min(ys))
+    texts = {"Contents": note, "T": _AUTHOR, "NM": hit.id}
+    done = [
+        raw.FPDFAnnot_SetRect(annotation, rectangle),
+        raw.FPDFAnnot_SetColor(annotation, raw.FPDFANNOT_COLORTYPE_Color, *_COLOUR, 255),
+        raw.FPDFAnnot_SetFlags(annotation, raw.FPDF_ANNOT_FLAG_PRINT),
+        *(
+            raw.FPDFAnnot_AppendAttachmentPoints(annotation, raw.FS_QUADPOINTSF(*sum(quad, ())))
+            for quad in quads
+        ),
+        *(
+            raw.FPDFAnnot_SetStringValue(annotation, key.encode(), _wide(text))
+            for key, text in texts.items()
+        ),
+    ]
+    raw.FPDFPage_CloseAnnot(annotation)
+    if not all(done):
+        raise BackendError(f"PDFium could not write the highlight of {hit.id}")
+
+
+def _quad(box: Box, page: pdfium.PdfPage) -> _Quad:
+    """The box's corners in the page's own space: as displayed top left, top right, bottom left,
+    bottom right. Undoes the crop box and /Rotate, which turns clockwise."""
+    left, bottom, right, top = page.get_bbox()
+    rotation = page.get_rotation()
+
+    def place(x: float, y: float) -> _Point:
+        across, down = {0: (x, y), 90: (y, 1 - x), 180: (1 - x, 1 - y), 270: (1 - y, x)}[rotation]
+        return left + across * (right - left), top - down * (top - bottom)
+
+    return (
+        place(box.x0, box.y0),
+        place(box.x1, box.y0),
+        place(box.x0, box.y1),
+        place(box.x1, box.y1),
+    )
+
+
+def _note(question: str, rank: int, hit: Hit) -> str:
+    text = " ".join(hit.text.split())
+    if len(text) > _SNIPPET_CHARACTERS:
+        text = text[:_SNIPPET_CHARACTERS].rsplit(" ", 1)[0] + " …"
+    place = f"{rank}. page {hit.page_number}, {hit.kind}, score {hit.score:.3f}"
+    caution = f"caution: {hit.caution}" if hit.caution else ""
+    return "\n".join(filter(None, (question.strip(), place, caution, text)))
+
+
+def _wide(text: str) -> ctypes.Array[ctypes.c_ushort]:
+    """UTF-16 with a zero behind it, which a zero in the text must not cut short."""
+    data = (text.replace("\0", " ") + "\0").encode("utf-16-le", "replace")
+    return (ctypes.c_ushort * (len(data) // 2)).from_buffer_copy(data)

@@ -1,0 +1,338 @@
+"""The index in a folder: SQLite for records, mapped files for vectors, JPEG for pictures."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+
+from colregion.core.filters import EVERYTHING, Filters
+from colregion.core.interfaces import Index
+from colregion.core.regions import (
+    DocumentEntry,
+    EmbeddedPage,
+    PageEmbedding,
+    PageScore,
+    QueryEmbedding,
+)
+from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexed
+from colregion.indexes.local import schema
+from colregion.indexes.local.compaction import WASTEFUL, compact
+from colregion.indexes.local.errors import CURE, our_errors
+from colregion.indexes.local.migration import migrate
+from colregion.indexes.local.pages import EMPTY, PageTable, StoredPage, read_table
+from colregion.indexes.local.records import DocumentWriter, PageRecord, forget, read_record
+from colregion.indexes.local.scoring import PageScores
+from colregion.indexes.local.vectors import VectorWriter
+from colregion.indexes.local.verify import Damage, find_damage
+from colregion.indexes.maxsim_kernels import KernelName
+from colregion.indexes.page_images import StoredImage, save_image
+from colregion.indexes.quantization import Precision
+from colregion.indexes.validation import checked_pages
+
+# Pages whose records stay decoded: below 0.1 MB each with 500 words.
+_RECORDS_KEPT = 256
+_ATTEMPTS = 5
+
+_PRECISION = "vector_precision"
+
+
+class LocalIndex(Index):
+    """Documents in one folder: read by any number of threads and processes, written by one at a
+    time. Whoever reads sees whole documents, as of the last commit before the call.
+
+    A search is exact up to about 4,000 pages of 1,024 x 128; beyond that sketches of the pages
+    choose at least 512 candidates, and those are scored exactly (see `local_scoring`).
+
+    Args:
+        folder: where the index is, or is made if the folder is new or empty.
+        create: false to refuse a folder without an index.
+        wait_s: how long a change waits while another process is writing; 0 not to wait.
+        precision: of the vectors of a new index, "float16" or "int8", which takes half the
+            room; None for what the index has, float16 for a new one.
+        read_only: only read. By itself where the folder cannot be written.
+        skip_damaged: leave out the pages whose vectors or records are damaged, which takes
+            reading the whole index once; otherwise damage that is met is an error.
+        kernel: what scores the pages, see `kernels.load_kernel`.
+
+    Raises:
+        InvalidInput: there is no index and `create` is false, or one of another precision.
+        IndexCorrupt: the folder holds something else, a damaged index, or a later version's.
+        BackendError: the folder cannot be made or written.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        create: bool = True,
+        wait_s: float = 30.0,
+        precision: str | None = None,
+        read_only: bool = False,
+        skip_damaged: bool = False,
+        kernel: KernelName = "auto",
+    ) -> None:
+        self.folder = Path(folder).expanduser().absolute()
+        self.read_only = read_only or schema.cannot_be_written(self.folder)
+        self._kernel = kernel
+        with our_errors(self.folder), ExitStack() as opened:
+            schema.prepare_folder(self.folder, create=create and not self.read_only)
+            if self.read_only:
+                self._reader = opened.enter_context(closing(schema.connect_to_read(self.folder)))
+            else:
+                self._open_to_write(opened, wait_s=wait_s)
+            self._read_lock = threading.Lock()
+            self._write_lock = threading.Lock()
+            self._writing_thread: int | None = None
+            self._seen: tuple[int, PageScores] = (-1, PageScores(EMPTY, kernel=kernel))
+            self._without = self._damaged() if skip_damaged else None
+            self._vectors = VectorWriter(self.folder / schema.VECTORS)
+            self.precision = self._vectors.precision = self._agree_on(precision)
+            opened.pop_all()
+        self._record = lru_cache(maxsize=_RECORDS_KEPT)(self._read_record)
+
+    def _open_to_write(self, opened: ExitStack, *, wait_s: float) -> None:
+        self._writer = opened.enter_context(closing(schema.connect(self.folder, wait_s=wait_s)))
+        for name in (schema.IMAGES, schema.VECTORS):
+            (self.folder / name).mkdir(exist_ok=True)
+        migrate(self._writer, self.folder, VectorWriter(self.folder / schema.VECTORS))
+        self._reader = opened.enter_context(closing(schema.connect(self.folder, wait_s=wait_s)))
+        schema.delete_orphans(self._writer, self.folder, wait_s=wait_s)
+
+    def _damaged(self) -> frozenset[int]:
+        with self._reading() as database:
+            damage = list(find_damage(database, self.folder))
+        return frozenset(one.page for one in damage if one.page is not None)
+
+    def _agree_on(self, asked: str | None) -> Precision:
+        if asked not in (None, "float16", "int8"):
+            raise InvalidInput(f"precision must be float16 or int8, got {asked!r}")
+        held = self.get_setting(_PRECISION)
+        if held is None:
+            with self._reading() as database:
+                filled = database.execute("SELECT 1 FROM page LIMIT 1").fetchone()
+            # Indexes of the first format have float16 and no setting.
+            held = asked if asked is not None and not filled else "float16"
+            if asked == held and not self.read_only:
+                self.set_setting(_PRECISION, held)
+        if asked not in (None, held):
+            raise InvalidInput(
+                f"the index at {self.folder} holds {held} vectors, not {asked}; make a new one"
+            )
+        return "int8" if held == "int8" else "float16"
+
+    def replace(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> DocumentEntry:
+        images = self.folder / schema.IMAGES / uuid.uuid4().hex
+        try:
+            with self._changing() as database:
+                with our_errors(self.folder):
+                    forgotten = forget(database, self.folder, entry.id)
+                    images.mkdir()
+                    writer = DocumentWriter(database, self._vectors, entry, images=images.name)
+                for embedded in checked_pages(entry, pages, dim=writer.dim):
+                    picture = embedded.parsed.page.image
+                    picture.load()  # what a lazy picture raises is no error of the index
+                    with our_errors(self.folder):
+                        image = images / schema.image_name(embedded.parsed.page.number)
+                        writer.add(embedded, image_crc=save_image(picture, image))
+                with our_errors(self.folder):
+                    schema.sync_folder(images)
+                    schema.sync_folder(images.parent)
+                    stored = writer.finish()
+        except BaseException:
+            # An interrupt may come when the commit has just been made.
+            if not self._holds_images(images.name):
+                schema.delete_files([images])
+            raise
+        schema.delete_files(forgotten)
+        if forgotten:
+            self._compact_by_itself()
+        return stored
+
+    def remove(self, doc_id: str) -> None:
+        with self._changing() as database, our_errors(self.folder):
+            forgotten = forget(database, self.folder, doc_id)
+            if not forgotten:
+                raise NotIndexed(f"no document {doc_id!r} in the index")
+        schema.delete_files(forgotten)
+        self._compact_by_itself()
+
+    def compact(self, *, below: float = 1.0) -> None:
+        """Write anew the files of vectors of which a smaller share than `below` (0-1) is in use.
+
+        Happens by itself after a change where less than half is in use. Readers are not
+        disturbed. Without `below` the database gives back its room too.
+        """
+        with self._changing() as database, our_errors(self.folder):
+            left = compact(database, self.folder, self._vectors, below=below)
+        schema.delete_files(left)
+        if below >= 1:
+            with self._write_lock, our_errors(self.folder):
+                self._writer.execute("VACUUM")
+
+    def _compact_by_itself(self) -> None:
+        # The change is made, whether there is room now for a copy of what is left, and whether
+        # that is sound, or another process is writing: the next change tries again.
+        with suppress(BackendError, IndexCorrupt):
+            self.compact(below=WASTEFUL)
+
+    def verify(self) -> list[Damage]:
+        """All that is not as it was written, checksum by checksum; [] for a sound index."""
+        with self._reading() as database:
+            return list(find_damage(database, self.folder))
+
+    def search(
+        self, query: QueryEmbedding, *, k: int, filters: Filters = EVERYTHING
+    ) -> list[PageScore]:
+        return self.scores().search(query, k=k, filters=filters)
+
+    def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
+        for _ in range(_ATTEMPTS):
+            table = self._table()
+            found = []
+            for page_id in page_ids:
+                if page_id not in table.positions:
+                    raise NotIndexed(f"no page {page_id!r} in the index")
+                found.append(table.pages[table.positions[page_id]])
+            try:
+                return [self._embedded(table, page) for page in found]
+            except _Gone:  # replaced since the table was read
+                continue
+        raise BackendError(f"the index at {self.folder} changes too fast to be read; try again")
+
+    def document_frequency(self, terms: Sequence[str]) -> list[int]:
+        with self._reading() as database:
+            found = [
+                database.execute(
+                    "SELECT pages FROM term WHERE term = ?", (schema.to_blob(term),)
+                ).fetchone()
+                for term in terms
+            ]
+        return [row[0] if row else 0 for row in found]
+
+    def documents(self) -> list[DocumentEntry]:
+        return [document.entry for document in self._table().documents.values()]
+
+    @property
+    def page_count(self) -> int:
+        return len(self._table().pages)
+
+    def page_ids(self, doc_id: str) -> list[str]:
+        table = self._table()
+        for row_id, document in table.documents.items():
+            if document.entry.id == doc_id:
+                return [table.id_of(i) for i, p in enumerate(table.pages) if p.document == row_id]
+        raise NotIndexed(f"no document {doc_id!r} in the index")
+
+    def get_setting(self, key: str) -> str | None:
+        with self._reading() as database:
+            row = database.execute(
+                "SELECT value FROM setting WHERE name = ?", (schema.to_blob(key),)
+            ).fetchone()
+        return schema.from_blob(row[0]) if row else None
+
+    def set_setting(self, key: str, value: str) -> None:
+        with self._changing() as database, our_errors(self.folder):
+            database.execute(
+                "INSERT OR REPLACE INTO setting VALUES (?, ?)",
+                (schema.to_blob(key), schema.to_blob(value)),
+            )
+
+    def settings(self) -> dict[str, str]:
+        with self._reading() as database:
+            rows = database.execute("SELECT name, value FROM setting").fetchall()
+        return {schema.from_blob(name): schema.from_blob(value) for name, value in rows}
+
+    def close(self) -> None:
+        with self._write_lock, self._read_lock:
+            self._record.cache_clear()
+            self._seen = (-1, PageScores(EMPTY, kernel=self._kernel))
+            self._reader.close()
+            if not self.read_only:
+                self._writer.close()
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        """The write lock of the threads, then that of the processes, and one transaction."""
+        if self.read_only:
+            raise BackendError(f"the index at {self.folder} is open to be read only")
+        if self._writing_thread == threading.get_ident():
+            raise InvalidInput("an index cannot be changed by the pages that it is taking in")
+        with self._write_lock:
+            self._writing_thread = threading.get_ident()
+            try:
+                with schema.transaction(self._writer, self.folder, writing=True):
+                    yield self._writer
+            except BaseException:
+                self._vectors.roll_back()
+                raise
+            finally:
+                self._writing_thread = None
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """One state of the database, read by one thread at a time."""
+        with (
+            self._read_lock,
+            schema.transaction(self._reader, self.folder, writing=False),
+            our_errors(self.folder),
+        ):
+            yield self._reader
+
+    def _holds_images(self, name: str) -> bool:
+        with self._reading() as database:
+            found = database.execute("SELECT 1 FROM document WHERE images = ?", (name,)).fetchone()
+        return found is not None
+
+    def scores(self) -> PageScores:
+        """The pages as of the last commit, and what finds the best of them."""
+        for _ in range(_ATTEMPTS):
+            with self._reading() as database:
+                # Changes with every commit of another connection; this one never commits any.
+                (version,) = database.execute("PRAGMA data_version").fetchone()
+                if version == self._seen[0]:
+                    return self._seen[1]
+                try:
+                    table = read_table(
+                        database,
+                        self.folder / schema.VECTORS,
+                        known=self._seen[1].table,
+                        without=self._without or (),
+                        shortened=self._without is not None,
+                    )
+                except FileNotFoundError as error:
+                    # Removed by a commit since this transaction began, else lost.
+                    missing = error
+                    continue
+                self._seen = (version, PageScores(table, kernel=self._kernel))
+                return self._seen[1]
+        raise IndexCorrupt(
+            f"the index at {self.folder} has lost a file ({missing}). {CURE}"
+        ) from missing
+
+    def _table(self) -> PageTable:
+        return self.scores().table
+
+    def _embedded(self, table: PageTable, page: StoredPage) -> EmbeddedPage:
+        images = self.folder / schema.IMAGES / table.documents[page.document].images
+        record = self._record(page.row_id, images / schema.image_name(page.number))
+        vectors = table.vectors_of(page, record.slots)
+        embedded = EmbeddedPage(record.parsed(), PageEmbedding(vectors, record.placement))
+        embedded.__dict__["region_cover"] = record.region_cover  # the same for every search
+        return embedded
+
+    def _read_record(self, row_id: int, image: Path) -> PageRecord:
+        with self._reading() as database:
+            record = read_record(database, row_id, load_image=StoredImage(image))
+        if record is None:
+            raise _Gone
+        return record
+
+
+class _Gone(Exception):
+    """A page's rows have been deleted since the table was read."""

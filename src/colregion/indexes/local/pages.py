@@ -1,0 +1,236 @@
+"""What the local index holds in memory of its pages: one state of the database."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colregion.core.filters import Filters
+from colregion.core.geometry import FloatArray
+from colregion.core.regions import DocumentEntry, page_id
+from colregion.errors import IndexCorrupt
+from colregion.indexes.local.errors import CURE
+from colregion.indexes.local.schema import from_blob
+from colregion.indexes.local.vectors import CODEBOOK, DTYPES, ROWS, Stretch, map_rows
+from colregion.indexes.maxsim_kernels.numpy_kernel import widen
+
+# What a page itself has to satisfy; all else is asked of a document once.
+_OF_A_PAGE = ("page_number", "kind")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document's entry, and the name of the folder of its pictures."""
+
+    entry: DocumentEntry
+    images: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPage:
+    """A page's row; `codes` are empty unless its vectors are in a codebook."""
+
+    row_id: int
+    document: int
+    number: int
+    kinds: tuple[str, ...]
+    rows: Stretch
+    sketch: Stretch
+    codes: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class VectorFile:
+    """A mapped file of vectors."""
+
+    name: str
+    form: str
+    rows: NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class PageTable:
+    """One state of the index, never changed: documents by id, pages by document and number."""
+
+    documents: dict[int, StoredDocument]
+    pages: tuple[StoredPage, ...]
+    files: dict[int, VectorFile]
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """Page id -> place in `pages`."""
+        return {self.id_of(i): i for i in range(len(self.pages))}
+
+    @property
+    def dim(self) -> int | None:
+        """D; None while no page has vectors."""
+        for file in self.files.values():
+            return int(file.rows.shape[1])
+        return None
+
+    def id_of(self, position: int) -> str:
+        """The id of a page."""
+        page = self.pages[position]
+        return page_id(self.documents[page.document].entry.id, page.number)
+
+    def vectors_of(self, page: StoredPage, slots: NDArray[np.int32]) -> FloatArray:
+        """(V, D) float32 of one page.
+
+        Raises:
+            IndexCorrupt: they are not as they were written.
+        """
+        rows = page.rows
+        if rows.file is None:
+            return np.zeros((0, self.dim or 0), dtype=np.float32)
+        file = self.files[rows.file]
+        if file.form == CODEBOOK:
+            self._check(page, file, page.codes.tobytes())
+            return np.asarray(file.rows.take(page.codes[slots], axis=0))
+        stored = file.rows[rows.first : rows.first + rows.count]
+        self._check(page, file, np.ascontiguousarray(stored).data.cast("B"))
+        if file.form == ROWS:
+            return widen(stored)
+        return stored.astype(np.float32) * np.float32(rows.step)
+
+    def _check(self, page: StoredPage, file: VectorFile, packed: bytes | memoryview) -> None:
+        if zlib.crc32(packed) != page.rows.crc:
+            entry = self.documents[page.document].entry
+            raise IndexCorrupt(
+                f"the vectors of page {page_id(entry.id, page.number)} in {file.name} are damaged: "
+                f"their checksum is another. {CURE}"
+            )
+
+    def allowed(self, filters: Filters) -> NDArray[np.bool_]:
+        """(pages,) which pages the filters let through."""
+        if not filters:
+            return np.ones(len(self.pages), dtype=bool)
+        of_document = Filters(tuple(c for c in filters.conditions if c.field not in _OF_A_PAGE))
+        of_page = Filters(tuple(c for c in filters.conditions if c.field == "page_number"))
+        asks_kind = any(c.field == "kind" for c in filters.conditions)
+        documents = {
+            row_id: of_document.page(
+                doc_id=document.entry.id,
+                source=document.entry.source,
+                page_number=0,
+                metadata=document.entry.metadata,
+            )
+            for row_id, document in self.documents.items()
+        }
+        kind = lru_cache(maxsize=None)(filters.kind)
+        return np.array(
+            [
+                documents[page.document]
+                and (
+                    not of_page
+                    or of_page.page(doc_id="", source="", page_number=page.number, metadata={})
+                )
+                and (not asks_kind or any(kind(name) for name in page.kinds))
+                for page in self.pages
+            ],
+            dtype=bool,
+        )
+
+
+EMPTY = PageTable(documents={}, pages=(), files={})
+
+
+def read_table(
+    database: sqlite3.Connection,
+    vectors: Path,
+    *,
+    known: PageTable,
+    without: Collection[int] = (),
+    shortened: bool = False,
+) -> PageTable:
+    """The state of the database now, within a transaction.
+
+    Args:
+        vectors: the folder of the vector files.
+        known: an earlier state; what it holds is not read again, for rows hardly ever change.
+        without: row ids of pages to leave out.
+        shortened: take of a truncated file what there is of it.
+
+    Raises:
+        FileNotFoundError: a vector file has been removed by a commit since the transaction began.
+        IndexCorrupt: a vector file is shorter than its rows.
+    """
+    files: dict[int, VectorFile] = {}
+    for file, name, form, dim, n_rows in database.execute(
+        "SELECT id, name, form, dim, n_rows FROM vector_file WHERE n_rows > 0 ORDER BY id"
+    ):
+        path = vectors / name
+        if shortened:
+            held = path.stat().st_size if path.exists() else 0
+            n_rows = min(n_rows, held // (dim * DTYPES[form].itemsize))
+            if n_rows == 0:
+                continue
+        old = known.files.get(file)
+        if old is None or len(old.rows) != n_rows:
+            old = VectorFile(name, form, map_rows(path, form=form, n_rows=n_rows, dim=dim))
+        files[file] = old
+    documents = _read_documents(database, known.documents)
+    pages = (page for page in _read_pages(database, known.pages) if page.row_id not in without)
+    return PageTable(documents, tuple(pages), files)
+
+
+def _read_documents(
+    database: sqlite3.Connection, known: dict[int, StoredDocument]
+) -> dict[int, StoredDocument]:
+    documents = {}
+    for (row_id,) in database.execute("SELECT id FROM document ORDER BY doc_id").fetchall():
+        document = known.get(row_id)
+        if document is None:
+            doc_id, entry, images = database.execute(
+                "SELECT doc_id, entry, images FROM document WHERE id = ?", (row_id,)
+            ).fetchone()
+            fields: dict[str, Any] = json.loads(entry)
+            document = StoredDocument(DocumentEntry(id=from_blob(doc_id), **fields), images)
+        documents[row_id] = document
+    return documents
+
+
+def _read_pages(
+    database: sqlite3.Connection, known: tuple[StoredPage, ...]
+) -> Iterator[StoredPage]:
+    held = {page.row_id: page for page in known}
+    # Row ids only grow, so whatever is not held is newer than all that is.
+    codes = dict(
+        database.execute(
+            "SELECT page, codes FROM page_codes WHERE page > ?", (max(held, default=0),)
+        )
+    )
+    kinds_of = lru_cache(maxsize=None)(_split)
+    for row_id, document, number, kinds, *places in database.execute(
+        "SELECT page.id, document, number, kinds, vector_file, first_row, n_vectors, step, "
+        "page.crc, sketch_file, first_sketch, n_sketch, sketch_step, sketch_crc "
+        "FROM page JOIN document ON document.id = page.document ORDER BY doc_id, number"
+    ):
+        page = held.get(row_id)
+        if page is None or (page.rows.file, page.rows.first, page.sketch.first) != (
+            *places[:2],
+            places[6],
+        ):
+            if page is not None:  # moved by a compaction
+                codes[row_id] = _codes_of(database, row_id)
+            packed = np.frombuffer(codes.get(row_id, b""), dtype="<i4")
+            rows, sketch = Stretch(*places[:5]), Stretch(*places[5:])
+            page = StoredPage(row_id, document, number, kinds_of(kinds), rows, sketch, packed)
+        yield page
+
+
+def _split(kinds: str) -> tuple[str, ...]:
+    return tuple(kinds.split())
+
+
+def _codes_of(database: sqlite3.Connection, row_id: int) -> bytes:
+    row = database.execute("SELECT codes FROM page_codes WHERE page = ?", (row_id,)).fetchone()
+    return bytes(row[0]) if row else b""

@@ -1,0 +1,130 @@
+"""Is what a local index holds still what was written? Every part against its checksum."""
+
+from __future__ import annotations
+
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from colregion.core.regions import page_id
+from colregion.indexes.local import schema
+from colregion.indexes.local.vectors import CODEBOOK, DTYPES
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """Something that is not as it was written.
+
+    Args:
+        file: relative to the index's folder.
+        problem: what is wrong with it.
+        doc_id, page_number: of the document that has to be added again; None where the damage
+            is not of one page.
+        page: row id of the page that cannot be searched; None where it still can.
+    """
+
+    file: str
+    problem: str
+    doc_id: str | None = None
+    page_number: int | None = None
+    page: int | None = None
+
+    def __str__(self) -> str:
+        where = self.doc_id or ""
+        if self.doc_id is not None and self.page_number is not None:
+            where = page_id(self.doc_id, self.page_number)
+        return f"{self.file}: {where + ': ' if where else ''}{self.problem}"
+
+
+def find_damage(database: sqlite3.Connection, folder: Path) -> Iterator[Damage]:
+    """All damage there is, within a transaction; reads everything once."""
+    for (found,) in database.execute("PRAGMA integrity_check"):
+        if found != "ok":
+            yield Damage(schema.DATABASE, found)
+    yield from _damaged_documents(database)
+    files = {}
+    for file, name, form, dim, n_rows, crc in database.execute(
+        "SELECT id, name, form, dim, n_rows, crc FROM vector_file ORDER BY id"
+    ).fetchall():
+        files[file] = held = _FileOfRows(folder / schema.VECTORS / name, form, dim)
+        yield from held.damage(n_rows=n_rows, crc=crc)
+    for row in database.execute(
+        "SELECT page.id, doc_id, number, images, vector_file, first_row, n_vectors, page.crc, "
+        "sketch_file, first_sketch, n_sketch, sketch_crc, codes FROM page "
+        "JOIN document ON document.id = page.document "
+        "LEFT JOIN page_codes ON page_codes.page = page.id ORDER BY doc_id, number"
+    ).fetchall():
+        yield from _damaged_page(database, folder, files, row)
+
+
+def _damaged_documents(database: sqlite3.Connection) -> Iterator[Damage]:
+    for doc_id, entry, terms, crc in database.execute(
+        "SELECT doc_id, entry, terms, crc FROM document ORDER BY doc_id"
+    ):
+        if schema.checksum(entry.encode(), terms) != crc:
+            yield Damage(schema.DATABASE, "the document's entry", schema.from_blob(doc_id))
+
+
+class _FileOfRows:
+    """A file of vectors, of which a part may be missing."""
+
+    def __init__(self, path: Path, form: str, dim: int) -> None:
+        self.name = f"{schema.VECTORS}/{path.name}"
+        self._form, self._row_bytes = form, dim * DTYPES[form].itemsize
+        self._bytes: Any = np.empty(0, np.uint8)
+        if path.exists() and path.stat().st_size:
+            self._bytes = np.memmap(path, dtype=np.uint8, mode="r")
+
+    @property
+    def is_codebook(self) -> bool:
+        return self._form == CODEBOOK
+
+    def damage(self, *, n_rows: int, crc: int) -> Iterator[Damage]:
+        """What is wrong with the file as a whole."""
+        wanted = n_rows * self._row_bytes
+        if len(self._bytes) < wanted:
+            yield Damage(self.name, f"has {len(self._bytes)} bytes instead of {wanted}")
+        elif self.is_codebook and zlib.crc32(self._bytes[:wanted]) != crc:
+            yield Damage(self.name, "its vectors have another checksum")
+
+    def stretch_damaged(self, first: int, count: int, crc: int) -> bool:
+        """Whether rows of a page are missing or changed."""
+        start, end = first * self._row_bytes, (first + count) * self._row_bytes
+        return end > len(self._bytes) or zlib.crc32(self._bytes[start:end]) != crc
+
+    def holds(self, code: int) -> bool:
+        """Whether the file reaches to a row."""
+        return (code + 1) * self._row_bytes <= len(self._bytes)
+
+
+def _damaged_page(
+    database: sqlite3.Connection, folder: Path, files: dict[int, _FileOfRows], row: Any
+) -> Iterator[Damage]:
+    page, packed_id, number, images, file, first, count, crc, *sketch, codes = row
+    at = (schema.from_blob(packed_id), number)
+    if file is not None and files[file].is_codebook:
+        if zlib.crc32(codes or b"") != crc:
+            yield Damage(schema.DATABASE, "its list of vectors", *at, page=page)
+        elif not files[file].holds(int(np.frombuffer(codes, dtype="<i4").max())):
+            yield Damage(files[file].name, "its vectors are missing", *at, page=page)
+    elif file is not None and files[file].stretch_damaged(first, count, crc):
+        yield Damage(files[file].name, "its vectors", *at, page=page)
+    if sketch[0] is not None and files[sketch[0]].stretch_damaged(*sketch[1:]):
+        yield Damage(files[sketch[0]].name, "its sketch", *at, page=page)
+    record = database.execute(
+        "SELECT parsed, words, placement, slots, crc, image_crc FROM page_record WHERE page = ?",
+        (page,),
+    ).fetchone()
+    if record is None or schema.checksum(*record[:4]) != record[4]:
+        yield Damage(schema.DATABASE, "its record", *at, page=page)
+    image = folder / schema.IMAGES / images / schema.image_name(number)
+    name = str(image.relative_to(folder))
+    if not image.exists():
+        yield Damage(name, "its picture is missing", *at)
+    elif record is not None and zlib.crc32(image.read_bytes()) != record[5]:
+        yield Damage(name, "its picture", *at)

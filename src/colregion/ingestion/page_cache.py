@@ -1,0 +1,57 @@
+"""Pages that are ranked without being indexed, read once and kept by content."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+from PIL import Image
+
+from colregion.core.interfaces import Encoder, Parser
+from colregion.core.regions import EmbeddedPage
+from colregion.errors import InvalidInput
+from colregion.ingestion.files import FoundFile
+from colregion.ingestion.sources import Given, Source, embed, find_items, open_item, settings_of
+
+_DOCUMENTS_KEPT = 16
+_NOTHING_GIVEN = Given(doc_id=None, metadata={}, password=None)
+
+
+class UnindexedPages:
+    """Reads and embeds sources; the last documents read are kept. Safe to use from threads."""
+
+    def __init__(self, parser: Parser, encoder: Encoder) -> None:
+        self._parser = parser
+        self._encoder = encoder
+        self._kept: OrderedDict[tuple[str, str], list[EmbeddedPage]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(self, source: Source) -> list[EmbeddedPage]:
+        """The embedded pages of a file, folder, glob, bytes or picture.
+
+        Raises:
+            InvalidInput: nothing is there.
+            UnreadableDocument: a file that cannot be read.
+        """
+        items, failed = find_items(source)
+        if failed:
+            raise InvalidInput(failed[0].reason)
+        pages: list[EmbeddedPage] = []
+        for item in items:
+            if isinstance(item, FoundFile | bytes | Image.Image):
+                pages.extend(self._read_item(item))
+        return pages
+
+    def _read_item(self, item: FoundFile | bytes | Image.Image) -> list[EmbeddedPage]:
+        document = open_item(item, _NOTHING_GIVEN)
+        key = (document.content_hash, settings_of(self._parser, self._encoder, document))
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        pages = list(embed(self._parser.parse(document), self._encoder))
+        with self._lock:
+            self._kept[key] = pages
+            while len(self._kept) > _DOCUMENTS_KEPT:
+                self._kept.popitem(last=False)
+        return pages

@@ -1,0 +1,264 @@
+"""Regions from unstructured: elements that were saved, and elements made on the spot.
+
+Corners are in the `system` that an element names, of the size `layout_width` x `layout_height`:
+PixelSpace counts from the top left and down, PointSpace and RelativeCoordinateSystem from the
+bottom left and up. Elements are blocks; they name no lines and no words.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from colregion.core.geometry import Box
+from colregion.core.interfaces import Parser
+from colregion.core.regions import Document, ParsedPage
+from colregion.errors import (
+    BackendError,
+    InvalidInput,
+    MissingDependency,
+    UnreadableDocument,
+    require,
+)
+from colregion.parsers.external.found import GivenPage, GivenRegion, box_around, region_of
+from colregion.parsers.external.json_reader import Node, read_json
+from colregion.parsers.external.source import Given, RegionSource
+from colregion.parsers.words import WordReader
+
+STRATEGIES = ("auto", "fast", "ocr_only", "hi_res")
+
+_KINDS = {
+    "Title": "title",
+    "ListItem": "list",
+    "List": "list",
+    "Table": "table",
+    "Image": "figure",
+    "Figure": "figure",
+    "Picture": "figure",
+    "FigureCaption": "caption",
+    "Caption": "caption",
+    "Formula": "equation",
+    "Header": "header",
+    "Footer": "footer",
+    "PageNumber": "footer",
+}
+_FROM_TOP = {"PixelSpace": True, "PointSpace": False, "RelativeCoordinateSystem": False}
+
+_MODEL = "en_core_web_sm"
+
+
+class UnstructuredElements(RegionSource):
+    """Regions from elements of unstructured, as `elements_to_json` saves them, or the elements
+    themselves. A page without elements counts as blank."""
+
+    name = "unstructured_json"
+    suffix = ".unstructured.json"
+    lists_blank_pages = False
+
+    def __init__(
+        self, source: Given | None = None, *, words: str | WordReader | None = "auto"
+    ) -> None:
+        if isinstance(source, Sequence) and not isinstance(source, str | bytes):
+            source = [_plain(element) for element in source]
+        super().__init__(source, words=words)
+
+    def pages(self, content: bytes, *, name: str) -> Mapping[int, GivenPage]:
+        root = read_json(content, name=name)
+        elements = [element for element in root.items() if element["type"].text() != "PageBreak"]
+        by_page: dict[int, list[GivenRegion]] = defaultdict(list)
+        sizes: dict[int, tuple[float, float]] = {}
+        for element in elements:
+            metadata = element["metadata"]
+            place = metadata["coordinates"]
+            if not place:
+                continue
+            number = metadata["page_number"].page_number() if metadata["page_number"] else 1
+            size = place["layout_width"].length(), place["layout_height"].length()
+            sizes.setdefault(number, size)
+            box = _box(place, *size)
+            if box is not None:
+                kind = _KINDS.get(element["type"].text(), "text")
+                by_page[number].append(GivenRegion(box, element["text"].text(), kind))
+        if elements and not sizes:
+            raise UnreadableDocument(
+                f"{name} gives no coordinates: they get lost where elements are chunked, and only "
+                "PDFs and pictures have any. Save the elements as partition_pdf or "
+                "partition_image gave them"
+            )
+        return {
+            number: GivenPage(tuple(_with_lists(by_page[number])), size_wh=size)
+            for number, size in sizes.items()
+        }
+
+
+def _plain(element: Any) -> Any:
+    """An element of the library as it would be saved."""
+    return element.to_dict() if hasattr(element, "to_dict") else element
+
+
+def _box(place: Node, width: float, height: float) -> Box | None:
+    system = place["system"].text()
+    if system not in _FROM_TOP:
+        raise UnreadableDocument(f"{place.where} names an unknown coordinate system {system!r}")
+    points = []
+    for point in place["points"].items():
+        both = [coordinate.number() for coordinate in point.items()]
+        if len(both) != 2:
+            raise UnreadableDocument(f"{point.where} must be [x, y], got {len(both)} numbers")
+        points.append((both[0], both[1] if _FROM_TOP[system] else height - both[1]))
+    return box_around(points, width=width, height=height) if points else None
+
+
+def _with_lists(regions: Sequence[GivenRegion]) -> Iterator[GivenRegion]:
+    """Items of a list that follow each other as one region."""
+    for kind, run in groupby(regions, key=lambda region: region.kind):
+        items = list(run)
+        together = region_of(items, kind=kind) if kind == "list" and len(items) > 1 else None
+        yield from [together] if together else items
+
+
+class UnstructuredParser(Parser):
+    """Has unstructured find the regions of PDF files and picture files, and reads the words in
+    them. Nothing is downloaded and nothing is reported anywhere.
+
+    Args:
+        strategy: "fast" reads the characters of a PDF, "ocr_only" the picture with Tesseract,
+            "hi_res" finds blocks with a layout model, which has to be in the cache of
+            huggingface_hub; "auto" is "fast" for a PDF that has characters, else "ocr_only".
+        languages: what Tesseract is to read, its codes joined by "+".
+        words: as for `RegionSource`.
+
+    Raises:
+        InvalidInput: an unknown strategy or reader.
+    """
+
+    def __init__(
+        self,
+        strategy: str = "auto",
+        *,
+        languages: str = "eng",
+        words: str | WordReader | None = "auto",
+    ) -> None:
+        if strategy not in STRATEGIES:
+            raise InvalidInput(f"strategy must be one of {STRATEGIES}, got {strategy!r}")
+        self.strategy = strategy
+        self.languages = languages
+        self._words = words
+
+    @property
+    def fingerprint(self) -> str:
+        """Raises MissingDependency when unstructured is not installed."""
+        from importlib.metadata import version  # slow to import, and seldom needed
+
+        require("unstructured", extra="unstructured")
+        reading = UnstructuredElements([], words=self._words).fingerprint
+        return f"{version('unstructured')} {self.strategy} {self.languages} {reading}"
+
+    def parse(self, document: Document) -> Iterator[ParsedPage]:
+        """Every page in order.
+
+        Raises:
+            UnreadableDocument: not a file, neither PDF nor picture, damaged, or such that
+                unstructured finds nothing in it with the strategy "fast".
+            MissingDependency: unstructured, its spaCy model or a program is not installed.
+            BackendError: unstructured failed.
+        """
+        elements = self._partition(document)
+        yield from UnstructuredElements(elements, words=self._words).parse(document)
+
+    def _partition(self, document: Document) -> list[Any]:
+        path = Path(document.source).expanduser()
+        is_pdf = _is_pdf(path, document)
+        strategy = self.strategy
+        if strategy == "auto":
+            strategy = "fast" if is_pdf and _has_characters(document) else "ocr_only"
+        partition = _load_partition("pdf" if is_pdf else "image")
+        elements = _run(
+            partition,
+            document.source,
+            filename=str(path),
+            strategy=strategy,
+            languages=self.languages.split("+"),
+        )
+        # Without its model the strategy "fast" gives nothing and no error; so it does for scans.
+        if not elements and strategy == "fast":
+            raise UnreadableDocument(
+                f"unstructured found nothing in {document.source} with the strategy 'fast', which "
+                "reads a PDF's own characters; take 'ocr_only' or 'auto' for scans"
+            )
+        return elements
+
+
+def _is_pdf(path: Path, document: Document) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(1024)
+    except (OSError, ValueError) as cause:
+        raise UnreadableDocument(
+            f"unstructured reads files, and {document.source} is none ({cause}); "
+            "write bytes and pictures to a file first"
+        ) from cause
+    if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"{\\rtf")):
+        raise UnreadableDocument(
+            f"unstructured names no places in office files such as {document.source}; "
+            "save it as PDF first"
+        )
+    return b"%PDF-" in head
+
+
+def _has_characters(document: Document) -> bool:
+    pages = document.pages()
+    return any(page.load_text is not None and page.load_text().characters for page in pages)
+
+
+def _load_partition(kind: str) -> Any:
+    """`partition_pdf` or `partition_image`, once it is known that they can work offline."""
+    # Read when it is imported or called: no counting of uses, no advertisement on standard
+    # output. What the user set wins.
+    for name in ("DO_NOT_TRACK", "SCARF_NO_ANALYTICS"):
+        os.environ.setdefault(name, "true")
+    os.environ.setdefault("UNSTRUCTURED_DISABLE_NOTICE", "1")
+    module = require(f"unstructured.partition.{kind}", extra="unstructured")
+    if not require("spacy.util", extra="unstructured").is_package(_MODEL):
+        # It would be fetched from the network in the midst of the work, and where there is none
+        # "fast" would then give nothing without saying so.
+        raise MissingDependency(
+            f"unstructured needs the spaCy model {_MODEL}. Install it: "
+            f"python -m spacy download {_MODEL}"
+        )
+    return getattr(module, f"partition_{kind}")
+
+
+def _run(partition: Any, source: str, **arguments: Any) -> list[Any]:
+    from pdf2image import exceptions as drawing
+    from pdfminer.psexceptions import PSException
+    from unstructured.errors import UnprocessableEntityError
+    from unstructured_pytesseract import TesseractNotFoundError
+
+    try:
+        found: list[Any] = partition(**arguments)
+    except TesseractNotFoundError as cause:
+        raise MissingDependency(
+            "unstructured needs the program tesseract. Install it: apt-get install tesseract-ocr"
+        ) from cause
+    except drawing.PDFInfoNotInstalledError as cause:
+        raise MissingDependency(
+            "unstructured draws PDFs with poppler. Install it: apt-get install poppler-utils"
+        ) from cause
+    except (PSException, UnprocessableEntityError, drawing.PDFPageCountError) as cause:
+        raise UnreadableDocument(
+            f"unstructured cannot read {source} ({cause}); export it again"
+        ) from cause
+    except (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as cause:
+        hint = (
+            " The layout model of 'hi_res' has to be downloaded beforehand; take 'fast' or "
+            "'ocr_only' without it."
+            if arguments["strategy"] == "hi_res"
+            else ""
+        )
+        raise BackendError(f"unstructured failed on {source} ({cause}).{hint}") from cause
+    return found

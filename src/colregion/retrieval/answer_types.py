@@ -1,0 +1,138 @@
+"""What the wording of a question says about its answer: a kind of region, a form of text.
+
+Soft evidence, in the open: a region of an expected kind, or with text of an expected form, is
+preferred a little. A question that says nothing of the sort expects nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from colregion.core.geometry import FloatArray
+from colregion.core.regions import Region
+from colregion.core.text import fold, terms
+
+KIND_BONUS = 0.3
+FORM_BONUS = 0.25
+"""Beside the evidence of the words, which is 1 where a region holds every word of the question."""
+
+_KIND_WORDS = {
+    "figure": frozenset(
+        """figure figures fig chart charts graph graphs diagram diagrams map maps picture pictures
+        image images photo photos photograph plot plots illustration logo drawing screenshot
+        flowchart infographic""".split()
+    ),
+    "table": frozenset("table tables column columns".split()),
+    "title": frozenset("title titles heading headline".split()),
+    "caption": frozenset("caption captions".split()),
+}
+
+_MONTH = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)\b"
+)
+_FORMS = {
+    "date": re.compile(
+        r"\b\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d{2,4}\b|\b\d{4}-\d{1,2}-\d{1,2}\b"
+        rf"|\b\d{{1,2}}(?:st|nd|rd|th)?[\s-]+{_MONTH}"
+        rf"|\b{_MONTH}\.?[\s-]+\d{{1,4}}(?:st|nd|rd|th)?\b"
+        r"|\b(?:19|20)\d\d\b",
+        re.IGNORECASE,
+    ),
+    "amount": re.compile(
+        r"[$€£¥₩]\s?\d|\b\d{1,3}(?:[,.]\d{3})*[.,]\d{2}(?!\d)|\b\d+(?:[.,]\d+)?\s?(?:million|billion"
+        r"|thousand|usd|eur|gbp|rm)\b",
+        re.IGNORECASE,
+    ),
+    "percentage": re.compile(r"\d\s?%|\bper\s?cent\b", re.IGNORECASE),
+    "number": re.compile(r"\d"),
+    "address": re.compile(
+        r"\b(?:street|st|road|rd|avenue|ave|boulevard|blvd|lane|drive|suite|floor|building|square"
+        r"|plaza|highway|parkway|zip|lot|p\.?\s?o\.?\s?box|strasse|straße|platz|rue|via|piazza"
+        r"|calle|avenida|rua|jalan|jln|lorong|taman)\b"
+        r"|\b\d{5}(?:-\d{4})?\b\s*,?\s*[^\W\d_]|[^\W\d_],?\s+\d{5}\b",
+        re.IGNORECASE,
+    ),
+    "name": re.compile(
+        r"\b(?:inc|ltd|llc|corp|co|company|corporation|limited|gmbh|ag|plc|sdn|bhd|s\.?a|enterprise"
+        r"|store|shop|restaurant|mart|trading|group|associates|bank|university|laborator(?:y|ies))"
+        r"\b",
+        re.IGNORECASE,
+    ),
+}
+_FORM_WORDS = {
+    "date": frozenset("when date dates dated day year years month".split()),
+    "amount": frozenset(
+        """amount amounts price prices cost costs fee fees total sum revenue revenues
+        income profit sales salary budget expenses tax""".split()
+    ),
+    "percentage": frozenset("percentage percentages percent proportion rate".split()),
+    "number": frozenset("number numbers count".split()),
+    "address": frozenset("address where location located".split()),
+    "name": frozenset("who company shop store name seller vendor".split()),
+}
+_MANY = re.compile(r"\bhow (?:many|much|long|old|far|often|large|big|high|tall)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """Args:
+    kinds: kinds of region that the question names.
+    forms: forms of text that an answer would take: "date", "amount", "percentage", "number",
+        "address", "name" (of a firm or place).
+    """
+
+    kinds: frozenset[str]
+    forms: frozenset[str]
+
+    def bonuses(self, regions: Sequence[Region]) -> FloatArray:
+        """(R,) what is added to the evidence of each region: `KIND_BONUS` when it is of an
+        expected kind, `FORM_BONUS` for each expected form that its text has."""
+        kinds = [region.kind in self.kinds for region in regions]
+        forms = [self._forms_in(region) for region in regions]
+        bonuses: FloatArray = KIND_BONUS * np.array(kinds) + FORM_BONUS * np.array(forms)
+        return bonuses
+
+    def met(self, region: Region) -> bool:
+        """Whether the region's text has an expected form."""
+        return self._forms_in(region) > 0
+
+    @property
+    def several_lines(self) -> bool:
+        """Whether the answer is likely to run over several lines, as an address does."""
+        return "address" in self.forms
+
+    def _forms_in(self, region: Region) -> int:
+        return sum(_has_form(region.text, form) for form in self.forms)
+
+
+@lru_cache(maxsize=1 << 15)
+def _has_form(text: str, form: str) -> bool:
+    # The same pages are asked again and again.
+    return _FORMS[form].search(text) is not None
+
+
+NOTHING = Expectation(frozenset(), frozenset())
+"""Of a question that says nothing of the sort."""
+
+
+def expectation(question: str) -> Expectation:
+    """What a question expects, from its words (English).
+
+    >>> sorted(expectation("When was the total amount paid?").forms)
+    ['amount', 'date']
+    """
+    words = set(terms(question))
+    forms = {form for form, cues in _FORM_WORDS.items() if words & cues}
+    if _MANY.search(fold(question)):
+        forms.add("number")
+    if "address" in forms:  # "the shop's address" asks for no name
+        forms.discard("name")
+    return Expectation(
+        frozenset(kind for kind, cues in _KIND_WORDS.items() if words & cues), frozenset(forms)
+    )

@@ -1,0 +1,63 @@
+"""Folding, terms and the token estimate."""
+
+from __future__ import annotations
+
+import pytest
+
+from colregion.core.text import content_terms, estimate_tokens, fold, printable, terms
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("", []),
+        ("  \n ", []),
+        ("Café CAFÉ Ｃａｆｅ", ["cafe", "cafe", "cafe"]),
+        ("Invoice-No.: 12.345,67", ["invoice", "no", "12.345,67"]),
+        ("end. 3.", ["end", "3"]),  # a point at the end is no part of a number
+        ("2015-2016", ["2015", "2016"]),
+        ("snake_case", ["snake", "case"]),
+        ("東京都庁", ["東京", "京都", "都庁"]),  # pairs where no spaces are set
+        ("東", ["東"]),
+        ("価格12円", ["価格", "12", "円"]),
+        ("편의점 업종", ["편의점", "업종"]),  # Korean sets spaces
+        ("Итого: 5", ["итого", "5"]),
+    ],
+)
+def test_terms_are_folded_words(text: str, found: list[str]) -> None:
+    assert [fold(term) for term in terms(text)] == [fold(term) for term in found]
+
+
+def test_stop_words_are_left_out_unless_nothing_else_is_there() -> None:
+    assert content_terms("What is the total?") == ["total"]
+    assert content_terms("what is it") == ["what", "is", "it"]
+
+
+@pytest.mark.parametrize(
+    ("question", "content"),
+    [
+        ("Combien de logements le projet permet-il d’ajouter ?", "logements projet permet ajouter"),
+        ("Wie hoch ist die Summe der Rechnung?", "hoch summe rechnung"),
+        ("¿Cuánto cuesta el billete?", "cuesta billete"),
+        ("Какой итог по счёту?", "итог счету"),
+        ("When will the patient die?", "patient die"),  # a German article, but no German question
+        ("Was kostet es?", "kostet"),
+    ],
+)
+def test_stop_words_are_those_of_the_question_s_own_language(question: str, content: str) -> None:
+    assert content_terms(question) == content.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [("", 0), ("cat", 1), ("regions", 2), ("12345", 2), ("a, b", 3), ("東京", 2), ("\n\n", 0)],
+)
+def test_tokens_are_estimated(text: str, tokens: int) -> None:
+    assert estimate_tokens(text) == tokens
+
+
+def test_text_for_a_terminal_holds_no_controls() -> None:
+    assert (
+        printable("a\x1b[31mb\x00\r\u202ec\ud800\n\td")
+        == "a\ufffd[31mb\ufffd\ufffd\ufffdc\ufffd\n\td"
+    )

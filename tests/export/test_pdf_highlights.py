@@ -1,0 +1,282 @@
+"""Highlights lie where the regions are displayed, in every viewer and on every turned page."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pypdfium2 as pdfium
+import pypdfium2.raw as raw
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from reportlab.pdfgen.canvas import Canvas
+
+from colregion.core.geometry import Box
+from colregion.core.regions import DocumentEntry, Page, ParsedPage, Region
+from colregion.core.results import Hit
+from colregion.documents import open_document
+from colregion.errors import InvalidInput, NotIndexed, UnreadableDocument
+from colregion.export.pdf_highlights import annotate_pdf
+from colregion.testing import PlainImage, make_parsed_page
+
+GREY_PATCH = "0.75 g 100 150 60 20 re f"
+ENTRIES = "/MediaBox[0 0 300 200]/CropBox[50 20 280 190]"
+DPI = 144
+
+
+def write_pdf(*pages: tuple[str, str]) -> bytes:
+    """Pages are (entries, content)."""
+    bodies = [b"<</Type/Catalog/Pages 2 0 R>>", b""]
+    for entries, content in pages:
+        number = len(bodies) + 1
+        bodies.append(f"<</Type/Page/Parent 2 0 R/Contents {number + 1} 0 R{entries}>>".encode())
+        bodies.append(f"<</Length {len(content)}>>stream\n{content}\nendstream".encode())
+    kids = " ".join(f"{number} 0 R" for number in range(3, len(bodies) + 1, 2))
+    bodies[1] = f"<</Type/Pages/Count {len(pages)}/Kids[{kids}]>>".encode()
+    written, offsets = b"%PDF-1.7\n", []
+    for number, body in enumerate(bodies, start=1):
+        offsets.append(len(written))
+        written += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(bodies) + 1)
+    trailer = b"trailer<</Size %d/Root 1 0 R>>\n" % (len(bodies) + 1)
+    return written + head + table + trailer + b"startxref\n%d\n%%%%EOF\n" % len(written)
+
+
+def hit_on(page: Page, *boxes: Box, source: str = "", data: bytes = b"", text: str = "x") -> Hit:
+    region = Region(
+        page_id=page.id,
+        path=(1,),
+        box=Box.enclosing(boxes),
+        text=text,
+        parts=boxes if len(boxes) > 1 else (),
+    )
+    digest = hashlib.sha256(data).hexdigest() if data else ""
+    entry = DocumentEntry(page.doc_id, source, digest, "")
+    return Hit(region, ParsedPage(page, (), (region,)), entry, 0.8125)
+
+
+def drawn(pdf: bytes, index: int = 0) -> NDArray[np.uint8]:
+    """(rows, cols, 3) of a page as a viewer shows it."""
+    document = pdfium.PdfDocument(pdf)
+    image = document[index].render(scale=DPI / 72).to_pil().convert("RGB")
+    document.close()
+    return np.asarray(image)
+
+
+def around(mask: NDArray[np.bool_]) -> list[int]:
+    """x0, y0, x1, y1 in pixels of what is true."""
+    ys, xs = np.nonzero(mask)
+    return [int(value) for value in (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)]
+
+
+def is_grey(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return np.asarray((np.abs(image.astype(int) - 191) <= 2).all(axis=2))
+
+
+def is_black(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return np.asarray((image < 20).all(axis=2))
+
+
+def is_yellow(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    red, blue = image[:, :, 0].astype(int), image[:, :, 2].astype(int)
+    return np.asarray(red - blue > 90)
+
+
+def notes_in(pdf: bytes, index: int = 0) -> list[dict[str, str]]:
+    document = pdfium.PdfDocument(pdf)
+    page = document[index]
+    found = []
+    for i in range(raw.FPDFPage_GetAnnotCount(page)):
+        annotation = raw.FPDFPage_GetAnnot(page, i)
+        texts = {"subtype": str(raw.FPDFAnnot_GetSubtype(annotation))}
+        for key in ("Contents", "T", "NM"):
+            size = raw.FPDFAnnot_GetStringValue(annotation, key.encode(), None, 0)
+            buffer = (raw.FPDF_WCHAR * (size // 2))()
+            raw.FPDFAnnot_GetStringValue(annotation, key.encode(), buffer, size)
+            texts[key] = bytes(buffer).decode("utf-16-le").rstrip("\0")
+        raw.FPDFPage_CloseAnnot(annotation)
+        found.append(texts)
+    document.close()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("rotation", "box"),
+    [
+        # The crop box is 230 x 170; the patch is 50..110 from its left, 20..40 from its top.
+        (0, Box(50 / 230, 20 / 170, 110 / 230, 40 / 170)),
+        (90, Box(130 / 170, 50 / 230, 150 / 170, 110 / 230)),
+        (180, Box(120 / 230, 130 / 170, 180 / 230, 150 / 170)),
+        (270, Box(20 / 170, 120 / 230, 40 / 170, 180 / 230)),
+    ],
+)
+@pytest.mark.parametrize("more", ["", "/UserUnit 2.5"])
+def test_the_highlight_covers_what_the_box_covers(rotation: int, box: Box, more: str) -> None:
+    pdf = write_pdf((f"{ENTRIES}/Rotate {rotation}{more}", GREY_PATCH))
+    (page,) = open_document(pdf).pages()
+    assert page.rotation == rotation
+    before = drawn(pdf)
+    patch = around(is_grey(before))
+    assert patch == list(box.to_pixels(width_px=before.shape[1], height_px=before.shape[0]))
+    after = drawn(annotate_pdf([hit_on(page, box)], source=pdf))
+    assert after.shape == before.shape
+    assert around(is_yellow(after)) == patch
+    assert not is_grey(after).any()
+    outside = np.ones(after.shape[:2], dtype=bool)
+    outside[patch[1] : patch[3], patch[0] : patch[2]] = False
+    assert (after == before)[outside].all()
+
+
+def test_what_is_dark_under_a_highlight_stays_dark() -> None:
+    pdf = write_pdf((ENTRIES, "0 g 60 30 23 17 re f"))
+    (page,) = open_document(pdf).pages()
+    left_below = Box(0.0, 0.5, 0.5, 1.0)
+    before, after = drawn(pdf), drawn(annotate_pdf([hit_on(page, left_below)], source=pdf))
+    assert around(is_black(before)) == around(is_black(after))
+    assert is_yellow(after).any()
+
+
+def test_every_part_of_a_merged_region_is_covered_and_nothing_between() -> None:
+    pdf = write_pdf(("/MediaBox[0 0 200 100]", ""))
+    (page,) = open_document(pdf).pages()
+    parts = (Box(0.1, 0.1, 0.4, 0.2), Box(0.6, 0.5, 0.9, 0.8))
+    marked = is_yellow(drawn(annotate_pdf([hit_on(page, *parts)], source=pdf)))
+    rows, cols = marked.shape
+    expected = np.zeros_like(marked)
+    expected[int(0.1 * rows) : int(0.2 * rows), int(0.1 * cols) : int(0.4 * cols)] = True
+    expected[int(0.5 * rows) : int(0.8 * rows), int(0.6 * cols) : int(0.9 * cols)] = True
+    assert (marked == expected).all()
+
+
+def test_pages_keep_their_order_and_only_pages_with_hits_change() -> None:
+    pdf = write_pdf(
+        *[("/MediaBox[0 0 200 100]", f"0.75 g {20 * i} 10 10 10 re f") for i in (1, 2, 3)]
+    )
+    pages = list(open_document(pdf).pages())
+    made = annotate_pdf([hit_on(pages[2], Box(0.5, 0.1, 0.6, 0.2))], source=pdf)
+    assert [len(notes_in(made, i)) for i in range(3)] == [0, 0, 1]
+    assert (drawn(made, 1) == drawn(pdf, 1)).all()
+    assert is_yellow(drawn(made, 2)).any()
+
+
+def test_the_note_says_question_rank_page_score_and_text() -> None:
+    pdf = write_pdf((ENTRIES, GREY_PATCH))
+    (page,) = open_document(pdf, doc_id="acme").pages()
+    hit = hit_on(
+        page, Box(0.1, 0.1, 0.2, 0.2), text="Umsatz:\n4 € (\U0001f98a)\0 \ud800 " + "so " * 200
+    )
+    made = annotate_pdf([hit, hit], source=pdf, question="Wie hoch? ")
+    first, second = notes_in(made)
+    assert first["subtype"] == str(raw.FPDF_ANNOT_HIGHLIGHT)
+    lines = first["Contents"].splitlines()
+    assert lines[:2] == ["Wie hoch?", "1. page 1, text, score 0.812"]
+    assert lines[2].startswith("Umsatz: 4 € (\U0001f98a)")
+    assert lines[2].endswith("so …")
+    assert len(lines[2]) <= 302
+    assert (first["T"], first["NM"]) == ("colregion", "acme#p1#1")
+    assert second["Contents"].splitlines()[1].startswith("2. ")
+
+
+def test_an_appearance_is_written_for_viewers_that_make_none() -> None:
+    pdf = write_pdf((ENTRIES, GREY_PATCH))
+    (page,) = open_document(pdf).pages()
+    document = pdfium.PdfDocument(annotate_pdf([hit_on(page, Box(0, 0, 1, 1))], source=pdf))
+    annotation = raw.FPDFPage_GetAnnot(document[0], 0)
+    assert raw.FPDFAnnot_HasKey(annotation, b"AP")
+    assert raw.FPDFAnnot_HasKey(annotation, b"QuadPoints")
+    raw.FPDFPage_CloseAnnot(annotation)
+    document.close()
+
+
+def test_the_file_at_the_source_is_read_and_a_moved_one_can_be_named(tmp_path: Path) -> None:
+    pdf = write_pdf((ENTRIES, GREY_PATCH))
+    path = tmp_path / "a.pdf"
+    path.write_bytes(pdf)
+    (page,) = open_document(path).pages()
+    hit = hit_on(page, Box(0.1, 0.1, 0.5, 0.5), source=str(path), data=pdf)
+    assert len(notes_in(annotate_pdf([hit]))) == 1
+    assert path.read_bytes() == pdf
+    moved = path.rename(tmp_path / "b.pdf")
+    with pytest.raises(InvalidInput, match=r"a\.pdf \(any more\); pass source="):
+        annotate_pdf([hit])
+    assert len(notes_in(annotate_pdf([hit], source=moved))) == 1
+    moved.write_bytes(pdf + b"\n")
+    with pytest.raises(NotIndexed, match=r"b\.pdf is not what was indexed as a\.pdf"):
+        annotate_pdf([hit], source=moved)
+
+
+def test_hits_of_none_or_of_several_documents_are_refused() -> None:
+    with pytest.raises(InvalidInput, match="no hits"):
+        annotate_pdf([])
+    hits = [
+        hit_on(make_parsed_page([], doc_id=doc_id).page, Box(0, 0, 1, 1)) for doc_id in ("b", "a")
+    ]
+    with pytest.raises(InvalidInput, match="several documents, a, b"):
+        annotate_pdf(hits)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"), [(b"no pdf", "damaged"), (b"", "damaged"), (Path("/"), "cannot read")]
+)
+def test_what_is_no_pdf_is_refused(source: bytes | Path, said: str) -> None:
+    (page,) = open_document(write_pdf((ENTRIES, ""))).pages()
+    with pytest.raises(UnreadableDocument, match=said):
+        annotate_pdf([hit_on(page, Box(0, 0, 1, 1))], source=source)
+
+
+def test_a_pdf_with_too_few_pages_is_refused() -> None:
+    pages = list(open_document(write_pdf((ENTRIES, ""), (ENTRIES, ""))).pages())
+    with pytest.raises(InvalidInput, match="has 1 pages, but a hit is on page 2"):
+        annotate_pdf([hit_on(pages[1], Box(0, 0, 1, 1))], source=write_pdf((ENTRIES, "")))
+
+
+def test_a_locked_pdf_needs_its_password_and_keeps_it() -> None:
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=(300, 200), encrypt="secret")
+    canvas.drawString(100, 150, "HELLO")
+    canvas.save()
+    pdf = buffer.getvalue()
+    (page,) = open_document(pdf, password="secret").pages()
+    hit = hit_on(page, Box(0.3, 0.1, 0.5, 0.3))
+    with pytest.raises(UnreadableDocument, match="password"):
+        annotate_pdf([hit], source=pdf)
+    made = annotate_pdf([hit], source=pdf, password="secret")
+    with pytest.raises(pdfium.PdfiumError, match="assword"):
+        pdfium.PdfDocument(made)
+    document = pdfium.PdfDocument(made, password="secret")
+    assert is_yellow(np.asarray(document[0].render().to_pil().convert("RGB"))).any()
+    document.close()
+
+
+def picture_hits(numbers: Sequence[int]) -> list[Hit]:
+    """On pages of 60 x 80 px with a blue square at 12..24, 40..48."""
+    square = Box(0.2, 0.5, 0.4, 0.6)
+    found = []
+    for number in numbers:
+        image = PlainImage(painted=((square, (0, 90 * number, 255)),))
+        page = make_parsed_page([], doc_id="scan.tif", number=number, image=image).page
+        found.append(hit_on(page, square, source="/nowhere/scan.tif", data=b"x"))
+    return found
+
+
+def test_of_a_picture_the_pages_with_hits_become_a_pdf() -> None:
+    made = annotate_pdf(picture_hits([2, 1, 2]))
+    document = pdfium.PdfDocument(made)
+    sizes = np.array([document.get_page_size(i) for i in range(len(document))])
+    document.close()
+    assert sizes == pytest.approx(np.array([[60 * 72 / 150, 80 * 72 / 150]] * 2), abs=0.01)
+    notes = [[note["Contents"] for note in notes_in(made, i)] for i in (0, 1)]
+    assert [[note.splitlines()[0][:9] for note in page] for page in notes] == [
+        ["2. page 1"],
+        ["1. page 2", "3. page 2"],
+    ]
+    page = Image.fromarray(drawn(made, 0))
+    blue = np.asarray(page)[:, :, 2]
+    rows, cols = blue.shape
+    assert blue[int(0.55 * rows), int(0.3 * cols)] < 130
+    assert blue[int(0.3 * rows), int(0.3 * cols)] > 240

@@ -1,0 +1,136 @@
+"""Every kernel gives the same matches; the compiled and the portable one are always tested."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from colregion.core.geometry import FloatArray
+from colregion.errors import InvalidInput
+from colregion.indexes.maxsim_kernels import Kernel, load_kernel
+from colregion.indexes.maxsim_kernels.numpy_kernel import widen
+from colregion.indexes.maxsim_kernels.threads import in_threads
+
+
+@pytest.fixture(params=["numpy", "numba", "torch"])
+def kernel(request: pytest.FixtureRequest) -> Kernel:
+    if request.param == "torch":
+        pytest.importorskip("torch", reason="torch is in no extra that the tests install")
+    return load_kernel(request.param, numbers=1)
+
+
+def wanted(
+    rows: NDArray[Any], first: NDArray[Any], counts: NDArray[Any], tokens: FloatArray
+) -> FloatArray:
+    pages = [rows[a : a + n].astype(np.float64) for a, n in zip(first, counts, strict=True)]
+    return np.array([(tokens @ page.T).max(axis=1) for page in pages])
+
+
+def test_the_best_match_of_each_token_on_each_page(kernel: Kernel) -> None:
+    rows = np.array([[1, 0], [0, 2], [-1, -1], [3, -4]], dtype=np.float16)
+    tokens = np.array([[1, 1], [-1, 0], [0.5, 0.25]], dtype=np.float32)
+    # Pages of the rows 0-1, 2 and 2-3.
+    best = kernel(rows, np.array([0, 2, 2]), np.array([2, 1, 2]), tokens)
+    assert best.tolist() == [[2, 0, 0.5], [-2, 1, -0.75], [-1, 1, 0.5]]
+    bytes_ = kernel(rows.astype(np.int8), np.array([0, 2, 2]), np.array([2, 1, 2]), tokens)
+    np.testing.assert_allclose(bytes_, best, atol=1e-3)
+
+
+def test_no_pages_and_no_tokens_give_no_matches(kernel: Kernel) -> None:
+    rows = np.ones((4, 3), dtype=np.float16)
+    none = np.empty(0, dtype=np.int64)
+    assert kernel(rows, none, none, np.ones((2, 3), np.float32)).shape == (0, 2)
+    one = kernel(rows, np.array([0]), np.array([4]), np.ones((0, 3), np.float32))
+    assert one.shape == (1, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.int8])
+@pytest.mark.parametrize(
+    ("dim", "tokens"), [(128, 20), (320, 33), (7, 1), (1, 24), (128, 25), (96, 3000)]
+)
+def test_any_dimension_and_any_number_of_vectors_and_tokens(
+    kernel: Kernel, dtype: type, dim: int, tokens: int
+) -> None:
+    rng = np.random.default_rng([dim, tokens])
+    counts = np.array([1, 2, 3, 31, 33, 128, 129, 1025, 1024, 5])
+    first = np.cumsum(counts) - counts
+    rows: NDArray[Any] = (
+        (rng.standard_normal((counts.sum(), dim)) * 30).clip(-127, 127).astype(dtype)
+    )
+    question = rng.standard_normal((tokens, dim)).astype(np.float32)
+    expected = wanted(rows, first, counts, question)
+    got = kernel(rows, first, counts, question)
+    np.testing.assert_allclose(got, expected, atol=2e-4 * np.abs(expected).max())
+
+
+def test_only_negative_matches_and_a_last_block_that_is_not_full(kernel: Kernel) -> None:
+    rows = -np.ones((37, 8), dtype=np.float16)
+    best = kernel(rows, np.array([0]), np.array([37]), np.ones((1, 8), np.float32))
+    assert best.tolist() == [[-8]]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.int8])
+@pytest.mark.parametrize("name", ["numpy", "numba"])
+def test_equal_pages_match_equally_to_the_last_bit(name: str, dtype: type) -> None:
+    rng = np.random.default_rng(2)
+    page: NDArray[Any] = (rng.standard_normal((300, 128)) * 20).astype(dtype)
+    other: NDArray[Any] = (rng.standard_normal((77, 128)) * 20).astype(dtype)
+    rows = np.concatenate([page, other, page, other[:5], page])
+    first, counts = np.array([0, 377, 682]), np.array([300, 300, 300])
+    tokens = rng.standard_normal((20, 128)).astype(np.float32)
+    best = load_kernel(name, numbers=1)(rows, first, counts, tokens)
+    assert (best == best[0]).all()
+
+
+def test_large_questions_and_the_smallest_halves_keep_their_digits(kernel: Kernel) -> None:
+    rows = np.array([[2.0**-24], [65504.0]], dtype=np.float16)  # the smallest and largest there is
+    tokens = np.array([[-3e9], [1e6], [1e-20]], dtype=np.float32)
+    best = kernel(rows, np.array([0, 1]), np.array([1, 1]), tokens)
+    expected = rows.astype(np.float64) @ tokens.T.astype(np.float64)
+    np.testing.assert_allclose(best, expected, rtol=1e-6)
+
+
+def test_the_largest_sums_of_integers_do_not_overflow() -> None:
+    rows = np.full((4, 4096), 127, dtype=np.int8)
+    tokens = np.full((1, 4096), 1.0, dtype=np.float32)
+    best = load_kernel("numba", numbers=1)(rows, np.array([0]), np.array([4]), tokens)
+    np.testing.assert_allclose(best, 127 * 4096, rtol=1e-3)
+
+
+def test_widening_halves_is_exact() -> None:
+    halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    finite = halves[np.isfinite(halves)]
+    widened = widen(finite)
+    np.testing.assert_array_equal(widened, finite.astype(np.float32))
+    np.testing.assert_array_equal(np.signbit(widened), np.signbit(finite))
+
+
+@pytest.mark.parametrize(("n", "cost"), [(0, 1), (1, 1 << 40), (7, 1), (1000, 1 << 40)])
+def test_threads_get_every_page_once(n: int, cost: int) -> None:
+    seen: list[int] = []
+    in_threads(seen.extend, n=n, cost=cost)
+    assert sorted(seen) == list(range(n))
+
+
+def test_the_environment_says_what_auto_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLREGION_KERNEL", "numpy")
+    assert load_kernel("auto", numbers=1 << 40) is load_kernel("numpy", numbers=1)
+    monkeypatch.setenv("COLREGION_KERNEL", "cobol")
+    with pytest.raises(InvalidInput, match="auto, numpy, numba or torch"):
+        load_kernel("auto", numbers=1)
+
+
+def test_small_indexes_do_not_wait_for_a_compiler() -> None:
+    assert load_kernel("auto", numbers=1000) is load_kernel("numpy", numbers=1)
+    assert load_kernel("auto", numbers=1 << 40) is load_kernel("numba", numbers=1)
+
+
+def test_what_cannot_be_kept_on_the_disk_is_compiled_all_the_same() -> None:
+    from colregion.indexes.maxsim_kernels import numba_kernel
+
+    made: dict[str, Any] = {}
+    exec("def twice(x):\n    return 2 * x\n", made)  # of no file, so there is no folder for it
+    assert numba_kernel._compiled(made["twice"])(21) == 42

@@ -1,0 +1,284 @@
+"""Documents read in processes of their own, by the engine, with parsers that misbehave."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hostile_parsers import TroubledParser, UnpicklableParser
+from PIL import Image
+
+from colregion import BackendError, Engine, InvalidInput, Limits, Outcome, Progress
+from colregion.core.interfaces import Parser
+from colregion.indexes.memory import MemoryIndex
+from colregion.ingestion.workers.processes import stop_idle
+from colregion.testing import WordEncoder
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is held to on Linux only")
+
+
+def tiff(pages: int, *, grey: int = 255) -> bytes:
+    """A document of so many small pages."""
+    frames = [Image.new("L", (30, 40), grey) for _ in range(pages)]
+    file = io.BytesIO()
+    frames[0].save(file, "TIFF", save_all=True, append_images=frames[1:])
+    return file.getvalue()
+
+
+@pytest.fixture
+def engine_of() -> Iterator[Callable[[Parser], Engine]]:
+    engines: list[Engine] = []
+
+    def make(parser: Parser) -> Engine:
+        engines.append(Engine(MemoryIndex(), encoder=WordEncoder(), parser=parser))
+        return engines[-1]
+
+    yield make
+    for engine in engines:
+        engine.close()
+
+
+def texts(engine: Engine, doc_id: str) -> list[str]:
+    return [page.parsed.text for page in engine.index.load(engine.index.page_ids(doc_id))]
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_pages_arrive_in_order_however_many_processes_read(
+    engine_of: Callable[[Parser], Engine], workers: int
+) -> None:
+    engine = engine_of(TroubledParser())
+    report = engine.add(tiff(11), doc_id="d", workers=workers)
+    assert report.workers == workers
+    assert (report.pages, report.incomplete) == (11, ())
+    assert texts(engine, "d") == [f"page {n}" for n in range(1, 12)]
+    (page,) = engine.index.load(["d#p7"])
+    assert page.parsed.page.image.size == (30, 40)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [
+        ("crash", "a library crashed (SIGSEGV)"),
+        ("bug", "TypeError: no such thing"),
+        ("damaged", "its stream ends early"),
+    ],
+)
+def test_a_page_that_fails_leaves_the_others_and_is_declared(
+    engine_of: Callable[[Parser], Engine], trouble: str, reason: str
+) -> None:
+    engine = engine_of(TroubledParser({3: trouble}))
+    (outcome,) = engine.add(tiff(6), doc_id="d").outcomes
+    assert (outcome.status, outcome.pages, outcome.missing_pages) == ("added", 6, (3,))
+    assert outcome.reason.startswith("incomplete: page 3: ")
+    assert reason in outcome.reason
+    assert texts(engine, "d") == ["page 1", "page 2", "", "page 4", "page 5", "page 6"]
+    (missing,) = engine.index.load(["d#p3"])
+    assert reason in missing.parsed.page.missing
+    assert all(hit.page_number != 3 for hit in engine.search("page", k=50))
+
+
+def test_an_incomplete_document_is_read_again_and_a_whole_one_is_not(
+    engine_of: Callable[[Parser], Engine],
+) -> None:
+    engine = engine_of(TroubledParser({2: "damaged"}))
+    statuses = [engine.add(tiff(3), doc_id="d").outcomes[0].status for _ in range(2)]
+    engine.parser = TroubledParser()
+    statuses += [engine.add(tiff(3), doc_id="d").outcomes[0].status for _ in range(2)]
+    assert statuses == ["added", "replaced", "replaced", "skipped"]
+
+
+def test_a_page_that_takes_too_long_is_given_up(engine_of: Callable[[Parser], Engine]) -> None:
+    engine = engine_of(TroubledParser({1: "hang"}))
+    (outcome,) = engine.add(tiff(2), doc_id="d", limits=Limits(seconds_per_page=1.0)).outcomes
+    assert outcome.missing_pages == (1,)
+    assert "more than 1 s a page; raise the limit `seconds_per_page`" in outcome.reason
+    assert texts(engine, "d") == ["", "page 2"]
+
+
+@on_linux
+def test_a_page_that_takes_too_much_memory_is_given_up(
+    engine_of: Callable[[Parser], Engine],
+) -> None:
+    engine = engine_of(TroubledParser({1: "hoard"}))
+    report = engine.add([tiff(1), tiff(1, grey=9)], limits=Limits(memory_mb=512))
+    assert [o.status for o in report.outcomes] == ["failed", "failed"]
+    assert "more than 512 MiB; raise the limit `memory_mb`" in report.outcomes[0].reason
+
+
+def test_a_document_that_is_parsed_as_a_whole_fails_as_a_whole(
+    engine_of: Callable[[Parser], Engine],
+) -> None:
+    engine = engine_of(TroubledParser({2: "crash"}, by_page=False))
+    report = engine.add([tiff(3), tiff(1)])
+    assert [(o.status, o.pages) for o in report.outcomes] == [("failed", 0), ("added", 1)]
+    assert report.outcomes[0].reason == "a library crashed (SIGSEGV)"
+
+
+def test_a_document_whose_pages_crash_one_after_another_is_given_up(
+    engine_of: Callable[[Parser], Engine],
+) -> None:
+    engine = engine_of(TroubledParser(dict.fromkeys(range(2, 20), "crash")))
+    (outcome,) = engine.add(tiff(20), doc_id="d").outcomes
+    assert outcome.status == "failed"
+    assert outcome.reason.startswith("given up after 4 such pages")
+
+
+def test_what_is_not_installed_fails_the_document_and_is_no_missing_page(
+    engine_of: Callable[[Parser], Engine],
+) -> None:
+    (outcome,) = engine_of(TroubledParser({2: "uninstalled"})).add(tiff(3)).outcomes
+    assert (outcome.status, outcome.reason) == ("failed", "apt-get install something")
+
+
+def test_what_a_library_prints_does_not_get_between(
+    engine_of: Callable[[Parser], Engine],
+) -> None:
+    engine = engine_of(TroubledParser({1: "chatter"}))
+    assert engine.add(tiff(2), doc_id="d").pages == 2
+
+
+@pytest.mark.parametrize("workers", [0, None])
+def test_limits_of_files_and_pages_are_held_to(
+    engine_of: Callable[[Parser], Engine], tmp_path: Path, workers: int | None
+) -> None:
+    engine = engine_of(TroubledParser())
+    long, wide, large = tmp_path / "a.tif", tmp_path / "b.png", tmp_path / "c.bmp"
+    long.write_bytes(tiff(4))
+    Image.new("L", (300, 200)).save(wide)
+    large.write_bytes(b"BM" + bytes(2 << 20))
+    limits = Limits(pages=3, pixels=50_000, file_mb=1)
+    report = engine.add(tmp_path, limits=limits, workers=workers)
+    reasons = [outcome.reason for outcome in report.outcomes]
+    assert "more than 3 pages" in reasons[0]
+    assert "300 x 200 pixels; pictures of up to 50,000 are read" in reasons[1]
+    assert "2.0 MiB; files of up to 1 are read" in reasons[2]
+    assert engine.documents() == []
+
+
+def test_limits_are_above_zero() -> None:
+    with pytest.raises(InvalidInput, match="limit pages must be above 0, got 0"):
+        Limits(pages=0)
+
+
+def test_a_parser_that_cannot_be_sent_reads_in_this_process_and_the_report_says_so(
+    engine_of: Callable[[Parser], Engine],
+) -> None:
+    engine = engine_of(UnpicklableParser())
+    report = engine.add(tiff(2))
+    assert (report.workers, report.pages) == (0, 2)
+    with pytest.raises(InvalidInput, match="UnpicklableParser cannot be sent"):
+        engine.add(tiff(2), workers=1)
+    with pytest.raises(InvalidInput, match="0 or more"):
+        engine.add(tiff(2), workers=-1)
+
+
+def test_a_parser_that_other_processes_cannot_import_is_an_error(
+    engine_of: Callable[[Parser], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_idle()  # a process that is running already has this folder on its path
+    here = str(Path(__file__).parent)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != here])
+    with pytest.raises(BackendError, match=r"hostile_parsers.*workers=0"):
+        engine_of(TroubledParser()).add(tiff(1))
+
+
+def test_the_same_document_given_twice_is_read_once(
+    engine_of: Callable[[Parser], Engine], tmp_path: Path
+) -> None:
+    file = tmp_path / "a.tif"
+    file.write_bytes(tiff(1))
+    report = engine_of(TroubledParser()).add([file, tmp_path])
+    assert [(o.status, o.reason) for o in report.outcomes] == [
+        ("added", ""),
+        ("skipped", "given twice"),
+    ]
+
+
+def test_ids_do_not_depend_on_which_document_ends_first(
+    engine_of: Callable[[Parser], Engine], tmp_path: Path
+) -> None:
+    for name, pages in (("one", 9), ("two", 1), ("three", 2)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.tif").write_bytes(tiff(pages))
+    engine = engine_of(TroubledParser())
+    engine.add([tmp_path / "one", tmp_path / "two", tmp_path / "three"], workers=2)
+    counts = {entry.id: entry.page_count for entry in engine.documents()}
+    assert counts.pop("a.tif") == 9
+    assert sorted(counts.values()) == [1, 2]
+
+
+def test_outcomes_are_told_as_they_come_and_reported_in_the_order_given(
+    engine_of: Callable[[Parser], Engine], tmp_path: Path
+) -> None:
+    told: list[Outcome] = []
+    sources: list[Path | bytes] = [tmp_path / "missing", tiff(1), b"rubbish", tiff(2)]
+    engine = engine_of(TroubledParser())
+    report = engine.add(sources, on_outcome=told.append)
+    assert [o.status for o in report.outcomes] == ["failed", "added", "failed", "added"]
+    assert {id(outcome) for outcome in told} == {id(outcome) for outcome in report.outcomes}
+
+
+def test_progress_tells_the_pace_and_what_may_be_left(
+    engine_of: Callable[[Parser], Engine],
+) -> None:
+    steps: list[Progress] = []
+    engine_of(TroubledParser()).add([tiff(2), tiff(2, grey=9)], on_progress=steps.append)
+    assert [(s.files_done, s.pages_done, s.pages_total) for s in steps] == [
+        (0, 1, 2),
+        (0, 2, 2),
+        (1, 1, 2),
+        (1, 2, 2),
+    ]
+    # One page of four is read, then two, then three: as long again as so far, thrice, once, ...
+    left = [step.seconds_left * step.pages_per_second for step in steps]
+    assert left == pytest.approx([3, 2, 1, 0])
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """As in a terminal, also where the tests run in the background, which ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+@pytest.mark.usefixtures("interruptible")
+def test_an_interruption_stops_at_once_and_keeps_what_is_done(
+    engine_of: Callable[[Parser], Engine], tmp_path: Path
+) -> None:
+    engine = engine_of(TroubledParser({2: "hang"}))
+    (tmp_path / "a.tif").write_bytes(tiff(1))
+    (tmp_path / "b.tif").write_bytes(tiff(2))
+
+    def interrupt(_outcome: Outcome) -> None:
+        # From a thread, as from a terminal: whatever the engine is doing then.
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        engine.add(tmp_path, on_outcome=interrupt)
+    assert time.monotonic() - started < 60  # not the ten minutes of the page that hangs
+    assert [entry.id for entry in engine.documents()] == ["a.tif"]
+    engine.parser = TroubledParser()
+    assert [o.status for o in engine.add(tmp_path).outcomes] == ["skipped", "added"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_processes_that_died_while_they_waited_are_replaced(
+    engine_of: Callable[[Parser], Engine],
+) -> None:
+    from colregion.ingestion.workers import processes
+
+    engine = engine_of(TroubledParser())
+    engine.add(tiff(1), doc_id="a")
+    for process in processes._idle:
+        os.kill(process._process.pid, signal.SIGKILL)
+    assert engine.add(tiff(2), doc_id="b").pages == 2

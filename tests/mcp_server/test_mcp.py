@@ -1,0 +1,369 @@
+"""The server as an agent's client sees it: in memory, and over standard input and output."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+from mcp import ClientSession, StdioServerParameters, stdio_client
+from mcp.shared.memory import create_client_server_memory_streams
+from PIL import Image
+
+from colregion.core.geometry import Box
+from colregion.core.regions import QueryEmbedding
+from colregion.demo import DOCUMENTS
+from colregion.engine import Engine
+from colregion.errors import InvalidInput
+from colregion.indexes import MemoryIndex
+from colregion.mcp import build_server, serve
+from colregion.testing import LineParser, WordEncoder
+
+LINES = [
+    ("alpha beta", Box(0.1, 0.1, 0.9, 0.2)),
+    ("gamma \ud800 delta", Box(0.25, 0.5, 0.75, 0.7)),
+]
+READING = ["search_regions", "get_page", "get_region_image", "list_documents"]
+WRITING = ["add_documents", "remove_document"]
+(SLIDE,) = DOCUMENTS.glob("*slide*.pdf")
+
+Script = Callable[[ClientSession], Awaitable[None]]
+
+
+@asynccontextmanager
+async def connected(engine: Engine, *, writable: bool = False) -> AsyncIterator[ClientSession]:
+    """A client's session with a server in the same process."""
+    server = build_server(engine, writable=writable)
+    async with (
+        create_client_server_memory_streams() as (client_streams, server_streams),
+        anyio.create_task_group() as tasks,
+    ):
+        tasks.start_soon(server.run, *server_streams, server.create_initialization_options())
+        async with ClientSession(*client_streams) as session:
+            await session.initialize()
+            yield session
+        tasks.cancel_scope.cancel()
+
+
+async def call(session: ClientSession, name: str, **arguments: Any) -> dict[str, Any]:
+    """The result as it goes over the wire."""
+    result = await session.call_tool(name, arguments)
+    return result.model_dump(by_alias=True)
+
+
+async def told(session: ClientSession, name: str, **arguments: Any) -> str:
+    """The text of a result that is an error."""
+    result = await call(session, name, **arguments)
+    assert result["isError"], result
+    (block,) = result["content"]
+    return str(block["text"])
+
+
+def picture(block: dict[str, Any]) -> Image.Image:
+    assert (block["type"], block["mimeType"]) == ("image", "image/png")
+    return Image.open(io.BytesIO(base64.b64decode(block["data"])))
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    """200 x 100 px, white, red where the second line is."""
+    image = Image.new("RGB", (200, 100), "white")
+    image.paste((255, 0, 0), (50, 50, 150, 70))
+    path = tmp_path / "scan.png"
+    image.save(path)
+    return path
+
+
+@pytest.fixture
+def engine(scan: Path) -> Engine:
+    engine = Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser(LINES))
+    assert not engine.add(scan, metadata={"team": "x"}).failed
+    return engine
+
+
+async def test_only_a_writable_server_offers_to_write(engine: Engine) -> None:
+    for writable, names in ((False, READING), (True, READING + WRITING)):
+        async with connected(engine, writable=writable) as session:
+            listed = (await session.list_tools()).model_dump(by_alias=True)["tools"]
+            assert [tool["name"] for tool in listed] == names
+            hints = {tool["name"]: tool["annotations"]["readOnlyHint"] for tool in listed}
+            assert hints == {name: name in READING for name in names}
+    async with connected(engine) as session:
+        assert "no tool 'remove_document'" in await told(
+            session, "remove_document", doc_id="scan.png"
+        )
+    assert [entry.id for entry in engine.documents()] == ["scan.png"]
+
+
+async def test_schemas_are_valid_and_every_argument_is_described(engine: Engine) -> None:
+    async with connected(engine, writable=True) as session:
+        for tool in (await session.list_tools()).model_dump(by_alias=True)["tools"]:
+            for schema in (tool["inputSchema"], tool["outputSchema"]):
+                jsonschema.Draft202012Validator.check_schema(schema)
+                assert schema["type"] == "object"
+            properties = tool["inputSchema"]["properties"].values()
+            assert all(one["description"] for one in properties)
+            assert tool["inputSchema"]["additionalProperties"] is False
+
+
+async def test_a_search_gives_text_for_the_model_and_records_for_programs(engine: Engine) -> None:
+    async with connected(engine) as session:
+        result = await call(session, "search_regions", query="delta", k=1)
+    assert not result["isError"]
+    assert [block["text"] for block in result["content"]] == [
+        "[scan.png#p1#2] text on page 1\ngamma ? delta"
+    ]
+    (region,) = result["structuredContent"]["regions"]
+    score = region.pop("score")
+    assert score > 0
+    assert region == {
+        "region_id": "scan.png#p1#2",
+        "kind": "text",
+        "x0": 0.25,
+        "y0": 0.5,
+        "x1": 0.75,
+        "y1": 0.7,
+        "doc_id": "scan.png",
+        "page_id": "scan.png#p1",
+        "page_number": 1,
+        "page_label": None,
+        "text": "gamma ? delta",
+        "confidence": None,
+        "ocr_confidence": None,
+        "suspect": "",
+        "metadata": {"team": "x"},
+    }
+
+
+async def test_pictures_follow_their_regions_when_asked(engine: Engine) -> None:
+    async with connected(engine) as session:
+        result = await call(session, "search_regions", query="delta", k=2, include_images=True)
+    assert [block["type"] for block in result["content"]] == ["text", "image"] * 2
+    assert picture(result["content"][1]).getpixel((50, 10)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("asked", "count"),
+    [
+        ({}, 2),
+        ({"doc_id": "scan.png"}, 2),
+        ({"doc_id": "other"}, 0),
+        ({"page_number": 1}, 2),
+        ({"page_number": 2}, 0),
+        ({"kind": "text"}, 2),
+        ({"kind": "table"}, 0),
+        ({"k": 1}, 1),
+    ],
+)
+async def test_a_search_is_narrowed(engine: Engine, asked: dict[str, Any], count: int) -> None:
+    async with connected(engine) as session:
+        result = await call(session, "search_regions", query="alpha delta", **asked)
+    assert len(result["structuredContent"]["regions"]) == count
+    if not count:
+        assert result["content"][0]["text"].startswith("No regions found")
+
+
+async def test_a_page_is_read_whole_with_its_size_and_areas(engine: Engine) -> None:
+    async with connected(engine) as session:
+        result = await call(session, "get_page", page_id="scan.png#p1", include_image=True)
+    text, image = result["content"]
+    assert text["text"] == (
+        "scan.png#p1: page 1 of 1, 200 x 100 px\n\n"
+        "[scan.png#p1#1] text\nalpha beta\n\n[scan.png#p1#2] text\ngamma ? delta"
+    )
+    assert picture(image).size == (200, 100)
+    page = result["structuredContent"]
+    assert (page["page_width"], page["page_height"], page["page_unit"]) == (200, 100, "px")
+    assert [area["opening"] for area in page["areas"]] == ["alpha beta", "gamma ? delta"]
+
+
+async def test_a_region_is_shown_with_its_surroundings(engine: Engine) -> None:
+    async with connected(engine) as session:
+        bare = await call(session, "get_region_image", region_id="scan.png#p1#2.1.1", margin=0)
+        wide = await call(session, "get_region_image", region_id="scan.png#p1#2", margin=0.1)
+        page = await call(session, "get_region_image", region_id="scan.png#p1", margin=0)
+    assert picture(bare["content"][1]).getcolors() == [(100 * 20, (255, 0, 0))]
+    assert picture(wide["content"][1]).size == (140, 60)
+    assert picture(wide["content"][1]).getpixel((19, 30)) == (255, 255, 255)
+    assert picture(wide["content"][1]).getpixel((21, 30)) == (255, 0, 0)
+    assert picture(page["content"][1]).size == (200, 100)
+    record = wide["structuredContent"]
+    assert (record["width_px"], record["height_px"], record["x0"]) == (140, 60, 0.25)
+
+
+async def test_documents_are_listed_a_part_at_a_time(engine: Engine) -> None:
+    async with connected(engine) as session:
+        whole = await call(session, "list_documents")
+        none = await call(session, "list_documents", offset=1)
+    assert whole["structuredContent"]["total"] == none["structuredContent"]["total"] == 1
+    (document,) = whole["structuredContent"]["documents"]
+    assert (document["doc_id"], document["page_count"]) == ("scan.png", 1)
+    assert document["metadata"] == {"team": "x"}
+    assert "scan.png (1 pages, from " in whole["content"][0]["text"]
+    assert none["structuredContent"]["documents"] == []
+
+
+async def test_documents_are_added_and_removed(engine: Engine, scan: Path) -> None:
+    other = scan.rename(scan.with_name("other.png"))
+    async with connected(engine, writable=True) as session:
+        paths = [str(other), str(scan.parent / "missing.pdf")]
+        added = await call(session, "add_documents", paths=paths)
+        again = await call(session, "add_documents", paths=[str(other)])
+        removed = await call(session, "remove_document", doc_id="scan.png")
+        unknown = await told(session, "remove_document", doc_id="scan.png")
+    outcomes = added["structuredContent"]["outcomes"]
+    assert {one["status"] for one in outcomes} == {"added", "failed"}
+    assert "check the path" in added["content"][0]["text"]
+    assert again["content"][0]["text"] == "skipped other.png: unchanged"
+    assert removed["structuredContent"] == {"doc_id": "scan.png"}
+    assert "scan.png" in unknown
+    assert [entry.id for entry in engine.documents()] == ["other.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("search_regions", {"query": " \n"}, "the question is empty"),
+        ("search_regions", {}, "query"),
+        ("search_regions", {"query": "x", "k": 0}, "1"),
+        ("search_regions", {"query": "x", "k": 51}, "50"),
+        ("search_regions", {"query": "x", "top_k": 3}, "top_k"),
+        ("search_regions", {"query": "x", "kind": "chart"}, "table"),
+        ("search_regions", {"query": ["x"]}, "string"),
+        ("get_page", {"page_id": "scan.png#p9"}, "scan.png#p9"),
+        ("get_region_image", {"region_id": "the table"}, "report.pdf#p3#2.1"),
+        ("get_region_image", {"region_id": "scan.png#p9#1"}, "scan.png#p9"),
+        (
+            "get_region_image",
+            {"region_id": "scan.png#p1#7"},
+            "its areas are scan.png#p1#1 to scan.png#p1#",
+        ),
+        ("get_region_image", {"region_id": "scan.png#p1#1+2"}, "ask for scan.png#p1#1,"),
+        ("get_region_image", {"region_id": "scan.png#p1#1", "margin": -1}, "0"),
+        ("no_such_tool", {}, "search_regions"),
+    ],
+)
+async def test_mistakes_come_back_as_one_readable_text(
+    engine: Engine, name: str, arguments: dict[str, Any], said: str
+) -> None:
+    async with connected(engine) as session:
+        text = await told(session, name, **arguments)
+    assert said in text
+    assert "Traceback" not in text
+    assert "pydantic" not in text
+
+
+async def test_calls_run_beside_each_other(engine: Engine) -> None:
+    class MeetingEncoder(WordEncoder):
+        """Answers only once two questions are asked at a time."""
+
+        both = threading.Barrier(2, timeout=20)
+
+        def encode_query(self, text: str) -> QueryEmbedding:
+            self.both.wait()
+            return super().encode_query(text)
+
+    meeting = Engine(engine.index, encoder=MeetingEncoder(), parser=engine.parser)
+    results: list[dict[str, Any]] = []
+    async with connected(meeting) as session:
+
+        async def ask() -> None:
+            results.append(await call(session, "search_regions", query="alpha"))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            tasks.start_soon(ask)
+    assert [result["isError"] for result in results] == [False, False]
+
+
+def over_stdio(*arguments: str) -> StdioServerParameters:
+    path = os.pathsep.join(filter(None, sys.path))
+    return StdioServerParameters(
+        command=sys.executable, args=[*arguments], env={"PYTHONPATH": path, "OMP_THREAD_LIMIT": "1"}
+    )
+
+
+@asynccontextmanager
+async def subprocess_session(*arguments: str) -> AsyncIterator[ClientSession]:
+    """A client's session with a server of its own process; what is no message fails it."""
+
+    async def refuse(message: Any) -> None:
+        if isinstance(message, Exception):
+            raise message
+
+    with open(os.devnull, "w") as nowhere:
+        async with (
+            stdio_client(over_stdio(*arguments), errlog=nowhere) as streams,
+            ClientSession(*streams[:2], message_handler=refuse) as session,
+        ):
+            await session.initialize()
+            yield session
+
+
+async def test_a_conversation_over_standard_input_and_output(tmp_path: Path) -> None:
+    index = str(tmp_path / "library")
+    serving = ("-m", "colregion", "mcp", "--index", index)
+    async with subprocess_session(*serving, "--writable") as session:
+        listed = (await session.list_tools()).model_dump(by_alias=True)["tools"]
+        assert [tool["name"] for tool in listed] == READING + WRITING
+        added = await call(session, "add_documents", paths=[str(SLIDE)])
+        assert added["structuredContent"]["outcomes"][0]["status"] == "added"
+    async with subprocess_session(*serving) as session:
+        question = "For how many days will Petrel be in dry dock?"
+        found = await call(session, "search_regions", query=question, k=3, include_images=True)
+        best = found["structuredContent"]["regions"][0]
+        assert "nine days" in best["text"]
+        page = await call(session, "get_page", page_id=best["page_id"])
+        assert best["region_id"].split("#")[0] == page["structuredContent"]["doc_id"]
+        shown = await call(session, "get_region_image", region_id=best["region_id"])
+        assert picture(shown["content"][1]).width > 20
+        assert "no such argument" in await told(session, "get_page", page=1, page_id="x")
+
+
+async def test_what_is_printed_does_not_get_between_the_messages() -> None:
+    program = """if True:
+        import anyio
+        from colregion.engine import Engine
+        from colregion.indexes import MemoryIndex
+        from colregion.mcp.server import _serve, build_server
+        from colregion.testing import LineParser, WordEncoder
+
+        class Noisy(WordEncoder):
+            def encode_query(self, text):
+                print("this is no message")
+                return super().encode_query(text)
+
+        engine = Engine(MemoryIndex(), encoder=Noisy(), parser=LineParser([]))
+        anyio.run(_serve, build_server(engine))
+    """
+    async with subprocess_session("-c", program) as session:
+        result = await call(session, "search_regions", query="alpha")
+    assert result["structuredContent"] == {"regions": []}
+
+
+def test_without_the_sdk_the_command_names_what_installs_it() -> None:
+    program = (
+        "import sys; sys.modules['mcp'] = None\n"
+        "from colregion.cli import main; main(['mcp', '--index', 'x'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert 'pip install "colregion[mcp]"' in " ".join(done.stderr.split())
+
+
+def test_an_index_that_is_not_there_is_an_error_and_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="no index"):
+        serve(str(tmp_path / "missing"))
+    assert not (tmp_path / "missing").exists()

@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docling_core.types.doc import (
+    BoundingBox,
+    ContentLayer,
+    CoordOrigin,
+    DocItemLabel,
+    DoclingDocument,
+    ProvenanceItem,
+    Size,
+    TableCell,
+    TableData,
+)
+
+from colregion.core.interfaces import Parser
+from colregion.core.regions import Document, ParsedPage
+from colregion.errors import UnreadableDocument
+from colregion.parsers import DoclingRegions
+from colregion.testing import ParserContract
+
+Outline = Callable[[ParsedPage], list[tuple[str, str, str, tuple[float, ...]]]]
+MakeDocument = Callable[..., Document]
+
+
+def place(
+    left: float,
+    top: float,
+    right: float,
+    bottom: float,
+    *,
+    page: int = 1,
+    origin: CoordOrigin = CoordOrigin.BOTTOMLEFT,
+    span: tuple[int, int] = (0, 0),
+) -> ProvenanceItem:
+    box = BoundingBox(l=left, t=top, r=right, b=bottom, coord_origin=origin)
+    return ProvenanceItem(page_no=page, bbox=box, charspan=span)
+
+
+def report(*, pages: int = 1) -> DoclingDocument:
+    """A document of pages of 200 x 400 points."""
+    document = DoclingDocument(name="report")
+    for number in range(1, pages + 1):
+        document.add_page(page_no=number, size=Size(width=200, height=400))
+    return document
+
+
+def read(document: DoclingDocument, on: Document) -> list[ParsedPage]:
+    # Through JSON, as people have it on disk.
+    parser = DoclingRegions(document.model_dump_json(by_alias=True).encode(), words=None)
+    return list(parser.parse(on))
+
+
+def test_a_blank_document_has_no_regions(make_document: MakeDocument, outline: Outline) -> None:
+    (page,) = read(report(), make_document((200, 400)))
+    assert outline(page) == []
+
+
+def test_both_origins_lead_to_the_same_box(make_document: MakeDocument, outline: Outline) -> None:
+    document = report()
+    document.add_heading("Costs", prov=place(20, 380, 120, 360))
+    document.add_text(
+        DocItemLabel.TEXT, "They rose.", prov=place(20, 60, 180, 80, origin=CoordOrigin.TOPLEFT)
+    )
+    (page,) = read(document, make_document((200, 400)))
+    assert outline(page) == [
+        ("1", "title", "Costs", (0.1, 0.05, 0.6, 0.1)),
+        ("2", "text", "They rose.", (0.1, 0.15, 0.9, 0.2)),
+    ]
+
+
+def test_a_table_has_rows_of_cells_and_its_caption(
+    make_document: MakeDocument, outline: Outline
+) -> None:
+    document = report()
+    cells = [
+        TableCell(
+            text=text,
+            start_row_offset_idx=row,
+            end_row_offset_idx=row + 1,
+            start_col_offset_idx=column,
+            end_col_offset_idx=column + 1,
+            bbox=BoundingBox(
+                l=20 + 80 * column,
+                t=100 + 20 * row,
+                r=80 + 80 * column,
+                b=120 + 20 * row,
+                coord_origin=CoordOrigin.TOPLEFT,
+            ),
+        )
+        for row, column, text in ((1, 0, "rent"), (0, 0, "item"), (0, 1, "sum"), (1, 1, "7.00"))
+    ]
+    caption = document.add_text(DocItemLabel.CAPTION, "Table 1", prov=place(20, 320, 100, 310))
+    data = TableData(num_rows=2, num_cols=2, table_cells=cells)
+    document.add_table(data, caption=caption, prov=place(20, 300, 180, 240))
+    (page,) = read(document, make_document((200, 400)))
+    assert outline(page) == [
+        ("1", "table", "Table 1\nitem\nsum\nrent\n7.00", (0.1, 0.2, 0.9, 0.4)),
+        ("1.1", "caption", "Table 1", (0.1, 0.2, 0.5, 0.225)),
+        ("1.2", "row", "item\nsum", (0.1, 0.25, 0.8, 0.3)),
+        ("1.2.1", "row", "item", (0.1, 0.25, 0.4, 0.3)),
+        ("1.2.2", "row", "sum", (0.5, 0.25, 0.8, 0.3)),
+        ("1.3", "row", "rent\n7.00", (0.1, 0.3, 0.8, 0.35)),
+        ("1.3.1", "row", "rent", (0.1, 0.3, 0.4, 0.35)),
+        ("1.3.2", "row", "7.00", (0.5, 0.3, 0.8, 0.35)),
+    ]
+
+
+def test_a_table_whose_cells_have_no_places_is_one_text(
+    make_document: MakeDocument, outline: Outline
+) -> None:
+    document = report()
+    cells = [
+        TableCell(
+            text=text,
+            start_row_offset_idx=0,
+            end_row_offset_idx=1,
+            start_col_offset_idx=column,
+            end_col_offset_idx=column + 1,
+        )
+        for column, text in enumerate(("rent", "7.00"))
+    ]
+    data = TableData(num_rows=1, num_cols=2, table_cells=cells)
+    document.add_table(data, prov=place(20, 300, 180, 240))
+    (page,) = read(document, make_document((200, 400)))
+    assert outline(page) == [("1", "table", "rent | 7.00", (0.1, 0.25, 0.9, 0.4))]
+
+
+def test_a_list_holds_its_items_and_a_figure_its_caption(
+    make_document: MakeDocument, outline: Outline
+) -> None:
+    document = report()
+    group = document.add_list_group()
+    document.add_list_item("first", parent=group, prov=place(20, 390, 100, 380))
+    document.add_list_item("second", parent=group, prov=place(20, 378, 110, 368))
+    caption = document.add_text(DocItemLabel.CAPTION, "Figure 1", prov=place(20, 100, 80, 90))
+    document.add_picture(caption=caption, prov=place(20, 300, 180, 110))
+    (page,) = read(document, make_document((200, 400)))
+    assert outline(page) == [
+        ("1", "list", "first\nsecond", (0.1, 0.025, 0.55, 0.08)),
+        ("1.1", "list", "first", (0.1, 0.025, 0.5, 0.05)),
+        ("1.2", "list", "second", (0.1, 0.055, 0.55, 0.08)),
+        ("2", "figure", "Figure 1", (0.1, 0.25, 0.9, 0.775)),
+        ("2.1", "caption", "Figure 1", (0.1, 0.75, 0.4, 0.775)),
+    ]
+
+
+def test_a_text_over_two_pages_has_its_share_on_each(
+    make_document: MakeDocument, outline: Outline
+) -> None:
+    document = report(pages=2)
+    item = document.add_text(
+        DocItemLabel.TEXT, "begins here ends there", prov=place(20, 40, 180, 20, span=(0, 11))
+    )
+    item.prov.append(place(20, 390, 180, 370, page=2, span=(12, 22)))
+    first, second = read(document, make_document((200, 400), (200, 400)))
+    assert outline(first) == [("1", "text", "begins here", (0.1, 0.9, 0.9, 0.95))]
+    assert outline(second) == [("1", "text", "ends there", (0.1, 0.025, 0.9, 0.075))]
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_headers_come_from_the_body_or_from_the_furniture_of_older_files(
+    make_document: MakeDocument, outline: Outline, older: bool
+) -> None:
+    document = report()
+    document.add_text(
+        DocItemLabel.PAGE_HEADER,
+        "Annual report",
+        prov=place(20, 396, 180, 388),
+        content_layer=ContentLayer.FURNITURE,
+    )
+    data = json.loads(document.model_dump_json(by_alias=True))
+    if older:
+        data["furniture"]["children"] = data["body"].pop("children")
+    (page,) = DoclingRegions(data, words=None).parse(make_document((200, 400)))
+    assert [row[:3] for row in outline(page)] == [("1", "header", "Annual report")]
+
+
+def test_places_on_a_turned_page_are_as_displayed(
+    make_document: MakeDocument, outline: Outline
+) -> None:
+    document = DoclingDocument(name="report")
+    document.add_page(page_no=1, size=Size(width=400, height=200))
+    document.add_text(DocItemLabel.TEXT, "wide", prov=place(40, 190, 240, 170))
+    (displayed,) = read(document, make_document((400, 200), rotation=90))
+    assert outline(displayed)[0][3] == (0.1, 0.05, 0.6, 0.15)
+    # A tool that leaves /Rotate to the viewer sees the page lying.
+    (unturned,) = read(document, make_document((200, 400), rotation=90))
+    assert outline(unturned)[0][3] == (0.85, 0.1, 0.95, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (lambda d: d.update(schema_name="Other"), "no DoclingDocument"),
+        (lambda d: d["pages"]["1"]["size"].update(width=0), r"size\.width must be a length above"),
+        (lambda d: d["texts"][0]["prov"][0].update(page_no=9), "page 9, which the file does not"),
+        (
+            lambda d: d["texts"][0]["prov"][0]["bbox"].update(l="x"),
+            r"texts\[0\].*l must be a number",
+        ),
+        (lambda d: d["texts"][0]["prov"][0]["bbox"].update(coord_origin="UP"), "'UP'"),
+        (lambda d: d["texts"][0].update(prov=[]), "convert it to PDF first"),
+        (lambda d: d.update(texts=7), "texts must be a list, got 7"),
+        (lambda d: d.update(pages={}), "which the file does not list"),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_said(
+    make_document: MakeDocument, change: Callable[[Any], object], complaint: str
+) -> None:
+    document = report()
+    document.add_text(DocItemLabel.TEXT, "a", prov=place(20, 380, 120, 360))
+    data = json.loads(document.model_dump_json(by_alias=True))
+    change(data)
+    with pytest.raises(UnreadableDocument, match=complaint):
+        list(DoclingRegions(data, words=None).parse(make_document((200, 400))))
+
+
+def test_references_in_a_circle_end(make_document: MakeDocument, outline: Outline) -> None:
+    document = report()
+    document.add_text(DocItemLabel.TEXT, "a", prov=place(20, 380, 120, 360))
+    data = json.loads(document.model_dump_json(by_alias=True))
+    data["texts"][0]["children"] = [{"$ref": "#/texts/0"}, {"$ref": "#/texts/99"}]
+    (page,) = DoclingRegions(data, words=None).parse(make_document((200, 400)))
+    assert [row[2] for row in outline(page)] == ["a"]
+
+
+class TestDoclingContract(ParserContract):
+    @pytest.fixture
+    def parser(self, tmp_path: Path) -> Parser:
+        document = report(pages=2)
+        document.add_title("Yearly report", prov=place(20, 380, 180, 350))
+        document.save_as_json(tmp_path / "doc.docling.json")
+        return DoclingRegions(words=None)
+
+    @pytest.fixture
+    def document(self, make_document: MakeDocument, tmp_path: Path) -> Document:
+        return make_document((200, 400), (200, 400), source=str(tmp_path / "doc.pdf"))
+
+
+def test_a_page_that_the_file_leaves_out_is_no_blank_page(make_document: MakeDocument) -> None:
+    with pytest.raises(UnreadableDocument, match=r"says nothing of page 2 of doc .*first pages: 1"):
+        read(report(), make_document((200, 400), (200, 400)))

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from colregion.core.geometry import Box
+from colregion.core.interfaces import Parser
+from colregion.core.regions import Document, Page, Word
+from colregion.errors import InvalidInput
+from colregion.parsers import FunctionRegions, GivenRegion
+from colregion.testing import ParserContract
+
+MakeDocument = Callable[..., Document]
+
+
+def stamps(page: Page) -> Iterable[GivenRegion]:
+    if page.number == 1:
+        yield GivenRegion(Box(0.1, 0.2, 0.5, 0.3), "Received 4 May", "figure")
+
+
+class TestFunctionContract(ParserContract):
+    @pytest.fixture
+    def parser(self) -> Parser:
+        return FunctionRegions(stamps, name="stamps 1", words=None)
+
+    @pytest.fixture
+    def document(self, make_document: MakeDocument) -> Document:
+        return make_document((200, 400), (200, 400))
+
+
+def test_words_of_its_own_keep_the_reader_out(make_document: MakeDocument) -> None:
+    word = Word("own", Box(0.1, 0.2, 0.2, 0.3))
+
+    def find(page: Page) -> list[GivenRegion]:
+        assert page.number == 1
+        return [GivenRegion(word.box, words=(word,))]
+
+    parser = FunctionRegions(find, name="own", words="text_layer")
+    (page,) = parser.parse(make_document((200, 400)))
+    assert page.words == (word,)
+
+
+def test_something_else_than_regions_is_refused(make_document: MakeDocument) -> None:
+    parser = FunctionRegions(lambda _: [Box(0, 0, 1, 1)], name="boxes", words=None)  # type: ignore[list-item]
+    with pytest.raises(InvalidInput, match="boxes must give GivenRegion, got Box"):
+        list(parser.parse(make_document((200, 400))))
+
+
+def test_its_own_errors_are_raised(make_document: MakeDocument) -> None:
+    def find(page: Page) -> list[GivenRegion]:
+        raise KeyError(page.number)
+
+    with pytest.raises(KeyError):
+        list(FunctionRegions(find, name="fails", words=None).parse(make_document((200, 400))))
+
+
+def test_the_name_is_the_fingerprint_and_cannot_be_left_out() -> None:
+    fingerprints = {FunctionRegions(stamps, name=name).fingerprint for name in ("1", "2")}
+    assert len(fingerprints) == 2
+    with pytest.raises(InvalidInput, match="name the function"):
+        FunctionRegions(stamps, name="")

@@ -1,0 +1,194 @@
+"""On answers of the shape that the API documents for AnalyzeDocument and DetectDocumentText."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from colregion.core.geometry import Upright
+from colregion.core.interfaces import Parser
+from colregion.core.regions import Document, ParsedPage
+from colregion.errors import UnreadableDocument
+from colregion.parsers import TextractRegions
+from colregion.testing import ParserContract
+
+Outline = Callable[[ParsedPage], list[tuple[str, str, str, tuple[float, ...]]]]
+MakeDocument = Callable[..., Document]
+Json = dict[str, Any]
+
+
+def block(
+    kind: str,
+    name: str,
+    xyxy: Sequence[float],
+    children: Sequence[str] = (),
+    *,
+    turned: int = 0,
+    **more: Any,
+) -> Json:
+    """A block; its polygon begins where its text does, `turned` corners further on."""
+    x0, y0, x1, y1 = xyxy
+    corners = [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]
+    corners = corners[turned:] + corners[:turned]
+    made: Json = {
+        "BlockType": kind,
+        "Id": name,
+        "Confidence": 99.0,
+        "Geometry": {
+            "BoundingBox": {"Left": x0, "Top": y0, "Width": x1 - x0, "Height": y1 - y0},
+            "Polygon": [{"X": x, "Y": y} for x, y in corners],
+        },
+        **more,
+    }
+    if children:
+        made["Relationships"] = [{"Type": "CHILD", "Ids": list(children)}]
+    return made
+
+
+def blocks(*, turned: int = 0) -> list[Json]:
+    """A heading, a list of two items, a table of a row with a title, a line in nothing."""
+
+    def words(*given: tuple[str, Sequence[float]]) -> list[Json]:
+        return [block("WORD", text, at, turned=turned, Text=text) for text, at in given]
+
+    def line(name: str, at: Sequence[float], *children: str) -> Json:
+        return block("LINE", name, at, children, turned=turned)
+
+    title = block("TABLE_TITLE", "tt", (0.1, 0.5, 0.2, 0.55), ["Sums"])
+    table = block("TABLE", "t", (0.1, 0.6, 0.9, 0.7), ["c2", "c1"])
+    table["Relationships"].append({"Type": "TABLE_TITLE", "Ids": ["tt"]})
+    return [
+        block("PAGE", "p", (0, 0, 1, 1), ["l1", "l2", "l3", "l4", "l5", "l6"]),
+        line("l1", (0.1, 0.1, 0.3, 0.15), "Costs"),
+        line("l2", (0.1, 0.2, 0.3, 0.25), "one"),
+        line("l3", (0.1, 0.3, 0.3, 0.35), "two"),
+        line("l4", (0.1, 0.6, 0.3, 0.65), "rent"),
+        line("l5", (0.6, 0.6, 0.7, 0.65), "7.00"),
+        line("l6", (0.8, 0.9, 0.9, 0.95), "stray"),
+        *words(
+            ("Costs", (0.1, 0.1, 0.3, 0.15)),
+            ("one", (0.1, 0.2, 0.3, 0.25)),
+            ("two", (0.1, 0.3, 0.3, 0.35)),
+            ("Sums", (0.1, 0.5, 0.2, 0.55)),
+            ("rent", (0.1, 0.6, 0.3, 0.65)),
+            ("7.00", (0.6, 0.6, 0.7, 0.65)),
+            ("stray", (0.8, 0.9, 0.9, 0.95)),
+        ),
+        table,
+        title,
+        block("CELL", "c1", (0.1, 0.6, 0.5, 0.7), ["rent"], RowIndex=1, ColumnIndex=1),
+        block("CELL", "c2", (0.5, 0.6, 0.9, 0.7), ["7.00"], RowIndex=1, ColumnIndex=2),
+    ]
+
+
+LAYOUT = [
+    block("LAYOUT_SECTION_HEADER", "a", (0.1, 0.1, 0.4, 0.15), ["l1"]),
+    block("LAYOUT_LIST", "b", (0.1, 0.2, 0.4, 0.35), ["b1", "b2"]),
+    block("LAYOUT_TEXT", "b1", (0.1, 0.2, 0.3, 0.25), ["l2"]),
+    block("LAYOUT_TEXT", "b2", (0.1, 0.3, 0.3, 0.35), ["l3"]),
+    block("LAYOUT_TABLE", "d", (0.1, 0.61, 0.9, 0.7), ["l4", "l5"]),
+]
+
+TABLE = [
+    ("table", "Sums\nrent\n7.00", (0.1, 0.5, 0.9, 0.7)),
+    ("caption", "Sums", (0.1, 0.5, 0.2, 0.55)),
+    ("caption", "Sums", (0.1, 0.5, 0.2, 0.55)),
+    ("row", "rent\n7.00", (0.1, 0.6, 0.9, 0.7)),
+    ("row", "rent", (0.1, 0.6, 0.5, 0.7)),
+    ("row", "7.00", (0.5, 0.6, 0.9, 0.7)),
+]
+
+
+def read(data: Any, on: Document) -> list[ParsedPage]:
+    return list(TextractRegions(data).parse(on))
+
+
+def test_the_layout_is_the_tree_and_tables_have_their_cells(
+    make_document: MakeDocument, outline: Outline
+) -> None:
+    (page,) = read({"Blocks": [*blocks(), *LAYOUT]}, make_document((612, 792)))
+    shown = outline(page)
+    assert shown[:8] == [
+        ("1", "title", "Costs", (0.1, 0.1, 0.4, 0.15)),
+        ("1.1", "title", "Costs", (0.1, 0.1, 0.3, 0.15)),
+        ("1.1.1", "title", "Costs", (0.1, 0.1, 0.3, 0.15)),
+        ("2", "list", "one\ntwo", (0.1, 0.2, 0.4, 0.35)),
+        ("2.1", "list", "one", (0.1, 0.2, 0.3, 0.25)),
+        ("2.1.1", "list", "one", (0.1, 0.2, 0.3, 0.25)),
+        ("2.2", "list", "two", (0.1, 0.3, 0.3, 0.35)),
+        ("2.2.1", "list", "two", (0.1, 0.3, 0.3, 0.35)),
+    ]
+    assert [row[1:] for row in shown[8:]] == TABLE
+    assert [word.text for word in page.words] == "Costs one two Sums rent 7.00 stray".split()
+    assert page.words[0].confidence == pytest.approx(0.99)
+
+
+def test_without_a_layout_lines_and_tables_are_areas_in_the_order_of_the_lines(
+    make_document: MakeDocument, outline: Outline
+) -> None:
+    (page,) = read({"Blocks": blocks()}, make_document((612, 792)))
+    areas = [row for row in outline(page) if "." not in row[0]]
+    assert [row[2] for row in areas] == ["Costs", "one", "two", "Sums\nrent\n7.00", "stray"]
+    assert [row[1:] for row in outline(page) if row[0].startswith("4")] == TABLE
+
+
+def test_text_alone_gets_the_layout_that_its_words_have(make_document: MakeDocument) -> None:
+    kept = [b for b in blocks() if b["BlockType"] in ("PAGE", "LINE", "WORD")]
+    (page,) = read({"Blocks": kept}, make_document((612, 792)))
+    lines = {region.text for region in page.regions if region.level == "line"}
+    assert lines == {"Costs", "one", "two", "rent", "7.00", "stray"}
+
+
+@pytest.mark.parametrize(("turned", "degrees"), [(0, None), (1, 270.0), (2, 180.0), (3, 90.0)])
+def test_the_turn_of_a_page_is_where_its_text_runs(
+    make_document: MakeDocument, turned: int, degrees: float | None
+) -> None:
+    (page,) = read({"Blocks": blocks(turned=turned)}, make_document((612, 792)))
+    assert page.page.upright == (None if degrees is None else Upright(degrees, 612, 792))
+
+
+def test_the_answers_of_a_long_job_are_one_document(
+    make_document: MakeDocument, outline: Outline
+) -> None:
+    word = block("WORD", "w", (0.2, 0.2, 0.4, 0.3), Text="two", Page=2)
+    line = block("LINE", "l", (0.2, 0.2, 0.4, 0.3), ["w"], Page=2)
+    area = block("LAYOUT_TEXT", "a", (0.2, 0.2, 0.4, 0.3), ["l"], Page=2)
+    first = {"Blocks": [{"BlockType": "PAGE", "Id": "p1", "Page": 1}]}
+    pages = read(
+        [first, {"Blocks": [area, line]}, {"Blocks": [word]}], make_document((9, 9), (9, 9))
+    )
+    assert outline(pages[0]) == []
+    assert [row[2] for row in outline(pages[1])] == ["two", "two", "two"]
+
+
+@pytest.mark.parametrize(
+    ("data", "complaint"),
+    [
+        ({}, "no Blocks of Textract"),
+        ([], "no Blocks of Textract"),
+        ({"Blocks": 3}, "Blocks must be a list, got 3"),
+        ({"Blocks": [{"BlockType": "PAGE", "Page": 0}]}, "page number from 1 up, got 0"),
+        ({"Blocks": [{"BlockType": "LINE", "Geometry": []}]}, "Geometry must be an object"),
+        ({"Blocks": [{"BlockType": "PAGE", "Page": 2}]}, "says nothing of page 1"),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_said(
+    make_document: MakeDocument, data: Any, complaint: str
+) -> None:
+    with pytest.raises(UnreadableDocument, match=complaint):
+        read(data, make_document((612, 792)))
+
+
+class TestTextractContract(ParserContract):
+    @pytest.fixture
+    def parser(self, tmp_path: Path) -> Parser:
+        (tmp_path / "doc.textract.json").write_text(json.dumps({"Blocks": [*blocks(), *LAYOUT]}))
+        return TextractRegions()
+
+    @pytest.fixture
+    def document(self, make_document: MakeDocument, tmp_path: Path) -> Document:
+        return make_document((612, 792), source=str(tmp_path / "doc.pdf"))

@@ -1,0 +1,175 @@
+"""Which pages' own characters are believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from colregion.core.regions import Page, TextLayer
+from colregion.parsers.text_layer.quality import Soundness, judge
+
+ENGLISH = (
+    "The committee met on Tuesday to discuss the budget for the coming year and agreed that the "
+    "repairs of the northern bridge should be finished before the winter. Costs rose by 12.5 % to "
+    "1,204,000 euros, mainly because of steel prices."
+)
+GERMAN = (
+    "Der Ausschuss beriet am Dienstag über den Haushalt des kommenden Jahres und beschloss, die "
+    "Brücke im Norden noch vor dem Winter auszubessern. Die Kosten stiegen auf 1.204.000 Euro."
+)
+POLISH = (
+    "Komisja spotkała się we wtorek, aby omówić budżet na przyszły rok, i uzgodniła, że naprawa "
+    "mostu północnego powinna zakończyć się przed zimą. Koszty wzrosły do 1 204 000 złotych."
+)
+RUSSIAN = (
+    "Комиссия собралась во вторник, чтобы обсудить бюджет на следующий год, и решила, что ремонт "
+    "северного моста должен быть завершён до зимы. Расходы выросли до 1 204 000 рублей."
+)
+JAPANESE = (
+    "委員会は火曜日に来年度の予算を審議し、北橋の修理を冬までに終えることで合意した。"
+    "費用は1,204,000円に増えた。PDFとCSVで公開。"
+)
+ARABIC = (
+    "اجتمعت اللجنة يوم الثلاثاء لمناقشة ميزانية العام المقبل واتفقت على الانتهاء من إصلاح الجسر."
+)
+NUMBERS = " ".join(f"{i * 7919 % 100000:,}.{i % 100:02d}" for i in range(80))
+CODES = " ".join(f"KX-{i:04d}/{'BRT'[i % 3]}" for i in range(60))
+CONTENTS = " ".join(f"Chapter {i} {'.' * 60} {i * 7}" for i in range(12))
+FORMULAS = ENGLISH + " \ufffd x + \ufffd y = \ufffd z"
+BULLETS = " ".join(f"\uf0b7 item {i}" for i in range(20))
+
+SHIFTED = "".join(chr(ord(c) - 29) if c.isalpha() else c for c in ENGLISH)
+SWAPPED = "".join(chr(ord(c) << 8) if c != " " else c for c in ENGLISH)
+CID = " ".join(f"(cid:{i % 90})(cid:{i % 70})" for i in range(60))
+UNMAPPED = "".join(c if c in " .,%0123456789" else "\ufffd" for c in ENGLISH)
+PRIVATE = "".join(c if c == " " else chr(0xE000 + ord(c)) for c in ENGLISH)
+CONTROL = "".join(c if c == " " else chr(1 + ord(c) % 8) for c in ENGLISH)
+SYMBOLS = " ".join("!#\"%$&'*+,-/<=>?@"[i % 12 : i % 12 + 5] for i in range(40))
+MIXED = " ".join(a + b for a, b in zip(ENGLISH.split(), RUSSIAN.split(), strict=False))
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A white page of 300 x 400 pixels with black rectangles."""
+
+    rectangles: tuple[tuple[int, int, int, int], ...] = ()
+
+    def __call__(self, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
+        image = Image.new("RGB", (300, 400), "white")
+        for rectangle in self.rectangles:
+            ImageDraw.Draw(image).rectangle(rectangle, fill="black")
+        return image
+
+
+def layer(text: str, *, top: float = 0.2, visible: bool = True, times: int = 1) -> TextLayer:
+    """The text in rows of 60 characters, each a sixtieth of the page wide."""
+    characters = list(text * times)
+    place = np.arange(len(text) * times) % len(text)
+    x, y = place % 60 / 60, top + place // 60 * 0.02
+    boxes = np.stack([x, y, x + 1 / 60, y + 0.015], axis=1)
+    boxes[:, 0] += np.arange(len(place)) // len(text) * 0.001
+    return TextLayer(tuple(characters), boxes, np.full(len(place), visible))
+
+
+def page(text: TextLayer | None, picture: Picture | None = None) -> Page:
+    return Page(
+        doc_id="d",
+        number=1,
+        width=300,
+        height=400,
+        unit="pt",
+        load_image=picture or Picture(),
+        load_text=None if text is None else partial(lambda kept: kept, text),
+    )
+
+
+SCAN = Picture(((20, 60, 280, 340),))
+
+
+def test_a_blank_page_is_sound_and_has_nothing_to_recognise() -> None:
+    assert judge(page(layer(""))) == Soundness(True, "blank")
+    assert judge(page(layer(" \n "))) == Soundness(True, "blank")
+
+
+def test_a_page_without_characters_that_shows_something_is_missing_them() -> None:
+    assert judge(page(layer(""), SCAN)) == Soundness(False, "missing")
+    thin_writing = Picture(tuple((40 + 5 * i, 50, 41 + 5 * i, 59) for i in range(20)))
+    assert judge(page(layer(""), thin_writing)) == Soundness(False, "missing")
+
+
+def test_a_page_of_a_picture_is_missing_its_characters() -> None:
+    assert judge(page(None)) == Soundness(False, "missing")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ENGLISH,
+        GERMAN,
+        POLISH,
+        RUSSIAN,
+        JAPANESE,
+        ARABIC,
+        NUMBERS,
+        CODES,
+        CONTENTS,
+        FORMULAS,
+        BULLETS,
+    ],
+)
+def test_text_of_any_language_and_tables_are_sound(text: str) -> None:
+    assert judge(page(layer(text))) == Soundness(True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [SHIFTED, SWAPPED, CID, UNMAPPED, PRIVATE, CONTROL, SYMBOLS, MIXED, "\ufffd", "\x01\x02"],
+)
+def test_what_is_no_text_is_garbled(text: str) -> None:
+    assert judge(page(layer(text), SCAN)) == Soundness(False, "garbled")
+
+
+def test_characters_without_ink_are_invisible() -> None:
+    assert judge(page(layer(ENGLISH, visible=False), SCAN)) == Soundness(False, "invisible")
+
+
+def test_text_that_is_drawn_twice_a_little_apart_is_doubled() -> None:
+    text = layer(ENGLISH, times=2)
+    assert judge(page(text)) == Soundness(False, "doubled")
+
+
+@pytest.mark.parametrize(
+    ("text", "top"),
+    [("Downloaded from the library", 0.4), ("page 3", 0.96), (ENGLISH, 0.005)],
+    ids=["stamp", "page number", "text in the margin"],
+)
+def test_a_stamp_over_a_scan_does_not_stand_for_it(text: str, top: float) -> None:
+    assert judge(page(layer(text, top=top), SCAN)) == Soundness(False, "missing")
+
+
+def test_a_short_text_with_little_beside_it_is_sound() -> None:
+    title = Picture(((0, 80, 134, 86), (20, 300, 60, 302)))
+    assert judge(page(layer("The report of the committee", top=0.2), title)) == Soundness(True)
+
+
+def test_a_long_text_beside_a_large_picture_is_sound() -> None:
+    assert judge(page(layer(ENGLISH), SCAN)) == Soundness(True)
+
+
+def test_a_page_with_more_lines_beside_its_words_than_in_them_is_partial() -> None:
+    lines = tuple(
+        (20 + 14 * i, y, 28 + 14 * i, y + 6) for y in range(140, 380, 12) for i in range(18)
+    )
+    assert judge(page(layer(ENGLISH), Picture(lines))) == Soundness(True, "partial")
+
+
+def test_a_drawing_beside_the_words_is_no_text_that_is_missing() -> None:
+    rng = np.random.default_rng(3)
+    dots = tuple(
+        (int(x), int(y), int(x) + 3, int(y) + 3) for x, y in rng.integers(140, 290, (300, 2))
+    )
+    assert judge(page(layer(ENGLISH), Picture(dots))) == Soundness(True)

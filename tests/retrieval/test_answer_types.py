@@ -1,0 +1,69 @@
+"""What a question's wording says about its answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from colregion.core.geometry import Box
+from colregion.core.regions import Region
+from colregion.retrieval.answer_types import FORM_BONUS, KIND_BONUS, Expectation, expectation
+
+
+def region(text: str, kind: str = "text") -> Region:
+    return Region("doc#p1", (1,), Box(0, 0, 1, 1), text, kind)
+
+
+@pytest.mark.parametrize(
+    ("question", "kinds", "forms"),
+    [
+        ("", [], []),
+        ("Is it signed?", [], []),
+        ("Who signed the contract?", [], ["name"]),
+        ("Which company issued it?", [], ["name"]),
+        ("What is the shop's address?", [], ["address"]),
+        ("Where is the store located?", [], ["address"]),
+        ("What does the map on page 3 show?", ["figure"], []),
+        ("Which column of the table is empty?", ["table"], []),
+        ("When was it signed?", [], ["date"]),
+        ("What is the TOTAL?", [], ["amount"]),
+        ("How many people answered?", [], ["number"]),
+        ("What percentage of the revenue in the chart?", ["figure"], ["amount", "percentage"]),
+    ],
+)
+def test_words_of_the_question_are_cues(question: str, kinds: list[str], forms: list[str]) -> None:
+    found = expectation(question)
+    assert (sorted(found.kinds), sorted(found.forms)) == (kinds, forms)
+
+
+@pytest.mark.parametrize(
+    ("form", "yes", "no"),
+    [
+        ("date", "12/03/2018", "12/03"),
+        ("date", "3 March 2018", "the 3 marchers"),
+        ("date", "March 3rd", "march on"),
+        ("date", "2018-03-12", "2018312"),
+        ("date", "in 1998", "in 19985"),
+        ("amount", "RM 1,234.50", "1,234"),
+        ("amount", "€ 5", "5"),
+        ("amount", "3 million", "3 mills"),
+        ("percentage", "12 %", "12"),
+        ("percentage", "ten per cent", "a centre"),
+        ("number", "7", "seven"),
+    ],
+)
+def test_a_form_is_recognised_in_text(form: str, yes: str, no: str) -> None:
+    expected = Expectation(frozenset(), frozenset([form]))
+    assert expected.bonuses([region(yes), region(no)]).tolist() == [FORM_BONUS, 0.0]
+
+
+def test_the_kind_and_every_form_add_up() -> None:
+    expected = Expectation(frozenset(["figure"]), frozenset(["number", "percentage"]))
+    regions = [region("12", "figure"), region("12 %"), region("", "text")]
+    assert expected.bonuses(regions).tolist() == pytest.approx(
+        [KIND_BONUS + FORM_BONUS, 2 * FORM_BONUS, 0.0]
+    )
+    assert expected.bonuses([]).shape == (0,)
+
+
+def test_where_nothing_is_expected_no_region_is_preferred() -> None:
+    assert expectation("Who?").bonuses([region("12 %", "figure")]).tolist() == [0.0]
