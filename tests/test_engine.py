@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 
 from colregion import Box, Engine, InvalidInput, ModelMismatch, NotIndexed, Progress
-from colregion.core.regions import Document, EmbeddedPage, ParsedPage, QueryEmbedding, Region, Word
+from colregion.core.documents import Document
+from colregion.core.embeddings import EmbeddedPage, QueryEmbedding
+from colregion.core.regions import ParsedPage, Region, Word
 from colregion.encoders import load_encoder
 from colregion.errors import UnreadableDocument
 from colregion.indexes.memory import MemoryIndex

@@ -45,9 +45,9 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 def test_the_hit_says_so_and_so_does_everything_made_of_it(engine: Engine) -> None:
     (hit, *_) = engine.search(QUESTION)
     assert HIDDEN in hit.text
-    assert hit.region.suspect == ("faint",)
-    assert hit.caution == CAUTION
-    assert hit.to_metadata()["suspect"] == "faint"
+    assert hit.region.hidden_text == ("faint",)
+    assert hit.hidden_text_warning == CAUTION
+    assert hit.to_metadata()["hidden_text"] == "faint"
     assert f"({CAUTION})\n" in text_for_model(hit)
     assert f"r1] ({CAUTION})\n{HIDDEN}" in engine.context(QUESTION).text
     assert CAUTION in html_report([Section(QUESTION, [hit])])
@@ -57,13 +57,13 @@ def test_the_hit_says_so_and_so_does_everything_made_of_it(engine: Engine) -> No
 def test_what_all_readers_see_is_not_suspect(engine: Engine) -> None:
     (hit, *_) = engine.search("invoice harbour")
     assert hit.text == "Invoice of the harbour office"
-    assert hit.caution == ""
-    assert hit.to_metadata()["suspect"] == ""
+    assert hit.hidden_text_warning == ""
+    assert hit.to_metadata()["hidden_text"] == ""
     assert "(" not in engine.context("invoice harbour", max_tokens=20).text
 
 
 def test_a_page_that_holds_such_text_says_so_as_a_whole(engine: Engine) -> None:
-    assert engine.search(QUESTION)[0].expand("page").region.suspect == ("faint",)
+    assert engine.search(QUESTION)[0].expand("page").region.hidden_text == ("faint",)
     (get_page,) = (tool for tool in tools(writable=False) if tool.name == "get_page")
     (text,) = get_page.run(engine, GetPage(page_id="bill.pdf#p1")).content
     assert f"({CAUTION})\n{HIDDEN}" in str(text)
@@ -74,11 +74,14 @@ def test_text_without_ink_is_in_no_region(engine: Engine) -> None:
 
 
 def test_suspect_regions_can_be_left_out_or_looked_for(engine: Engine) -> None:
-    assert all(not h.caution for h in engine.search(QUESTION, k=50, filters={"suspect": False}))
-    found = engine.search(QUESTION, k=50, filters={"suspect": True})
+    assert all(
+        not h.hidden_text_warning
+        for h in engine.search(QUESTION, k=50, filters={"hidden_text": False})
+    )
+    found = engine.search(QUESTION, k=50, filters={"hidden_text": True})
     assert {hit.text for hit in found} == {HIDDEN}
     with pytest.raises(InvalidInput, match="True or False, got 'faint'"):
-        engine.search(QUESTION, filters={"suspect": "faint"})
+        engine.search(QUESTION, filters={"hidden_text": "faint"})
 
 
 def test_the_command_line_says_so(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,8 +90,8 @@ def test_the_command_line_says_so(engine: Engine, capsys: pytest.CaptureFixture[
         main(["search", QUESTION, "--index", library])
     assert f"caution {CAUTION}" in " ".join(capsys.readouterr().out.split())
     with pytest.raises(SystemExit):
-        main(["search", QUESTION, "--index", library, "-f", "suspect=false", "--json"])
-    assert all(hit["suspect"] == "" for hit in json.loads(capsys.readouterr().out))
+        main(["search", QUESTION, "--index", library, "-f", "hidden_text=false", "--json"])
+    assert all(hit["hidden_text"] == "" for hit in json.loads(capsys.readouterr().out))
 
 
 def test_records_keep_it_and_older_ones_without_it_are_read(engine: Engine) -> None:
@@ -97,16 +100,16 @@ def test_records_keep_it_and_older_ones_without_it_are_read(engine: Engine) -> N
     data = json.loads(json.dumps(parsed_to_json(page.parsed)))
     assert parsed_from_json(data, load_image=image).regions == page.parsed.regions
     assert parsed_from_json(data, load_image=image).words == page.parsed.words
-    assert {word.suspect for word in page.parsed.words} == {"", "faint", "invisible"}
+    assert {word.hidden_text for word in page.parsed.words} == {"", "faint", "invisible"}
     older = {
         **data,
         "regions": [row[:9] for row in data["regions"]],
         "words": [row[:9] for row in data["words"]],
     }
-    assert {r.suspect for r in parsed_from_json(older, load_image=image).regions} == {()}
+    assert {r.hidden_text for r in parsed_from_json(older, load_image=image).regions} == {()}
 
 
 def test_an_unknown_reason_is_refused(engine: Engine) -> None:
     region = engine.search(QUESTION)[0].region
-    with pytest.raises(InvalidInput, match="suspect must be some of"):
-        Region(region.page_id, (1,), region.box, "a", suspect=("odd",))
+    with pytest.raises(InvalidInput, match="hidden_text must be some of"):
+        Region(region.page_id, (1,), region.box, "a", hidden_text=("odd",))

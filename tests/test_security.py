@@ -15,8 +15,8 @@ from reportlab.pdfgen.canvas import Canvas
 
 from colregion import Engine
 from colregion.cli import main
+from colregion.core.documents import Page
 from colregion.core.geometry import Box
-from colregion.core.regions import Page
 from colregion.documents import open_document
 from colregion.errors import ColregionError
 from colregion.export.pdf_highlights import annotate_pdf

@@ -10,20 +10,11 @@
 Importing this costs numpy and pillow; PDF, OCR and model libraries are imported when used.
 """
 
+from colregion.core.documents import Document, DocumentEntry, Limits, Page
+from colregion.core.embeddings import EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.geometry import Box, BoxPlacement, GridPlacement
 from colregion.core.interfaces import Encoder, Index, Parser
-from colregion.core.limits import Limits
-from colregion.core.regions import (
-    Document,
-    DocumentEntry,
-    EmbeddedPage,
-    Page,
-    PageEmbedding,
-    ParsedPage,
-    QueryEmbedding,
-    Region,
-    Word,
-)
+from colregion.core.regions import ParsedPage, Region, Word
 from colregion.core.results import (
     AddReport,
     Citation,

@@ -10,17 +10,12 @@ from types import TracebackType
 from typing import Any, ClassVar, TypeAlias
 
 from colregion.citations.context import CountTokens, build_context
+from colregion.core.documents import DocumentEntry, Limits, Metadata
+from colregion.core.embeddings import EmbeddedPage, similarity
 from colregion.core.filters import FilterInput, parse_filters
 from colregion.core.geometry import FloatArray, GridPlacement, Placement
 from colregion.core.interfaces import Encoder, Index, Parser
-from colregion.core.limits import Limits
-from colregion.core.regions import (
-    DocumentEntry,
-    EmbeddedPage,
-    Metadata,
-    ParsedPage,
-    Region,
-)
+from colregion.core.regions import ParsedPage, Region
 from colregion.core.results import AddReport, Context, Hit, Outcome, PageHit, RelevanceMap
 from colregion.core.text import estimate_tokens
 from colregion.encoders import load_encoder
@@ -29,11 +24,10 @@ from colregion.indexes import open_index
 from colregion.ingestion.copy import ENCODER, copy_index
 from colregion.ingestion.page_cache import UnindexedPages
 from colregion.ingestion.pipeline import Adding
-from colregion.ingestion.source_images import read_picture
+from colregion.ingestion.source_images import read_image
 from colregion.ingestion.sources import Given, Progress, Source, embed, find_items
 from colregion.ingestion.workers import Reader
 from colregion.parsers import load_parser
-from colregion.retrieval import maxsim
 from colregion.retrieval.answer_types import expectation
 from colregion.retrieval.confidence import Calibration, hit_features
 from colregion.retrieval.evidence import Method, Weights
@@ -82,7 +76,7 @@ class Engine:
                 f"the index was made with encoder {made_with!r} and cannot be used with "
                 f"{encoder.fingerprint!r}; open it with the first, or index into another folder"
             )
-        index.read_picture = read_picture
+        index.read_image = read_image
         self.index = index
         self.encoder = encoder
         self.parser = parser
@@ -383,7 +377,7 @@ class Engine:
             raise InvalidInput(f"explain needs one page, got {len(embedded)}; name one by its id")
         query = self._searching.query(question)
         embedding = embedded[0].embedding
-        sim = maxsim.similarity(query.vectors, embedding.vectors)
+        sim = similarity(query.vectors, embedding.vectors)
         return RelevanceMap(sim, _with_layers(embedding.placement, layers), query)
 
     def context(

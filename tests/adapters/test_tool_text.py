@@ -18,7 +18,7 @@ from colregion.adapters.tool_text import (
     source_of,
     text_for_model,
 )
-from colregion.core.regions import DocumentEntry
+from colregion.core.documents import DocumentEntry
 from colregion.indexes import MemoryIndex
 from colregion.testing import LineParser, PlainImage, WordEncoder, make_parsed_page
 

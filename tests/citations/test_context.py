@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from colregion.citations.context import build_context
+from colregion.core.documents import DocumentEntry
 from colregion.core.geometry import Box
-from colregion.core.regions import DocumentEntry
 from colregion.core.results import Hit
 from colregion.errors import InvalidInput
 from colregion.testing import make_parsed_page

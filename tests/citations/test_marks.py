@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from colregion.citations.context import build_context
 from colregion.citations.marks import Citable, find_marks, make_mark
+from colregion.core.documents import DocumentEntry
 from colregion.core.geometry import Box
-from colregion.core.regions import DocumentEntry
 from colregion.core.results import Context, Hit
 from colregion.testing import HOSTILE, make_parsed_page
 

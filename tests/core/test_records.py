@@ -8,19 +8,10 @@ import pickle
 import numpy as np
 import pytest
 
+from colregion.core.documents import Document, DocumentEntry, TextLayer, check_metadata
+from colregion.core.embeddings import PageEmbedding, QueryEmbedding
 from colregion.core.geometry import Box, BoxPlacement, GridPlacement
-from colregion.core.regions import (
-    Document,
-    DocumentEntry,
-    PageEmbedding,
-    ParsedPage,
-    QueryEmbedding,
-    Region,
-    TextLayer,
-    Word,
-    check_metadata,
-    mean_confidence,
-)
+from colregion.core.regions import ParsedPage, Region, Word, mean_confidence
 from colregion.core.results import Hit, RelevanceMap
 from colregion.errors import InvalidInput, NotIndexed, ShapeMismatch
 from colregion.testing import PlainImage, make_page, make_parsed_page
@@ -256,7 +247,7 @@ class TestHit:
             "rotation": 0,
             "kind": "text",
             "ocr_confidence": None,
-            "suspect": "",
+            "hidden_text": "",
             "boxes_json": "[[3, 0.25, 0.5, 0.75, 0.6]]",
             "confidence": 0.75,
             "team": "x",

@@ -5,8 +5,9 @@ import pytest
 from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 
+from colregion.core.documents import Page
 from colregion.core.geometry import Box, BoxPlacement, Coverage, GridPlacement, Placement, Upright
-from colregion.core.regions import Page, ParsedPage, Region, Word
+from colregion.core.regions import ParsedPage, Region, Word
 from colregion.core.serialization import (
     parsed_from_json,
     parsed_to_json,

@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colregion.core.limits import Limits
-from colregion.core.regions import Page
+from colregion.core.documents import Limits, Page
 from colregion.documents import open_document
 from colregion.errors import UnreadableDocument
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from colregion.core.documents import Page, TextLayer
 from colregion.core.geometry import FloatArray
-from colregion.core.regions import Page, TextLayer
 from colregion.documents import open_document
 from colregion.documents.pdf import MAX_SIDE_PX
 from colregion.documents.user_unit import mentions_user_unit

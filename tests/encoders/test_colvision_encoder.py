@@ -12,14 +12,14 @@ import pytest
 from PIL import Image
 from tiny_colvision import FAMILIES, QWEN, TILED, ModelShelf, classes
 
+from colregion.core.embeddings import PageEmbedding, QueryEmbedding, maxsim_score, similarity
 from colregion.core.geometry import Box, GridPlacement
-from colregion.core.regions import PageEmbedding, ParsedPage, QueryEmbedding
+from colregion.core.regions import ParsedPage
 from colregion.encoders import load_encoder
 from colregion.encoders.colvision import ColVisionEncoder
 from colregion.engine import Engine
 from colregion.errors import BackendError, InvalidInput, ModelMismatch
 from colregion.indexes.memory import MemoryIndex
-from colregion.retrieval import maxsim
 from colregion.testing import EncoderContract
 from colregion.testing.fakes import LineParser, PlainImage, make_parsed_page
 
@@ -82,7 +82,7 @@ def test_vectors_and_scores_are_the_librarys_own(models: ModelShelf, family: str
 
     score = getattr(processor, "score_multi_vector", None) or processor.score_retrieval
     for embedding, expected in zip(pages, shown, strict=True):
-        ours = maxsim.maxsim(maxsim.similarity(query.vectors, embedding.vectors), query.weights)
+        ours = maxsim_score(similarity(query.vectors, embedding.vectors), query.weights)
         # One page at a time: padded with zeros, theirs would count an empty place as 0.
         assert ours == pytest.approx(float(score([asked], [expected])[0, 0]), abs=1e-4)
 
@@ -406,7 +406,7 @@ def test_pages_are_found_by_the_models_own_score(models: ModelShelf) -> None:
         query = encoder.encode_query(QUESTION)
         for hit in engine.search_pages(QUESTION, k=3):
             (embedding,) = encoder.encode_pages([hit.parsed])
-            sim = maxsim.similarity(query.vectors, embedding.vectors)
+            sim = similarity(query.vectors, embedding.vectors)
             assert hit.score == pytest.approx(float(sim.max(axis=1).sum()), abs=1e-4)
 
 

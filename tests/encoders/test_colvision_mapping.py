@@ -22,8 +22,10 @@ from tiny_colvision import (
     ModelShelf,
 )
 
+from colregion.core.documents import Page
+from colregion.core.embeddings import PageEmbedding
 from colregion.core.geometry import GridPlacement, IntArray, Upright
-from colregion.core.regions import Page, PageEmbedding, ParsedPage
+from colregion.core.regions import ParsedPage
 from colregion.encoders.colvision import ColVisionEncoder
 
 # Width x height: portrait, landscape, very wide, small, large.

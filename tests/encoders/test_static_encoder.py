@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from colregion.core.embeddings import PageEmbedding
 from colregion.core.geometry import Box, BoxPlacement, FloatArray
 from colregion.core.interfaces import Encoder
-from colregion.core.regions import PageEmbedding, ParsedPage, Word
+from colregion.core.regions import ParsedPage, Word
 from colregion.encoders.static import token_table
 from colregion.encoders.static.answer_types import answer_words
 from colregion.encoders.static.encoder import DIMENSION, StaticTokenEncoder

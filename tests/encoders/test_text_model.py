@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from tiny_text_models import DIMENSION, POSITIONS, save_bert, save_pylate, save_stanford
 
+from colregion.core.embeddings import PageEmbedding
 from colregion.core.geometry import Box, BoxPlacement
-from colregion.core.regions import PageEmbedding, ParsedPage
+from colregion.core.regions import ParsedPage
 from colregion.encoders import load_encoder
 from colregion.encoders.text import TextModelEncoder
 from colregion.encoders.text.windows import Window, windows, word_of_token

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colregion.core.documents import Document
 from colregion.core.geometry import Box
 from colregion.core.interfaces import Parser
-from colregion.core.regions import Document, ParsedPage, Region
+from colregion.core.regions import ParsedPage, Region
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
 from colregion.evaluation.calibrate import auroc, calibrate, calibration_error, is_right

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from colregion.core import serialization
+from colregion.core.documents import Document, Page
 from colregion.core.geometry import Box
 from colregion.core.interfaces import Parser
-from colregion.core.regions import Document, Page, ParsedPage, Region, Word
+from colregion.core.regions import ParsedPage, Region, Word
 from colregion.errors import BackendError
 from colregion.evaluation.parse_cache import CachedParser, default_cache_folder
 from colregion.testing import PlainImage, make_page

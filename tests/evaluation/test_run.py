@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from colregion.core.documents import Document
 from colregion.core.geometry import Box
 from colregion.core.interfaces import Parser
-from colregion.core.regions import Document, ParsedPage
+from colregion.core.regions import ParsedPage
 from colregion.engine import Engine
 from colregion.errors import BackendError, InvalidInput, UnreadableDocument
 from colregion.evaluation.cases import Case

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from colregion.core.documents import DocumentEntry
+from colregion.core.embeddings import QueryEmbedding
 from colregion.core.geometry import Box, BoxPlacement
-from colregion.core.regions import DocumentEntry, QueryEmbedding
 from colregion.core.results import Hit, RelevanceMap
 from colregion.testing import PlainImage, make_parsed_page
 

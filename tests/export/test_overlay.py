@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from colregion.core.embeddings import QueryEmbedding
 from colregion.core.geometry import Box, BoxPlacement, FloatArray
-from colregion.core.regions import QueryEmbedding
 from colregion.core.results import Hit, RelevanceMap
 from colregion.errors import InvalidInput, ShapeMismatch
 from colregion.export.colours import RANK_COLOURS, heat_rgba, rank_colour, scale

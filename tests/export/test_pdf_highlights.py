@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from reportlab.pdfgen.canvas import Canvas
 
+from colregion.core.documents import DocumentEntry, Page
 from colregion.core.geometry import Box
-from colregion.core.regions import DocumentEntry, Page, ParsedPage, Region
+from colregion.core.regions import ParsedPage, Region
 from colregion.core.results import Hit
 from colregion.documents import open_document
 from colregion.errors import InvalidInput, NotIndexed, UnreadableDocument

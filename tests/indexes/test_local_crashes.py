@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from colregion.core.regions import EmbeddedPage
+from colregion.core.embeddings import EmbeddedPage
 from colregion.errors import BackendError, ColregionError, NotIndexed
 from colregion.indexes.local.index import LocalIndex
 from colregion.testing import IndexContract

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colregion.core.regions import EmbeddedPage, PageEmbedding
+from colregion.core.embeddings import EmbeddedPage, PageEmbedding
 from colregion.errors import IndexCorrupt, InvalidInput
 from colregion.indexes.local import schema as local_store
 from colregion.indexes.local.index import LocalIndex

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from colregion.core.embeddings import PageEmbedding
 from colregion.core.interfaces import Index
-from colregion.core.regions import PageEmbedding
 from colregion.indexes.memory import MemoryIndex
 from colregion.testing import IndexContract
 

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from qdrant_client import models
 
+from colregion.core.documents import DocumentEntry
+from colregion.core.embeddings import EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.filters import parse_filters
 from colregion.core.geometry import Box, GridPlacement
-from colregion.core.regions import DocumentEntry, EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexed
 from colregion.indexes.qdrant import QdrantIndex, QdrantOptions, connection, generations, schema
 from colregion.testing import make_parsed_page

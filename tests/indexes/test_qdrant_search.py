@@ -8,16 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from colregion.core.documents import DocumentEntry, Metadata
+from colregion.core.embeddings import EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.filters import parse_filters
 from colregion.core.geometry import Box, GridPlacement
 from colregion.core.interfaces import Index
-from colregion.core.regions import (
-    DocumentEntry,
-    EmbeddedPage,
-    Metadata,
-    PageEmbedding,
-    QueryEmbedding,
-)
 from colregion.indexes import open_index
 from colregion.indexes.memory import MemoryIndex
 from colregion.indexes.qdrant import QdrantIndex, QdrantOptions

@@ -7,9 +7,10 @@ import signal
 import time
 from collections.abc import Iterator
 
+from colregion.core.documents import Document
 from colregion.core.geometry import Box
 from colregion.core.interfaces import Parser
-from colregion.core.regions import Document, ParsedPage, Region, Word
+from colregion.core.regions import ParsedPage, Region, Word
 from colregion.errors import MissingDependency, UnreadableDocument
 
 BOX = Box(0.2, 0.1, 0.7, 0.3)

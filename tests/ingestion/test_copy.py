@@ -13,9 +13,10 @@ from PIL import Image
 
 from colregion import Engine
 from colregion.cli import main
+from colregion.core.embeddings import PageEmbedding
 from colregion.core.geometry import Box
 from colregion.core.interfaces import Index
-from colregion.core.regions import PageEmbedding, ParsedPage
+from colregion.core.regions import ParsedPage
 from colregion.errors import BackendError, InvalidInput, ModelMismatch, NotIndexed
 from colregion.indexes import LocalIndex, MemoryIndex
 from colregion.indexes.qdrant import QdrantIndex, QdrantOptions

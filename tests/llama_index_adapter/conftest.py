@@ -7,7 +7,7 @@ import pytest
 from pytest_socket import disable_socket, enable_socket
 
 from colregion import Box, Engine
-from colregion.core.regions import EmbeddedPage
+from colregion.core.embeddings import EmbeddedPage
 from colregion.demo import DOCUMENTS
 from colregion.indexes import MemoryIndex
 from colregion.testing import LineParser, WordEncoder, make_parsed_page

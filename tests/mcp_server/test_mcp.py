@@ -20,8 +20,8 @@ from mcp import ClientSession, StdioServerParameters, stdio_client
 from mcp.shared.memory import create_client_server_memory_streams
 from PIL import Image
 
+from colregion.core.embeddings import QueryEmbedding
 from colregion.core.geometry import Box
-from colregion.core.regions import QueryEmbedding
 from colregion.demo import DOCUMENTS
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
@@ -140,7 +140,7 @@ async def test_a_search_gives_text_for_the_model_and_records_for_programs(engine
         "text": "gamma ? delta",
         "confidence": None,
         "ocr_confidence": None,
-        "suspect": "",
+        "hidden_text": "",
         "metadata": {"team": "x"},
     }
 

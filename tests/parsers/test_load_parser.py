@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from colregion.core.documents import Document, Page
 from colregion.core.interfaces import Parser
-from colregion.core.regions import Document, Page
 from colregion.errors import InvalidInput
 from colregion.parsers import load_parser
 from colregion.parsers.layout import Layout

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 from PIL import Image
 
+from colregion.core.documents import Document, Page
 from colregion.core.geometry import Box, Upright
-from colregion.core.regions import Document, Page, ParsedPage, Word
+from colregion.core.regions import ParsedPage, Word
 from colregion.errors import BackendError, InvalidInput, MissingDependency
 from colregion.parsers.page_parser import AutoReader, PageParser
 from colregion.parsers.words import WordReader

@@ -5,15 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from colregion.core.embeddings import EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.geometry import Box, BoxPlacement, GridPlacement
-from colregion.core.regions import (
-    EmbeddedPage,
-    PageEmbedding,
-    ParsedPage,
-    QueryEmbedding,
-    Region,
-    Word,
-)
+from colregion.core.regions import ParsedPage, Region, Word
 from colregion.errors import InvalidInput
 from colregion.retrieval.answer_types import FORM_BONUS, NOTHING, Expectation
 from colregion.retrieval.evidence import default_keep, page_evidence, score_regions

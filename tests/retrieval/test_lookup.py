@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from colregion import Box, Engine, InvalidInput, NotIndexed
-from colregion.core.regions import EmbeddedPage, ParsedPage, Region
+from colregion.core.embeddings import EmbeddedPage
+from colregion.core.regions import ParsedPage, Region
 from colregion.indexes.memory import MemoryIndex
 from colregion.retrieval.lookup import find_region, page_id_of
 from colregion.testing import LineParser, WordEncoder, make_page, make_parsed_page

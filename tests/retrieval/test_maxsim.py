@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from colregion.core.embeddings import maxsim_score, similarity
 from colregion.core.geometry import Coverage, GridPlacement
 from colregion.errors import InvalidInput, ShapeMismatch
 from colregion.retrieval import maxsim
@@ -21,32 +22,32 @@ COVER = GRID.coverage(REGIONS)
 
 class TestSimilarity:
     def test_no_vectors_give_no_columns(self) -> None:
-        assert maxsim.similarity(np.ones((2, 3)), np.zeros((0, 3))).shape == (2, 0)
+        assert similarity(np.ones((2, 3)), np.zeros((0, 3))).shape == (2, 0)
 
     def test_rows_are_tokens_and_columns_vectors(self) -> None:
         query = np.array([[1.0, 0.0], [0.0, 2.0]], dtype=np.float16)
         page = np.array([[3.0, 1.0], [0.0, 1.0], [5.0, 0.0]], dtype=np.float32)
-        sim = maxsim.similarity(query, page)
+        sim = similarity(query, page)
         assert sim.tolist() == [[3.0, 0.0, 5.0], [2.0, 2.0, 0.0]]
         assert sim.dtype == np.float32
 
     def test_dimensions_must_agree(self) -> None:
         with pytest.raises(ShapeMismatch, match="3 and 4"):
-            maxsim.similarity(np.ones((2, 3)), np.ones((2, 4)))
+            similarity(np.ones((2, 3)), np.ones((2, 4)))
 
 
 class TestMaxSim:
     def test_a_page_without_vectors_scores_below_everything(self) -> None:
-        assert maxsim.maxsim(np.zeros((2, 0)), np.ones(2)) == -np.inf
+        assert maxsim_score(np.zeros((2, 0)), np.ones(2)) == -np.inf
 
     def test_a_question_without_tokens_scores_zero(self) -> None:
-        assert maxsim.maxsim(np.zeros((0, 3)), np.zeros(0)) == 0.0
+        assert maxsim_score(np.zeros((0, 3)), np.zeros(0)) == 0.0
 
     def test_every_token_counts_its_best_vector_by_its_weight(self) -> None:
-        assert maxsim.maxsim(SIM, np.array([1.0, 2.0])) == pytest.approx(0.9 + 2 * 0.6)
+        assert maxsim_score(SIM, np.array([1.0, 2.0])) == pytest.approx(0.9 + 2 * 0.6)
 
     def test_a_page_of_negative_similarities_keeps_its_sign(self) -> None:
-        assert maxsim.maxsim(np.array([[-0.5, -0.2]]), np.ones(1)) == pytest.approx(-0.2)
+        assert maxsim_score(np.array([[-0.5, -0.2]]), np.ones(1)) == pytest.approx(-0.2)
 
 
 class TestSaturatedFrequency:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from colregion.core.embeddings import EmbeddedPage
 from colregion.core.geometry import Box
-from colregion.core.regions import EmbeddedPage
 from colregion.retrieval.confidence import FEATURES, Calibration
 from colregion.retrieval.ranking import Ranked, rank_pages
 from colregion.testing import WordEncoder, make_parsed_page

@@ -22,8 +22,8 @@ class TestJoined:
 
     def test_what_is_suspect_in_one_is_in_all(self) -> None:
         plain = Region("d#p1", (1,), Box(0, 0, 1, 0.2), "a")
-        hidden = Region("d#p1", (2,), Box(0, 0.3, 1, 0.5), "b", suspect=("invisible",))
-        assert joined([plain, hidden]).suspect == ("invisible",)
+        hidden = Region("d#p1", (2,), Box(0, 0.3, 1, 0.5), "b", hidden_text=("invisible",))
+        assert joined([plain, hidden]).hidden_text == ("invisible",)
 
 
 class TestWithoutRepeats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from colregion import Box, InvalidInput
-from colregion.core.regions import EmbeddedPage
+from colregion.core.embeddings import EmbeddedPage
 from colregion.indexes.memory import MemoryIndex
 from colregion.retrieval.retriever import Choice, Searching
 from colregion.testing import WordEncoder, make_parsed_page

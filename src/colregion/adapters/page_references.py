@@ -31,20 +31,14 @@ from typing import Any
 
 from PIL import Image
 
-from colregion.core.regions import (
-    RESERVED_METADATA,
-    Document,
-    DocumentEntry,
-    EmbeddedPage,
-    Metadata,
-    page_id,
-)
+from colregion.core.documents import RESERVED_METADATA, Document, DocumentEntry, Metadata, page_id
+from colregion.core.embeddings import EmbeddedPage
 from colregion.core.results import Hit
 from colregion.documents import open_document
 from colregion.engine import Engine
 from colregion.errors import InvalidInput, NotIndexed
 from colregion.indexes import MemoryIndex
-from colregion.ingestion.sources import embed, settings_of
+from colregion.ingestion.sources import embed
 
 _PAGE_ID = re.compile(r"(?P<doc_id>.+)#p(?P<number>[1-9]\d*)", re.DOTALL)
 _DOC_KEYS = ("doc_id", "document_id")
@@ -260,7 +254,7 @@ def _read(engine: Engine, reference: PageReference) -> tuple[EmbeddedPage, Docum
             )
         position = reference.page_number
     number = reference.page_number or 1
-    made_with = settings_of(engine.parser, engine.encoder, document)
+    made_with = f"{engine.parser.fingerprint_for(document)} | {engine.encoder.fingerprint}"
     key = (document.content_hash, str(position), page_id(document.id, number), made_with)
     page = _kept.get(key)
     if page is None:
@@ -270,7 +264,7 @@ def _read(engine: Engine, reference: PageReference) -> tuple[EmbeddedPage, Docum
         id=document.id,
         source=str(reference.file or document.source),
         content_hash=document.content_hash,
-        settings="",
+        parser="",
         metadata=reference.metadata,
     )
     return page, entry

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
+from colregion.core.documents import DocumentEntry, Metadata
 from colregion.core.interfaces import Parser
-from colregion.core.regions import DocumentEntry, Metadata, ParsedPage
+from colregion.core.regions import ParsedPage
 from colregion.core.results import Hit
 from colregion.documents import open_document
 from colregion.engine import Engine
@@ -74,7 +75,7 @@ def parse_files(
             id=document.id,
             source=document.source,
             content_hash=document.content_hash,
-            settings=parser.fingerprint,
+            parser=parser.fingerprint,
             metadata=document.metadata,
         )
         for parsed in parser.parse(document):
@@ -96,7 +97,7 @@ def _distinct(sources: Sequence[str | Path]) -> Iterator[FoundFile]:
 def text_for_model(hit: Hit) -> str:
     """The region as a language model reads it, with its id to cite it by."""
     text = hit.text or "(a picture without text)"
-    caution = f" ({hit.caution})" if hit.caution else ""
+    caution = f" ({hit.hidden_text_warning})" if hit.hidden_text_warning else ""
     return f"[{hit.id}] {hit.kind} on page {hit.page_number}{caution}\n{text}"
 
 

@@ -59,7 +59,7 @@ def _assemble(chosen: Sequence[tuple[int, Hit]]) -> str:
 
 def _head(rank: int, hit: Hit) -> str:
     """The mark, and a warning where the text holds what a reader of the page would not see."""
-    return _mark(rank, hit) + (f" ({hit.caution})" if hit.caution else "")
+    return _mark(rank, hit) + (f" ({hit.hidden_text_warning})" if hit.hidden_text_warning else "")
 
 
 def _cut_to_fit(hits: Sequence[Hit], *, max_tokens: int, count_tokens: CountTokens) -> Context:

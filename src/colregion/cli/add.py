@@ -27,7 +27,7 @@ from colregion.cli.common import (
     pairs,
 )
 from colregion.cli.interruption import interruptible
-from colregion.core.limits import Limits
+from colregion.core.documents import Limits
 from colregion.core.results import AddReport, Outcome
 from colregion.engine import Engine
 from colregion.indexes import open_index

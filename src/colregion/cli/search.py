@@ -21,7 +21,7 @@ from colregion.cli.common import (
     pairs,
     write_file,
 )
-from colregion.core.regions import MetadataValue
+from colregion.core.documents import MetadataValue
 from colregion.core.results import Hit
 from colregion.core.text import printable
 from colregion.engine import Engine
@@ -82,8 +82,8 @@ def search(
             f"{hit.kind} [dim]{escape(hit.id)}  score {hit.score:.3f}{sure}[/]",
             highlight=False,
         )
-        if hit.caution:
-            out.print(f"  [yellow]caution[/] {hit.caution}", highlight=False)
+        if hit.hidden_text_warning:
+            out.print(f"  [yellow]caution[/] {hit.hidden_text_warning}", highlight=False)
         out.print(_indented(hit.text) or "  (no text)", markup=False, highlight=False)
     if not hits:
         out.print("nothing found")
@@ -126,12 +126,12 @@ def _method(name: str) -> Method:
 
 
 def _filters(given: Sequence[str] | None) -> dict[str, Any]:
-    """KEY=VALUE, or KEY=A,B for any of several, or page_number=2-9 for a range, suspect=false."""
+    """KEY=VALUE, or KEY=A,B for any of several, page_number=2-9, hidden_text=false."""
     filters: dict[str, Any] = {}
     for key, value in pairs(given, option="--filter").items():
         if key == "page_number":
             filters[key] = _page_filter(value)
-        elif key == "suspect":
+        elif key == "hidden_text":
             filters[key] = {"true": True, "false": False}.get(value.lower(), value)
         else:
             filters[key] = value.split(",") if "," in value else value

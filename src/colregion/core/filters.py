@@ -1,10 +1,10 @@
 """Which pages and regions a search may return: the filter grammar and its evaluation.
 
 A filter is a mapping from a field to a condition; every field has to hold. Fields are `doc_id`,
-`source`, `page_number`, `kind`, `suspect` and `metadata.KEY`; `{"suspect": False}` leaves out
-regions with text that a reader of the page would not see. A condition is a value (equal), a list
-(any of), or a mapping of operators: `eq ne in nin gt gte lt lte`. Several mappings in a list all
-hold.
+`source`, `page_number`, `kind`, `hidden_text` and `metadata.KEY`; `{"hidden_text": False}` leaves
+out regions with text that a reader of the page would not see. A condition is a value (equal), a
+list (any of), or a mapping of operators: `eq ne in nin gt gte lt lte`. Several mappings in a list
+all hold.
 
     {"doc_id": ["acme", "globex"], "page_number": {"gte": 1, "lte": 9}, "metadata.team": "x"}
 """
@@ -16,13 +16,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from colregion.core.regions import KINDS, Metadata
+from colregion.core.documents import Metadata
+from colregion.core.regions import KINDS
 from colregion.errors import InvalidInput
 
 Filter: TypeAlias = Mapping[str, Any]
 
-_FIELDS = ("doc_id", "source", "page_number", "kind", "suspect")
-_OF_REGIONS = ("kind", "suspect")
+_FIELDS = ("doc_id", "source", "page_number", "kind", "hidden_text")
+_OF_REGIONS = ("kind", "hidden_text")
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
@@ -75,9 +76,9 @@ class Filters:
         """Whether a region of this kind may be returned."""
         return all(c.holds(kind) for c in self.conditions if c.field == "kind")
 
-    def suspect(self, suspect: bool) -> bool:
-        """Whether a region may be returned that holds suspect text, or that holds none."""
-        return all(c.holds(suspect) for c in self.conditions if c.field == "suspect")
+    def hidden_text(self, hidden_text: bool) -> bool:
+        """Whether a region may be returned that holds hidden text, or that holds none."""
+        return all(c.holds(hidden_text) for c in self.conditions if c.field == "hidden_text")
 
     def __bool__(self) -> bool:
         return bool(self.conditions)
@@ -148,8 +149,8 @@ def _condition(name: str, op: str, value: Any) -> Condition:
 def _check_value(name: str, value: Any) -> None:
     if name == "kind" and value not in KINDS:
         raise InvalidInput(f"unknown kind {value!r}; known are {', '.join(KINDS)}")
-    if name == "suspect" and not isinstance(value, bool):
-        raise InvalidInput(f"suspect must be compared with True or False, got {value!r}")
+    if name == "hidden_text" and not isinstance(value, bool):
+        raise InvalidInput(f"hidden_text must be compared with True or False, got {value!r}")
     if name == "page_number" and (isinstance(value, bool) or not isinstance(value, int)):
         raise InvalidInput(f"page_number must be compared with an int, got {value!r}")
     if name in ("doc_id", "source") and not isinstance(value, str):

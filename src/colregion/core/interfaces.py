@@ -14,16 +14,10 @@ from typing import Protocol, TypeVar
 
 from PIL import Image
 
+from colregion.core.documents import Document, DocumentEntry
+from colregion.core.embeddings import Candidate, EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.filters import EVERYTHING, Filters
-from colregion.core.regions import (
-    Document,
-    DocumentEntry,
-    EmbeddedPage,
-    PageEmbedding,
-    PageScore,
-    ParsedPage,
-    QueryEmbedding,
-)
+from colregion.core.regions import ParsedPage
 from colregion.errors import NotIndexed
 from colregion.retrieval.confidence import Calibration
 
@@ -104,7 +98,7 @@ class Encoder(ABC):
         """
 
 
-class PictureReader(Protocol):
+class ImageReader(Protocol):
     """Reads the picture of a page from its document's source. Picklable."""
 
     def __call__(
@@ -116,11 +110,11 @@ class Index(ABC):
     """Keeps documents and finds pages. Safe to use from threads.
 
     Attributes:
-        read_picture: how pictures are read that the index refers to but does not keep; set by
+        read_image: how pictures are read that the index refers to but does not keep; set by
             the engine.
     """
 
-    read_picture: PictureReader | None = None
+    read_image: ImageReader | None = None
 
     @abstractmethod
     def replace(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> DocumentEntry:
@@ -137,13 +131,13 @@ class Index(ABC):
     @abstractmethod
     def search(
         self, query: QueryEmbedding, *, k: int, filters: Filters = EVERYTHING
-    ) -> list[PageScore]:
-        """The k pages of the highest late-interaction score, best first.
+    ) -> list[Candidate]:
+        """The k pages of the highest late-interaction score, best first, with their similarities.
 
-        The score is `scoring.maxsim` with the query's weights: the sum over all tokens of the
-        token's weight times its highest similarity to any of the page's vectors. Ties go by
-        document id and page number. Pages without vectors are never returned; an empty index
-        gives [].
+        The score is `embeddings.maxsim_score` with the query's weights: the sum over all tokens
+        of the token's weight times its highest similarity to any of the page's vectors. Ties go
+        by document id and page number. All candidates are of one state of the index. Pages
+        without vectors are never returned; an empty index gives [].
         """
 
     @abstractmethod

@@ -13,14 +13,10 @@ import numpy as np
 from PIL import Image
 
 from colregion.citations.marks import Citable, find_marks
+from colregion.core.documents import DocumentEntry, MetadataValue
+from colregion.core.embeddings import QueryEmbedding
 from colregion.core.geometry import Box, FloatArray, Placement
-from colregion.core.regions import (
-    DocumentEntry,
-    MetadataValue,
-    ParsedPage,
-    QueryEmbedding,
-    Region,
-)
+from colregion.core.regions import ParsedPage, Region
 from colregion.errors import ShapeMismatch
 
 
@@ -152,9 +148,9 @@ class Hit:
         return self.region.kind
 
     @property
-    def caution(self) -> str:
+    def hidden_text_warning(self) -> str:
         """The region's: what whoever reads its text has to know, or ""."""
-        return self.region.caution
+        return self.region.hidden_text_warning
 
     @property
     def doc_id(self) -> str:
@@ -197,7 +193,7 @@ class Hit:
 
         `x0 y0 x1 y1` are fractions of the page (origin top-left), `page_width page_height` its
         size in `page_unit` ("pt", "px"), `boxes_json` lists `[page, x0, y0, x1, y1]` rows of the
-        region's parts, `suspect` says why a reader of the page would not see some of the text
+        region's parts, `hidden_text` says why a reader of the page would not see some of the text
         ("faint", "invisible", "tiny"; "" where all is seen); then the user's own keys.
 
         Args:
@@ -221,7 +217,7 @@ class Hit:
             "rotation": page.rotation,
             "kind": self.region.kind,
             "ocr_confidence": self.region.ocr_confidence,
-            "suspect": ", ".join(self.region.suspect),
+            "hidden_text": ", ".join(self.region.hidden_text),
             "boxes_json": json.dumps(
                 [
                     [page.number, *(round(float(value), 6) for value in part.xyxy)]

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from colregion.core.documents import ImageLoader, Page
 from colregion.core.geometry import Box, BoxPlacement, GridPlacement, Placement, Upright
-from colregion.core.regions import ImageLoader, Page, ParsedPage, Region, Word
+from colregion.core.regions import ParsedPage, Region, Word
 from colregion.errors import InvalidInput
 
 
@@ -37,7 +38,7 @@ def parsed_to_json(parsed: ParsedPage) -> dict[str, Any]:
                 _int(word.line),
                 _int(word.block),
                 bool(word.visible),
-                *([word.suspect] if word.suspect else []),
+                *([word.hidden_text] if word.hidden_text else []),
             ]
             for word in parsed.words
         ],
@@ -49,7 +50,7 @@ def parsed_to_json(parsed: ParsedPage) -> dict[str, Any]:
                 region.kind,
                 _float(region.ocr_confidence),
                 [_floats(part) for part in region.parts],
-                *([list(region.suspect)] if region.suspect else []),
+                *([list(region.hidden_text)] if region.hidden_text else []),
             ]
             for region in parsed.regions
         ],
@@ -84,9 +85,9 @@ def parsed_from_json(data: Mapping[str, Any], *, load_image: ImageLoader) -> Par
             kind=kind,
             ocr_confidence=confidence,
             parts=tuple(Box(*part) for part in parts),
-            suspect=tuple(suspect[0]) if suspect else (),
+            hidden_text=tuple(hidden_text[0]) if hidden_text else (),
         )
-        for path, x0, y0, x1, y1, text, kind, confidence, parts, *suspect in data["regions"]
+        for path, x0, y0, x1, y1, text, kind, confidence, parts, *hidden_text in data["regions"]
     )
     return ParsedPage(page, words_from_json(data["words"]), regions)
 
@@ -94,8 +95,8 @@ def parsed_from_json(data: Mapping[str, Any], *, load_image: ImageLoader) -> Par
 def words_from_json(rows: Iterable[Sequence[Any]]) -> tuple[Word, ...]:
     """The words of a page from the value of "words" that `parsed_to_json` gives."""
     return tuple(
-        Word(text, Box(x0, y0, x1, y1), confidence, line, block, visible, *suspect)
-        for text, x0, y0, x1, y1, confidence, line, block, visible, *suspect in rows
+        Word(text, Box(x0, y0, x1, y1), confidence, line, block, visible, *hidden_text)
+        for text, x0, y0, x1, y1, confidence, line, block, visible, *hidden_text in rows
     )
 
 

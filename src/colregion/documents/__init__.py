@@ -13,8 +13,7 @@ from typing import TypeAlias
 
 from PIL import Image
 
-from colregion.core.limits import Limits
-from colregion.core.regions import Document, Metadata, Page
+from colregion.core.documents import Document, Limits, Metadata, Page
 from colregion.documents.identity import Identity, head_of, identify
 from colregion.documents.office import office_suffix, to_pdf
 from colregion.errors import InvalidInput, UnreadableDocument

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from colregion.core.limits import Limits
+from colregion.core.documents import Limits
 from colregion.errors import InvalidInput, UnreadableDocument
 
 # PDFium and other viewers accept a header anywhere in the first kilobyte.

@@ -27,7 +27,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from colregion.core.regions import Page
+from colregion.core.documents import Page
 from colregion.errors import InvalidInput, UnreadableDocument
 
 # By content; `Image.open` would also try formats that are not meant, and warn of a decompression

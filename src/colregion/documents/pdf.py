@@ -17,8 +17,7 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 from PIL import Image
 
-from colregion.core.limits import Limits
-from colregion.core.regions import Page, TextLayer
+from colregion.core.documents import Limits, Page, TextLayer
 from colregion.documents.pdf_text import declared_pictures, text_layer
 from colregion.documents.user_unit import mentions_user_unit, user_unit
 from colregion.errors import InvalidInput, UnreadableDocument

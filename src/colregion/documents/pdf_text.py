@@ -11,8 +11,8 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 from numpy.typing import NDArray
 
+from colregion.core.documents import TextLayer
 from colregion.core.geometry import FloatArray
-from colregion.core.regions import TextLayer
 
 UNMAPPED = "\ufffd"
 """Stands for a character that is drawn but that the file maps to no text."""

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from colregion.core.embeddings import EmbeddedPage
 from colregion.core.geometry import Box, FloatArray, GridPlacement
-from colregion.core.regions import EmbeddedPage, ParsedPage, Region, Word
+from colregion.core.regions import ParsedPage, Region, Word
 from colregion.demo import DOCUMENTS
 from colregion.documents import open_document
 from colregion.encoders import load_encoder

@@ -9,8 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from colregion.core.embeddings import EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.interfaces import Encoder
-from colregion.core.regions import EmbeddedPage, PageEmbedding, ParsedPage, QueryEmbedding
+from colregion.core.regions import ParsedPage
 from colregion.encoders import load_encoder
 from colregion.engine import Engine
 from colregion.evaluation.timing import Row, timed

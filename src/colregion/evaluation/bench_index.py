@@ -13,15 +13,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from colregion.core.documents import DocumentEntry, Page
+from colregion.core.embeddings import EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.geometry import FloatArray, GridPlacement
-from colregion.core.regions import (
-    DocumentEntry,
-    EmbeddedPage,
-    Page,
-    PageEmbedding,
-    ParsedPage,
-    QueryEmbedding,
-)
+from colregion.core.regions import ParsedPage
 from colregion.evaluation.bench_alternatives import EdgeShard, colpali_scorer
 from colregion.evaluation.coherent_pages import SIDE, CoherentPages
 from colregion.evaluation.machine import has

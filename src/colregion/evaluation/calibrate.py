@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from colregion.core.embeddings import EmbeddedPage
 from colregion.core.geometry import FloatArray, boxes_to_array
-from colregion.core.regions import EmbeddedPage, Region
+from colregion.core.regions import Region
 from colregion.encoders import load_encoder
 from colregion.engine import Engine
 from colregion.errors import InvalidInput

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from colregion.core import serialization
+from colregion.core.documents import Document
 from colregion.core.interfaces import Parser
-from colregion.core.regions import Document, ParsedPage
+from colregion.core.regions import ParsedPage
 from colregion.errors import BackendError
 
 _FORMAT = "1"

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.progress import Progress as ProgressBar
 from rich.progress import TaskID
 
+from colregion.core.embeddings import EmbeddedPage
 from colregion.core.geometry import IntArray, boxes_to_array
-from colregion.core.regions import EmbeddedPage
 from colregion.core.results import Hit
 from colregion.encoders import load_encoder
 from colregion.engine import Engine

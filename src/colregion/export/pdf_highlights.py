@@ -21,7 +21,6 @@ from colregion.errors import BackendError, InvalidInput, NotIndexed, UnreadableD
 _COLOUR = (255, 236, 110)  # pale, because charts have to be read through it
 _AUTHOR = "colregion"
 _SNIPPET_CHARACTERS = 300
-_EMBEDDED_ELSEWHERE = "given | "  # how `ingest` begins the settings of such pages
 _PICTURE_DPI = 150
 _PICTURE_QUALITY = 90
 
@@ -101,7 +100,7 @@ def _read_source(hit: Hit, source: str | Path | bytes | None) -> bytes:
             raise UnreadableDocument(f"cannot read {name}: {cause.strerror}") from cause
     expected = hit.entry.content_hash
     # The hash of pages that were embedded elsewhere is not that of a file.
-    of_file = expected and not hit.entry.settings.startswith(_EMBEDDED_ELSEWHERE)
+    of_file = expected and hit.entry.parser != ""
     if of_file and hashlib.sha256(data).hexdigest() != expected:
         raise NotIndexed(
             f"{name} is not what was indexed as {hit.doc_id}: its content differs, and the boxes "
@@ -199,7 +198,7 @@ def _note(question: str, rank: int, hit: Hit) -> str:
     if len(text) > _SNIPPET_CHARACTERS:
         text = text[:_SNIPPET_CHARACTERS].rsplit(" ", 1)[0] + " …"
     place = f"{rank}. page {hit.page_number}, {hit.kind}, score {hit.score:.3f}"
-    caution = f"caution: {hit.caution}" if hit.caution else ""
+    caution = f"caution: {hit.hidden_text_warning}" if hit.hidden_text_warning else ""
     return "\n".join(filter(None, (question.strip(), place, caution, text)))
 
 

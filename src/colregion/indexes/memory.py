@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
+from colregion.core.documents import DocumentEntry
+from colregion.core.embeddings import Candidate, EmbeddedPage, QueryEmbedding
 from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.interfaces import Index
-from colregion.core.regions import DocumentEntry, EmbeddedPage, PageScore, QueryEmbedding
 from colregion.core.text import terms
 from colregion.errors import NotIndexed
 from colregion.indexes.validation import check_search, checked_pages, passes
-from colregion.retrieval import maxsim
 
 
 class MemoryIndex(Index):
@@ -50,16 +50,16 @@ class MemoryIndex(Index):
 
     def search(
         self, query: QueryEmbedding, *, k: int, filters: Filters = EVERYTHING
-    ) -> list[PageScore]:
+    ) -> list[Candidate]:
         check_search(query, k=k, dim=self._dim())
-        scores = [
-            PageScore(page.id, _score(query, page))
+        candidates = [
+            Candidate.of(page, query)
             for entry, pages in self._documents.values()
             for page in pages
             if len(page.embedding.vectors) and _passes(filters, entry, page)
         ]
         # The documents are in order, and the sort keeps the order of ties.
-        return sorted(scores, key=lambda score: -score.score)[:k]
+        return sorted(candidates, key=lambda candidate: -candidate.score)[:k]
 
     def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
         held = {page.id: page for _, pages in self._documents.values() for page in pages}
@@ -97,11 +97,6 @@ class MemoryIndex(Index):
                 if doc_id != without and len(page.embedding.vectors):
                     return int(page.embedding.vectors.shape[1])
         return None
-
-
-def _score(query: QueryEmbedding, page: EmbeddedPage) -> float:
-    similarity = maxsim.similarity(query.vectors, page.embedding.vectors)
-    return maxsim.maxsim(similarity, query.weights)
 
 
 def _passes(filters: Filters, entry: DocumentEntry, page: EmbeddedPage) -> bool:

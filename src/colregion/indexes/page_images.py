@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from colregion.core.interfaces import PictureReader
+from colregion.core.interfaces import ImageReader
 from colregion.errors import BackendError, NotIndexed
 
 # A4 at 200 dpi stays as it is; larger than that shows no more of a page that is read.
@@ -66,7 +66,7 @@ class SourceImage:
     source: str
     number: int
     content_hash: str
-    read: PictureReader | None
+    read: ImageReader | None
 
     def __call__(self, *, dpi: int | None = None) -> Image.Image:
         if self.read is None:

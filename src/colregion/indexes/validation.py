@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
+from colregion.core.documents import DocumentEntry, check_metadata
+from colregion.core.embeddings import EmbeddedPage, QueryEmbedding
 from colregion.core.filters import Filters
-from colregion.core.regions import DocumentEntry, EmbeddedPage, QueryEmbedding, check_metadata
 from colregion.errors import InvalidInput, ModelMismatch, ShapeMismatch
 
 

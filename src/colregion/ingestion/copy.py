@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from colregion.core.documents import DocumentEntry
+from colregion.core.embeddings import EmbeddedPage
 from colregion.core.interfaces import Index
-from colregion.core.regions import DocumentEntry, EmbeddedPage
 from colregion.core.results import Outcome
 from colregion.errors import BackendError, ColregionError, InvalidInput, ModelMismatch
 from colregion.ingestion.sources import Progress

@@ -7,11 +7,11 @@ from collections import OrderedDict
 
 from PIL import Image
 
+from colregion.core.embeddings import EmbeddedPage
 from colregion.core.interfaces import Encoder, Parser
-from colregion.core.regions import EmbeddedPage
 from colregion.errors import InvalidInput
 from colregion.ingestion.files import FoundFile
-from colregion.ingestion.sources import Given, Source, embed, find_items, open_item, settings_of
+from colregion.ingestion.sources import Given, Source, embed, find_items, open_item
 
 _DOCUMENTS_KEPT = 16
 _NOTHING_GIVEN = Given(doc_id=None, metadata={}, password=None)
@@ -44,7 +44,7 @@ class UnindexedPages:
 
     def _read_item(self, item: FoundFile | bytes | Image.Image) -> list[EmbeddedPage]:
         document = open_item(item, _NOTHING_GIVEN)
-        key = (document.content_hash, settings_of(self._parser, self._encoder, document))
+        key = (document.content_hash, self._parser.fingerprint_for(document))
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)

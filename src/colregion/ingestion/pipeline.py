@@ -11,13 +11,14 @@ from pathlib import Path
 
 from PIL import Image
 
+from colregion.core.documents import DocumentEntry, check_metadata
+from colregion.core.embeddings import EmbeddedPage
 from colregion.core.interfaces import Encoder, Index
-from colregion.core.regions import DocumentEntry, EmbeddedPage, check_metadata
 from colregion.core.results import Outcome
 from colregion.documents import Identity, identify, plain_source
 from colregion.errors import ColregionError, InvalidInput
 from colregion.ingestion.files import FoundFile
-from colregion.ingestion.sources import Given, Item, Progress, embed, settings_of
+from colregion.ingestion.sources import Given, Item, Progress, embed
 from colregion.ingestion.workers import (
     DocumentFailed,
     DocumentRead,
@@ -26,10 +27,6 @@ from colregion.ingestion.workers import (
     Reader,
     Reading,
 )
-
-# Ends the settings of an entry whose document could not be read whole. They then differ from
-# what a new reading has, so that the next `add` tries again.
-_INCOMPLETE = " | incomplete"
 
 
 @dataclass(slots=True, eq=False)
@@ -134,7 +131,7 @@ class Adding:
             id=identity.doc_id,
             source=identity.name,
             content_hash=identity.content_hash,
-            settings=settings_of(self.reader.parser, self.encoder, reading.unopened()),
+            parser=self.reader.parser.fingerprint_for(reading.unopened()),
             metadata=self.given.metadata,
         )
         return reading, entry
@@ -153,14 +150,13 @@ class Adding:
         return f"{own}~{hashlib.sha256(identity.name.encode()).hexdigest()[:6]}"
 
     def _keep(self, job: _Job, event: DocumentRead) -> None:
-        settings = job.entry.settings + (_INCOMPLETE if event.missing else "")
-        job.entry = replace(job.entry, settings=settings)
+        # The next `add` then compares unequal and tries again.
+        job.entry = replace(job.entry, missing_pages=tuple(event.missing))
         reasons = "; ".join(f"page {n}: {why}" for n, why in event.missing.items())
         self._store(
             job,
             embed(event.pages, self.encoder),
             reason=f"incomplete: {reasons}" if reasons else "",
-            missing=tuple(event.missing),
         )
 
     def _store(
@@ -169,7 +165,6 @@ class Adding:
         pages: Iterable[EmbeddedPage],
         *,
         reason: str = "",
-        missing: tuple[int, ...] = (),
     ) -> None:
         regions = 0
 
@@ -194,12 +189,11 @@ class Adding:
             reason=reason,
             pages=stored.page_count,
             regions=regions,
-            missing=missing,
         )
 
     def _add_embedded(self, pages: Sequence[EmbeddedPage]) -> None:
         try:
-            entry = _entry_of_pages(pages, self.given, self.encoder)
+            entry = _entry_of_pages(pages, self.given)
         except ColregionError as error:
             self._settle(0, Outcome("pages", self.given.doc_id or "", "failed", reason=str(error)))
             return
@@ -218,7 +212,6 @@ class Adding:
         reason: str = "",
         pages: int = 0,
         regions: int = 0,
-        missing: tuple[int, ...] = (),
     ) -> None:
         outcome = Outcome(
             source=job.entry.source,
@@ -228,7 +221,7 @@ class Adding:
             regions=regions,
             seconds=job.seconds,
             reason=reason,
-            missing_pages=missing,
+            missing_pages=job.entry.missing_pages if pages else (),
         )
         self._settle(job.position, outcome)
 
@@ -273,7 +266,7 @@ class _Pace:
         )
 
 
-def _entry_of_pages(pages: Sequence[EmbeddedPage], given: Given, encoder: Encoder) -> DocumentEntry:
+def _entry_of_pages(pages: Sequence[EmbeddedPage], given: Given) -> DocumentEntry:
     check_metadata(given.metadata)
     ids = {page.parsed.page.doc_id for page in pages}
     if len(ids) != 1 or given.doc_id not in (None, *ids):
@@ -290,7 +283,7 @@ def _entry_of_pages(pages: Sequence[EmbeddedPage], given: Given, encoder: Encode
         id=found_id,
         source=found_id,
         content_hash=digest.hexdigest(),
-        settings=f"given | {encoder.fingerprint}",
+        parser="",
         metadata=given.metadata,
     )
 

@@ -11,8 +11,8 @@ from colregion.documents import open_document
 from colregion.errors import NotIndexed
 
 
-def read_picture(source: str, number: int, *, content_hash: str, dpi: int | None) -> Image.Image:
-    """The picture of a page of a document where it stands: a `PictureReader`.
+def read_image(source: str, number: int, *, content_hash: str, dpi: int | None) -> Image.Image:
+    """The picture of a page of a document where it stands: a `ImageReader`.
 
     Raises:
         NotIndexed: the document is not there, or is not what was indexed.

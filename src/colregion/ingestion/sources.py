@@ -11,8 +11,10 @@ from typing import TypeAlias
 
 from PIL import Image
 
-from colregion.core.interfaces import Encoder, Parser
-from colregion.core.regions import Document, EmbeddedPage, Metadata, ParsedPage
+from colregion.core.documents import Document, Metadata
+from colregion.core.embeddings import EmbeddedPage
+from colregion.core.interfaces import Encoder
+from colregion.core.regions import ParsedPage
 from colregion.core.results import Outcome
 from colregion.documents import open_document
 from colregion.errors import ColregionError, InvalidInput
@@ -90,11 +92,6 @@ def _ignored(file: Path) -> Outcome:
     kind = f"files of type {file.suffix.lower()}" if file.suffix else "files without a suffix"
     reason = f"{kind} in a folder are not read; name it itself to have its content looked at"
     return Outcome(str(file), "", "ignored", reason=reason)
-
-
-def settings_of(parser: Parser, encoder: Encoder, document: Document) -> str:
-    """What an entry was made with: when it differs, the document has to be read again."""
-    return f"{parser.fingerprint_for(document)} | {encoder.fingerprint}"
 
 
 def open_item(item: FoundFile | bytes | Image.Image, given: Given) -> Document:

@@ -10,7 +10,8 @@ from langchain_core.documents import Document
 
 from colregion import Hit, InvalidInput, Parser
 from colregion.adapters.tool_text import parse_files
-from colregion.core.regions import LEVELS, Metadata
+from colregion.core.documents import Metadata
+from colregion.core.regions import LEVELS
 from colregion.langchain.documents import region_document
 from colregion.parsers import load_parser
 

@@ -9,8 +9,8 @@ from llama_index.core.vector_stores import FilterCondition, FilterOperator, Meta
 from llama_index.core.vector_stores.types import MetadataFilter
 
 from colregion import InvalidInput
+from colregion.core.documents import RESERVED_METADATA
 from colregion.core.filters import FilterInput, Filters, parse_filters
-from colregion.core.regions import RESERVED_METADATA
 
 NodeFilters: TypeAlias = FilterInput | MetadataFilters
 """A mapping, several that all hold, or `MetadataFilters`."""
@@ -25,7 +25,7 @@ _OPERATORS = {
     FilterOperator.LT: "lt",
     FilterOperator.LTE: "lte",
 }
-_FIELDS = ("doc_id", "source", "page_number", "kind", "suspect")
+_FIELDS = ("doc_id", "source", "page_number", "kind", "hidden_text")
 # The names that LlamaIndex's stores give to a node's document.
 _DOCUMENT = ("ref_doc_id", "document_id")
 

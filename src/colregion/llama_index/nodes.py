@@ -21,7 +21,7 @@ from llama_index.core.schema import (
 )
 
 from colregion import BackendError, Hit, ParsedPage, Region
-from colregion.core.regions import RESERVED_METADATA
+from colregion.core.documents import RESERVED_METADATA
 
 SHOWN_TO_LLM = ("doc_id", "page_number")
 """What of our own metadata a model reads with a region's text: enough to say where it stands.
@@ -71,7 +71,9 @@ def node_fields(hit: Hit, previous: Region | None, following: Region | None) -> 
         "id_": hit.id,
         "metadata": metadata,
         "excluded_llm_metadata_keys": [
-            key for key in own if key not in SHOWN_TO_LLM and not (key == "suspect" and hit.caution)
+            key
+            for key in own
+            if key not in SHOWN_TO_LLM and not (key == "hidden_text" and hit.hidden_text_warning)
         ],
         "excluded_embed_metadata_keys": own,
         "relationships": relationships,

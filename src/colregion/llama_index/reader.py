@@ -10,7 +10,8 @@ from llama_index.core.schema import Document
 
 from colregion import Hit, InvalidInput, Parser
 from colregion.adapters.tool_text import parse_files
-from colregion.core.regions import LEVELS, Metadata
+from colregion.core.documents import Metadata
+from colregion.core.regions import LEVELS
 from colregion.llama_index.nodes import node_fields
 from colregion.parsers import load_parser
 

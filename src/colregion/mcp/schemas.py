@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from colregion.core.regions import KINDS, DocumentEntry, MetadataValue, ParsedPage, Region
+from colregion.core.documents import DocumentEntry, MetadataValue
+from colregion.core.regions import KINDS, ParsedPage, Region
 from colregion.core.results import Hit, Outcome
 
 # Agents ask for more than a prompt can hold.
@@ -94,7 +95,7 @@ class FoundRegion(Place):
     score: float = Field(description="Higher is better; compares within one search.")
     confidence: float | None = Field(description="0-1, where the index is calibrated.")
     ocr_confidence: float | None = Field(description="0-1, where the text was recognised.")
-    suspect: str = Field(
+    hidden_text: str = Field(
         description="Why a reader of the page would not see some of the text: faint, invisible, "
         "tiny; empty where all is seen."
     )
@@ -113,7 +114,7 @@ class FoundRegion(Place):
             score=hit.score,
             confidence=hit.confidence,
             ocr_confidence=hit.region.ocr_confidence,
-            suspect=", ".join(hit.region.suspect),
+            hidden_text=", ".join(hit.region.hidden_text),
             metadata=dict(hit.entry.metadata),
         )
 

@@ -86,7 +86,7 @@ def _get_page(engine: Engine, given: schemas.GetPage) -> Answer:
 
 
 def _caution(region: Region) -> str:
-    return f" ({region.caution})" if region.caution else ""
+    return f" ({region.hidden_text_warning})" if region.hidden_text_warning else ""
 
 
 def _get_region_image(engine: Engine, given: schemas.GetRegionImage) -> Answer:

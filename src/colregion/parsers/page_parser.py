@@ -9,11 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Protocol
 
+from colregion.core.documents import Document, Page
 from colregion.core.geometry import boxes_to_array, pairwise_overlap
 from colregion.core.interfaces import Parser
-from colregion.core.regions import Document, Page, ParsedPage, Word
+from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput, MissingDependency
-from colregion.parsers.text_layer.hidden_text import mark_suspect
+from colregion.parsers.text_layer.hidden_text import mark_hidden_text
 from colregion.parsers.words import WordReader
 
 # Of a recognised word beside the file's own: its confidence, and the share of its box that the
@@ -93,7 +94,7 @@ class PageParser(Parser):
 
     def _parse_page(self, page: Page) -> ParsedPage:
         page, words = self.reader.read_turned(page)
-        return self.layout.build(page, mark_suspect(page, words))
+        return self.layout.build(page, mark_hidden_text(page, words))
 
 
 class AutoReader(WordReader):

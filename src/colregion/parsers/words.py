@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from colregion.core.regions import Page, Word
+from colregion.core.documents import Page
+from colregion.core.regions import Word
 
 
 class WordReader(ABC):

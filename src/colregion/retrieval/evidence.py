@@ -10,8 +10,9 @@ from typing import Literal, TypeAlias, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from colregion.core.embeddings import EmbeddedPage, QueryEmbedding, similarity
 from colregion.core.geometry import Box, BoxPlacement, Coverage, FloatArray, GridPlacement
-from colregion.core.regions import LEVELS, EmbeddedPage, ParsedPage, QueryEmbedding
+from colregion.core.regions import LEVELS, ParsedPage
 from colregion.core.text import content_terms, terms
 from colregion.errors import InvalidInput
 from colregion.retrieval import maxsim, merging
@@ -115,7 +116,7 @@ def score_regions(
     """
     if method not in METHODS:
         raise InvalidInput(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    sim = maxsim.similarity(query.vectors, page.embedding.vectors)
+    sim = similarity(query.vectors, page.embedding.vectors)
     if method == "paper":
         return _paper(page, query, sim)
     sim = maxsim.sharpen(sim, noise_floor=noise_floor, background=background, blank=blank)
@@ -213,7 +214,7 @@ def page_evidence(
     Args:
         usual_length: vectors of a page on the mean of those it is compared with, above 0.
     """
-    sim = maxsim.similarity(query.vectors, page.embedding.vectors)
+    sim = similarity(query.vectors, page.embedding.vectors)
     sim = maxsim.sharpen(sim, noise_floor=noise_floor)
     weights = query.weights * query.content
     own = _own_evidence(page, sim, weights)

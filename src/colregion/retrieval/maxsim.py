@@ -12,43 +12,13 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from colregion.core.embeddings import similarity
 from colregion.core.geometry import Coverage, FloatArray, box_areas
 from colregion.core.text import terms
-from colregion.errors import InvalidInput, ShapeMismatch
+from colregion.errors import InvalidInput
 
 TokenAggregation: TypeAlias = Literal["max", "mean", "sum"]
 RegionAggregation: TypeAlias = Literal["max", "mean", "iou", "area"]
-
-
-def similarity(query_vectors: FloatArray, page_vectors: FloatArray) -> FloatArray:
-    """(T, V) float32 dot products S[i, j] = q_i . d_j of (T, D) with (V, D).
-
-    Raises:
-        ShapeMismatch: the two D differ.
-    """
-    if query_vectors.shape[1] != page_vectors.shape[1]:
-        raise ShapeMismatch(
-            f"query and page vectors must share D, "
-            f"got {query_vectors.shape[1]} and {page_vectors.shape[1]}"
-        )
-    return np.asarray(
-        query_vectors.astype(np.float32, copy=False) @ page_vectors.astype(np.float32, copy=False).T
-    )
-
-
-def maxsim(sim: FloatArray, weights: FloatArray) -> float:
-    """The page's late-interaction score, sum_i w_i max_j S[i, j] (ColBERT, arXiv 2004.12832).
-
-    Args:
-        sim: (T, V).
-        weights: (T,) what each token counts.
-
-    Returns:
-        -inf for a page without vectors, 0 for a question without tokens.
-    """
-    if sim.shape[1] == 0:
-        return -np.inf
-    return float(weights @ sim.max(axis=1))
 
 
 def saturated_frequency(

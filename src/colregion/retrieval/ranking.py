@@ -13,9 +13,9 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from colregion.core.embeddings import EmbeddedPage, QueryEmbedding
 from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.geometry import FloatArray, boxes_to_array
-from colregion.core.regions import EmbeddedPage, QueryEmbedding
 from colregion.core.text import terms
 from colregion.retrieval.answer_types import Expectation, expectation
 from colregion.retrieval.confidence import Calibration, hit_features
@@ -88,7 +88,7 @@ def rank_pages(
                 for one, above in zip(scored, kept, strict=True)
                 if above
                 and filters.kind(one.region.kind)
-                and filters.suspect(bool(one.region.suspect))
+                and filters.hidden_text(bool(one.region.hidden_text))
             ]
         )
     scores = [[one.score for one in on_page] for on_page in found]

@@ -80,7 +80,7 @@ def joined(regions: Sequence[Region], *, box: Box | None = None) -> Region:
         kind=max(regions, key=lambda region: region.box.area).kind,
         ocr_confidence=mean_confidence(region.ocr_confidence for region in regions),
         parts=tuple(region.box for region in regions),
-        suspect=tuple(sorted({reason for region in regions for reason in region.suspect})),
+        hidden_text=tuple(sorted({reason for region in regions for reason in region.hidden_text})),
     )
 
 

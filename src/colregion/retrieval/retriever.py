@@ -8,12 +8,13 @@ from functools import cached_property
 
 import numpy as np
 
+from colregion.core.documents import DocumentEntry
+from colregion.core.embeddings import EmbeddedPage, QueryEmbedding
 from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.geometry import FloatArray
 from colregion.core.interfaces import Encoder, Index
-from colregion.core.regions import DocumentEntry, EmbeddedPage, QueryEmbedding
 from colregion.core.results import Hit
-from colregion.errors import InvalidInput, NotIndexed
+from colregion.errors import InvalidInput
 from colregion.retrieval.confidence import Calibration
 from colregion.retrieval.evidence import Method, Weights, page_evidence
 from colregion.retrieval.ranking import rank_pages, usual_length_of
@@ -97,15 +98,8 @@ class Searching:
         between finding and loading; then both are done again."""
         floor = self.encoder.noise_floor
         wanted = max(k, _REORDERED_PAGES) if floor else k
-        for last in (False, False, True):
-            found = self.index.search(query, k=wanted, filters=filters)
-            try:
-                pages = self.index.load([score.page_id for score in found])
-            except NotIndexed:
-                if last:
-                    raise
-            else:
-                break
+        found = self.index.search(query, k=wanted, filters=filters)
+        pages = self.index.load([score.page_id for score in found])
         if not floor:
             return pages, [score.score for score in found]
         usual = usual_length_of(pages)

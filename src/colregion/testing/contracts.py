@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from colregion.core.documents import Document
 from colregion.core.geometry import (
     Box,
 )
 from colregion.core.interfaces import Encoder, Parser
-from colregion.core.regions import (
-    Document,
-    ParsedPage,
-)
+from colregion.core.regions import ParsedPage
 from colregion.errors import InvalidInput
 from colregion.testing.fakes import (
     PlainImage,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from colregion.core.documents import Document, Page
+from colregion.core.embeddings import PageEmbedding, QueryEmbedding
 from colregion.core.geometry import (
     Box,
     BoxPlacement,
@@ -15,15 +17,7 @@ from colregion.core.geometry import (
     GridPlacement,
 )
 from colregion.core.interfaces import Encoder, Parser
-from colregion.core.regions import (
-    Document,
-    Page,
-    PageEmbedding,
-    ParsedPage,
-    QueryEmbedding,
-    Region,
-    Word,
-)
+from colregion.core.regions import ParsedPage, Region, Word
 from colregion.core.text import terms
 from colregion.errors import InvalidInput
 

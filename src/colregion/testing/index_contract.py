@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from colregion.core.documents import DocumentEntry
+from colregion.core.embeddings import EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.filters import FilterInput, parse_filters
 from colregion.core.geometry import (
     Box,
@@ -23,13 +25,7 @@ from colregion.core.geometry import (
     boxes_to_array,
 )
 from colregion.core.interfaces import Index
-from colregion.core.regions import (
-    DocumentEntry,
-    EmbeddedPage,
-    PageEmbedding,
-    ParsedPage,
-    QueryEmbedding,
-)
+from colregion.core.regions import ParsedPage
 from colregion.errors import InvalidInput, ModelMismatch, NotIndexed, ShapeMismatch
 from colregion.indexes.memory import MemoryIndex
 from colregion.testing.fakes import (
@@ -60,7 +56,7 @@ class IndexContract:
         return index
 
     def entry(self, doc_id: str = "doc", **changes: Any) -> DocumentEntry:
-        fields = {"source": f"{doc_id}.pdf", "content_hash": "h1", "settings": "s1", **changes}
+        fields = {"source": f"{doc_id}.pdf", "content_hash": "h1", "parser": "p1", **changes}
         return DocumentEntry(id=doc_id, **fields)
 
     def page(
@@ -133,6 +129,9 @@ class IndexContract:
         np.testing.assert_allclose(
             [score.score for score in got], [score.score for score in wanted], atol=1e-3
         )
+        for ours, theirs in zip(got, wanted, strict=True):
+            np.testing.assert_allclose(ours.similarity, theirs.similarity, atol=1e-3)
+            assert ours.region_cover.indices.tolist() == theirs.region_cover.indices.tolist()
 
     def state(self, index: Index) -> list[Any]:
         """All that can be asked of a small index."""
@@ -143,7 +142,7 @@ class IndexContract:
             pages,
             [[word.text for word in page.parsed.words] for page in index.load(pages)],
             index.document_frequency(["one", "two", "three", "old", "new"]),
-            index.search(self.query("one two three"), k=50),
+            [(c.page_id, c.score) for c in index.search(self.query("one two three"), k=50)],
             index.page_count,
         ]
 
@@ -424,7 +423,7 @@ class IndexContract:
     )
     def test_ids_and_texts_of_any_kind_survive(self, index: Index, doc_id: str) -> None:
         metadata = {HOSTILE: HOSTILE, "": 2**70}
-        entry = self.entry(doc_id, source=HOSTILE, metadata=metadata, settings=HOSTILE)
+        entry = self.entry(doc_id, source=HOSTILE, metadata=metadata, parser=HOSTILE)
         text = "".join(HOSTILE.split()) + " 🦊"
         index.replace(entry, [self.page(text, doc_id=doc_id)])
         index.replace(self.entry("doc"), [self.page("one")])

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 import pytest
 from PIL import Image
 
-from colregion.core.regions import Document, Page, ParsedPage
+from colregion.core.documents import Document, Page
+from colregion.core.regions import ParsedPage
 
 MakeDocument = Callable[..., Document]
 

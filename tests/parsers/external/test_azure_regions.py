@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from colregion.core.documents import Document
 from colregion.core.geometry import Upright
 from colregion.core.interfaces import Parser
-from colregion.core.regions import Document, ParsedPage
+from colregion.core.regions import ParsedPage
 from colregion.errors import UnreadableDocument
 from colregion.parsers import AzureRegions
 from colregion.testing import ParserContract

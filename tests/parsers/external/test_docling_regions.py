@@ -18,8 +18,9 @@ from docling_core.types.doc import (
     TableData,
 )
 
+from colregion.core.documents import Document
 from colregion.core.interfaces import Parser
-from colregion.core.regions import Document, ParsedPage
+from colregion.core.regions import ParsedPage
 from colregion.errors import UnreadableDocument
 from colregion.parsers import DoclingRegions
 from colregion.testing import ParserContract

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from colregion.core.regions import Document
+from colregion.core.documents import Document
 from colregion.errors import ColregionError
 from colregion.parsers import (
     AltoRegions,

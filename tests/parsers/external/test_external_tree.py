@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
+from colregion.core.documents import Page
 from colregion.core.geometry import Box, Upright
-from colregion.core.regions import Page, ParsedPage, Word
+from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput, UnreadableDocument
 from colregion.parsers.external import GivenPage, GivenRegion
 from colregion.parsers.external.tree import build_given

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
+from colregion.core.documents import Document, Page
 from colregion.core.geometry import Box
 from colregion.core.interfaces import Parser
-from colregion.core.regions import Document, Page, Word
+from colregion.core.regions import Word
 from colregion.errors import InvalidInput
 from colregion.parsers import FunctionRegions, GivenRegion
 from colregion.testing import ParserContract

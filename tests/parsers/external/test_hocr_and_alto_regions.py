@@ -9,9 +9,10 @@ import pytesseract
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from colregion.core.documents import Document
 from colregion.core.geometry import Box
 from colregion.core.interfaces import Parser
-from colregion.core.regions import Document, ParsedPage, Word
+from colregion.core.regions import ParsedPage, Word
 from colregion.errors import UnreadableDocument
 from colregion.parsers import AltoRegions, HocrRegions
 from colregion.parsers.external import RegionSource

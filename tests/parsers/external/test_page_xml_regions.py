@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from colregion.core.documents import Document
 from colregion.core.geometry import Upright
 from colregion.core.interfaces import Parser
-from colregion.core.regions import Document, ParsedPage
+from colregion.core.regions import ParsedPage
 from colregion.errors import UnreadableDocument
 from colregion.parsers import PageXmlRegions
 from colregion.testing import ParserContract

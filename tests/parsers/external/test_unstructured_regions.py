@@ -23,8 +23,9 @@ from unstructured.documents.coordinates import PixelSpace, PointSpace
 from unstructured.documents.elements import ListItem, NarrativeText, Table, Title
 from unstructured.staging.base import elements_to_json
 
+from colregion.core.documents import Document
 from colregion.core.interfaces import Parser
-from colregion.core.regions import Document, ParsedPage
+from colregion.core.regions import ParsedPage
 from colregion.documents import open_document
 from colregion.errors import InvalidInput, MissingDependency, UnreadableDocument
 from colregion.parsers import UnstructuredElements, UnstructuredParser

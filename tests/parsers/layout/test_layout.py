@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from colregion.core.documents import Page
 from colregion.core.geometry import Box, Upright
-from colregion.core.regions import Page, ParsedPage, Region, Word
+from colregion.core.regions import ParsedPage, Region, Word
 from colregion.errors import InvalidInput
 from colregion.parsers.layout import Layout
 

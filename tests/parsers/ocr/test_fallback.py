@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from colregion.core.documents import Page
 from colregion.core.geometry import Box
-from colregion.core.regions import Page, Word
+from colregion.core.regions import Word
 from colregion.parsers.ocr.fallback import SecondReading, mean_confidence
 from colregion.parsers.words import WordReader
 from colregion.testing import make_page

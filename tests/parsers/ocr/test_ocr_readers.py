@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from colregion.core.documents import Page
 from colregion.core.geometry import Box, Upright
-from colregion.core.regions import Page
 from colregion.parsers.ocr.rapidocr import RapidOcrReader
 from colregion.parsers.ocr.tesseract import TesseractReader
 from colregion.parsers.words import WordReader

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from colregion.core.regions import Page
+from colregion.core.documents import Page
 from colregion.errors import InvalidInput, MissingDependency
 from colregion.parsers.ocr.tesseract import (
     TesseractReader,

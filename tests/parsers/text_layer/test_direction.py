@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from colregion.core.documents import Page, TextLayer
 from colregion.core.geometry import Box
-from colregion.core.regions import Page, TextLayer
 from colregion.parsers.text_layer.direction import turn_to_upright
 from colregion.parsers.text_layer.reader import TextLayerReader
 from colregion.testing import PlainImage

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 from reportlab.pdfgen.canvas import Canvas
 
-from colregion.core.regions import Page, Word
+from colregion.core.documents import Page
+from colregion.core.regions import Word
 from colregion.documents import open_document
-from colregion.parsers.text_layer.hidden_text import mark_suspect, suspicions
+from colregion.parsers.text_layer.hidden_text import mark_hidden_text, suspicions
 from colregion.parsers.text_layer.reader import TextLayerReader
 
 
@@ -24,11 +25,13 @@ def page_of(draw: Callable[[Canvas], object]) -> Page:
 
 def marks(draw: Callable[[Canvas], object]) -> dict[str, str]:
     page = page_of(draw)
-    return {word.text: word.suspect for word in mark_suspect(page, TextLayerReader().read(page))}
+    return {
+        word.text: word.hidden_text for word in mark_hidden_text(page, TextLayerReader().read(page))
+    }
 
 
 def test_no_words_give_none() -> None:
-    assert mark_suspect(page_of(lambda canvas: canvas.showPage()), ()) == ()
+    assert mark_hidden_text(page_of(lambda canvas: canvas.showPage()), ()) == ()
 
 
 def test_text_as_people_set_it_is_not_suspect() -> None:
@@ -105,16 +108,16 @@ def test_recognised_words_were_seen_and_pictures_have_no_words_of_their_own() ->
     (picture,) = box.pages()
     (word, *_) = TextLayerReader().read(page_of(lambda canvas: canvas.drawString(20, 150, "word")))
     recognised = Word(word.text, word.box, confidence=0.9)
-    assert mark_suspect(page, [recognised]) == (recognised,)
-    assert mark_suspect(picture, [word]) == (word,)
+    assert mark_hidden_text(page, [recognised]) == (recognised,)
+    assert mark_hidden_text(picture, [word]) == (word,)
 
 
 def test_suspicions_are_each_reason_once() -> None:
     (word,) = TextLayerReader().read(page_of(lambda canvas: canvas.drawString(20, 150, "word")))
     given = [
         word,
-        Word("a", word.box, suspect="tiny"),
-        Word("b", word.box, suspect="tiny"),
+        Word("a", word.box, hidden_text="tiny"),
+        Word("b", word.box, hidden_text="tiny"),
         Word("c", word.box, visible=False),
     ]
     assert suspicions(given) == ("invisible", "tiny")

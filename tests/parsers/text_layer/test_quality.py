@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from colregion.core.regions import Page, TextLayer
+from colregion.core.documents import Page, TextLayer
 from colregion.parsers.text_layer.quality import Soundness, judge
 
 ENGLISH = (

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colregion.core.regions import TextLayer, Word
+from colregion.core.documents import TextLayer
+from colregion.core.regions import Word
 from colregion.documents import open_document
 from colregion.parsers.text_layer.reader import TextLayerReader, words_of
 

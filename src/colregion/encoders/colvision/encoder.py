@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from colregion.core.embeddings import PageEmbedding, QueryEmbedding
 from colregion.core.geometry import FloatArray, IntArray
 from colregion.core.interfaces import Encoder
-from colregion.core.regions import PageEmbedding, ParsedPage, QueryEmbedding
+from colregion.core.regions import ParsedPage
 from colregion.encoders.colvision.loading import find_checkpoint, load, visual_tokens
 from colregion.encoders.colvision.placement import (
     image_token_id,

@@ -12,9 +12,10 @@ from functools import lru_cache
 
 import numpy as np
 
+from colregion.core.embeddings import PageEmbedding, QueryEmbedding
 from colregion.core.geometry import Box, BoxPlacement, FloatArray, boxes_to_array
 from colregion.core.interfaces import Encoder
-from colregion.core.regions import PageEmbedding, ParsedPage, QueryEmbedding, Word
+from colregion.core.regions import ParsedPage, Word
 from colregion.core.text import content_terms, terms
 from colregion.encoders.static import ngrams, token_table
 from colregion.encoders.static.answer_types import answer_words

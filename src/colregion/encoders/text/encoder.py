@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from colregion.core.embeddings import PageEmbedding, QueryEmbedding
 from colregion.core.geometry import BoxPlacement, FloatArray, boxes_to_array
 from colregion.core.interfaces import Encoder
-from colregion.core.regions import PageEmbedding, ParsedPage, QueryEmbedding
+from colregion.core.regions import ParsedPage
 from colregion.encoders.text.checkpoint import read_late
 from colregion.encoders.text.windows import windows, word_of_token
 from colregion.encoders.torch_utils.batching import plan, run_halving

@@ -249,6 +249,6 @@ def _facts(hit: Hit) -> str:
         rows.append(
             ("Recognised", f"text read from the picture, {hit.region.ocr_confidence:.0%} sure")
         )
-    if hit.caution:
-        rows.append(("Caution", f"<strong>{plain(hit.caution)}</strong>"))
+    if hit.hidden_text_warning:
+        rows.append(("Caution", f"<strong>{plain(hit.hidden_text_warning)}</strong>"))
     return "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in rows)

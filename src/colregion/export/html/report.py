@@ -161,7 +161,9 @@ def _answers(section: Section, number: int, wanted: frozenset[str]) -> str:
 
 
 def _caution(hit: Hit) -> str:
-    return f" <strong>({plain(hit.caution)})</strong>" if hit.caution else ""
+    return (
+        f" <strong>({plain(hit.hidden_text_warning)})</strong>" if hit.hidden_text_warning else ""
+    )
 
 
 def _counted(count: int, noun: str) -> str:

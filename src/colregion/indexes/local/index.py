@@ -11,15 +11,10 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
+from colregion.core.documents import DocumentEntry
+from colregion.core.embeddings import Candidate, EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.interfaces import Index
-from colregion.core.regions import (
-    DocumentEntry,
-    EmbeddedPage,
-    PageEmbedding,
-    PageScore,
-    QueryEmbedding,
-)
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexed
 from colregion.indexes.local import schema
 from colregion.indexes.local.compaction import WASTEFUL, compact
@@ -188,8 +183,15 @@ class LocalIndex(Index):
 
     def search(
         self, query: QueryEmbedding, *, k: int, filters: Filters = EVERYTHING
-    ) -> list[PageScore]:
-        return self.scores().search(query, k=k, filters=filters)
+    ) -> list[Candidate]:
+        for _ in range(_ATTEMPTS):
+            best = self.scores().search(query, k=k, filters=filters)
+            try:
+                pages = self.load([page.page_id for page in best])
+            except NotIndexed:  # replaced since it was scored
+                continue
+            return [Candidate.of(page, query) for page in pages]
+        raise BackendError(f"the index at {self.folder} changes too fast to be read; try again")
 
     def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
         for _ in range(_ATTEMPTS):

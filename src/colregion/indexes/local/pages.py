@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from colregion.core.documents import DocumentEntry, page_id
 from colregion.core.filters import Filters
 from colregion.core.geometry import FloatArray
-from colregion.core.regions import DocumentEntry, page_id
 from colregion.errors import IndexCorrupt
 from colregion.indexes.local.errors import CURE
 from colregion.indexes.local.schema import from_blob
@@ -193,6 +193,7 @@ def _read_documents(
                 "SELECT doc_id, entry, images FROM document WHERE id = ?", (row_id,)
             ).fetchone()
             fields: dict[str, Any] = json.loads(entry)
+            fields["missing_pages"] = tuple(fields["missing_pages"])
             document = StoredDocument(DocumentEntry(id=from_blob(doc_id), **fields), images)
         documents[row_id] = document
     return documents

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from colregion.core.embeddings import QueryEmbedding
 from colregion.core.geometry import FloatArray
-from colregion.core.regions import QueryEmbedding
 from colregion.indexes.local.scoring import PageScores
 
 _TOKENS = 20

@@ -18,16 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from colregion.core.documents import DocumentEntry, ImageLoader, Page
+from colregion.core.embeddings import EmbeddedPage
 from colregion.core.geometry import Coverage, Placement
-from colregion.core.regions import (
-    DocumentEntry,
-    EmbeddedPage,
-    ImageLoader,
-    Page,
-    ParsedPage,
-    Region,
-    Word,
-)
+from colregion.core.regions import ParsedPage, Region, Word
 from colregion.core.serialization import (
     parsed_from_json,
     parsed_to_json,
@@ -117,7 +111,8 @@ class DocumentWriter:
         fields = {
             "source": entry.source,
             "content_hash": entry.content_hash,
-            "settings": entry.settings,
+            "parser": entry.parser,
+            "missing_pages": entry.missing_pages,
             "metadata": dict(entry.metadata),
             "page_count": entry.page_count,
         }

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from colregion.core.embeddings import QueryEmbedding
 from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.geometry import FloatArray
-from colregion.core.regions import PageScore, QueryEmbedding
 from colregion.indexes.local.pages import PageTable, VectorFile
 from colregion.indexes.local.vectors import CODEBOOK
 from colregion.indexes.maxsim_kernels import load_kernel
@@ -32,6 +32,13 @@ _EXACT_UP_TO = 1 << 29
 _WORTH_TWO_STAGES = 3
 # Candidates for k pages. With 512 the ten best of 20,000 pages are all but always among them.
 _CANDIDATES_A_PAGE, _FEWEST_CANDIDATES = 16, 512
+
+
+class PageScore(NamedTuple):
+    """A page and its late-interaction score."""
+
+    page_id: str
+    score: float
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,8 +21,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from colregion.core.embeddings import PageEmbedding
 from colregion.core.geometry import BoxPlacement, FloatArray
-from colregion.core.regions import PageEmbedding
 from colregion.errors import IndexCorrupt, InvalidInput
 from colregion.indexes.coarse_vectors import sketch
 from colregion.indexes.local.errors import CURE

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from colregion.core.regions import page_id
+from colregion.core.documents import page_id
 from colregion.indexes.local import schema
 from colregion.indexes.local.vectors import CODEBOOK, DTYPES
 

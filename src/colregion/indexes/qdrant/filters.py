@@ -41,7 +41,7 @@ def translate(filters: Filters) -> Translated:
     translated = Translated()
     left: list[Condition] = []
     for condition in filters.conditions:
-        if condition.field in ("kind", "suspect"):  # asked of regions
+        if condition.field in ("kind", "hidden_text"):  # asked of regions
             continue
         if condition.op not in _RANGES:
             _add_equality(condition, translated)

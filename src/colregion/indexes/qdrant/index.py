@@ -12,14 +12,10 @@ from typing import TypeVar
 
 from qdrant_client import models
 
+from colregion.core.documents import DocumentEntry
+from colregion.core.embeddings import Candidate, EmbeddedPage, QueryEmbedding
 from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.interfaces import Index
-from colregion.core.regions import (
-    DocumentEntry,
-    EmbeddedPage,
-    PageScore,
-    QueryEmbedding,
-)
 from colregion.errors import BackendError, IndexCorrupt, NotIndexed
 from colregion.indexes.qdrant import schema
 from colregion.indexes.qdrant.changes import Changes
@@ -120,7 +116,7 @@ class QdrantIndex(Index):
 
     def search(
         self, query: QueryEmbedding, *, k: int, filters: Filters = EVERYTHING
-    ) -> list[PageScore]:
+    ) -> list[Candidate]:
         dim = self._dim()
         check_search(query, k=k, dim=dim)
         conditions = translate(filters)
@@ -135,7 +131,7 @@ class QdrantIndex(Index):
             lambda hidden: self._search.pages(query, k=k, conditions=conditions, hidden=hidden),
             generations=lambda pages: {page.generation for page in pages},
         )
-        return [PageScore(page.id, page.score) for page in found]
+        return [Candidate.of(page, query) for page in self.load([page.id for page in found])]
 
     def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
         wanted = [_split(page_id) for page_id in page_ids]
@@ -146,7 +142,7 @@ class QdrantIndex(Index):
                     raise NotIndexed(f"no page {page_id!r} in the index")
             chosen = [(documents[doc_id], number) for doc_id, number in wanted]
             points = {page_point(d.generation, n): (d, n) for d, n in chosen}
-            pages = self._reader.read(points, read_picture=self.read_picture)
+            pages = self._reader.read(points, read_image=self.read_image)
             if all(page_point(d.generation, n) in pages for d, n in chosen):
                 return [pages[page_point(d.generation, n)] for d, n in chosen]
             if self._notes.documents(documents) == documents:

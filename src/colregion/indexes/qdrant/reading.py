@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from qdrant_client import QdrantClient, models
 
+from colregion.core.documents import ImageLoader
+from colregion.core.embeddings import EmbeddedPage
 from colregion.core.geometry import FloatArray
-from colregion.core.interfaces import PictureReader
-from colregion.core.regions import EmbeddedPage, ImageLoader
+from colregion.core.interfaces import ImageReader
 from colregion.indexes.page_images import SourceImage, StoredImage
 from colregion.indexes.qdrant.connection import Connection
 from colregion.indexes.qdrant.schema import PAGE, vector_collection
@@ -48,13 +49,13 @@ class PageReader:
         self,
         points: Mapping[str, tuple[StoredDocument, int]],
         *,
-        read_picture: PictureReader | None,
+        read_image: ImageReader | None,
     ) -> dict[str, EmbeddedPage]:
         """The pages of those points that are there, by point.
 
         Args:
             points: id of a page's points -> its document and its number.
-            read_picture: gives a picture from a document's source where the index keeps none.
+            read_image: gives a picture from a document's source where the index keeps none.
 
         Raises:
             IndexCorrupt: a page is damaged.
@@ -68,7 +69,7 @@ class PageReader:
                 document, number = points[i]
                 rows = vectors.get(i, np.zeros((0, document.dim or 0), dtype=np.float32))
                 if len(rows) == payload["n_vectors"]:  # else swept between the two requests
-                    loader = self._image(document, number, read_picture)
+                    loader = self._image(document, number, read_image)
                     pages[i] = read_page(payload, rows, load_image=loader)
         return pages
 
@@ -100,7 +101,7 @@ class PageReader:
         return {i: rows.astype(np.float32) for i, rows in vectors.items()}
 
     def _image(
-        self, document: StoredDocument, number: int, read: PictureReader | None
+        self, document: StoredDocument, number: int, read: ImageReader | None
     ) -> ImageLoader:
         if self.images is not None:
             return StoredImage(image_path(self.images, document.generation, number))

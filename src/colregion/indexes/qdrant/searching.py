@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from qdrant_client import models
 
+from colregion.core.documents import page_id
+from colregion.core.embeddings import QueryEmbedding
 from colregion.core.geometry import FloatArray
-from colregion.core.regions import QueryEmbedding, page_id
 from colregion.indexes.qdrant.connection import Connection
 from colregion.indexes.qdrant.filters import Translated
 from colregion.indexes.qdrant.options import QdrantOptions

@@ -15,14 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from colregion.core.documents import DocumentEntry, ImageLoader, MetadataValue
+from colregion.core.embeddings import EmbeddedPage, PageEmbedding
 from colregion.core.geometry import FloatArray
-from colregion.core.regions import (
-    DocumentEntry,
-    EmbeddedPage,
-    ImageLoader,
-    MetadataValue,
-    PageEmbedding,
-)
 from colregion.core.serialization import (
     parsed_from_json,
     parsed_to_json,
@@ -79,7 +74,13 @@ class StoredDocument:
     def to_payload(self) -> dict[str, Any]:
         """What its point holds."""
         entry = self.entry
-        fields = [entry.source, entry.content_hash, entry.settings, dict(entry.metadata)]
+        fields = [
+            entry.source,
+            entry.content_hash,
+            entry.parser,
+            dict(entry.metadata),
+            entry.missing_pages,
+        ]
         return {
             "type": "document",
             "doc_id": to_plain(entry.id),
@@ -98,10 +99,12 @@ def read_document(payload: Mapping[str, Any]) -> StoredDocument:
         IndexCorrupt: something else was written there.
     """
     try:
-        source, content_hash, settings, metadata = json.loads(payload["entry"])
+        source, content_hash, parser, metadata, missing = json.loads(payload["entry"])
         numbers = tuple(payload["page_numbers"])
         doc_id = from_plain(payload["doc_id"])
-        entry = DocumentEntry(doc_id, source, content_hash, settings, metadata, len(numbers))
+        entry = DocumentEntry(
+            doc_id, source, content_hash, parser, metadata, len(numbers), tuple(missing)
+        )
         return StoredDocument(entry, payload["generation"], numbers, payload["dim"])
     except (KeyError, TypeError, ValueError) as cause:
         raise IndexCorrupt(f"a document of the index is damaged ({cause}); add it again") from cause

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from colregion.core.documents import DocumentEntry
+from colregion.core.embeddings import EmbeddedPage
 from colregion.core.geometry import FloatArray
-from colregion.core.regions import DocumentEntry, EmbeddedPage
 from colregion.errors import BackendError, InvalidInput
 from colregion.indexes.coarse_vectors import sketch
 from colregion.indexes.page_images import save_image

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 from PIL import Image
 
-from colregion.core.limits import Limits
-from colregion.core.regions import Document, ParsedPage
+from colregion.core.documents import Document, Limits
+from colregion.core.regions import ParsedPage
 from colregion.documents import Identity, open_document
 from colregion.ingestion.workers.pages import blank_page
 from colregion.ingestion.workers.spool import read_page

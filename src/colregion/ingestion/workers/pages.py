@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from colregion.core.documents import Document, Page
 from colregion.core.interfaces import Parser
-from colregion.core.regions import Document, Page, ParsedPage
+from colregion.core.regions import ParsedPage
 from colregion.errors import BackendError, UnreadableDocument
 
 _A4_PT = (595.0, 842.0)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from colregion.core.documents import Limits
 from colregion.core.interfaces import Parser
-from colregion.core.limits import Limits
 from colregion.errors import InvalidInput
 from colregion.ingestion.workers.in_process import read_here
 from colregion.ingestion.workers.messages import Event, Reading

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
-from colregion.core.limits import Limits
+from colregion.core.documents import Limits
 from colregion.errors import BackendError
 from colregion.ingestion.workers.messages import Event, Gathered, Reading
 from colregion.ingestion.workers.processes import ReadingProcess, Replies, borrow, give_back

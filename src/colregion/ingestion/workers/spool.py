@@ -13,7 +13,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from colregion.core.regions import ImageLoader, ParsedPage
+from colregion.core.documents import ImageLoader
+from colregion.core.regions import ParsedPage
 from colregion.core.serialization import parsed_from_json, parsed_to_json
 from colregion.errors import BackendError
 

@@ -19,8 +19,8 @@ import sys
 from pathlib import Path
 from typing import IO, Any
 
+from colregion.core.documents import Document
 from colregion.core.interfaces import Parser
-from colregion.core.regions import Document
 from colregion.errors import ColregionError
 from colregion.ingestion.workers.pages import read_pages
 from colregion.ingestion.workers.spool import write_page

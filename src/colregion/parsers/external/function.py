@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from colregion.core.documents import Document, Page
 from colregion.core.interfaces import Parser
-from colregion.core.regions import Document, Page, ParsedPage, Word
+from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput
 from colregion.parsers.external.found import GivenPage, GivenRegion
 from colregion.parsers.external.tree import build_given

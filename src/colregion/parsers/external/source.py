@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
+from colregion.core.documents import Document, Page
 from colregion.core.interfaces import Parser
-from colregion.core.regions import Document, Page, ParsedPage, Word
+from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput, UnreadableDocument
 from colregion.parsers.external.found import GivenPage
 from colregion.parsers.external.tree import build_given

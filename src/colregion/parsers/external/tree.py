@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from colregion.core.documents import Page
 from colregion.core.geometry import Box, Upright, box_areas, boxes_to_array, pairwise_overlap
-from colregion.core.regions import LEVELS, Page, ParsedPage, Region, Word, mean_confidence
+from colregion.core.regions import LEVELS, ParsedPage, Region, Word, mean_confidence
 from colregion.errors import InvalidBox, UnreadableDocument
 from colregion.parsers.external.found import GivenPage, GivenRegion, storable
 from colregion.parsers.layout import Layout
@@ -207,7 +208,7 @@ def _regions(page: Page, node: _Node, path: tuple[int, ...]) -> Iterator[Region]
         text=node.text,
         kind=node.kind,
         ocr_confidence=mean_confidence(word.confidence for word in node.all_words()),
-        suspect=suspicions(node.all_words()),
+        hidden_text=suspicions(node.all_words()),
     )
     for number, part in enumerate(node.parts, start=1):
         yield from _regions(page, part, (*path, number))

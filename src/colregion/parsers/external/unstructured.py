@@ -14,9 +14,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from colregion.core.documents import Document
 from colregion.core.geometry import Box
 from colregion.core.interfaces import Parser
-from colregion.core.regions import Document, ParsedPage
+from colregion.core.regions import ParsedPage
 from colregion.errors import (
     BackendError,
     InvalidInput,

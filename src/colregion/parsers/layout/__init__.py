@@ -8,8 +8,9 @@ from functools import cached_property
 from importlib.util import find_spec
 from statistics import median
 
+from colregion.core.documents import Page
 from colregion.core.geometry import Box, boxes_to_array
-from colregion.core.regions import Page, ParsedPage, Word
+from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput
 from colregion.parsers.layout.areas import Area, find_areas
 from colregion.parsers.layout.ink_coverage import painted_share

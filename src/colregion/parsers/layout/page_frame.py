@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from colregion.core.documents import Page
 from colregion.core.geometry import Box, FloatArray, Upright, boxes_to_array
-from colregion.core.regions import Page, Word
+from colregion.core.regions import Word
 from colregion.core.text import has_unspaced
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from colregion.core.documents import Page
 from colregion.core.geometry import Box
-from colregion.core.regions import Page, ParsedPage, Region, Word, mean_confidence
+from colregion.core.regions import ParsedPage, Region, Word, mean_confidence
 from colregion.parsers.layout.areas import Area
 from colregion.parsers.layout.blocks import blocks_of
 from colregion.parsers.layout.lines import Line
@@ -90,5 +91,5 @@ def _region(
         text=text,
         kind=kind,
         ocr_confidence=mean,
-        suspect=suspicions(words[at] for at in own),
+        hidden_text=suspicions(words[at] for at in own),
     )

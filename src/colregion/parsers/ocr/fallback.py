@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from colregion.core.regions import Page, Word
+from colregion.core.documents import Page
+from colregion.core.regions import Word
 from colregion.parsers.words import WordReader
 
 # Mean confidence over characters, by Tesseract: half of 135 rendered reports and slides have .94,

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from colregion.core.documents import Page
 from colregion.core.geometry import FloatArray, Upright
-from colregion.core.regions import Page, Word
+from colregion.core.regions import Word
 from colregion.core.text import has_unspaced
 from colregion.errors import InvalidBox
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from colregion.core.documents import Page
 from colregion.core.geometry import Box, FloatArray
-from colregion.core.regions import Page, Word
+from colregion.core.regions import Word
 from colregion.errors import BackendError, InvalidBox, require
 from colregion.parsers.ocr.orientation import read_upright
 from colregion.parsers.words import WordReader

@@ -15,8 +15,9 @@ from typing import Any
 
 from PIL import Image
 
+from colregion.core.documents import Page
 from colregion.core.geometry import Box
-from colregion.core.regions import Page, Word
+from colregion.core.regions import Word
 from colregion.errors import BackendError, InvalidBox, InvalidInput, MissingDependency, require
 from colregion.parsers.ocr.cjk import join_unspaced
 from colregion.parsers.ocr.languages import first_language_of, languages_of

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from colregion.core.regions import TextLayer
+from colregion.core.documents import TextLayer
 from colregion.core.text import has_unspaced
 
 _ENOUGH = 20  # steps from letter to letter: a word or two in the margin says nothing

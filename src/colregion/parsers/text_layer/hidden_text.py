@@ -13,8 +13,9 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
+from colregion.core.documents import Page
 from colregion.core.geometry import Box, boxes_to_array
-from colregion.core.regions import Page, Word
+from colregion.core.regions import Word
 
 _TINY_PT = 2.0
 """Type below this many points cannot be read from paper; labels of charts that were made smaller
@@ -28,8 +29,8 @@ _WIDE = 3  # characters from which on a word's shorter side is the height of its
 _MIDDLE = 0.15  # share of a box's height left out at top and bottom, where neighbours reach in
 
 
-def mark_suspect(page: Page, words: Sequence[Word]) -> tuple[Word, ...]:
-    """The words, those that a reader would not see with `Word.suspect` set.
+def mark_hidden_text(page: Page, words: Sequence[Word]) -> tuple[Word, ...]:
+    """The words, those that a reader would not see with `Word.hidden_text` set.
 
     "invisible": the file says that they are drawn without ink. "tiny": below 2 points. "faint":
     nothing stands out where they are said to be. Recognised words were seen, and those of pages
@@ -49,13 +50,13 @@ def mark_suspect(page: Page, words: Sequence[Word]) -> tuple[Word, ...]:
         else:
             reason = "faint" if unseen else ""
         if reason:
-            marked[i] = replace(words[i], suspect=reason)
+            marked[i] = replace(words[i], hidden_text=reason)
     return tuple(marked)
 
 
 def suspicions(words: Iterable[Word]) -> tuple[str, ...]:
-    """What is suspect among the words, each reason once, sorted."""
-    found = {word.suspect or ("" if word.visible else "invisible") for word in words}
+    """Why words are hidden, each reason once, sorted."""
+    found = {word.hidden_text or ("" if word.visible else "invisible") for word in words}
     return tuple(sorted(found - {""}))
 
 

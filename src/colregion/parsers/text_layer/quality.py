@@ -10,8 +10,9 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
+from colregion.core.documents import Page
 from colregion.core.geometry import boxes_to_array
-from colregion.core.regions import Page, Word
+from colregion.core.regions import Word
 from colregion.parsers.ocr.orientation import SIDE_PX, has_lines, stroke_count, without
 from colregion.parsers.text_layer.reader import words_of
 

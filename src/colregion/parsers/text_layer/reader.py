@@ -11,8 +11,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from colregion.core.documents import Page, TextLayer
 from colregion.core.geometry import Box, FloatArray, Upright
-from colregion.core.regions import Page, TextLayer, Word
+from colregion.core.regions import Word
 from colregion.parsers.text_layer.direction import turn_to_upright
 from colregion.parsers.words import WordReader
 

@@ -1,0 +1,236 @@
+"""Documents, their pages, and what one document may cost while it is read.
+
+Page numbers are 1-based; sizes carry their unit (`_px`, `_pt`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from colregion.core.geometry import FloatArray, Upright
+from colregion.errors import InvalidInput, ShapeMismatch
+
+MetadataValue: TypeAlias = str | int | float | bool | None
+Metadata: TypeAlias = Mapping[str, MetadataValue]
+
+RESERVED_METADATA = frozenset(
+    """region_id doc_id source page_number page_label x0 y0 x1 y1 page_width page_height page_unit
+    rotation kind ocr_confidence confidence score boxes_json hidden_text""".split()
+)
+"""Keys of `Hit.to_metadata` that a user's own metadata must not use."""
+
+
+def page_id(doc_id: str, number: int) -> str:
+    """The id of a page: `acme-2024#p3`."""
+    return f"{doc_id}#p{number}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextLayer:
+    """The characters that a file itself carries for one page, in the file's order.
+
+    Args:
+        characters: one string a character, as the file maps it; spaces and line breaks included.
+        boxes_xyxy: (N, 4) fractions of the page as displayed, y down; a character without a
+            shape (a space that the reader inferred) has a box without area.
+        visible: (N,) false where a character is drawn without ink (as under a scan's image).
+        image_area: share of the page that pictures cover, 0-1; tells a scan from a set page.
+    """
+
+    characters: tuple[str, ...]
+    boxes_xyxy: FloatArray
+    visible: NDArray[np.bool_]
+    image_area: float = 0.0
+
+    def __post_init__(self) -> None:
+        n = len(self.characters)
+        if self.boxes_xyxy.shape != (n, 4) or self.visible.shape != (n,):
+            raise ShapeMismatch(
+                f"{n} characters need boxes ({n}, 4) and visible ({n},), "
+                f"got {self.boxes_xyxy.shape} and {self.visible.shape}"
+            )
+
+
+class ImageLoader(Protocol):
+    """Gives a page's picture as displayed, RGB. Picklable."""
+
+    def __call__(self, *, dpi: int | None = None) -> Image.Image:
+        """Args: dpi: resolution wanted; None for the source's usual one. A source that is itself
+        a picture gives the pixels it has, whatever is asked."""
+
+
+class TextLoader(Protocol):
+    """Gives a page's own characters. Picklable."""
+
+    def __call__(self) -> TextLayer: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """One page as a viewer shows it: /Rotate, the crop box and EXIF orientation are applied.
+
+    Args:
+        doc_id, number: which page; numbers are 1-based.
+        width, height: size as displayed, in `unit` ("pt" for PDF, "px" for pictures).
+        load_image: gives the picture; called on first use of `image`.
+        load_text: gives the file's own characters; None for a source that has none.
+        label: the page's printed number where the file names it ("iv", "A-3").
+        rotation: the quarter turn (0, 90, 180, 270) that the file asked for and that is applied.
+        upright: how the displayed page has to be turned for its text to stand upright.
+        missing: what of the page could not be read, and why; "" for a page that was read whole.
+    """
+
+    doc_id: str
+    number: int
+    width: float
+    height: float
+    unit: str
+    load_image: ImageLoader
+    load_text: TextLoader | None = None
+    label: str | None = None
+    rotation: int = 0
+    upright: Upright | None = None
+    missing: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.doc_id:
+            raise InvalidInput("doc_id must not be empty")
+        if self.number < 1:
+            raise InvalidInput(f"page numbers are 1-based, got {self.number}")
+        if self.unit not in ("pt", "px"):
+            raise InvalidInput(f"unit must be 'pt' or 'px', got {self.unit!r}")
+        if not (0 < self.width < math.inf and 0 < self.height < math.inf):
+            raise InvalidInput(f"a page needs a size, got {self.width} x {self.height}")
+
+    @property
+    def id(self) -> str:
+        """`doc#p3`."""
+        return page_id(self.doc_id, self.number)
+
+    @cached_property
+    def image(self) -> Image.Image:
+        """The page's picture as displayed, RGB, loaded on first use and kept."""
+        return self.load_image()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "image"}
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """A source of pages.
+
+    Args:
+        id: names the document in the index.
+        source: where it came from, for people: a path, or what the caller called it.
+        content_hash: changes when the content does.
+        open_pages: gives the pages from the first, one at a time.
+        metadata: the user's own keys.
+        open_page: gives one page by its number; None for a source that is read from the first
+            page on only.
+    """
+
+    id: str
+    source: str
+    content_hash: str
+    open_pages: Callable[[], Iterator[Page]]
+    page_count: int
+    metadata: Metadata = field(default_factory=dict)
+    open_page: Callable[[int], Page] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.id:
+            raise InvalidInput("a document id must not be empty")
+        check_metadata(self.metadata)
+
+    def pages(self) -> Iterator[Page]:
+        """The pages in order, each read when it is asked for."""
+        return self.open_pages()
+
+    def alone(self, number: int) -> Document:
+        """The document with this page only, under its own number."""
+
+        def open_alone() -> Iterator[Page]:
+            if self.open_page is not None:
+                yield self.open_page(number)
+            else:
+                yield from (page for page in self.pages() if page.number == number)
+
+        return replace(self, open_pages=open_alone, page_count=1)
+
+
+def check_metadata(metadata: Metadata) -> None:
+    """Raises InvalidInput unless the keys are free and the values flat and JSON-safe."""
+    clash = sorted(RESERVED_METADATA & set(metadata))
+    if clash:
+        raise InvalidInput(f"metadata keys {clash} are colregion's own; choose other names")
+    for key, value in metadata.items():
+        if not isinstance(key, str) or not isinstance(value, str | int | float | bool | None):
+            raise InvalidInput(
+                "metadata must map strings to str, int, float, bool or None, "
+                f"got {key!r}: {value!r}"
+            )
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InvalidInput(f"metadata values must be finite, got {key!r}: {value!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentEntry:
+    """A document in an index.
+
+    Args:
+        source: the path it was read from, or a name for bytes and images.
+        content_hash: of the source's content.
+        parser: fingerprint of the parser that read it; "" for pages whose embeddings were made
+            by the caller. The same hash and parser mean that it need not be read again.
+        missing_pages: numbers of pages that could not be read and went in blank.
+        page_count: number of pages in the index, which fills it in.
+    """
+
+    id: str
+    source: str
+    content_hash: str
+    parser: str
+    metadata: Metadata = field(default_factory=dict)
+    page_count: int = 0
+    missing_pages: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on each document; what goes beyond them is refused or given up, and says so.
+
+    Args:
+        seconds_per_page: for reading one page, recognition included. A file that is read as a
+            whole has this for each of its pages.
+        memory_mb: MiB that reading may take, with the programs that it runs. Held to on Linux,
+            by processes of their own only.
+        pages: pages of one document.
+        pixels: that one picture may declare, also one on a PDF page: A4 at 1300 dpi by default.
+            Looked at before anything is decoded, because a file of some bytes can declare
+            billions.
+        file_mb: MiB of one file.
+
+    Raises:
+        InvalidInput: a bound that is not above 0.
+    """
+
+    seconds_per_page: float = 60.0
+    memory_mb: int = 2048
+    pages: int = 10_000
+    pixels: int = 178_000_000
+    file_mb: int = 1024
+
+    def __post_init__(self) -> None:
+        for bound in fields(self):
+            value = getattr(self, bound.name)
+            if not value > 0:
+                raise InvalidInput(f"the limit {bound.name} must be above 0, got {value!r}")

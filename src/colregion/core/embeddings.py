@@ -1,0 +1,162 @@
+"""Vectors of pages and questions, and late interaction between them.
+
+Shape letters: T query tokens, V page vectors, D dimension, R regions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colregion.core.geometry import BoxPlacement, Coverage, FloatArray, GridPlacement, Placement
+from colregion.core.regions import ParsedPage
+from colregion.errors import InvalidInput, ShapeMismatch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PageEmbedding:
+    """A page's vectors and where each looks.
+
+    Args:
+        vectors: (V, D) float; V may be 0. Similarity is the dot product.
+        placement: of the same V.
+    """
+
+    vectors: FloatArray
+    placement: Placement
+
+    def __post_init__(self) -> None:
+        _check_vectors(self.vectors, rows="V")
+        if len(self.placement) != len(self.vectors):
+            raise ShapeMismatch(
+                f"placement must place the {len(self.vectors)} vectors, "
+                f"got places for {len(self.placement)}"
+            )
+        if not isinstance(self.placement, GridPlacement | BoxPlacement):
+            raise InvalidInput(
+                f"placement must be a GridPlacement or BoxPlacement, got {type(self.placement)}"
+            )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QueryEmbedding:
+    """A question's token vectors.
+
+    Args:
+        vectors: (T, D) float.
+        tokens: T strings, for labels and for document frequencies.
+        content: (T,) true for the tokens of the question itself; prefix, template and
+            augmentation tokens count for the page score but not for the map.
+        weights: (T,) float >= 0, what each token's similarity counts; ones by default.
+    """
+
+    vectors: FloatArray
+    tokens: tuple[str, ...]
+    content: NDArray[np.bool_]
+    weights: FloatArray
+
+    def __post_init__(self) -> None:
+        _check_vectors(self.vectors, rows="T")
+        t = len(self.vectors)
+        shapes = (len(self.tokens), self.content.shape, self.weights.shape)
+        if shapes != (t, (t,), (t,)):
+            raise ShapeMismatch(
+                f"{t} vectors need {t} tokens, content ({t},) and weights ({t},), got {shapes}"
+            )
+        if not np.isfinite(self.weights).all() or (self.weights < 0).any():
+            raise InvalidInput(f"weights must be finite and >= 0, got {self.weights}")
+
+
+def _check_vectors(vectors: FloatArray, *, rows: str) -> None:
+    if vectors.ndim != 2 or vectors.dtype.kind != "f":
+        raise ShapeMismatch(
+            f"vectors must be float ({rows}, D), got {vectors.dtype} {vectors.shape}"
+        )
+    if not np.isfinite(vectors).all():
+        raise InvalidInput("vectors must be finite; an encoder must mask its padding rows")
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddedPage:
+    """What an index holds of a page."""
+
+    parsed: ParsedPage
+    embedding: PageEmbedding
+
+    @property
+    def id(self) -> str:
+        """The page's id."""
+        return self.parsed.id
+
+    @cached_property
+    def region_cover(self) -> Coverage:
+        """How much of each region each vector's place covers."""
+        return self.embedding.placement.coverage(self.parsed.region_boxes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A page that an index proposes for a question, with the similarities that it computed.
+
+    Args:
+        parsed: the page.
+        placement: where its V vectors look.
+        region_cover: which of them count for which region, `EmbeddedPage.region_cover`.
+        similarity: (T, V) float32 dot products S[i, j] = q_i . d_j.
+        score: the page's late-interaction score, `maxsim_score` with the query's weights.
+    """
+
+    parsed: ParsedPage
+    placement: Placement
+    region_cover: Coverage
+    similarity: FloatArray
+    score: float
+
+    @classmethod
+    def of(cls, page: EmbeddedPage, query: QueryEmbedding) -> Candidate:
+        """A page as a candidate, its similarities computed here."""
+        sim = similarity(query.vectors, page.embedding.vectors)
+        placement = page.embedding.placement
+        return cls(page.parsed, placement, page.region_cover, sim, maxsim_score(sim, query.weights))
+
+    @property
+    def page_id(self) -> str:
+        """The page's id."""
+        return self.parsed.id
+
+    def __repr__(self) -> str:
+        return f"Candidate({self.page_id!r}, score={self.score:.3f})"
+
+
+def similarity(query_vectors: FloatArray, page_vectors: FloatArray) -> FloatArray:
+    """(T, V) float32 dot products S[i, j] = q_i . d_j of (T, D) with (V, D).
+
+    Raises:
+        ShapeMismatch: the two D differ.
+    """
+    if query_vectors.shape[1] != page_vectors.shape[1]:
+        raise ShapeMismatch(
+            f"query and page vectors must share D, "
+            f"got {query_vectors.shape[1]} and {page_vectors.shape[1]}"
+        )
+    return np.asarray(
+        query_vectors.astype(np.float32, copy=False) @ page_vectors.astype(np.float32, copy=False).T
+    )
+
+
+def maxsim_score(sim: FloatArray, weights: FloatArray) -> float:
+    """The page's late-interaction score, sum_i w_i max_j S[i, j] (ColBERT, arXiv 2004.12832).
+
+    Args:
+        sim: (T, V).
+        weights: (T,) what each token counts.
+
+    Returns:
+        -inf for a page without vectors, 0 for a question without tokens.
+    """
+    if sim.shape[1] == 0:
+        return -np.inf
+    return float(weights @ sim.max(axis=1))
