@@ -6,6 +6,7 @@ import io
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,14 +14,15 @@ from PIL import Image
 
 from colregion import Box, Engine, InvalidInput, ModelMismatch, NotIndexed, Progress
 from colregion.core.documents import Document
-from colregion.core.embeddings import EmbeddedPage, QueryEmbedding
-from colregion.core.regions import ParsedPage, Region, Word
+from colregion.core.embeddings import EmbeddedPage
+from colregion.core.regions import ParsedPage
 from colregion.encoders import load_encoder
 from colregion.errors import UnreadableDocument
 from colregion.indexes.memory import MemoryIndex
 from colregion.retrieval.confidence import FEATURES, Calibration
-from colregion.retrieval.evidence import Weights
-from colregion.retrieval.selection import Keep
+from colregion.retrieval.paper import PaperScorer
+from colregion.retrieval.regions import RegionScorer
+from colregion.retrieval.scorer import Scorer
 from colregion.testing import (
     ColourEncoder,
     LineParser,
@@ -230,18 +232,19 @@ class TestSearch:
         with pytest.raises(InvalidInput, match="docid"):
             two.search("vendor", filters={"docid": "x"})
 
-    def test_an_unknown_method_is_refused(self, two: Engine) -> None:
-        with pytest.raises(InvalidInput, match="paper"):
-            two.search("vendor", method="snappy")  # type: ignore[arg-type]
+    @pytest.mark.parametrize("argument", ["weights", "keep", "method", "sharpen", "top_k"])
+    def test_unknown_argument_of_search_is_a_type_error_that_names_it(
+        self, two: Engine, argument: str
+    ) -> None:
+        with pytest.raises(TypeError, match=argument):
+            two.search("vendor", **{argument: None})  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=argument):
+            two.rank("vendor", "doc#p1", **{argument: None})  # type: ignore[arg-type]
 
     def test_pages_can_be_searched_too(self, two: Engine) -> None:
         best = two.search_pages("total", k=1)[0]
         assert (best.id, best.doc_id, best.page_number) == ("doc#p1", "doc", 1)
         assert best.text == "total due\n\nvendor name"
-
-    def test_a_threshold_keeps_weak_regions_out(self, two: Engine) -> None:
-        best = two.search("total due", keep=Keep("max"), k=10)
-        assert [hit.text for hit in best if hit.doc_id == "doc"] == ["total due"]
 
     def test_a_removed_document_is_not_found(self, two: Engine) -> None:
         two.remove("doc")
@@ -313,18 +316,19 @@ class TestPaintedPage:
     rivals = (Box(0.1, 0.1, 0.4, 0.2), Box(0.6, 0.8, 0.9, 0.9), Box(0.1, 0.6, 0.2, 0.9))
     image = PlainImage(width_px=120, height_px=80, painted=((place, (255, 0, 0)),))
 
-    @pytest.mark.parametrize("method", ["colregion", "paper"])
-    def test_the_painted_region_wins(self, method: str, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("scorer", [RegionScorer(), PaperScorer()])
+    def test_the_painted_region_wins(self, scorer: Scorer[Any], tmp_path: Path) -> None:
         lines = [("here", self.place), *(("there", box) for box in self.rivals)]
         engine = Engine(
             MemoryIndex(),
             encoder=ColourEncoder(rows=20, cols=30),
             parser=LineParser(sorted(lines, key=lambda line: line[1].y0)),
+            scorer=scorer,
         )
         file = tmp_path / "painted.png"
         self.image().save(file)
         engine.add(file)
-        best = engine.search("red", method=method, k=1)[0]  # type: ignore[arg-type]
+        best = engine.search("red", k=1)[0]
         assert best.text == "here"
         assert best.crop().getpixel((5, 2)) == (255, 0, 0)
         raster = engine.explain("red", "painted.png#p1").raster(rows=20, cols=30)
@@ -383,7 +387,7 @@ def test_a_page_without_regions_is_no_hit(engine: Engine) -> None:
 
 
 class TestConfidence:
-    BY_OWN = Calibration(tuple(4.0 * (name == "own") for name in FEATURES), -2.0)
+    BY_MAXSIM = Calibration(tuple(4.0 * (name == "maxsim") for name in FEATURES), -2.0)
 
     def test_an_encoder_without_a_fit_gives_none_and_refuses_a_threshold(
         self, engine: Engine
@@ -395,7 +399,7 @@ class TestConfidence:
 
     def test_a_fit_kept_with_the_index_tells_it_and_abstains(self, engine: Engine) -> None:
         engine.add(png())
-        engine.set_calibration(self.BY_OWN)
+        engine.set_calibration(self.BY_MAXSIM)
         best, other = engine.search("total due")
         assert best.confidence == pytest.approx(0.880797, abs=1e-6)
         assert best.to_metadata()["confidence"] == best.confidence
@@ -404,11 +408,16 @@ class TestConfidence:
         assert engine.search("question", min_confidence=0.5) == []
         assert engine.context("question", min_confidence=0.5).text == ""
 
-    def test_other_methods_have_none(self, engine: Engine) -> None:
-        engine.add(png())
-        engine.set_calibration(self.BY_OWN)
-        with pytest.raises(InvalidInput, match="'paper'"):
-            engine.search("total", method="paper", min_confidence=0.5)
+    def test_min_confidence_with_an_uncalibrated_scorer_is_refused(self) -> None:
+        engine = Engine(
+            MemoryIndex(),
+            encoder=WordEncoder(),
+            parser=LineParser([TOTAL]),
+            scorer=PaperScorer(),
+        )
+        engine.set_calibration(self.BY_MAXSIM)
+        with pytest.raises(InvalidInput, match="PaperScorer"):
+            engine.search("total", min_confidence=0.5)
 
     def test_the_default_encoder_comes_with_a_fit(self) -> None:
         with Engine(
@@ -437,51 +446,3 @@ class TestManyHits:
         with Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser([TOTAL])) as engine:
             engine.add([png(size=(60, 80 + i)) for i in range(30)])
             assert len(engine.search("total", k=28)) == 28
-
-
-class TestWeights:
-    def test_a_search_may_set_them(self, engine: Engine) -> None:
-        engine.add(png())
-        usual = engine.search("total due")[0].score
-        bare = engine.search("total due", weights={"area_weight": 0.0, "page_weight": 0.0})[0].score
-        assert (usual, bare) == pytest.approx((4.25, 1.0))
-
-    def test_a_figure_may_come_with_its_caption(self) -> None:
-        page = make_page()
-        caption = Region(page.id, (1,), Box(0.1, 0.27, 0.5, 0.29), "Figure 1", "caption")
-        figure = Region(page.id, (2,), Box(0.1, 0.3, 0.5, 0.6), "exports", "figure")
-        words = (Word("Figure", caption.box), Word("exports", figure.box))
-        parsed = ParsedPage(page, words, (caption, figure))
-        with Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser([])) as engine:
-            apart = engine.rank("exports", parsed, k=None)
-            (both,) = engine.rank("exports", parsed, k=None, weights={"captions": True})
-        assert [hit.kind for hit in apart] == ["figure", "caption"]
-        assert (both.kind, both.text) == ("figure", "Figure 1\nexports")
-        assert both.box == Box(0.1, 0.27, 0.5, 0.6)
-
-    def test_sharpened_blank_paper_answers_nothing(self) -> None:
-        red = Box(0.5, 0.25, 0.8, 0.5)
-        painted = PlainImage(120, 80, painted=((red, (255, 0, 0)),))
-        page = make_page(image=painted)
-        parsed = ParsedPage(
-            page,
-            (Word("x", red),),
-            (Region(page.id, (1,), red, "x"), Region(page.id, (2,), Box(0, 0.8, 1, 1), "y")),
-        )
-        with Engine(MemoryIndex(), encoder=Generic(), parser=LineParser([])) as engine:
-            alone: Weights = {"page_weight": 0.0}
-            plain = engine.rank("white", parsed, k=None, weights=alone)
-            sharp = engine.rank("white", parsed, k=None, weights=alone, sharpen=True)
-        # White paper, in itself and its area.
-        assert {hit.text: hit.score for hit in plain}["y"] == pytest.approx(1.25)
-        assert {hit.text: hit.score for hit in sharp}["y"] == 0.0
-
-
-class Generic(ColourEncoder):
-    """Takes a question that names no colour for one about white."""
-
-    def encode_query(self, text: str) -> QueryEmbedding:
-        if any(colour in text for colour in self.colours):
-            return super().encode_query(text)
-        white = np.full((1, 3), 3**-0.5, dtype=np.float32)
-        return QueryEmbedding(white, ("white",), np.ones(1, dtype=bool), np.ones(1))

@@ -7,48 +7,95 @@
     for hit in engine.search("What was Q3 revenue?"):
         print(hit.page_number, hit.box, hit.text)
 
-Importing this costs numpy and pillow; PDF, OCR and model libraries are imported when used.
+Importing the package loads no parser, index or encoder: a name is imported when it is first used.
 """
 
-from colregion.core.documents import Document, DocumentEntry, Limits, Page
-from colregion.core.embeddings import EmbeddedPage, PageEmbedding, QueryEmbedding
-from colregion.core.geometry import Box, BoxPlacement, GridPlacement
-from colregion.core.interfaces import Encoder, Index, Parser
-from colregion.core.regions import ParsedPage, Region, Word
-from colregion.core.results import (
-    AddReport,
-    Citation,
-    Context,
-    Hit,
-    Outcome,
-    PageHit,
-    RelevanceMap,
-    Resolution,
-    UnknownMark,
-)
-from colregion.engine import Engine
-from colregion.errors import (
-    BackendError,
-    ColregionError,
-    IndexCorrupt,
-    InvalidBox,
-    InvalidInput,
-    MissingDependency,
-    ModelMismatch,
-    NotIndexed,
-    ShapeMismatch,
-    UnreadableDocument,
-)
-from colregion.ingestion.sources import Progress
-from colregion.retrieval.selection import Keep
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from colregion.core.documents import Document, DocumentEntry, Limits, Page
+    from colregion.core.embeddings import (
+        Candidate,
+        EmbeddedPage,
+        PageEmbedding,
+        QueryEmbedding,
+    )
+    from colregion.core.geometry import Box, BoxPlacement, GridPlacement
+    from colregion.core.interfaces import Encoder, Index, Parser
+    from colregion.core.regions import ParsedPage, Region, Word
+    from colregion.core.results import (
+        AddReport,
+        Citation,
+        Context,
+        Hit,
+        Outcome,
+        PageHit,
+        RelevanceMap,
+        Resolution,
+        UnknownMark,
+    )
+    from colregion.engine import Engine
+    from colregion.errors import (
+        BackendError,
+        ColregionError,
+        IndexCorrupt,
+        InvalidBox,
+        InvalidInput,
+        MissingDependency,
+        ModelMismatch,
+        NotIndexed,
+        ShapeMismatch,
+        UnreadableDocument,
+    )
+    from colregion.ingestion.sources import Progress
+    from colregion.retrieval.scorer import Scorer
 
 __version__ = "0.1.0"
+
+_MODULES = {
+    "core.documents": ("Document", "DocumentEntry", "Limits", "Page"),
+    "core.embeddings": ("Candidate", "EmbeddedPage", "PageEmbedding", "QueryEmbedding"),
+    "core.geometry": ("Box", "BoxPlacement", "GridPlacement"),
+    "core.interfaces": ("Encoder", "Index", "Parser"),
+    "core.regions": ("ParsedPage", "Region", "Word"),
+    "core.results": (
+        "AddReport",
+        "Citation",
+        "Context",
+        "Hit",
+        "Outcome",
+        "PageHit",
+        "RelevanceMap",
+        "Resolution",
+        "UnknownMark",
+    ),
+    "engine": ("Engine",),
+    "errors": (
+        "BackendError",
+        "ColregionError",
+        "IndexCorrupt",
+        "InvalidBox",
+        "InvalidInput",
+        "MissingDependency",
+        "ModelMismatch",
+        "NotIndexed",
+        "ShapeMismatch",
+        "UnreadableDocument",
+    ),
+    "ingestion.sources": ("Progress",),
+    "retrieval.scorer": ("Scorer",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "AddReport",
     "BackendError",
     "Box",
     "BoxPlacement",
+    "Candidate",
     "Citation",
     "ColregionError",
     "Context",
@@ -63,7 +110,6 @@ __all__ = [
     "IndexCorrupt",
     "InvalidBox",
     "InvalidInput",
-    "Keep",
     "Limits",
     "MissingDependency",
     "ModelMismatch",
@@ -79,9 +125,22 @@ __all__ = [
     "Region",
     "RelevanceMap",
     "Resolution",
+    "Scorer",
     "ShapeMismatch",
     "UnknownMark",
     "UnreadableDocument",
     "Word",
     "__version__",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

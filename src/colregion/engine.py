@@ -11,39 +11,34 @@ from typing import Any, ClassVar, TypeAlias
 
 from colregion.citations.context import CountTokens, build_context
 from colregion.core.documents import DocumentEntry, Limits, Metadata
-from colregion.core.embeddings import EmbeddedPage, similarity
+from colregion.core.embeddings import EmbeddedPage
 from colregion.core.filters import FilterInput, parse_filters
-from colregion.core.geometry import FloatArray, GridPlacement, Placement
-from colregion.core.interfaces import Encoder, Index, Parser
-from colregion.core.regions import ParsedPage, Region
+from colregion.core.geometry import GridPlacement, Placement
+from colregion.core.interfaces import Encoder, Index, IndexSetting, Parser
+from colregion.core.regions import ParsedPage
 from colregion.core.results import AddReport, Context, Hit, Outcome, PageHit, RelevanceMap
 from colregion.core.text import estimate_tokens
 from colregion.encoders import load_encoder
 from colregion.errors import InvalidInput, ModelMismatch
 from colregion.indexes import open_index
-from colregion.ingestion.copy import ENCODER, copy_index
+from colregion.ingestion.copy import copy_index
 from colregion.ingestion.page_cache import UnindexedPages
 from colregion.ingestion.pipeline import Adding
 from colregion.ingestion.source_images import read_image
 from colregion.ingestion.sources import Given, Progress, Source, embed, find_items
 from colregion.ingestion.workers import Reader
 from colregion.parsers import load_parser
-from colregion.retrieval.answer_types import expectation
-from colregion.retrieval.confidence import Calibration, hit_features
-from colregion.retrieval.evidence import Method, Weights
-from colregion.retrieval.lookup import find_region, page_id_of
-from colregion.retrieval.ranking import rank_pages
-from colregion.retrieval.retriever import Choice, Searching
-from colregion.retrieval.selection import Keep
+from colregion.retrieval.confidence import Calibration
+from colregion.retrieval.ranking import Limits as RegionLimits
+from colregion.retrieval.regions import RegionScorer, find_region, page_id_of
+from colregion.retrieval.retriever import Retriever
+from colregion.retrieval.scorer import Scorer
 
 Rankable: TypeAlias = Source | ParsedPage | EmbeddedPage
 
 _CONTEXT_HITS = 50
 
 _DEFAULT_LIMITS = Limits()
-
-_ENCODER_SPEC = "encoder_spec"
-_CALIBRATION = "calibration"
 
 
 def _ignore(_told: object) -> None:
@@ -56,6 +51,7 @@ class Engine:
     Safe to use from threads. The ports are injected; `open` makes them from names.
 
     Args:
+        scorer: scores pages and regions; by default `RegionScorer` with the encoder's noise floor.
         count_tokens: how `context` counts; by default an estimate that needs no tokenizer.
 
     Raises:
@@ -68,9 +64,10 @@ class Engine:
         *,
         encoder: Encoder,
         parser: Parser,
+        scorer: Scorer[Any] | None = None,
         count_tokens: CountTokens = estimate_tokens,
     ) -> None:
-        made_with = index.get_setting(ENCODER)
+        made_with = index.get_setting(IndexSetting.ENCODER)
         if made_with is not None and made_with != encoder.fingerprint:
             raise ModelMismatch(
                 f"the index was made with encoder {made_with!r} and cannot be used with "
@@ -83,7 +80,9 @@ class Engine:
         self.count_tokens = count_tokens
         self._adding = threading.Lock()
         self._unindexed = UnindexedPages(parser, encoder)
-        self._searching = Searching(index, encoder)
+        self.retriever = Retriever(
+            index, encoder, scorer or RegionScorer(noise_floor=encoder.noise_floor)
+        )
 
     @classmethod
     def open(
@@ -112,7 +111,7 @@ class Engine:
         """
         opened = index if isinstance(index, Index) else open_index(str(index))
         if encoder is None:
-            encoder = opened.get_setting(_ENCODER_SPEC) or "static_tokens"
+            encoder = opened.get_setting(IndexSetting.ENCODER_SPEC) or "static_tokens"
         if isinstance(encoder, str):
             encoder = load_encoder(encoder, **encoder_options)
         elif encoder_options:
@@ -123,8 +122,8 @@ class Engine:
             parser=load_parser(parser) if isinstance(parser, str) else parser,
             count_tokens=count_tokens,
         )
-        if encoder.spec is not None and opened.get_setting(_ENCODER_SPEC) is None:
-            opened.set_setting(_ENCODER_SPEC, encoder.spec)
+        if encoder.spec is not None and opened.get_setting(IndexSetting.ENCODER_SPEC) is None:
+            opened.set_setting(IndexSetting.ENCODER_SPEC, encoder.spec)
         return engine
 
     _shared: ClassVar[dict[tuple[str, str | None, str], Engine]] = {}
@@ -200,8 +199,8 @@ class Engine:
         reading = load_parser(parser) if isinstance(parser, str) else parser or self.parser
         reader = Reader.of(reading, workers=workers, limits=limits)
         with self._adding:
-            if self.index.get_setting(ENCODER) is None:
-                self.index.set_setting(ENCODER, self.encoder.fingerprint)
+            if self.index.get_setting(IndexSetting.ENCODER) is None:
+                self.index.set_setting(IndexSetting.ENCODER, self.encoder.fingerprint)
             adding = Adding(
                 index=self.index,
                 encoder=self.encoder,
@@ -220,62 +219,39 @@ class Engine:
         *,
         k: int = 5,
         filters: FilterInput = None,
-        method: Method = "colregion",
-        keep: Keep | None = None,
         min_confidence: float | None = None,
         max_area: float | None = None,
-        weights: Weights | None = None,
-        sharpen: bool = False,
     ) -> list[Hit]:
         """The k regions that answer best, over all pages.
 
         Args:
             filters: see `colregion.core.filters`.
-            method: "colregion", "merged" for neighbouring regions made one where they are likely
-                to belong together, or "paper" for the published propagation.
-            keep: a threshold within each page; None for the method's own.
-            min_confidence: 0-1; leave out what is less likely to be right, everything if need be.
+            min_confidence: 0-1; leave out what is less likely to be right, all of it if need be.
             max_area: a budget for what is returned, in pages (0.1 is a tenth of one); filled
                 with the best regions that fit.
-            weights: of `retrieval.evidence.score_regions`, in place of its defaults, such as
-                `{"captions": True}` for figures and tables with their captions.
-            sharpen: take off what any question lights up, and patches without ink; for visual
-                models, whose pictures it looks at again.
 
         Returns:
             Best first; [] when nothing is indexed, nothing passes the filters or nothing is
             likely enough.
 
         Raises:
-            InvalidInput: an empty question, k < 1, an unknown method or filter, a budget that is
-                not above 0, or `min_confidence` without a calibration.
+            InvalidInput: an empty question, k < 1, an unknown filter, a budget that is not above
+                0, or `min_confidence` without a calibration.
         """
         _check_k(k)
-        choice = Choice(method, keep, min_confidence, max_area, weights, sharpen)
-        return self._searching.hits(
-            question,
-            k=k,
-            filters=parse_filters(filters),
-            choice=choice,
-            calibration=self.calibration,
-        )
+        limits = RegionLimits(min_confidence, max_area)
+        return self.retriever.search(question, k=k, filters=parse_filters(filters), limits=limits)
 
     def search_pages(
         self, question: str, *, k: int = 5, filters: FilterInput = None
     ) -> list[PageHit]:
         """The k best pages, best first. Raises as `search`.
 
-        By their late-interaction score; with an encoder that has a noise floor, the best 25 or
-        more by that are put in order by `relevance.page_evidence`.
+        By their relevance (`retrieval.evidence.PageEvidence`), or by late interaction for an
+        encoder without a noise floor, as visual models are.
         """
         _check_k(k)
-        query = self._searching.query(question)
-        pages, scores = self._searching.pages(query, k=k, filters=parse_filters(filters))
-        entries = self._searching.entries_of(pages)
-        return [
-            PageHit(page.parsed, entries[page.parsed.page.doc_id], score)
-            for page, score in zip(pages, scores, strict=True)
-        ]
+        return self.retriever.search_pages(question, k=k, filters=parse_filters(filters))
 
     def rank(
         self,
@@ -283,65 +259,37 @@ class Engine:
         pages: Rankable | Sequence[Rankable],
         *,
         k: int | None = 5,
-        method: Method = "colregion",
-        keep: Keep | None = None,
         min_confidence: float | None = None,
         max_area: float | None = None,
-        weights: Weights | None = None,
-        sharpen: bool = False,
     ) -> list[Hit]:
-        """The k regions of the given pages that answer best; all of them for k None.
+        """The k regions of these pages that answer best; all of them for k None.
 
         Args:
-            pages: ids of indexed pages (`doc#p3`), or files, bytes, pictures and parsed or
-                embedded pages that need not be indexed. What had to be read is kept for the
-                next question, by content.
-            method, keep, min_confidence, max_area, weights, sharpen: as for `search`.
+            pages: ids of indexed pages (`doc#p3`), or files, bytes, images and parsed or embedded
+                pages that need not be indexed. What had to be read is cached by content.
+            min_confidence, max_area: as for `search`.
 
         Raises:
             InvalidInput: as `search`.
-            NotIndexed: a page id that the index does not hold.
+            NotIndexed: a page id that is not in the index.
             UnreadableDocument: a file that cannot be read.
         """
         if k is not None:
             _check_k(k)
-        choice = Choice(method, keep, min_confidence, max_area, weights, sharpen)
-        query = self._searching.query(question)
-        given = [pages] if isinstance(pages, Rankable) else list(pages)
-        return self._searching.hits_on(
-            [page for one in given for page in self._pages_of(one)],
-            query,
-            question=question,
-            k=k,
-            choice=choice,
-            calibration=self.calibration,
-        )
-
-    def confidence_features(
-        self, question: str, pages: Sequence[EmbeddedPage], *, k: int
-    ) -> tuple[list[Region], FloatArray]:
-        """What a calibration is fitted to: the k best regions of the pages and the features
-        (N, F) of each, see `colregion.retrieval.confidence.FEATURES`."""
-        query = self._searching.query(question)
-        ranked = rank_pages(
-            pages, query, question=question, k=k, noise_floor=self.encoder.noise_floor
-        )
-        scored = [one.scored for one in ranked]
-        features = hit_features(
-            scored, expected=expectation(question), words_asked=int(query.content.sum())
-        )
-        return [one.region for one in scored], features
+        several = [pages] if isinstance(pages, Rankable) else list(pages)
+        embedded = [page for one in several for page in self._pages_of(one)]
+        limits = RegionLimits(min_confidence, max_area)
+        return self.retriever.rank(question, embedded, k=k, limits=limits)
 
     @property
     def calibration(self) -> Calibration | None:
-        """Tells the confidence of hits: the index's own, kept by `set_calibration`, else the
-        encoder's; None where there is neither."""
-        kept = self.index.get_setting(_CALIBRATION)
-        return Calibration.from_json(kept) if kept is not None else self.encoder.calibration
+        """The calibration of confidences: the one set for the index, else the package's own for
+        the encoder; None without either."""
+        return self.retriever.calibration
 
     def set_calibration(self, calibration: Calibration) -> None:
-        """Keep a calibration with the index, for whoever opens it from now on."""
-        self.index.set_setting(_CALIBRATION, calibration.to_json())
+        """Store a calibration with the index, for everyone who opens it from now on."""
+        self.index.set_setting(IndexSetting.CALIBRATION, calibration.to_json())
 
     def region(self, region_id: str) -> Hit:
         """An indexed region by its id, as a hit of score 0: to crop it, widen it or cite it again.
@@ -375,10 +323,10 @@ class Engine:
         embedded = self._pages_of(page)
         if len(embedded) != 1:
             raise InvalidInput(f"explain needs one page, got {len(embedded)}; name one by its id")
-        query = self._searching.query(question)
-        embedding = embedded[0].embedding
-        sim = similarity(query.vectors, embedding.vectors)
-        return RelevanceMap(sim, _with_layers(embedding.placement, layers), query)
+        asked, (page_scored,) = self.retriever.score(question, embedded)
+        candidate = page_scored.candidate
+        placement = _with_layers(candidate.placement, layers)
+        return RelevanceMap(candidate.similarity, placement, asked.embedding)
 
     def context(
         self,

@@ -1,4 +1,4 @@
-"""What a question's wording says about its answer."""
+"""Answer types that a question's wording names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ import pytest
 
 from colregion.core.geometry import Box
 from colregion.core.regions import Region
-from colregion.retrieval.answer_types import FORM_BONUS, KIND_BONUS, Expectation, expectation
+from colregion.retrieval.answer_types import (
+    FORM_BONUS,
+    KIND_BONUS,
+    AnswerTypes,
+    expected_answer_types,
+)
 
 
 def region(text: str, kind: str = "text") -> Region:
@@ -30,9 +35,11 @@ def region(text: str, kind: str = "text") -> Region:
         ("What percentage of the revenue in the chart?", ["figure"], ["amount", "percentage"]),
     ],
 )
-def test_words_of_the_question_are_cues(question: str, kinds: list[str], forms: list[str]) -> None:
-    found = expectation(question)
-    assert (sorted(found.kinds), sorted(found.forms)) == (kinds, forms)
+def test_words_of_a_question_name_kinds_and_forms(
+    question: str, kinds: list[str], forms: list[str]
+) -> None:
+    types = expected_answer_types(question)
+    assert (sorted(types.kinds), sorted(types.forms)) == (kinds, forms)
 
 
 @pytest.mark.parametrize(
@@ -51,13 +58,13 @@ def test_words_of_the_question_are_cues(question: str, kinds: list[str], forms: 
         ("number", "7", "seven"),
     ],
 )
-def test_a_form_is_recognised_in_text(form: str, yes: str, no: str) -> None:
-    expected = Expectation(frozenset(), frozenset([form]))
+def test_text_of_an_expected_form_has_a_bonus(form: str, yes: str, no: str) -> None:
+    expected = AnswerTypes(frozenset(), frozenset([form]))
     assert expected.bonuses([region(yes), region(no)]).tolist() == [FORM_BONUS, 0.0]
 
 
-def test_the_kind_and_every_form_add_up() -> None:
-    expected = Expectation(frozenset(["figure"]), frozenset(["number", "percentage"]))
+def test_bonuses_of_kind_and_forms_add_up() -> None:
+    expected = AnswerTypes(frozenset(["figure"]), frozenset(["number", "percentage"]))
     regions = [region("12", "figure"), region("12 %"), region("", "text")]
     assert expected.bonuses(regions).tolist() == pytest.approx(
         [KIND_BONUS + FORM_BONUS, 2 * FORM_BONUS, 0.0]
@@ -65,5 +72,5 @@ def test_the_kind_and_every_form_add_up() -> None:
     assert expected.bonuses([]).shape == (0,)
 
 
-def test_where_nothing_is_expected_no_region_is_preferred() -> None:
-    assert expectation("Who?").bonuses([region("12 %", "figure")]).tolist() == [0.0]
+def test_question_that_names_no_type_prefers_no_region() -> None:
+    assert expected_answer_types("Who?").bonuses([region("12 %", "figure")]).tolist() == [0.0]

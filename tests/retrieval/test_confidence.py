@@ -1,16 +1,24 @@
-"""Confidences from evidence."""
+"""Calibrated confidence of hits."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from colregion.core.embeddings import Candidate, EmbeddedPage
 from colregion.core.geometry import Box
+from colregion.core.interfaces import IndexSetting
 from colregion.core.regions import Region
 from colregion.errors import InvalidInput
-from colregion.retrieval.answer_types import NOTHING, Expectation
-from colregion.retrieval.confidence import FEATURES, Calibration, fit, hit_features
-from colregion.retrieval.regions import Scored
+from colregion.indexes.memory import MemoryIndex
+from colregion.retrieval.answer_types import AnswerTypes
+from colregion.retrieval.confidence import FEATURES, Calibration, calibration_of, fit, hit_features
+from colregion.retrieval.question import Question
+from colregion.retrieval.ranking import RankedRegion
+from colregion.retrieval.scorer import ScoredPage, ScoredRegion
+from colregion.testing import WordEncoder, make_parsed_page
 
 N = len(FEATURES)
 
@@ -20,53 +28,85 @@ def only(name: str, weight: float, *, bias: float = 0.0) -> Calibration:
 
 
 class TestCalibration:
-    def test_it_is_a_logistic_of_the_features(self) -> None:
+    def test_confidence_is_a_logistic_of_the_features(self) -> None:
         features = np.zeros((3, N))
         features[:, 0] = [0.0, 0.5, 1.0]
-        chances = only("own", 2.0, bias=-1.0).confidence(features)
-        assert chances == pytest.approx([1 / (1 + np.e), 0.5, 1 / (1 + np.exp(-1))])
-        assert only("own", 2.0).confidence(np.zeros((0, N))).tolist() == []
+        probabilities = only("maxsim", 2.0, bias=-1.0).confidence(features)
+        assert probabilities == pytest.approx([1 / (1 + np.e), 0.5, 1 / (1 + np.exp(-1))])
+        assert only("maxsim", 2.0).confidence(np.zeros((0, N))).tolist() == []
 
-    def test_it_outlives_being_written(self) -> None:
-        calibration = only("page", 0.1, bias=0.25)
+    def test_calibration_survives_serialization(self) -> None:
+        calibration = only("page_mean", 0.1, bias=0.25)
         assert Calibration.from_json(calibration.to_json()) == calibration
 
     @pytest.mark.parametrize(
         "text", ["", "[]", "{}", '{"weights": [1], "bias": 0}', '{"weights": "x", "bias": 0}']
     )
-    def test_what_is_none_is_refused(self, text: str) -> None:
+    def test_text_that_is_no_calibration_is_refused(self, text: str) -> None:
         with pytest.raises(InvalidInput):
             Calibration.from_json(text)
 
-    def test_weights_are_finite(self) -> None:
+    def test_infinite_weights_are_refused(self) -> None:
         with pytest.raises(InvalidInput, match="finite"):
-            only("own", np.nan)
+            only("maxsim", np.nan)
+
+
+def asking(*tokens: str, types: AnswerTypes) -> Question:
+    query = WordEncoder().encode_query(" ".join(tokens))
+    return replace(Question.of("x", query), answer_types=types)
 
 
 class TestFeatures:
-    def test_no_hits_have_none(self) -> None:
-        assert hit_features([], expected=NOTHING, words_asked=2).shape == (0, N)
+    AMOUNT = AnswerTypes(forms=frozenset(["amount"]))
 
-    def test_each_stands_in_its_place(self) -> None:
-        first = Scored(Region("d#p1", (1,), Box(0, 0, 0.5, 0.2), "12.50"), 1.5, 0.9, 0.8, 0.7)
-        second = Scored(Region("d#p1", (2,), Box(0, 0.5, 1, 1), "none"), 0.5, 0.1, 0.8, 0.7)
-        expected = Expectation(frozenset(), frozenset(["amount"]))
-        found = hit_features([first, second], expected=expected, words_asked=3)
-        assert found[0] == pytest.approx([0.9, 0.8, 0.7, 1, 1, np.log(3.5), -1, 0])
-        assert found[1] == pytest.approx([0.1, 0.8, 0.7, 0, 1, np.log(3.5), np.log10(0.5), 1])
+    def test_no_hits_have_no_features(self) -> None:
+        assert hit_features([], asking("net", types=self.AMOUNT)).shape == (0, N)
+
+    def test_features_stand_in_the_declared_order(self) -> None:
+        parsed = make_parsed_page([("net", Box(0, 0, 0.5, 0.2))])
+        page = EmbeddedPage(parsed, WordEncoder().encode_pages([parsed])[0])
+        question = asking("net", "tax", "sum", types=self.AMOUNT)
+        scored_page = ScoredPage(Candidate.of(page, question.embedding), 1.0)
+        first = Region("d#p1", (1,), Box(0, 0, 0.5, 0.2), "12.50")
+        second = Region("d#p1", (2,), Box(0, 0.5, 1, 1), "none")
+        ranked = [
+            RankedRegion(scored_page, ScoredRegion(first, 1.5, 0.9, 0.8, 0.7)),
+            RankedRegion(scored_page, ScoredRegion(second, 0.5, 0.1, 0.8, 0.7)),
+        ]
+        features = hit_features(ranked, question)
+        assert features[0] == pytest.approx([0.9, 0.8, 0.7, 1, 1, np.log(3.5), -1, 0])
+        assert features[1] == pytest.approx([0.1, 0.8, 0.7, 0, 1, np.log(3.5), np.log10(0.5), 1])
+
+
+class TestCalibrationOf:
+    class Static(WordEncoder):
+        fingerprint = "static_tokens-1"
+
+    def test_default_encoder_has_a_calibration_of_its_own(self) -> None:
+        calibration = calibration_of(MemoryIndex(), self.Static())
+        assert calibration is not None
+        assert calibration.bias == -0.323
+
+    def test_calibration_of_the_index_goes_first(self) -> None:
+        index, own = MemoryIndex(), only("maxsim", 1.0)
+        index.set_setting(IndexSetting.CALIBRATION, own.to_json())
+        assert calibration_of(index, self.Static()) == own
+
+    def test_unknown_encoder_has_none(self) -> None:
+        assert calibration_of(MemoryIndex(), WordEncoder()) is None
 
 
 class TestFit:
-    def test_it_finds_what_tells_right_from_wrong(self) -> None:
+    def test_fit_recovers_the_feature_that_tells_right_from_wrong(self) -> None:
         draw = np.random.default_rng(0)
         features = draw.normal(size=(400, N))
-        chance = 1 / (1 + np.exp(-(2 * features[:, 1] - 1)))
-        found = fit(features, draw.random(400) < chance)
-        assert found.weights[1] == pytest.approx(2, abs=0.5)
-        assert found.bias == pytest.approx(-1, abs=0.3)
-        assert max(abs(weight) for i, weight in enumerate(found.weights) if i != 1) < 0.4
+        probability = 1 / (1 + np.exp(-(2 * features[:, 1] - 1)))
+        fitted = fit(features, draw.random(400) < probability)
+        assert fitted.weights[1] == pytest.approx(2, abs=0.5)
+        assert fitted.bias == pytest.approx(-1, abs=0.3)
+        assert max(abs(weight) for i, weight in enumerate(fitted.weights) if i != 1) < 0.4
 
     @pytest.mark.parametrize("label", [True, False])
-    def test_labels_that_are_all_the_same_tell_nothing(self, label: bool) -> None:
+    def test_labels_that_are_all_equal_are_refused(self, label: bool) -> None:
         with pytest.raises(InvalidInput, match="right and wrong"):
             fit(np.zeros((3, N)), np.full(3, label))

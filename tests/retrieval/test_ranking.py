@@ -1,80 +1,128 @@
-"""One order over several pages: repeats, confidences, budgets."""
+"""One order over the regions of several pages: overlap, repetitions, filters, budgets."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from colregion.core.embeddings import EmbeddedPage
+from colregion.core.embeddings import Candidate, EmbeddedPage
+from colregion.core.filters import EVERYTHING, parse_filters
 from colregion.core.geometry import Box
-from colregion.retrieval.confidence import FEATURES, Calibration
-from colregion.retrieval.ranking import Ranked, rank_pages
+from colregion.core.regions import Region
+from colregion.errors import InvalidInput
+from colregion.retrieval.ranking import Limits, rank_regions, within_area
+from colregion.retrieval.scorer import ScoredPage, ScoredRegion
 from colregion.testing import WordEncoder, make_parsed_page
 
-# A tenth and a fifth of the page.
-TOP, WIDE = Box(0.1, 0.1, 0.6, 0.3), Box(0.1, 0.5, 0.6, 0.9)
-BY_OWN = Calibration(tuple(4.0 * (name == "own") for name in FEATURES), -2.0)
+WHOLE = Box(0.1, 0.1, 0.9, 0.5)
+TOP = Box(0.1, 0.1, 0.9, 0.2)
+APART = Box(0.1, 0.6, 0.9, 0.7)
+BELOW = Box(0.1, 0.8, 0.9, 0.9)
+
+Scores = list[tuple[str, Box, float]]
 
 
-def page(*lines: tuple[str, Box], doc_id: str = "doc", number: int = 1) -> EmbeddedPage:
-    parsed = make_parsed_page(lines, doc_id=doc_id, number=number)
-    return EmbeddedPage(parsed, WordEncoder().encode_pages([parsed])[0])
+def scored_page(
+    *regions: tuple[str, Box, float], doc_id: str = "d", number: int = 1
+) -> tuple[ScoredPage, list[ScoredRegion]]:
+    parsed = make_parsed_page([("x", TOP)], doc_id=doc_id, number=number)
+    page = EmbeddedPage(parsed, WordEncoder().encode_pages([parsed])[0])
+    scored = [
+        ScoredRegion(Region(parsed.id, (i,), box, text), score)
+        for i, (text, box, score) in enumerate(regions, start=1)
+    ]
+    return ScoredPage(Candidate.of(page, WordEncoder().encode_query("x")), 1.0), scored
 
 
-def ranked(*pages: EmbeddedPage, question: str = "total", **options: object) -> list[Ranked]:
-    options = {"k": None, **options}
-    query = WordEncoder().encode_query(question)
-    return rank_pages(pages, query, question=question, **options)  # type: ignore[arg-type]
-
-
-def told(found: list[Ranked]) -> list[tuple[str, str]]:
-    return [(one.page.parsed.id, one.scored.region.text) for one in found]
+def texts(*pages: tuple[ScoredPage, list[ScoredRegion]], filters: object = None) -> list[str]:
+    chosen = EVERYTHING if filters is None else parse_filters(filters)  # type: ignore[arg-type]
+    return [one.scored.region.text for one in rank_regions(pages, filters=chosen)]
 
 
 def test_no_pages_give_nothing() -> None:
-    assert ranked() == []
+    assert texts() == []
+    assert texts(scored_page()) == []
 
 
-def test_pages_are_mixed_by_score() -> None:
-    first, second = page(("net", TOP), ("sum", WIDE)), page(("total", TOP), number=2)
-    assert told(ranked(first, second))[0] == ("doc#p2", "total")
-    assert len(ranked(first, second, k=2)) == 2
+def test_pages_are_mixed_by_score_and_ties_go_to_the_earlier_page() -> None:
+    first = scored_page(("a", TOP, 0.1), ("b", APART, 0.7))
+    second = scored_page(("c", TOP, 0.7), ("d", APART, 0.9), number=2)
+    assert texts(first, second) == ["d", "b", "c", "a"]
 
 
-class TestRepeats:
+def test_ties_on_a_page_go_by_reading_order() -> None:
+    assert texts(scored_page(("a", APART, 0.5), ("b", TOP, 0.5))) == ["a", "b"]
+
+
+class TestCoveredRegions:
+    def test_line_does_not_follow_its_paragraph_but_the_paragraph_its_line(self) -> None:
+        assert texts(scored_page(("all", WHOLE, 2), ("line", TOP, 1), ("c", APART, 0))) == [
+            "all",
+            "c",
+        ]
+        assert texts(scored_page(("all", WHOLE, 1), ("line", TOP, 2))) == ["line", "all"]
+
+    def test_region_of_which_less_than_90_percent_is_covered_stays(self) -> None:
+        upper, lower = Box(0.0, 0.0, 1.0, 0.5), Box(0.0, 0.42, 1.0, 0.52)  # .08 of .10 inside
+        assert texts(scored_page(("upper", upper, 2), ("lower", lower, 1))) == ["upper", "lower"]
+        inner = Box(0.0, 0.405, 1.0, 0.505)  # .095 of .10
+        assert texts(scored_page(("upper", upper, 2), ("inner", inner, 1))) == ["upper"]
+
+    def test_two_regions_together_do_not_cover_a_third(self) -> None:
+        left, right, both = Box(0, 0, 0.5, 0.2), Box(0.5, 0, 1, 0.2), Box(0, 0, 1, 0.2)
+        assert texts(scored_page(("l", left, 3), ("r", right, 2), ("both", both, 1))) == [
+            "l",
+            "r",
+            "both",
+        ]
+
+    def test_region_covered_by_one_that_the_filters_exclude_stays_covered(self) -> None:
+        page, (whole, line) = scored_page(("all", WHOLE, 2), ("line", TOP, 1))
+        table = ScoredRegion(Region("d#p1", (1,), WHOLE, "all", "table"), whole.score)
+        assert texts((page, [table, line]), filters={"kind": "text"}) == []
+
+
+class TestRepetitions:
     NOTICE = "total of all four words"
 
-    def test_a_long_text_is_not_told_again_from_another_page_of_its_document(self) -> None:
-        pages = [page((self.NOTICE, TOP), number=n) for n in (1, 2)]
-        assert told(ranked(*pages)) == [("doc#p1", self.NOTICE)]
+    def test_long_text_is_not_returned_again_from_another_page_of_its_document(self) -> None:
+        pages = [scored_page((self.NOTICE, TOP, 1.0), number=n) for n in (1, 2)]
+        assert texts(*pages) == [self.NOTICE]
 
-    def test_it_is_from_another_document_and_where_it_is_short(self) -> None:
-        other = page((self.NOTICE, TOP), doc_id="other")
-        assert len(ranked(page((self.NOTICE, TOP)), other)) == 2
-        assert len(ranked(page(("total 5", TOP)), page(("total 5", TOP), number=2))) == 2
-
-
-class TestConfidence:
-    def test_without_a_calibration_there_is_none(self) -> None:
-        assert {one.confidence for one in ranked(page(("total", TOP)))} == {None}
-
-    def test_it_is_the_calibrations_and_only_for_its_method(self) -> None:
-        both = page(("total", TOP), ("net", WIDE))
-        found = ranked(both, calibration=BY_OWN)
-        assert [one.confidence for one in found] == pytest.approx([0.880797, 0.119203], abs=1e-6)
-        merged = ranked(both, calibration=BY_OWN, method="merged")
-        assert {one.confidence for one in merged} == {None}
-
-    def test_what_is_less_likely_is_left_out(self) -> None:
-        both = page(("total", TOP), ("net", WIDE))
-        assert [text for _, text in told(ranked(both, calibration=BY_OWN, min_confidence=0.5))] == [
-            "total"
-        ]
-        assert ranked(both, calibration=BY_OWN, min_confidence=0.9) == []
+    def test_text_of_another_document_and_short_text_are_no_repetition(self) -> None:
+        other = scored_page((self.NOTICE, TOP, 1.0), doc_id="other")
+        assert len(texts(scored_page((self.NOTICE, TOP, 1.0)), other)) == 2
+        short = [scored_page(("total 5", TOP, 1.0), number=n) for n in (1, 2)]
+        assert len(texts(*short)) == 2
 
 
-def test_an_area_budget_is_filled_with_what_fits() -> None:
-    pages = [page(("total", WIDE), ("net", TOP))]
-    assert [text for _, text in told(ranked(*pages, max_area=0.3))] == ["total", "net"]
-    assert [text for _, text in told(ranked(*pages, max_area=0.25))] == ["total"]
-    assert [text for _, text in told(ranked(*pages, max_area=0.15))] == ["net"]
-    assert [text for _, text in told(ranked(*pages, max_area=0.3, k=1))] == ["total"]
+def test_filters_by_kind_and_hidden_text_apply_to_regions() -> None:
+    page, _ = scored_page()
+    regions = [
+        ScoredRegion(Region("d#p1", (1,), TOP, "table", "table"), 1.0),
+        ScoredRegion(Region("d#p1", (2,), APART, "hidden", hidden_text=("tiny",)), 0.5),
+        ScoredRegion(Region("d#p1", (3,), BELOW, "plain"), 0.2),
+    ]
+    assert texts((page, regions), filters={"kind": "table"}) == ["table"]
+    assert texts((page, regions), filters={"hidden_text": False}) == ["table", "plain"]
+
+
+class TestWithinArea:
+    def test_no_boxes_give_no_positions(self) -> None:
+        assert within_area([], np.zeros((0, 4)), max_area=0.5).tolist() == []
+
+    def test_box_that_would_exceed_the_budget_is_skipped_and_the_next_is_tried(self) -> None:
+        boxes = np.array([[0, 0, 0.5, 0.2], [0, 0.2, 1, 0.8], [0, 0.8, 0.3, 0.9]])  # .1 .6 .03
+        assert within_area(["a#p1"] * 3, boxes, max_area=0.2).tolist() == [0, 2]
+        assert within_area(["a#p1"] * 3, boxes, max_area=0.05).tolist() == [2]
+
+    def test_area_covered_twice_is_spent_once_and_pages_add_up(self) -> None:
+        boxes = np.array([[0, 0, 0.5, 0.2], [0, 0, 0.6, 0.2], [0, 0, 0.5, 0.2]])
+        assert within_area(["a#p1", "a#p1", "b#p1"], boxes, max_area=0.13).tolist() == [0, 1]
+        assert within_area(["a#p1", "a#p1", "b#p1"], boxes, max_area=0.23).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("budget", [0.0, -1.0, float("nan")])
+def test_area_budget_that_is_not_above_zero_is_refused(budget: float) -> None:
+    with pytest.raises(InvalidInput, match="max_area must be above 0"):
+        Limits(max_area=budget)

@@ -1,38 +1,448 @@
-"""Several regions as one, and what a better one covers; `test_relevance` has the rest."""
+"""Which regions stand for a page, which value belongs to which label, and ids of regions."""
 
 from __future__ import annotations
 
-from colregion.core.geometry import Box
-from colregion.core.regions import Region
-from colregion.retrieval.regions import Scored, joined, without_repeats
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from colregion import Engine, InvalidInput, NotIndexed
+from colregion.core.embeddings import Candidate, EmbeddedPage, PageEmbedding, QueryEmbedding
+from colregion.core.geometry import Box, BoxPlacement, GridPlacement
+from colregion.core.regions import ParsedPage, Region, Word
+from colregion.indexes.memory import MemoryIndex
+from colregion.retrieval.answer_types import FORM_BONUS, AnswerTypes
+from colregion.retrieval.question import Question
+from colregion.retrieval.regions import (
+    RegionScorer,
+    find_region,
+    is_label,
+    is_running_text,
+    join_regions,
+    lexical_share,
+    page_id_of,
+    select_levels,
+    separable_lines,
+    value_of,
+)
+from colregion.retrieval.scorer import ScoredRegion
+from colregion.testing import LineParser, WordEncoder, make_page, make_parsed_page
+
+NO_TYPES = AnswerTypes()
 
 
-class TestJoined:
-    def test_one_region_is_itself(self) -> None:
-        region = Region("d#p1", (2,), Box(0, 0, 1, 0.5), "a")
-        assert joined([region]) is region
+def select(
+    page: EmbeddedPage,
+    query: QueryEmbedding,
+    *,
+    text: str = "x",
+    types: AnswerTypes = NO_TYPES,
+) -> list[ScoredRegion]:
+    """The regions that stand for a page, best first."""
+    question = replace(Question.of(text, query), answer_types=types)
+    scorer = RegionScorer(noise_floor=0.0)
+    (evidence,) = scorer.score_pages(question, [Candidate.of(page, query)])
+    selected = scorer.score_regions(question, evidence)
+    return sorted(selected, key=lambda one: (-one.score, one.region.path))
 
-    def test_several_have_the_first_ones_id_and_the_largest_ones_kind(self) -> None:
+
+def by_path(selected: list[ScoredRegion]) -> dict[tuple[int, ...], float]:
+    return {one.region.path: one.score for one in selected}
+
+
+def unit_query(*positions: int, dim: int = 4, weights: tuple[float, ...] = ()) -> QueryEmbedding:
+    n = len(positions)
+    return QueryEmbedding(
+        np.eye(dim, dtype=np.float32)[list(positions)],
+        ("x",) * n,
+        np.ones(n, dtype=bool),
+        np.array(weights or (1.0,) * n),
+    )
+
+
+# One area of two rows on a page wider than high, and a title above it. Every word is a vector of
+# its own: e0 "shop" in the title, e1 "date" and e2 "42" in the first row, e3 "total" below.
+SHOP, DATE, NUMBER, TOTAL = range(4)
+WORDS = {
+    "shop": Box(0.1, 0.05, 0.3, 0.10),
+    "date": Box(0.1, 0.30, 0.2, 0.35),
+    "42": Box(0.6, 0.30, 0.7, 0.35),
+    "total": Box(0.1, 0.40, 0.2, 0.45),
+}
+
+
+def report(*, area_kind: str = "text", area: Box | None = None) -> EmbeddedPage:
+    page = make_page()
+    regions = (
+        Region(page.id, (1,), WORDS["shop"], "shop", "title"),
+        Region(page.id, (2,), area or Box(0.1, 0.3, 0.7, 0.45), "date 42\ntotal", area_kind),
+        Region(page.id, (2, 1), Box(0.1, 0.3, 0.7, 0.35), "date 42", "row"),
+        Region(page.id, (2, 2), Box(0.1, 0.4, 0.7, 0.45), "total", "row"),
+    )
+    words = tuple(Word(text, box) for text, box in WORDS.items())
+    placement = BoxPlacement(np.array([box.xyxy for box in WORDS.values()]))
+    return EmbeddedPage(
+        ParsedPage(page, words, regions), PageEmbedding(np.eye(4, dtype=np.float32), placement)
+    )
+
+
+class TestSelection:
+    def test_row_that_holds_the_evidence_stands_for_its_area(self) -> None:
+        selected = select(report(), unit_query(DATE))
+        # own 1, area 1 * .25, page 1 * 3; the other row has its area and the page only
+        assert by_path(selected) == pytest.approx({(2, 1): 4.25, (2, 2): 3.25, (1,): 3.0 - 0.1})
+        assert [one.region.path for one in selected] == [(2, 1), (2, 2), (1,)]
+
+    def test_evidence_spread_over_rows_returns_the_area(self) -> None:
+        selected = select(report(), unit_query(DATE, TOTAL))
+        # The page: 1 / 3 + 1 / 6 for what is there and in the area, half of a third for the line.
+        assert by_path(selected) == pytest.approx({(2,): 1.25 + 2.5, (1,): 2.5 - 0.1})
+
+    def test_tokens_count_by_their_weight(self) -> None:
+        selected = by_path(select(report(), unit_query(DATE, SHOP, weights=(3.0, 1.0))))
+        page = 3 * (1 / 3 + 0.75 / 6 + 0.75 / 3 + 1 / 6)
+        assert selected[(1,)] == pytest.approx(0.25 * 1.25 - 0.1 + page)
+        assert selected[(2, 1)] == pytest.approx(0.75 * 1.25 + page)
+
+    def test_figure_is_returned_whole_unless_it_fills_the_page(self) -> None:
+        small = select(report(area_kind="figure"), unit_query(DATE))
+        assert by_path(small).keys() == {(1,), (2,)}
+        large = report(area_kind="figure", area=Box(0.05, 0.2, 0.95, 0.9))
+        assert by_path(select(large, unit_query(DATE))).keys() == {(1,), (2, 1), (2, 2)}
+
+    def test_region_of_an_expected_form_is_preferred(self) -> None:
+        number = AnswerTypes(forms=frozenset(["number"]))
+        selected = by_path(select(report(), unit_query(SHOP), types=number))
+        assert (selected[(2, 1)], selected[(2, 2)]) == pytest.approx((3.0 + FORM_BONUS, 3.0))
+
+    def test_scored_region_carries_what_it_and_its_page_hold(self) -> None:
+        best = select(report(), unit_query(DATE, SHOP))[0]
+        assert best.region.path == (2, 1)
+        assert (best.maxsim, best.page_mean, best.page_geometric_mean) == (
+            pytest.approx((0.5, 1.0, 1.0))
+        )
+
+    def test_page_without_vectors_still_ranks_its_figures(self) -> None:
+        page = make_page()
+        figure = Region(page.id, (1,), Box(0.1, 0.1, 0.4, 0.3), "", "figure")
+        empty = EmbeddedPage(
+            ParsedPage(page, (), (figure,)),
+            PageEmbedding(np.zeros((0, 4), dtype=np.float32), BoxPlacement(np.zeros((0, 4)))),
+        )
+        types = AnswerTypes(kinds=frozenset(["figure"]))
+        assert by_path(select(empty, unit_query(SHOP), types=types)) == pytest.approx({(1,): 0.3})
+
+    def test_page_without_regions_gives_none(self) -> None:
+        nothing = EmbeddedPage(
+            ParsedPage(make_page(), (), ()),
+            PageEmbedding(np.zeros((0, 4), dtype=np.float32), BoxPlacement(np.zeros((0, 4)))),
+        )
+        assert select(nothing, unit_query(SHOP)) == []
+
+    def test_one_region_that_covers_the_page_is_returned(self) -> None:
+        page = make_page()
+        whole = (Region(page.id, (1,), Box(0, 0, 1, 1), "date"),)
+        words = (Word("date", WORDS["date"]),)
+        placement = BoxPlacement(np.array([WORDS["date"].xyxy]))
+        vectors = np.eye(4, dtype=np.float32)[[DATE]]
+        covered = EmbeddedPage(ParsedPage(page, words, whole), PageEmbedding(vectors, placement))
+        assert by_path(select(covered, unit_query(DATE))) == pytest.approx({(1,): 4.25})
+
+
+# A form, wider than high: two labels with their values beside and below, in rows of cells.
+CELLS = {
+    (1, 1, 1): ("From:", Box(0.1, 0.10, 0.2, 0.14)),
+    (1, 1, 2): ("R. Lane", Box(0.3, 0.10, 0.5, 0.14)),
+    (1, 2, 1): ("Paid", Box(0.1, 0.20, 0.2, 0.24)),
+    (1, 3, 1): ("12.50", Box(0.1, 0.25, 0.2, 0.29)),
+}
+
+
+def form() -> EmbeddedPage:
+    page = make_page()
+    rows = {(1, 1): Box(0.1, 0.10, 0.5, 0.14), (1, 2): CELLS[1, 2, 1][1], (1, 3): CELLS[1, 3, 1][1]}
+    texts = {(1, 1): "From:\nR. Lane", (1, 2): "Paid", (1, 3): "12.50"}
+    regions = [Region(page.id, (1,), Box(0.1, 0.1, 0.5, 0.29), "all", "text")]
+    for path, box in rows.items():
+        regions.append(Region(page.id, path, box, texts[path], "row"))
+        regions += [
+            Region(page.id, cell, at, text, "text")
+            for cell, (text, at) in CELLS.items()
+            if cell[:2] == path
+        ]
+    words = tuple(Word(text.split()[-1], box) for text, box in CELLS.values())
+    placement = BoxPlacement(np.array([box.xyxy for _, box in CELLS.values()]))
+    return EmbeddedPage(
+        ParsedPage(page, words, tuple(regions)),
+        PageEmbedding(np.eye(4, dtype=np.float32), placement),
+    )
+
+
+class TestLabels:
+    def test_label_is_returned_with_the_value_beside_it(self) -> None:
+        best = select(form(), unit_query(0), text="From?")[0].region
+        assert best.text == "From:\nR. Lane"
+        assert best.parts == (CELLS[1, 1, 1][1], CELLS[1, 1, 2][1])
+        assert best.box == Box(0.1, 0.10, 0.5, 0.14)
+        assert best.id.endswith("#1.1.1+1")
+
+    def test_label_with_nothing_beside_it_is_returned_with_the_value_below(self) -> None:
+        best = select(form(), unit_query(2), text="paid")[0].region
+        assert best.text == "Paid\n12.50"
+        assert best.box.xyxy == pytest.approx((0.1, 0.20, 0.2, 0.29))
+
+    def test_line_that_the_question_does_not_name_is_no_label(self) -> None:
+        best = select(form(), unit_query(1), text="Who is Lane?")[0].region
+        assert best.text == "R. Lane"
+
+    def test_line_of_an_expected_form_needs_no_value(self) -> None:
+        amount = AnswerTypes(forms=frozenset(["amount"]))
+        best = select(form(), unit_query(3), text="12.50", types=amount)[0]
+        assert best.region.text == "12.50"
+
+    def test_row_is_not_divided_where_an_address_is_expected(self) -> None:
+        address = AnswerTypes(forms=frozenset(["address"]))
+        best = select(form(), unit_query(0), text="From?", types=address)[0]
+        assert best.region.path == (1, 1)
+
+
+def test_words_in_a_region_count_beside_patches_that_saw_them() -> None:
+    # 2 x 3 patches; patch 4, below in the middle, knows the answer.
+    page = make_page()
+    vectors = np.full((6, 2), 0.2, dtype=np.float32)
+    vectors[:, 0] = 0
+    vectors[4] = (0.9, 0.2)
+    regions = (
+        Region(page.id, (1,), Box(0.0, 0.0, 1.0, 0.4), "heading"),
+        Region(page.id, (2,), Box(0.35, 0.6, 0.6, 0.9), "growth of exports"),
+    )
+    words = (Word("heading", Box(0.0, 0.0, 1.0, 0.4)),)
+    on_grid = EmbeddedPage(
+        ParsedPage(page, words, regions),
+        PageEmbedding(vectors, GridPlacement((np.arange(6).reshape(2, 3),), n_vectors=6)),
+    )
+    query = unit_query(0, dim=2)
+    # The page: .9 in its line, area and mean; a frequency of .81 * 2.2 / (.81 + 1.2).
+    term_page = 3 * (0.9 * 5 / 6 + 0.81 * 2.2 / 2.01 / 6)
+    named = by_path(select(on_grid, query, text="growth"))
+    # own .9 and half for the word, a quarter of both for its area, which it is
+    assert named[(2,)] == pytest.approx((0.9 + 0.5) * 1.25 + term_page)
+    silent = by_path(select(on_grid, query, text="decline"))
+    assert silent[(2,)] == pytest.approx(0.9 * 1.25 + term_page)
+
+
+def test_lexical_share_counts_the_terms_of_the_question_in_each_text() -> None:
+    regions = [region((1,), FULL, "Growth of exports"), region((2,), FULL, "")]
+    assert lexical_share(regions, frozenset({"growth", "rate"})).tolist() == [0.5, 0.0]
+    assert lexical_share(regions, frozenset()).tolist() == [0.0, 0.0]
+
+
+class TestJoinRegions:
+    def test_single_region_is_itself(self) -> None:
+        alone = region((2,), FULL)
+        assert join_regions([alone]) is alone
+
+    def test_joined_region_has_the_first_id_and_the_kind_of_the_largest(self) -> None:
         caption = Region("d#p1", (3,), Box(0.1, 0.6, 0.5, 0.65), "Figure 1", "caption", 0.5)
         figure = Region("d#p1", (2,), Box(0.1, 0.1, 0.6, 0.6), "", "figure")
-        both = joined([figure, caption])
+        both = join_regions([figure, caption])
         assert (both.id, both.kind, both.text) == ("d#p1#2+1", "figure", "Figure 1")
         assert both.box == Box(0.1, 0.1, 0.6, 0.65)
         assert both.ocr_confidence == 0.5
 
-    def test_what_is_suspect_in_one_is_in_all(self) -> None:
+    def test_hidden_text_of_one_part_marks_the_whole(self) -> None:
         plain = Region("d#p1", (1,), Box(0, 0, 1, 0.2), "a")
         hidden = Region("d#p1", (2,), Box(0, 0.3, 1, 0.5), "b", hidden_text=("invisible",))
-        assert joined([plain, hidden]).hidden_text == ("invisible",)
+        assert join_regions([plain, hidden]).hidden_text == ("invisible",)
 
 
-class TestWithoutRepeats:
-    def test_nothing_stays_nothing(self) -> None:
-        assert without_repeats([]) == []
+def region(path: tuple[int, ...], box: Box, text: str = "a", kind: str = "text") -> Region:
+    return Region(make_page().id, path, box, text, kind)
 
-    def test_what_lies_in_a_better_one_is_dropped_and_ties_go_by_reading_order(self) -> None:
-        whole = Scored(Region("d#p1", (1,), Box(0.1, 0.1, 0.9, 0.5), "all"), 2.0)
-        inside = Scored(Region("d#p1", (1, 1), Box(0.1, 0.1, 0.9, 0.2), "part"), 1.0)
-        second = Scored(Region("d#p1", (3,), Box(0.1, 0.8, 0.9, 0.9), "c"), 0.5)
-        first = Scored(Region("d#p1", (2,), Box(0.1, 0.6, 0.9, 0.7), "b"), 0.5)
-        assert without_repeats([second, inside, first, whole]) == [whole, first, second]
+
+def page_of(*regions: Region) -> ParsedPage:
+    return ParsedPage(make_page(), (), regions)
+
+
+FULL = Box(0.1, 0.1, 0.9, 0.14)
+PROSE = "one two three four five six"
+
+
+class TestSelectLevels:
+    def test_no_regions_select_nothing(self) -> None:
+        assert select_levels(page_of(), np.zeros(0)).tolist() == []
+
+    def test_area_of_one_block_is_not_divided(self) -> None:
+        parsed = page_of(region((1,), FULL), region((1, 1), FULL))
+        assert select_levels(parsed, np.ones(2)).tolist() == [True, False]
+
+    def test_blocks_stand_for_their_area_when_one_has_97_percent_of_its_worth(self) -> None:
+        parsed = page_of(region((1,), FULL), region((1, 1), FULL), region((1, 2), FULL))
+        nearly, hardly = np.array([1.0, 0.97, 0.5]), np.array([1.0, 0.96, 0.5])
+        assert select_levels(parsed, nearly).tolist() == [False, True, True]
+        assert select_levels(parsed, hardly).tolist() == [True, False, False]
+
+
+class TestRunningText:
+    @pytest.mark.parametrize(
+        ("widths", "text", "running"),
+        [
+            ((0.8, 0.8, 0.3), PROSE, True),  # the last line may end early
+            ((0.8, 0.4, 0.8), PROSE, False),  # one of two is full
+            ((0.8, 0.8, 0.8), "one two", False),  # cells, not sentences
+            ((0.8,), "one two three", False),
+            ((0.8,), f"{PROSE} seven eight nine", True),
+        ],
+    )
+    def test_running_text_is_lines_of_one_width_with_enough_words(
+        self, widths: tuple[float, ...], text: str, running: bool
+    ) -> None:
+        lines = [
+            region((1, 1, i), Box(0.1, i / 10, 0.1 + width, i / 10 + 0.05), text)
+            for i, width in enumerate(widths, start=1)
+        ]
+        assert is_running_text(lines) is running
+
+
+class TestSeparableLines:
+    def lines(self, parsed: ParsedPage, position: int) -> list[int]:
+        return list(separable_lines(parsed, position))
+
+    def test_undivided_region_is_its_own_line(self) -> None:
+        assert self.lines(page_of(region((1,), FULL)), 0) == [0]
+
+    def test_lines_of_a_row_are_separable_and_those_of_a_table_are_not(self) -> None:
+        cells = (region((1, 1, 1), FULL), region((1, 1, 2), FULL))
+        row = page_of(region((1,), FULL), region((1, 1), FULL, kind="row"), *cells)
+        assert self.lines(row, 1) == [2, 3]
+        table = page_of(region((1,), FULL), region((1, 1), FULL, kind="table"), *cells)
+        assert self.lines(table, 1) == []
+
+    def test_area_of_several_blocks_has_no_separable_lines(self) -> None:
+        parsed = page_of(region((1,), FULL), region((1, 1), FULL), region((1, 2), FULL))
+        assert self.lines(parsed, 0) == []
+
+
+class TestIsLabel:
+    @pytest.mark.parametrize(
+        ("text", "question", "label"),
+        [
+            ("Date:", {"date"}, True),
+            ("Submission date", {"date"}, True),  # half of it
+            ("Date of the submission", {"date"}, False),
+            ("", {"date"}, False),
+            ("12.50", set(), False),
+        ],
+    )
+    def test_label_has_half_of_its_terms_in_the_question(
+        self, text: str, question: set[str], label: bool
+    ) -> None:
+        assert is_label(region((1,), FULL, text), frozenset(question)) is label
+
+
+class TestValueOf:
+    LABEL = Box(0.1, 0.30, 0.2, 0.34)
+
+    def value(self, *others: Box) -> int | None:
+        boxes = (self.LABEL, *others)
+        parsed = page_of(*(region((i,), box) for i, box in enumerate(boxes, start=1)))
+        return value_of(parsed, 0)
+
+    def test_label_alone_has_no_value(self) -> None:
+        assert self.value() is None
+
+    def test_value_beside_goes_before_below_and_near_before_far(self) -> None:
+        below, near = Box(0.1, 0.35, 0.2, 0.39), Box(0.3, 0.30, 0.4, 0.34)
+        far = Box(0.5, 0.30, 0.6, 0.34)
+        assert self.value(below, far, near) == 3
+        assert self.value(below) == 1
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            Box(0.75, 0.30, 0.8, 0.34),  # more than half a page away
+            Box(0.3, 0.33, 0.4, 0.37),  # hardly in the row
+            Box(0.1, 0.42, 0.2, 0.46),  # two heights below
+            Box(0.3, 0.35, 0.4, 0.39),  # below, but not under it
+            Box(0.1, 0.25, 0.2, 0.29),  # above
+        ],
+    )
+    def test_region_elsewhere_is_no_value(self, other: Box) -> None:
+        assert self.value(other) is None
+
+    def test_value_that_begins_a_block_is_the_block(self) -> None:
+        block = Box(0.1, 0.35, 0.4, 0.45)
+        parsed = page_of(
+            region((1,), self.LABEL),
+            region((2,), block),
+            region((2, 1), block),
+            region((2, 1, 1), Box(0.1, 0.35, 0.4, 0.39)),
+            region((2, 1, 2), Box(0.1, 0.41, 0.4, 0.45)),
+            region((2, 2), Box(0.5, 0.6, 0.6, 0.7)),
+        )
+        assert value_of(parsed, 0) == 2
+
+
+LABEL_LINE = ("Total due", Box(0.1, 0.30, 0.2, 0.34))
+VALUE_LINE = ("12.50 EUR", Box(0.3, 0.30, 0.4, 0.34))
+OTHER_LINE = ("Vendor", Box(0.1, 0.70, 0.4, 0.74))
+FORM_PAGE = make_parsed_page([LABEL_LINE, VALUE_LINE, OTHER_LINE], doc_id="form.png")
+FLAT_PAGE = ParsedPage(
+    FORM_PAGE.page, FORM_PAGE.words, tuple(r for r in FORM_PAGE.regions if len(r.path) == 1)
+)
+
+
+@pytest.mark.parametrize(
+    ("region_id", "page"),
+    [
+        ("a.pdf#p3", "a.pdf#p3"),
+        ("a.pdf#p3#2.4.1", "a.pdf#p3"),
+        ("a.pdf#p3#2.4.1+1", "a.pdf#p3"),
+        ("odd #p1#2+1 name\n.pdf#p12#1", "odd #p1#2+1 name\n.pdf#p12"),
+    ],
+)
+def test_page_id_is_the_front_of_a_region_id(region_id: str, page: str) -> None:
+    assert page_id_of(region_id) == page
+
+
+@pytest.mark.parametrize("wrong", ["", "the table", "a.pdf", "a.pdf#p", "a.pdf#p3#2.", "a#p1#1+"])
+def test_text_that_is_no_region_id_is_refused(wrong: str) -> None:
+    with pytest.raises(InvalidInput, match="a region id is like"):
+        page_id_of(wrong)
+
+
+def test_every_region_of_the_tree_and_the_page_are_found_by_id() -> None:
+    assert [find_region(FORM_PAGE, region.id) for region in FORM_PAGE.regions] == list(
+        FORM_PAGE.regions
+    )
+    assert find_region(FORM_PAGE, "form.png#p1").kind == "page"
+
+
+def test_label_joined_with_its_value_is_found_by_id() -> None:
+    both = find_region(FORM_PAGE, "form.png#p1#1.1.1+1")
+    assert both.text == "Total due\n12.50 EUR"
+    assert both.parts == (LABEL_LINE[1], VALUE_LINE[1])
+    assert both.box == Box(0.1, 0.30, 0.4, 0.34)
+
+
+def test_unknown_region_id_names_the_areas_of_the_page() -> None:
+    with pytest.raises(NotIndexed, match=r"its areas are form\.png#p1#1 to form\.png#p1#3"):
+        find_region(FORM_PAGE, "form.png#p1#9")
+    with pytest.raises(NotIndexed, match="it has none"):
+        find_region(ParsedPage(make_page(doc_id="b"), (), ()), "b#p1#1")
+
+
+def test_region_returned_by_a_search_is_fetched_by_its_id() -> None:
+    encoder = WordEncoder()
+    with Engine(MemoryIndex(), encoder=encoder, parser=LineParser([LABEL_LINE])) as engine:
+        engine.add(
+            [EmbeddedPage(FLAT_PAGE, encoder.encode_pages([FLAT_PAGE])[0])], doc_id="form.png"
+        )
+        (hit, *_) = engine.search("total due")
+        assert hit.id == "form.png#p1#1+1"
+        again = engine.region(hit.id)
+        assert again.region == hit.region
+        assert (again.score, again.doc_id) == (0.0, "form.png")
+        with pytest.raises(NotIndexed):
+            engine.region("other.png#p1#1")

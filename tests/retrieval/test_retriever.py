@@ -1,39 +1,152 @@
-"""What may be chosen, and whose entries hits carry; `test_engine` has the searches themselves."""
+"""From a question to hits: each candidate is met once; `test_engine` has whole searches."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 import pytest
 
-from colregion import Box, InvalidInput
-from colregion.core.embeddings import EmbeddedPage
+from colregion.core.documents import DocumentEntry
+from colregion.core.embeddings import Candidate, EmbeddedPage
+from colregion.core.filters import EVERYTHING
+from colregion.core.geometry import Box
+from colregion.core.interfaces import IndexSetting
+from colregion.errors import InvalidInput
 from colregion.indexes.memory import MemoryIndex
-from colregion.retrieval.retriever import Choice, Searching
+from colregion.retrieval import evidence
+from colregion.retrieval.confidence import FEATURES, Calibration
+from colregion.retrieval.paper import PaperScorer
+from colregion.retrieval.ranking import Limits
+from colregion.retrieval.regions import RegionScorer
+from colregion.retrieval.retriever import Retriever
 from colregion.testing import WordEncoder, make_parsed_page
 
-
-def test_a_choice_that_cannot_be_met_is_refused_at_birth() -> None:
-    for budget in (0.0, -1.0, float("nan")):
-        with pytest.raises(InvalidInput, match="max_area must be above 0"):
-            Choice(max_area=budget)
-    with pytest.raises(InvalidInput, match="min_confidence is for the method 'colregion'"):
-        Choice(method="merged", min_confidence=0.5)
+# A tenth and a fifth of the page.
+TOP, WIDE = Box(0.1, 0.1, 0.6, 0.3), Box(0.1, 0.5, 0.6, 0.9)
+NO_LIMITS = Limits()
+BY_MAXSIM = Calibration(tuple(4.0 * (name == "maxsim") for name in FEATURES), -2.0)
 
 
-def test_only_a_budget_or_a_confidence_leaves_out() -> None:
-    assert not Choice(sharpen=True).may_leave_out
-    assert Choice(min_confidence=0.5).may_leave_out
-    assert Choice(max_area=0.1).may_leave_out
+class FloorEncoder(WordEncoder):
+    noise_floor = 0.2
 
 
-def test_a_page_that_is_not_indexed_has_an_entry_of_its_name() -> None:
-    encoder = WordEncoder()
-    parsed = make_parsed_page([("total due", Box(0.1, 0.1, 0.6, 0.2))], doc_id="loose")
-    page = EmbeddedPage(parsed, encoder.encode_pages([parsed])[0])
-    found = Searching(MemoryIndex(), encoder)
-    assert found.entries_of([]) == {}
-    assert found.entries_of([page])["loose"].source == "loose"
-    query = found.query("total")
-    (hit, *_) = found.hits_on(
-        [page], query, question="total", k=1, choice=Choice(), calibration=None
-    )
-    assert (hit.doc_id, hit.text) == ("loose", "total due")
+def page_of(*lines: tuple[str, Box], doc_id: str = "doc", number: int = 1) -> EmbeddedPage:
+    parsed = make_parsed_page(lines, doc_id=doc_id, number=number)
+    return EmbeddedPage(parsed, WordEncoder().encode_pages([parsed])[0])
+
+
+def retriever(*pages: EmbeddedPage, scorer: Any = None, calibrated: bool = False) -> Retriever:
+    index, encoder = MemoryIndex(), FloorEncoder()
+    for doc_id in {page.parsed.page.doc_id for page in pages}:
+        own = [page for page in pages if page.parsed.page.doc_id == doc_id]
+        index.replace(DocumentEntry(doc_id, f"{doc_id}.pdf", "h", "p"), own)
+    if calibrated:
+        index.set_setting(IndexSetting.CALIBRATION, BY_MAXSIM.to_json())
+    return Retriever(index, encoder, scorer or RegionScorer(noise_floor=encoder.noise_floor))
+
+
+def test_one_page_has_one_relevance_in_page_scores_and_region_scores() -> None:
+    pages = [page_of((f"total w{n} w{n + 1} total", TOP), number=n) for n in range(1, 30)]
+    searching = retriever(*pages)
+    of_pages = searching.search_pages("total w3", k=5, filters=EVERYTHING)
+    question = searching.ask("total w3")
+    by_id = {hit.id: hit.score for hit in of_pages}
+    hits = searching.search("total w3", k=5, filters=EVERYTHING, limits=NO_LIMITS)
+    assert hits
+    for hit in hits:
+        # Each page is one line: its region holds itself, a quarter for its area, thrice its page.
+        own = min(1.0, (hit.score - 3 * by_id[hit.page_id]) / 1.25)
+        assert 0 < own <= 1
+    assert question.content_length == 2
+
+
+def test_search_collects_the_evidence_of_all_candidates_in_one_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[int] = []
+    collect = evidence.collect_evidence
+
+    def counted(question: Any, candidates: Sequence[Candidate], **options: Any) -> Any:
+        calls.append(len(candidates))
+        return collect(question, candidates, **options)
+
+    monkeypatch.setattr("colregion.retrieval.regions.collect_evidence", counted)
+    pages = [page_of(("total due", TOP), doc_id=f"d{n}") for n in range(40)]
+    searching = retriever(*pages)
+    searching.search("total", k=5, filters=EVERYTHING, limits=NO_LIMITS)
+    assert calls == [25]
+
+
+def test_search_computes_no_similarity_that_the_index_has_computed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    searching = retriever(*(page_of(("total due", TOP), doc_id=f"d{n}") for n in range(3)))
+    candidates = searching.index.search(searching.ask("total").embedding, k=9)
+
+    class Stored(MemoryIndex):
+        def search(self, *_: Any, **__: Any) -> list[Candidate]:
+            return candidates
+
+    monkeypatch.setattr(np, "matmul", None)
+    monkeypatch.setattr("colregion.core.embeddings.similarity", None)
+    stored = Retriever(Stored(), searching.encoder, searching.scorer)
+    assert len(stored.search("total", k=3, filters=EVERYTHING, limits=NO_LIMITS)) == 3
+
+
+def test_more_pages_are_used_where_the_first_ten_have_too_few_regions() -> None:
+    pages = [page_of(("total", TOP), doc_id=f"d{n}") for n in range(30)]
+    hits = retriever(*pages).search("total", k=30, filters=EVERYTHING, limits=NO_LIMITS)
+    assert len({hit.doc_id for hit in hits}) == 30
+
+
+def test_page_that_is_not_indexed_has_an_entry_named_by_its_document() -> None:
+    page = page_of(("total due", TOP), doc_id="loose")
+    (hit, *_) = retriever().rank("total", [page], k=1, limits=NO_LIMITS)
+    assert (hit.doc_id, hit.text, hit.source) == ("loose", "total due", "loose")
+    assert retriever().rank("total", [], k=None, limits=NO_LIMITS) == []
+
+
+class TestConfidence:
+    BOTH = page_of(("total", TOP), ("net", WIDE))
+
+    def test_hits_without_a_calibration_have_none(self) -> None:
+        hits = retriever().rank("total", [self.BOTH], k=None, limits=NO_LIMITS)
+        assert {hit.confidence for hit in hits} == {None}
+        with pytest.raises(InvalidInput, match="colregion calibrate"):
+            retriever().rank("total", [self.BOTH], k=None, limits=Limits(min_confidence=0.5))
+
+    def test_calibration_of_the_index_gives_the_confidences(self) -> None:
+        searching = retriever(calibrated=True)
+        hits = searching.rank("total", [self.BOTH], k=None, limits=NO_LIMITS)
+        assert [hit.confidence for hit in hits] == pytest.approx([0.880797, 0.119203], abs=1e-6)
+
+    def test_other_scorers_are_not_calibrated(self) -> None:
+        searching = retriever(scorer=PaperScorer(), calibrated=True)
+        hits = searching.rank("total", [self.BOTH], k=None, limits=NO_LIMITS)
+        assert {hit.confidence for hit in hits} == {None}
+
+    def test_hits_below_min_confidence_are_left_out(self) -> None:
+        searching = retriever(calibrated=True)
+        for floor, expected in ((0.5, ["total"]), (0.9, [])):
+            hits = searching.rank("total", [self.BOTH], k=None, limits=Limits(min_confidence=floor))
+            assert [hit.text for hit in hits] == expected
+
+
+@pytest.mark.parametrize(
+    ("max_area", "k", "expected"),
+    [
+        (0.3, None, ["total", "net"]),
+        (0.25, None, ["total"]),
+        (0.15, None, ["net"]),
+        (0.3, 1, ["total"]),
+    ],
+)
+def test_area_budget_is_filled_with_the_best_regions_that_fit(
+    max_area: float, k: int | None, expected: list[str]
+) -> None:
+    page = page_of(("total", WIDE), ("net", TOP))
+    hits = retriever().rank("total", [page], k=k, limits=Limits(max_area=max_area))
+    assert [hit.text for hit in hits] == expected

@@ -27,7 +27,6 @@ from colregion.core.text import printable
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
 from colregion.indexes import LocalIndex, open_index
-from colregion.retrieval.evidence import METHODS, Method
 
 
 @app.command()
@@ -36,7 +35,6 @@ def search(
     index: IndexOption = "library",
     k: Annotated[int, typer.Option("-k", help="How many regions.")] = 5,
     filters: FilterOption = None,
-    method: Annotated[str, typer.Option(help=" or ".join(METHODS))] = "colregion",
     min_confidence: Annotated[
         float | None,
         typer.Option(
@@ -66,7 +64,6 @@ def search(
             question,
             k=k,
             filters=_filters(filters),
-            method=_method(method),
             min_confidence=min_confidence,
         )
         if html is not None:
@@ -116,13 +113,6 @@ def _write_pdf(question: str, hits: Sequence[Hit], path: Path) -> None:
 
     of_best = [hit for hit in hits if hit.doc_id == hits[0].doc_id]
     write_file(path, annotate_pdf(of_best, question=question))
-
-
-def _method(name: str) -> Method:
-    for known in METHODS:
-        if name == known:
-            return known
-    raise InvalidInput(f"--method must be one of {', '.join(METHODS)}, got {name!r}")
 
 
 def _filters(given: Sequence[str] | None) -> dict[str, Any]:

@@ -15,6 +15,13 @@ from colregion.core.geometry import BoxPlacement, Coverage, FloatArray, GridPlac
 from colregion.core.regions import ParsedPage
 from colregion.errors import InvalidInput, ShapeMismatch
 
+# OpenBLAS runs a product of up to this many multiplications in the calling thread. For larger ones
+# it wakes threads of its own, which keep a processor busy for 10 to 30 ms after every product.
+_BLAS_PRODUCT = 1 << 18
+_TOKENS_AT_ONCE = 64
+
+_WORD_SHARE = 0.5  # of a word's box that has to lie inside a region
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PageEmbedding:
@@ -81,7 +88,7 @@ def _check_vectors(vectors: FloatArray, *, rows: str) -> None:
 
 @dataclass(frozen=True, eq=False)
 class EmbeddedPage:
-    """What an index holds of a page."""
+    """A parsed page with its vectors: what an index stores."""
 
     parsed: ParsedPage
     embedding: PageEmbedding
@@ -93,8 +100,18 @@ class EmbeddedPage:
 
     @cached_property
     def region_cover(self) -> Coverage:
-        """How much of each region each vector's place covers."""
-        return self.embedding.placement.coverage(self.parsed.region_boxes)
+        """Which vectors count for which region, `region_cover`."""
+        return region_cover(self.embedding.placement, self.parsed.region_boxes)
+
+
+def region_cover(placement: Placement, boxes_xyxy: FloatArray) -> Coverage:
+    """Which of V vectors count for each of the regions (R, 4): grid cells that touch the region,
+    and words of which at least half lies inside, so that a region whose box touches the next line
+    does not take that line's words."""
+    cover = placement.coverage(boxes_xyxy)
+    if isinstance(placement, BoxPlacement):
+        return cover.where(cover.area >= _WORD_SHARE * placement.areas[cover.indices])
+    return cover
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +121,7 @@ class Candidate:
     Args:
         parsed: the page.
         placement: where its V vectors look.
-        region_cover: which of them count for which region, `EmbeddedPage.region_cover`.
+        region_cover: which of them count for which region, as of `region_cover`.
         similarity: (T, V) float32 dot products S[i, j] = q_i . d_j.
         score: the page's late-interaction score, `maxsim_score` with the query's weights.
     """
@@ -132,7 +149,8 @@ class Candidate:
 
 
 def similarity(query_vectors: FloatArray, page_vectors: FloatArray) -> FloatArray:
-    """(T, V) float32 dot products S[i, j] = q_i . d_j of (T, D) with (V, D).
+    """(T, V) float32 dot products S[i, j] = q_i . d_j of (T, D) with (V, D), computed by the
+    calling thread alone.
 
     Raises:
         ShapeMismatch: the two D differ.
@@ -142,9 +160,27 @@ def similarity(query_vectors: FloatArray, page_vectors: FloatArray) -> FloatArra
             f"query and page vectors must share D, "
             f"got {query_vectors.shape[1]} and {page_vectors.shape[1]}"
         )
-    return np.asarray(
-        query_vectors.astype(np.float32, copy=False) @ page_vectors.astype(np.float32, copy=False).T
-    )
+    query = np.ascontiguousarray(query_vectors, dtype=np.float32)
+    pages = np.ascontiguousarray(page_vectors, dtype=np.float32)
+    sim = np.empty((len(query), len(pages)), dtype=np.float32)
+    for start in range(0, len(query), _TOKENS_AT_ONCE):
+        tokens = slice(start, start + _TOKENS_AT_ONCE)
+        _multiply_in_blocks(query[tokens], pages, out=sim[tokens])
+    return sim
+
+
+def _multiply_in_blocks(query: FloatArray, pages: FloatArray, *, out: FloatArray) -> None:
+    """out (T, V) = query (T, D) @ pages (V, D).T, in products that BLAS gives to no other thread.
+
+    One call of matmul runs all blocks without the interpreter's lock.
+    """
+    (t, dim), v = query.shape, len(pages)
+    step = max(_BLAS_PRODUCT // max(query.size, 1) // 8 * 8, 1)
+    n = v // step
+    whole = n * step
+    blocks = pages[:whole].reshape(n, step, dim).transpose(0, 2, 1)
+    np.matmul(query, blocks, out=out[:, :whole].reshape(t, n, step).transpose(1, 0, 2))
+    np.matmul(query, pages[whole:].T, out=out[:, whole:])
 
 
 def maxsim_score(sim: FloatArray, weights: FloatArray) -> float:

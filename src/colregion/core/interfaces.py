@@ -19,9 +19,21 @@ from colregion.core.embeddings import Candidate, EmbeddedPage, PageEmbedding, Qu
 from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.regions import ParsedPage
 from colregion.errors import NotIndexed
-from colregion.retrieval.confidence import Calibration
 
 _Index = TypeVar("_Index", bound="Index")
+
+
+class IndexSetting:
+    """Keys of the settings that an index stores for its engine."""
+
+    ENCODER = "encoder"
+    """Fingerprint of the encoder that made the vectors."""
+    ENCODER_SPEC = "encoder_spec"
+    """What `load_encoder` makes that encoder from."""
+    CALIBRATION = "calibration"
+    """The calibration of its confidences, as JSON."""
+    PRECISION = "vector_precision"
+    """The numbers that vectors are stored as."""
 
 
 class Parser(ABC):
@@ -67,7 +79,6 @@ class Encoder(ABC):
     Attributes:
         noise_floor: the similarity, 0 to below 1, up to which vectors are unrelated; regions are
             scored by what rises above it.
-        calibration: tells the confidence of a hit from its evidence; None where none was fitted.
         weighs_terms: whether the engine weighs a question's tokens by how rare their terms are
             in the index; false for a model that was trained with all tokens counting alike.
         batch_pages: pages that the engine hands over at once.
@@ -75,7 +86,6 @@ class Encoder(ABC):
     """
 
     noise_floor: float = 0.0
-    calibration: Calibration | None = None
     weighs_terms: bool = True
     batch_pages: int = 8
     spec: str | None = None

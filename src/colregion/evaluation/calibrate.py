@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from colregion.core.embeddings import EmbeddedPage
+from colregion.core.filters import EVERYTHING
 from colregion.core.geometry import FloatArray, boxes_to_array
 from colregion.core.regions import Region
 from colregion.encoders import load_encoder
@@ -31,7 +32,7 @@ from colregion.evaluation.run import Progress, index_pages, progress_bars
 from colregion.indexes import open_index
 from colregion.indexes.memory import MemoryIndex
 from colregion.parsers import load_parser
-from colregion.retrieval.confidence import Calibration, fit
+from colregion.retrieval.confidence import Calibration, fit, hit_features
 
 HITS = 3
 FOLDS = 5
@@ -126,13 +127,14 @@ def _examples(
         others = [image for image in pages if owner[image] != case.doc_id]
         drawn = others[int(random_order(len(others), key=case.id)[0])]
         for image in (case.image, drawn):
-            found, at = engine.confidence_features(case.question, [pages[image]], k=HITS)
+            question, scored = engine.retriever.score(case.question, [pages[image]])
+            ranked = engine.retriever.rank_regions(question, scored, filters=EVERYTHING, k=HITS)
             mine = image == case.image
-            features.append(at)
-            right += [mine and is_right(region, case) for region in found]
-            first += [rank == 0 for rank in range(len(found))]
-            own += [mine] * len(found)
-            documents += [case.doc_id] * len(found)
+            features.append(hit_features(ranked, question))
+            right += [mine and is_right(one.scored.region, case) for one in ranked]
+            first += [rank == 0 for rank in range(len(ranked))]
+            own += [mine] * len(ranked)
+            documents += [case.doc_id] * len(ranked)
         on_progress("asking", done, len(cases))
     return Examples(
         np.concatenate(features),

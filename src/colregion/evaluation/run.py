@@ -32,7 +32,7 @@ from colregion.evaluation.summary import mean_figures
 from colregion.evaluation.table import print_rows
 from colregion.indexes.memory import MemoryIndex
 from colregion.parsers import load_parser
-from colregion.retrieval.evidence import METHODS, Method
+from colregion.retrieval.paper import PaperScorer
 
 __all__ = ["RANKINGS", "Bench", "evaluate", "evaluate_file", "index_pages", "print_rows"]
 
@@ -44,7 +44,7 @@ PAGE_RANKS = (1, 5)
 # Hits asked of the engine over the corpus; enough to fill the budgets where it is any good.
 _SEARCH_HITS = 50
 
-_BY_ENGINE: dict[str, Method] = {method: method for method in METHODS}
+_BY_ENGINE = ("colregion", "paper")
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Told of each step: what is being done, how many are done, how many there are."""
@@ -180,6 +180,12 @@ class Bench:
         corpus: bool,
         baseline_level: str,
     ) -> None:
+        self._engines = {
+            "colregion": engine,
+            "paper": Engine(
+                engine.index, encoder=engine.encoder, parser=engine.parser, scorer=PaperScorer()
+            ),
+        }
         self._engine = engine
         self._pages = pages
         self._corpus = corpus
@@ -205,24 +211,24 @@ class Bench:
             order = baselines.descending(self._page_bm25.scores(case.question))
             ranked = [list(self._page_position)[i] for i in order[: max(PAGE_RANKS)]]
         else:
-            found = self._engine.search_pages(case.question, k=max(PAGE_RANKS))
+            found = self._engines[name].search_pages(case.question, k=max(PAGE_RANKS))
             ranked = [page.id for page in found]
         right = self._pages[case.image].id
         return {("page_at", str(k)): float(right in ranked[:k]) for k in PAGE_RANKS}
 
-    def hits(self, case: Case, *, method: Method = "colregion") -> list[Hit]:
+    def hits(self, case: Case, *, method: str = "colregion") -> list[Hit]:
         """What the engine returns for a case, best first."""
         if self._corpus:
-            return self._engine.search(case.question, k=_SEARCH_HITS, method=method)
+            return self._engines[method].search(case.question, k=_SEARCH_HITS)
         page = self._pages[case.image]
-        return self._engine.rank(case.question, [page], k=None, method=method)
+        return self._engines[method].rank(case.question, [page], k=None)
 
     def _answer(self, case: Case, name: str) -> Answer:
         if name == "best":
             return best(case, self._pages[case.image].parsed)
         right = self._position[case.image]
         if name in _BY_ENGINE:
-            hits = self.hits(case, method=_BY_ENGINE[name])
+            hits = self.hits(case, method=name)
             placed = ((self._page_position[hit.page_id] - right, hit.region) for hit in hits)
             return Answer.same(Ranking.of(placed))
         pool = self._pool(case, self._level if name in ("random", "bm25") else "area")

@@ -8,13 +8,10 @@ from dataclasses import replace
 
 from colregion.core.documents import DocumentEntry
 from colregion.core.embeddings import EmbeddedPage
-from colregion.core.interfaces import Index
+from colregion.core.interfaces import Index, IndexSetting
 from colregion.core.results import Outcome
 from colregion.errors import BackendError, ColregionError, InvalidInput, ModelMismatch
 from colregion.ingestion.sources import Progress
-
-ENCODER = "encoder"
-"""The setting that names the encoder by its fingerprint."""
 
 
 def copy_index(
@@ -55,7 +52,7 @@ def copy_index(
 
 def _copy_settings(source: Index, target: Index) -> None:
     wanted, held = source.settings(), target.settings()
-    ours, theirs = wanted.get(ENCODER), held.get(ENCODER)
+    ours, theirs = wanted.get(IndexSetting.ENCODER), held.get(IndexSetting.ENCODER)
     if theirs is not None and ours is not None and ours != theirs:
         raise ModelMismatch(
             f"the index was made with encoder {ours!r} and cannot be copied into one made with "

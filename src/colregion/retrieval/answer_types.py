@@ -1,7 +1,7 @@
-"""What the wording of a question says about its answer: a kind of region, a form of text.
+"""Expected answer types: the kind of region and the form of text that a question's wording names.
 
-Soft evidence, in the open: a region of an expected kind, or with text of an expected form, is
-preferred a little. A question that says nothing of the sort expects nothing.
+A soft preference: a region of an expected kind, or with text of an expected form, scores a little
+higher. A question that names none prefers none.
 """
 
 from __future__ import annotations
@@ -76,63 +76,61 @@ _FORM_WORDS = {
     "address": frozenset("address where location located".split()),
     "name": frozenset("who company shop store name seller vendor".split()),
 }
-_MANY = re.compile(r"\bhow (?:many|much|long|old|far|often|large|big|high|tall)\b")
+_QUANTITY = re.compile(r"\bhow (?:many|much|long|old|far|often|large|big|high|tall)\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Expectation:
-    """Args:
-    kinds: kinds of region that the question names.
-    forms: forms of text that an answer would take: "date", "amount", "percentage", "number",
-        "address", "name" (of a firm or place).
+class AnswerTypes:
+    """What a question expects of its answer.
+
+    Args:
+        kinds: kinds of region that the question names.
+        forms: forms of text that an answer would take: "date", "amount", "percentage", "number",
+            "address", "name" (of a company or place).
     """
 
-    kinds: frozenset[str]
-    forms: frozenset[str]
+    kinds: frozenset[str] = frozenset()
+    forms: frozenset[str] = frozenset()
 
     def bonuses(self, regions: Sequence[Region]) -> FloatArray:
         """(R,) what is added to the evidence of each region: `KIND_BONUS` when it is of an
         expected kind, `FORM_BONUS` for each expected form that its text has."""
         kinds = [region.kind in self.kinds for region in regions]
-        forms = [self._forms_in(region) for region in regions]
+        forms = [self._count_forms(region) for region in regions]
         bonuses: FloatArray = KIND_BONUS * np.array(kinds) + FORM_BONUS * np.array(forms)
         return bonuses
 
-    def met(self, region: Region) -> bool:
+    def match(self, region: Region) -> bool:
         """Whether the region's text has an expected form."""
-        return self._forms_in(region) > 0
+        return self._count_forms(region) > 0
 
     @property
     def several_lines(self) -> bool:
         """Whether the answer is likely to run over several lines, as an address does."""
         return "address" in self.forms
 
-    def _forms_in(self, region: Region) -> int:
+    def _count_forms(self, region: Region) -> int:
         return sum(_has_form(region.text, form) for form in self.forms)
 
 
 @lru_cache(maxsize=1 << 15)
 def _has_form(text: str, form: str) -> bool:
-    # The same pages are asked again and again.
+    # The same pages answer many questions.
     return _FORMS[form].search(text) is not None
 
 
-NOTHING = Expectation(frozenset(), frozenset())
-"""Of a question that says nothing of the sort."""
+def expected_answer_types(question: str) -> AnswerTypes:
+    """The answer types that a question's words (English) name; none for most questions.
 
-
-def expectation(question: str) -> Expectation:
-    """What a question expects, from its words (English).
-
-    >>> sorted(expectation("When was the total amount paid?").forms)
+    >>> sorted(expected_answer_types("When was the total amount paid?").forms)
     ['amount', 'date']
     """
     words = set(terms(question))
     forms = {form for form, cues in _FORM_WORDS.items() if words & cues}
-    if _MANY.search(fold(question)):
+    if _QUANTITY.search(fold(question)):
         forms.add("number")
     if "address" in forms:  # "the shop's address" asks for no name
         forms.discard("name")
-    return Expectation(
+    return AnswerTypes(
         frozenset(kind for kind, cues in _KIND_WORDS.items() if words & cues), frozenset(forms)
     )

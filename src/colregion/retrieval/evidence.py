@@ -1,268 +1,135 @@
-"""How relevant the regions of a page are to a question: the methods, composed from `scoring`.
+"""What pages hold of a question: worked out once per search, for all candidate pages together.
 
-Pure functions of a page's embedding and region tree; R regions, T query tokens, V vectors.
+From a page's evidence follow the order of pages, the scores of its regions and the features of a
+hit's confidence. Shape letters: T query tokens, V vectors of all pages, P pages, R regions.
 """
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, TypedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from colregion.core.embeddings import EmbeddedPage, QueryEmbedding, similarity
-from colregion.core.geometry import Box, BoxPlacement, Coverage, FloatArray, GridPlacement
-from colregion.core.regions import LEVELS, ParsedPage
-from colregion.core.text import content_terms, terms
-from colregion.errors import InvalidInput
-from colregion.retrieval import maxsim, merging
-from colregion.retrieval.answer_types import NOTHING, Expectation
+from colregion.core.embeddings import Candidate
+from colregion.core.geometry import Coverage, FloatArray, GridPlacement
+from colregion.core.regions import ParsedPage
+from colregion.retrieval.maxsim import (
+    rescale,
+    saturate,
+    segment_max,
+    segment_sum,
+    weighted_geometric_mean,
+    weighted_mean,
+)
 from colregion.retrieval.patches import patch_regions
-from colregion.retrieval.regions import OnPage, Pieces, Scored, joined, without_repeats
-from colregion.retrieval.selection import Keep
+from colregion.retrieval.question import Question
+from colregion.retrieval.scorer import ScoredPage
 
-Method: TypeAlias = Literal["colregion", "merged", "paper"]
-METHODS: tuple[Method, ...] = ("colregion", "merged", "paper")
-
-# A word belongs to a region when most of it lies inside; the patches of a grid are coarser than
-# lines of text, so any overlap counts.
-_WORD_SHARE = 0.5
-# What the area adds to the evidence of a part: it says what a value is about that does not say
-# it itself.
-AREA_WEIGHT = 0.25
-# What the evidence of its page counts beside a region's own: the regions of one page keep their
-# order, those of different pages follow their pages'.
-PAGE_WEIGHT = 3.0
-# What the words of a region count beside patches that saw them.
-LEXICAL_WEIGHT = 0.5
-# The parts of a page's evidence: its highest similarities, what its best area and its best line
-# hold, and how often the words asked stand there. Their sum is 1.
+# The parts of a page's relevance: its highest similarities, what its best area and its best line
+# hold, and how often the words of the question stand there. Their sum is 1.
 _MEAN_WEIGHT, _AREA_WEIGHT, _LINE_WEIGHT, _FREQUENCY_WEIGHT = 1 / 3, 1 / 6, 1 / 3, 1 / 6
 _MISSING = 0.05  # what a word that is nowhere on the page counts in a geometric mean
-# How many merged boxes a page gives at most.
-_MERGED = 3
-_MOST_RANKED = 20  # areas; candidates grow with their square
 
 
-class Weights(TypedDict, total=False):
-    """Arguments of `score_regions` that a search may set; it says what they mean."""
-
-    peakedness: float
-    lexical: float | None
-    area_weight: float
-    page_weight: float
-    length: float
-    values: bool
-    captions: bool
-
-
-def default_keep(method: Method) -> Keep:
-    """The threshold that belongs to a method: the paper keeps the upper half of each page."""
-    return Keep("percentile", 50) if method == "paper" else Keep()
-
-
-def score_regions(
-    page: EmbeddedPage,
-    query: QueryEmbedding,
-    *,
-    method: Method = "colregion",
-    question: str = "",
-    noise_floor: float = 0.0,
-    expected: Expectation = NOTHING,
-    background: FloatArray | None = None,
-    blank: NDArray[np.bool_] | None = None,
-    peakedness: float = 0.0,
-    lexical: float | None = None,
-    area_weight: float = AREA_WEIGHT,
-    page_weight: float = PAGE_WEIGHT,
-    usual_length: float | None = None,
-    length: float = 0.0,
-    values: bool = True,
-    captions: bool = False,
-) -> list[Scored]:
-    """The regions of a page that can be returned, best first, ties in reading order.
-
-    "colregion": late interaction restricted to each region and to its surroundings; an area is
-    returned whole or in parts, whichever holds the evidence, and a form's label with its value.
-    "merged": the upper half of the page's areas by the same evidence, merged where they are
-    likely to belong together, at most three boxes (`retrieval.merging`). "paper": layout areas by
-    the highest similarity of any token to any vector that touches them (arXiv 2512.02660 as it
-    was run); of the arguments below it takes none.
+@dataclass(frozen=True, slots=True, eq=False)
+class PageEvidence(ScoredPage):
+    """What one page holds of one question.
 
     Args:
-        question: its terms tell a label from a value and are looked for in the regions' texts;
-            "" has none.
-        noise_floor: the similarity, 0 to below 1, up to which vectors are unrelated.
-        expected: what the question's wording says about the answer.
-        background: (V,) what every question lights up, subtracted from the similarities.
-        blank: (V,) bool, vectors that look at nothing; they count for no region.
-        peakedness: 0-1, how far the tokens are weighted by how peaked their maps are.
-        lexical: what the share of the question's terms that stand in a region's text counts
-            beside the similarities. None: 0 where vectors sit on words, which match by spelling
-            already, and `LEXICAL_WEIGHT` where they look at patches.
-        area_weight: what the evidence of its area counts beside a part's own.
-        page_weight: what the page's own evidence, `page_evidence`, counts beside a region's.
-        usual_length: vectors of a page on the mean of those it is compared with; those of this
-            one by default.
-        length: taken off for each tenfold of words above ten that a region holds.
-        values: whether a label is returned with its value.
-        captions: whether a figure or table is returned with its caption or title.
-
-    Returns:
-        [] for a page without regions, words and patches; scores compare across pages.
-
-    Raises:
-        InvalidInput: an unknown method.
+        parsed: the page; one that was seen and not read has the regions that the question
+            lights up.
+        regions: (R,) MaxSim inside each region, sum_i w_i max_{j in r} S[i, j] / sum_i w_i with S
+            rescaled to 0-1; 0 where no vector looks.
+        mean: weighted mean over the tokens of the highest similarity on the page, 0-1.
+        geometric_mean: the same as a geometric mean, in which a missing token counts 0.05.
+        relevance: how well the page answers, 0 to about 1: a third `mean`, a third its best line
+            alone, a sixth its best area, a sixth the saturated term frequency. Words that are
+            scattered over a page count less than words that stand together.
     """
-    if method not in METHODS:
-        raise InvalidInput(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    sim = similarity(query.vectors, page.embedding.vectors)
-    if method == "paper":
-        return _paper(page, query, sim)
-    sim = maxsim.sharpen(sim, noise_floor=noise_floor, background=background, blank=blank)
-    weights = maxsim.peaked_weights(sim, query.weights * query.content, strength=peakedness)
-    page = _with_patches(page, sim, weights)
-    if not page.parsed.regions:
+
+    parsed: ParsedPage
+    regions: FloatArray
+    mean: float
+    geometric_mean: float
+    relevance: float
+
+
+def collect_evidence(
+    question: Question, candidates: Sequence[Candidate], *, noise_floor: float
+) -> list[PageEvidence]:
+    """The evidence of every candidate page, in their order; [] for none.
+
+    Args:
+        noise_floor: the similarity, 0 to below 1, up to which vectors are unrelated. Pages are
+            scored by their relevance above it; without one (0) by late interaction, for which a
+            visual model was trained.
+    """
+    if not candidates:
         return []
-    terms_asked = frozenset(terms(question))
-    if lexical is None:
-        on_grid = isinstance(page.embedding.placement, GridPlacement)
-        lexical = LEXICAL_WEIGHT if on_grid else 0.0
-    own = _own_evidence(page, sim, weights)
-    on_page = _on_page(page.parsed, sim, weights, own, usual_length=usual_length)
-    if lexical:
-        own = own + lexical * maxsim.lexical_share(
-            [region.text for region in page.parsed.regions], content_terms(question)
-        )
-    parsed = page.parsed
-    area = np.where(parsed.parents >= 0, own[parsed.parents], own)
-    evidence = own + area_weight * area
-    if method == "merged":
-        return _merged(parsed, evidence, page_weight * on_page.evidence)
-    bonus = expected.bonuses(parsed.regions)
-    # A line is compared with the other lines of its block only.
-    evidence += np.where([len(region.path) < len(LEVELS) for region in parsed.regions], bonus, 0.0)
-    if length:
-        words = [len(region.text.split()) for region in parsed.regions]
-        evidence -= length * np.log10(np.maximum(np.array(words) / 10, 1.0))
-    pieces = Pieces(
-        parsed,
-        own=own.tolist(),
-        evidence=evidence,
-        bonus=bonus.tolist(),
-        expected=expected,
-        question_terms=terms_asked,
-        values=values,
-        captions=captions,
-        page=on_page,
-        page_weight=page_weight,
-    ).scored()
-    return without_repeats(pieces)
-
-
-def _on_page(
-    parsed: ParsedPage,
-    sim: FloatArray,
-    weights: FloatArray,
-    own: FloatArray,
-    *,
-    usual_length: float | None,
-) -> OnPage:
-    total = float(weights.sum())
-    if sim.shape[1] == 0 or total == 0:
-        return OnPage(0.0, 0.0, 0.0)
-    top = sim.max(axis=1)
-    mean = float(weights @ top) / total
-    often = maxsim.saturated_frequency(sim, weights, usual_length=usual_length or sim.shape[1])
-    return OnPage(
-        mean,
-        together=float(np.exp(weights @ np.log(np.maximum(top, _MISSING)) / total)),
-        evidence=_MEAN_WEIGHT * mean
-        + _AREA_WEIGHT * float(own.max(initial=0.0))
-        + _LINE_WEIGHT * float(own[parsed.leaves].max(initial=0.0))
-        + _FREQUENCY_WEIGHT * often,
+    weights = question.weights
+    lengths = np.array([candidate.similarity.shape[1] for candidate in candidates])
+    # (V, T), the vectors of all pages one after the other.
+    sim = rescale(np.concatenate([c.similarity.T for c in candidates]), noise_floor=noise_floor)
+    pages = _with_regions(candidates, sim, lengths, weights)
+    best = segment_max(sim, lengths)
+    frequency = saturate(
+        segment_sum(sim * sim, lengths), lengths, mean_length=max(float(lengths.mean()), 1.0)
     )
-
-
-def _paper(page: EmbeddedPage, query: QueryEmbedding, sim: FloatArray) -> list[Scored]:
-    placement, boxes = page.embedding.placement, page.parsed.region_boxes
-    scores = maxsim.propagate(
-        maxsim.aggregate_tokens(sim, how="max", content=query.content),
-        page.region_cover,
-        boxes,
-        placement.areas,
-        how="max",
-    )
-    scores = np.where(page.parsed.parents < 0, scores, -np.inf)
-    order = np.argsort(-scores, kind="stable")
-    return [
-        Scored(page.parsed.regions[i], float(scores[i])) for i in order if np.isfinite(scores[i])
-    ]
-
-
-def page_evidence(
-    page: EmbeddedPage, query: QueryEmbedding, *, noise_floor: float, usual_length: float
-) -> float:
-    """How well a page answers, 0 to about 1: a third of the weighted mean of its highest
-    similarities above the noise, a third of what its best line holds alone, a sixth of what its
-    best area does, and a sixth of how often the words asked stand there
-    (`maxsim.saturated_frequency`).
-
-    Words that are scattered over a page, each from another sentence, count less than words that
-    stand together; a short page that says them again and again counts more than a long one.
-
-    Args:
-        usual_length: vectors of a page on the mean of those it is compared with, above 0.
-    """
-    sim = similarity(query.vectors, page.embedding.vectors)
-    sim = maxsim.sharpen(sim, noise_floor=noise_floor)
-    weights = query.weights * query.content
-    own = _own_evidence(page, sim, weights)
-    return _on_page(page.parsed, sim, weights, own, usual_length=usual_length).evidence
-
-
-def _with_patches(page: EmbeddedPage, sim: FloatArray, weights: FloatArray) -> EmbeddedPage:
-    """A page without words in its regions has regions made of the patches that the question
-    lights up."""
-    placement = page.embedding.placement
-    # Asking the regions for text, because an index unpacks a page's words only when asked.
-    if not isinstance(placement, GridPlacement) or any(r.text for r in page.parsed.regions):
-        return page
-    lit = weights @ sim / max(float(weights.sum()), 1e-9)
-    regions = patch_regions(page.parsed.id, lit, placement)
-    return EmbeddedPage(ParsedPage(page.parsed.page, (), regions), page.embedding)
-
-
-def _own_evidence(page: EmbeddedPage, sim: FloatArray, weights: FloatArray) -> FloatArray:
-    """(R,) what each region itself holds: sum_i w_i max_{j in r} S[i, j] / sum_i w_i; a region
-    at which nothing looks holds 0."""
-    found = np.maximum(maxsim.region_token_max(sim, _cover(page)), 0)
-    return np.asarray(weights @ found / max(float(weights.sum()), 1e-9))
-
-
-def _cover(page: EmbeddedPage) -> Coverage:
-    placement = page.embedding.placement
-    if isinstance(placement, BoxPlacement):
-        return maxsim.mostly_inside(page.region_cover, placement.areas, min_share=_WORD_SHARE)
-    return page.region_cover
-
-
-def _merged(parsed: ParsedPage, evidence: FloatArray, offset: float) -> list[Scored]:
-    """Up to three boxes of merged areas. Their scores fall as each adds less to what can be
-    expected of those before it, down from the evidence of the best area."""
-    areas = np.flatnonzero(parsed.parents < 0)
-    ranked = areas[np.argsort(-evidence[areas], kind="stable")]
-    ranked = ranked[: min(max(-(-len(ranked) // 2), 1), _MOST_RANKED)]
-    boxes = parsed.region_boxes[ranked]
-    candidates = merging.merge_candidates(boxes)
-    chances = merging.probabilities(candidates, boxes)
-    picked = merging.expected_overlap_choice(candidates.boxes_xyxy, chances, k=_MERGED)
-    found = []
-    for place, candidate in enumerate(picked.tolist()):
-        held = sorted(ranked[candidates.held[candidate]].tolist())
-        region = joined(
-            [parsed.regions[position] for position in held],
-            box=Box(*candidates.boxes_xyxy[candidate].tolist()),
+    mean = weighted_mean(best, weights)
+    geometric_mean = weighted_geometric_mean(best, weights, missing=_MISSING) * (lengths > 0)
+    frequency_mean = weighted_mean(frequency, weights)
+    by_page = _region_maxsim(sim, lengths, [cover for _, cover in pages], weights)
+    evidence = []
+    for i, (candidate, (parsed, _), regions) in enumerate(
+        zip(candidates, pages, by_page, strict=True)
+    ):
+        relevance = (
+            _MEAN_WEIGHT * float(mean[i])
+            + _AREA_WEIGHT * float(regions.max(initial=0.0))
+            + _LINE_WEIGHT * float(regions[parsed.leaves].max(initial=0.0))
+            + _FREQUENCY_WEIGHT * float(frequency_mean[i])
         )
-        found.append(Scored(region, float(evidence[ranked[0]]) / (1 + place) + offset))
-    return found
+        evidence.append(
+            PageEvidence(
+                candidate,
+                score=relevance if noise_floor else candidate.score,
+                parsed=parsed,
+                regions=regions,
+                mean=float(mean[i]),
+                geometric_mean=float(geometric_mean[i]),
+                relevance=relevance,
+            )
+        )
+    return evidence
+
+
+def _region_maxsim(
+    sim: FloatArray, lengths: FloatArray, covers: Sequence[Coverage], weights: FloatArray
+) -> list[FloatArray]:
+    """For each page, the (R,) MaxSim of its regions."""
+    first = np.cumsum(lengths) - lengths
+    indices = np.concatenate([cover.indices + at for cover, at in zip(covers, first, strict=True)])
+    counts = np.concatenate([np.diff(cover.indptr) for cover in covers])
+    best = segment_max(sim.take(indices, axis=0), counts)
+    ends = np.cumsum([cover.n_regions for cover in covers])
+    return np.split(weighted_mean(best, weights), ends[:-1])
+
+
+def _with_regions(
+    candidates: Sequence[Candidate], sim: FloatArray, lengths: FloatArray, weights: FloatArray
+) -> list[tuple[ParsedPage, Coverage]]:
+    """Each page with the vectors of its regions. A page without words, seen by a model that looks
+    at patches, has regions made of the patches that the question lights up."""
+    pages = []
+    starts = np.cumsum(lengths) - lengths
+    for candidate, start, length in zip(candidates, starts, lengths, strict=True):
+        parsed, placement, cover = candidate.parsed, candidate.placement, candidate.region_cover
+        # Regions are asked for text: an index decodes the words of a page only when it must.
+        if isinstance(placement, GridPlacement) and not any(r.text for r in parsed.regions):
+            lit = weighted_mean(sim[start : start + length], weights)
+            regions = patch_regions(parsed.id, lit, placement)
+            parsed = ParsedPage(parsed.page, (), regions)
+            cover = placement.coverage(parsed.region_boxes)
+        pages.append((parsed, cover))
+    return pages

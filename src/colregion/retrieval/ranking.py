@@ -1,147 +1,135 @@
-"""The regions of several pages in one order, with what is left out: the last step of a search.
+"""One order over the regions of several pages, without repetitions and within a budget.
 
-Pure functions of embedded pages and a weighted question; N hits.
+Pure functions of scored regions. Shape letter: N regions.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
-from typing import TypedDict
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from colregion.core.embeddings import EmbeddedPage, QueryEmbedding
-from colregion.core.filters import EVERYTHING, Filters
-from colregion.core.geometry import FloatArray, boxes_to_array
+from colregion.core.filters import Filters
+from colregion.core.geometry import FloatArray, IntArray, boxes_to_array, union_area
 from colregion.core.text import terms
-from colregion.retrieval.answer_types import Expectation, expectation
-from colregion.retrieval.confidence import Calibration, hit_features
-from colregion.retrieval.evidence import Method, Weights, default_keep, score_regions
-from colregion.retrieval.ink import blank_vectors
-from colregion.retrieval.maxsim import background_of
-from colregion.retrieval.regions import Scored
-from colregion.retrieval.selection import Keep, rank_across, within_area
+from colregion.errors import InvalidInput
+from colregion.retrieval.scorer import ScoredPage, ScoredRegion
 
 # Words from which an equal text on another page of a document is a repetition, not a coincidence.
-_FEWEST_REPEATED = 4
+_SHORTEST_REPETITION = 4
+# A region adds nothing when more of its own area lies inside a better one.
+_COVERED = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What limits the regions that are returned, beside their number.
+
+    Args:
+        min_confidence: 0-1; regions below are left out, those without a confidence stay.
+        max_area: budget in pages, summed over all pages, above 0; filled with the best regions
+            that fit.
+
+    Raises:
+        InvalidInput: a budget that is not above 0.
+    """
+
+    min_confidence: float | None = None
+    max_area: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_area is not None and not self.max_area > 0:
+            raise InvalidInput(f"max_area must be above 0, got {self.max_area}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Ranked:
-    """A region of a page in the answer to a question."""
+class RankedRegion:
+    """A region in the order over all pages, with the page that it is on."""
 
-    page: EmbeddedPage
-    scored: Scored
-    confidence: float | None = None
+    page: ScoredPage
+    scored: ScoredRegion
 
 
-def rank_pages(
-    pages: Sequence[EmbeddedPage],
-    query: QueryEmbedding,
-    *,
-    question: str,
-    k: int | None,
-    method: Method = "colregion",
-    keep: Keep | None = None,
-    filters: Filters = EVERYTHING,
-    noise_floor: float = 0.0,
-    calibration: Calibration | None = None,
-    min_confidence: float | None = None,
-    max_area: float | None = None,
-    weights: Weights | None = None,
-    generic_vectors: FloatArray | None = None,
-) -> list[Ranked]:
-    """The k best regions over all pages, best first; all of them for k None, [] for no pages.
+def rank_regions(
+    by_page: Iterable[tuple[ScoredPage, Sequence[ScoredRegion]]], *, filters: Filters
+) -> Iterator[RankedRegion]:
+    """The regions of all pages, best first; ties go to the earlier page, then to reading order.
 
-    Args:
-        keep: a threshold within each page; None for the method's own.
-        calibration: tells the confidences, of method "colregion" only.
-        min_confidence: hits below are left out; those without a confidence stay.
-        max_area: a budget, in pages summed over all pages, filled greedily.
-        weights: of `score_regions`, in place of its defaults.
-        generic_vectors: (G, D) tokens of generic questions: what they light up is taken off, and
-            patches without ink count for nothing. None leaves both in.
+    Left out are regions that a better one of their page covers, regions that the filters exclude,
+    and regions whose text a better one on another page of their document repeats word for word,
+    as running headers do. Lazy: what is not taken costs nothing.
     """
-    expected = expectation(question)
-    keep = keep or default_keep(method)
-    usual_length = usual_length_of(pages)
-    found = []
-    for page in pages:
-        scored = score_regions(
-            page,
-            query,
-            method=method,
-            question=question,
-            noise_floor=noise_floor,
-            expected=expected,
-            usual_length=usual_length,
-            **_without_background(page, generic_vectors),
-            **(weights or {}),
-        )
-        kept = keep.mask(np.array([one.score for one in scored]))
-        found.append(
-            [
-                one
-                for one, above in zip(scored, kept, strict=True)
-                if above
-                and filters.kind(one.region.kind)
-                and filters.hidden_text(bool(one.region.hidden_text))
-            ]
-        )
-    scores = [[one.score for one in on_page] for on_page in found]
-    best = (Ranked(pages[page], found[page][at]) for page, at in rank_across(scores, k=None))
-    ranked = list(islice(_without_repeats(best), None if max_area is not None else k))
-    if calibration is not None and method == "colregion":
-        ranked = _with_confidence(ranked, calibration, expected, int(query.content.sum()))
-    if min_confidence is not None:
-        ranked = [
-            one for one in ranked if one.confidence is None or one.confidence >= min_confidence
-        ]
-    if max_area is not None:
-        boxes = boxes_to_array(one.scored.region.box for one in ranked)
-        ids = [one.page.parsed.id for one in ranked]
-        ranked = [ranked[i] for i in within_area(ids, boxes, max_area=max_area)]
-    return ranked[:k]
+    ordered = [
+        _uncovered([RankedRegion(page, one) for one in _best_first(scored)])
+        for page, scored in by_page
+    ]
+    merged = heapq.merge(*ordered, key=lambda one: -one.scored.score)
+    return _without_repetitions(one for one in merged if _passes(one.scored, filters))
 
 
-def usual_length_of(pages: Sequence[EmbeddedPage]) -> float:
-    """Vectors of a page on the mean, at least 1."""
-    return max(sum(len(page.embedding.vectors) for page in pages) / max(len(pages), 1), 1.0)
+def _best_first(scored: Sequence[ScoredRegion]) -> list[ScoredRegion]:
+    return sorted(scored, key=lambda one: (-one.score, one.region.path))
 
 
-class _Background(TypedDict, total=False):
-    background: FloatArray
-    blank: NDArray[np.bool_]
+def _passes(scored: ScoredRegion, filters: Filters) -> bool:
+    region = scored.region
+    return filters.kind(region.kind) and filters.hidden_text(bool(region.hidden_text))
 
 
-def _without_background(page: EmbeddedPage, generic_vectors: FloatArray | None) -> _Background:
-    if generic_vectors is None:
-        return {}
-    return {
-        "background": background_of(page.embedding.vectors, generic_vectors),
-        "blank": blank_vectors(page.parsed.page.image, page.embedding.placement),
-    }
+def _uncovered(ranked: Sequence[RankedRegion]) -> Iterator[RankedRegion]:
+    """Non-maximum suppression: skips a region of whose own area more than 90 % lies inside a
+    single better one. A line does not follow its own paragraph; the paragraph may follow its
+    line, because it says more."""
+    better: list[tuple[float, float, float, float]] = []
+    for one in ranked:
+        box = one.scored.region.box
+        x0, y0, x1, y1 = box.xyxy
+        limit = _COVERED * box.area
+        for left, top, right, bottom in better:
+            width, height = min(x1, right) - max(x0, left), min(y1, bottom) - max(y0, top)
+            if width > 0 and height > 0 and width * height > limit:
+                break
+        else:
+            better.append(box.xyxy)
+            yield one
 
 
-def _with_confidence(
-    ranked: Sequence[Ranked], calibration: Calibration, expected: Expectation, words_asked: int
-) -> list[Ranked]:
-    scored = [one.scored for one in ranked]
-    features = hit_features(scored, expected=expected, words_asked=words_asked)
-    chances = calibration.confidence(features).tolist()
-    return [replace(one, confidence=chance) for one, chance in zip(ranked, chances, strict=True)]
-
-
-def _without_repeats(ranked: Iterable[Ranked]) -> Iterator[Ranked]:
-    """Leaves out what says word for word the same as a better hit on another page of its
-    document, as running headers and repeated notices do."""
-    said: dict[tuple[str, str], str] = {}
+def _without_repetitions(ranked: Iterable[RankedRegion]) -> Iterator[RankedRegion]:
+    first_on: dict[tuple[str, str], str] = {}
     for one in ranked:
         words = terms(one.scored.region.text)
-        page = one.page.parsed
+        page = one.page.candidate.parsed
         key = (page.page.doc_id, " ".join(words))
-        if len(words) < _FEWEST_REPEATED or said.setdefault(key, page.id) == page.id:
+        if len(words) < _SHORTEST_REPETITION or first_on.setdefault(key, page.id) == page.id:
             yield one
+
+
+def within_area(page_ids: Sequence[str], boxes_xyxy: FloatArray, *, max_area: float) -> IntArray:
+    """Positions of the boxes to return, best first, within a budget of area.
+
+    Takes boxes greedily while the area they cover, in pages summed over all pages, stays within
+    `max_area` (> 0); one that would pass it is left out and the next is tried.
+
+    Args:
+        page_ids: N ids, of the page that each box is on.
+        boxes_xyxy: (N, 4) fractions, best first.
+    """
+    taken: dict[str, list[int]] = {}
+    areas: dict[str, float] = {}
+    chosen: list[int] = []
+    for i, page in enumerate(page_ids):
+        with_it = union_area(boxes_xyxy[[*taken.get(page, ()), i]])
+        if sum(areas.values()) - areas.get(page, 0.0) + with_it <= max_area:
+            taken.setdefault(page, []).append(i)
+            areas[page] = with_it
+            chosen.append(i)
+    return np.array(chosen, dtype=np.int64)
+
+
+def fit_area(ranked: Sequence[RankedRegion], *, max_area: float) -> list[int]:
+    """`within_area` of ranked regions."""
+    boxes = boxes_to_array(one.scored.region.box for one in ranked)
+    ids = [one.page.candidate.page_id for one in ranked]
+    return list(within_area(ids, boxes, max_area=max_area).tolist())

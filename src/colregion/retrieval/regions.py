@@ -1,81 +1,276 @@
-"""What a page's regions are returned as: whole, in lines, as a label with its value.
+"""Which regions stand for a page: an area whole, in blocks or in lines, a label with its value.
 
-Pure functions of a region tree and of what each region holds of a question; R regions.
+Pure functions of a page's evidence and region tree; positions are those of `ParsedPage.regions`.
+Shape letter: R regions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
-from colregion.core.geometry import Box, FloatArray
-from colregion.core.regions import ParsedPage, Region, mean_confidence
-from colregion.retrieval.answer_types import Expectation
-from colregion.retrieval.granularity import (
-    CONCENTRATION,
-    caption_of,
-    chosen_levels,
-    is_label,
-    loose_lines,
-    value_of,
-)
-from colregion.retrieval.selection import suppress_covered
+from colregion.core.embeddings import Candidate
+from colregion.core.geometry import Box, FloatArray, GridPlacement
+from colregion.core.regions import LEVELS, ParsedPage, Region, mean_confidence
+from colregion.core.text import terms
+from colregion.errors import InvalidInput, NotIndexed
+from colregion.retrieval.evidence import PageEvidence, collect_evidence
+from colregion.retrieval.question import Question
+from colregion.retrieval.scorer import ScoredRegion, Scorer
 
+# What the area adds to the evidence of a part: it says what a value is about that does not say
+# it itself.
+AREA_WEIGHT = 0.25
+# What the relevance of its page counts beside a region's own evidence: the regions of one page
+# keep their order, those of different pages follow their pages'.
+PAGE_WEIGHT = 3.0
+# What the words of a region count beside patches that saw them. Vectors that sit on words match
+# by spelling already.
+LEXICAL_WEIGHT = 0.5
 # A title names what follows and is seldom the answer; a header or footer stands on every page.
 _FURNITURE_PENALTY = 0.1
-_FURNITURE = ("title", "header", "footer")
+_FURNITURE = frozenset(("title", "header", "footer"))
+
+# An area is returned in parts when one of them has at least this share of its evidence; else the
+# evidence is spread over the area. The same goes for the lines of a block.
+_CONCENTRATION = 0.97
 # The lines beside the one that is returned alone keep this share of what their block has more.
 _REST_SHARE = 0.5
+# The words of a figure mean little apart; but what fills more than a sixth of the page is seldom
+# one figure.
+_LARGEST_FIGURE = 0.15
+_WHOLE_KINDS = frozenset(("figure", "table", "equation", "title", "caption"))
+
+# Running text is set in lines of one width; the lines of forms and receipts end anywhere.
+_FULL_LINE = 0.75  # of the widest line of the block
+_FULL_LINES_SHARE = 0.6
+_WORDS_PER_LINE = 5
+_WORDS_OF_RUNNING_LINE = 8
+
+# A label is followed by its value: beside it within half a page, else under it within one and a
+# half of its own heights.
+_LABEL_SHARE = 0.5  # of its terms that stand in the question
+_SAME_ROW = 0.4  # of the lower of the two heights
+_BESIDE = 0.5
+_BELOW = 1.5
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A region with its score: what can be returned of a page.
-
-    Args:
-        own: what the region itself holds of the question, and `page` what its page does: weighted
-            means over the words asked of the highest similarity, 0-1 each.
-        together: the geometric mean of the same over the page. A confidence is told by these.
-    """
-
-    region: Region
-    score: float
-    own: float = 0.0
-    page: float = 0.0
-    together: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class OnPage:
-    """What a page holds of a question.
-
-    Args:
-        mean, together: weighted means over the words asked of the highest similarity on the page,
-            0-1: the arithmetic one, and the geometric one with 0.05 for a word that is not there.
-        evidence: how well it answers, 0 to about 1, `relevance.page_evidence`.
-    """
-
-    mean: float
-    together: float
-    evidence: float
-
-
-def joined(regions: Sequence[Region], *, box: Box | None = None) -> Region:
-    """Several regions of a page as one, in the order given: the first one's id and `+n`, the kind
-    of the largest, the texts one under the other. A single region is itself.
+class RegionScorer(Scorer[PageEvidence]):
+    """The method of this package: MaxSim inside regions, their surroundings and their page.
 
     Args:
-        box: around all of them; the smallest by default.
+        noise_floor: as of `collect_evidence`.
     """
+
+    calibrated = True
+
+    def __init__(self, *, noise_floor: float = 0.0) -> None:
+        self.noise_floor = noise_floor
+
+    def score_pages(
+        self, question: Question, candidates: Sequence[Candidate]
+    ) -> list[PageEvidence]:
+        return collect_evidence(question, candidates, noise_floor=self.noise_floor)
+
+    def score_regions(self, question: Question, page: PageEvidence) -> list[ScoredRegion]:
+        return select_regions(question, page)
+
+
+def select_regions(question: Question, evidence: PageEvidence) -> list[ScoredRegion]:
+    """The regions that stand for a page, each part of the page at most once; [] without regions."""
+    return _Selection(question, evidence).regions() if evidence.parsed.regions else []
+
+
+class _Selection:
+    """One page's regions on their way to what is returned.
+
+    `own` is what a region itself holds of the question, `worth` the same with its surroundings
+    and what the question's wording prefers, which orders the regions of a page.
+    """
+
+    def __init__(self, question: Question, evidence: PageEvidence) -> None:
+        self.question = question
+        self.evidence = evidence
+        self.parsed = parsed = evidence.parsed
+        own = evidence.regions
+        if isinstance(evidence.candidate.placement, GridPlacement):
+            share = lexical_share(parsed.regions, question.content_terms)
+            own = own + LEXICAL_WEIGHT * share
+        bonus = question.answer_types.bonuses(parsed.regions)
+        area = np.where(parsed.parents >= 0, own[parsed.parents], own)
+        # A line is compared with the other lines of its block only.
+        bonus_now = np.where([len(r.path) < len(LEVELS) for r in parsed.regions], bonus, 0.0)
+        self.worth: FloatArray = own + AREA_WEIGHT * area + bonus_now
+        self.own: list[float] = own.tolist()
+        self.own_with_bonus: list[float] = (own + bonus).tolist()
+
+    def regions(self) -> list[ScoredRegion]:
+        selected: list[ScoredRegion] = []
+        page = PAGE_WEIGHT * self.evidence.relevance
+        for position in np.flatnonzero(select_levels(self.parsed, self.worth)).tolist():
+            score = float(self.worth[position]) + page
+            if self.parsed.regions[position].kind in _FURNITURE:
+                score -= _FURNITURE_PENALTY
+            selected.extend(self._whole_or_lines(position, score))
+        return selected
+
+    def _whole_or_lines(self, position: int, score: float) -> list[ScoredRegion]:
+        """A region whole, or its best line (with its value) and then its other lines."""
+        lines = self._lines_apart(position)
+        if not lines:
+            return [self._scored((position,), score)]
+        whole = self.own_with_bonus[position]
+        best = max(lines, key=lambda line: self.own_with_bonus[line])
+        first = self._with_value(best)
+        selected = [self._scored(first, score)]
+        for line in lines:
+            if line not in first:
+                rest = self.own_with_bonus[line]
+                rest += _REST_SHARE * max(whole - rest, 0.0)
+                selected.append(self._scored((line,), score - whole + rest))
+        return selected
+
+    def _lines_apart(self, position: int) -> Sequence[int]:
+        """The lines of a region that are returned one by one; () when it is returned whole."""
+        parts, types = self.parsed.parts[position], self.question.answer_types
+        if types.several_lines:
+            return ()
+        if not types.forms and len(parts) > 1 and not self._concentrated(position):
+            return ()
+        lines = separable_lines(self.parsed, position)
+        if len(lines) < 2:
+            return lines
+        whole = self.own_with_bonus[position]
+        best = max(self.own_with_bonus[line] for line in lines)
+        return lines if whole > 0 and best >= _CONCENTRATION * whole else ()
+
+    def _concentrated(self, position: int) -> bool:
+        """Whether one part of a region has nearly all that the region has of the question."""
+        best = max(self.own[part] for part in self.parsed.parts[position])
+        return best >= _CONCENTRATION * self.own[position]
+
+    def _with_value(self, line: int) -> tuple[int, ...]:
+        """A label of the question together with its value, any other line alone."""
+        region = self.parsed.regions[line]
+        if self.own[line] <= 0 or self.question.answer_types.match(region):
+            return (line,)
+        if not is_label(region, self.question.terms):
+            return (line,)
+        value = value_of(self.parsed, line)
+        return (line,) if value is None else (line, value)
+
+    def _scored(self, positions: Sequence[int], score: float) -> ScoredRegion:
+        return ScoredRegion(
+            join_regions([self.parsed.regions[i] for i in positions]),
+            score,
+            maxsim=max(self.own[i] for i in positions),
+            page_mean=self.evidence.mean,
+            page_geometric_mean=self.evidence.geometric_mean,
+        )
+
+
+def select_levels(parsed: ParsedPage, worth: FloatArray) -> NDArray[np.bool_]:
+    """(R,) which regions stand for their area: itself, or its blocks when one of several has at
+    least 97 % of its worth. A figure stands whole, unless it fills more than 15 % of the page."""
+    selected = parsed.parents < 0
+    values = worth.tolist()
+    for area in np.flatnonzero(selected).tolist():
+        region, blocks = parsed.regions[area], parsed.parts[area]
+        if region.kind == "figure" and region.box.area <= _LARGEST_FIGURE:
+            continue
+        if len(blocks) > 1 and max(values[i] for i in blocks) >= _CONCENTRATION * values[area]:
+            selected[area] = False
+            selected[blocks] = True
+    return selected
+
+
+def separable_lines(parsed: ParsedPage, position: int) -> Sequence[int]:
+    """The lines of a region that may be returned one by one, in reading order; a region that is
+    not divided is its own one line. () for running text, for an area of several blocks, and for
+    what means little apart: figures, tables, equations, titles and captions.
+    """
+    if parsed.regions[position].kind in _WHOLE_KINDS:
+        return ()
+    parts = parsed.parts[position]
+    if not parts:
+        return (position,)
+    if len(parsed.regions[parts[0]].path) < len(LEVELS):
+        return ()
+    return () if is_running_text([parsed.regions[line] for line in parts]) else parts
+
+
+def is_running_text(lines: Sequence[Region]) -> bool:
+    """Whether most lines but the last fill the block's width with words; a single line does when
+    it has more than eight words."""
+    words = [len(line.text.split()) for line in lines]
+    if len(lines) < 2:
+        return sum(words) > _WORDS_OF_RUNNING_LINE
+    widths = [line.box.width for line in lines]
+    ordered = sorted(words)
+    median = (ordered[(len(words) - 1) // 2] + ordered[len(words) // 2]) / 2
+    if median < _WORDS_PER_LINE:
+        return False
+    widest = max(widths)
+    full = sum(width > _FULL_LINE * widest for width in widths[:-1])
+    return full >= _FULL_LINES_SHARE * (len(lines) - 1)
+
+
+def is_label(region: Region, question_terms: frozenset[str]) -> bool:
+    """Whether at least half of the region's terms stand in the question, which then is likely to
+    ask for what follows it."""
+    own = terms(region.text)
+    return bool(own) and sum(term in question_terms for term in own) >= _LABEL_SHARE * len(own)
+
+
+def value_of(parsed: ParsedPage, label: int) -> int | None:
+    """The position of a label's value: the nearest leaf to its right in the same row, else the
+    nearest under it; None where neither place is taken. A value that begins a block which is no
+    row is that whole block."""
+    label_box = parsed.regions[label].box
+    near = [
+        (*place, position)
+        for position in parsed.leaves
+        if position != label
+        and (place := _place(label_box, parsed.regions[position].box)) is not None
+    ]
+    if not near:
+        return None
+    value = min(near)[2]
+    block = int(parsed.parents[value])
+    if block < 0 or block in (label, int(parsed.parents[label])):
+        return value
+    region = parsed.regions[block]
+    begins = region.path + (1,) == parsed.regions[value].path
+    return block if begins and region.level == "block" and region.kind != "row" else value
+
+
+def _place(label: Box, other: Box) -> tuple[int, float] | None:
+    """0 and the distance for what stands beside the label, 1 and the distance for under it."""
+    shared_height = min(label.y1, other.y1) - max(label.y0, other.y0)
+    beside = other.x0 - label.x1
+    if shared_height > _SAME_ROW * min(label.height, other.height) and -0.01 <= beside < _BESIDE:
+        return 0, beside
+    below = other.y0 - label.y1
+    shared_width = min(label.x1, other.x1) - max(label.x0, other.x0)
+    if shared_width > 0 and -0.5 * label.height <= below < _BELOW * label.height:
+        return 1, below
+    return None
+
+
+def join_regions(regions: Sequence[Region]) -> Region:
+    """Several regions of a page as one, in the order given: the id of the topmost in the tree and
+    `+n`, the kind of the largest, the texts one under the other. A single region is itself."""
     if len(regions) == 1:
         return regions[0]
     first = min(regions, key=lambda region: region.path)
     return Region(
         page_id=first.page_id,
         path=first.path,
-        box=box or Box.enclosing(region.box for region in regions),
+        box=Box.enclosing(region.box for region in regions),
         text="\n".join(region.text for region in regions if region.text),
         kind=max(regions, key=lambda region: region.box.area).kind,
         ocr_confidence=mean_confidence(region.ocr_confidence for region in regions),
@@ -84,86 +279,54 @@ def joined(regions: Sequence[Region], *, box: Box | None = None) -> Region:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Pieces:
-    """A page's regions on their way to what is returned, by the method "colregion".
+def lexical_share(regions: Sequence[Region], content_terms: frozenset[str]) -> FloatArray:
+    """(R,) the share of the question's content terms that stand in each region's text, 0-1; 0
+    for no terms."""
+    shared = [len(content_terms & _term_set(region.text)) for region in regions]
+    return np.array(shared, dtype=np.float64) / max(len(content_terms), 1)
 
-    Args:
-        own: (R,) what each region itself holds of the question.
-        evidence: (R,) the same with its surroundings and what is expected of it.
-        bonus: (R,) what is expected, `Expectation.bonuses`.
-        question_terms: tell a label from a value.
-        values, captions: as of `relevance.score_regions`.
-        page: what the page holds; its evidence counts `page_weight` in every score.
+
+@lru_cache(maxsize=1 << 14)
+def _term_set(text: str) -> frozenset[str]:
+    # The same pages answer many questions.
+    return frozenset(terms(text))
+
+
+_REGION_ID = re.compile(r"(?P<page>.+#p\d+)(?:#\d+(?:\.\d+)*)?(?P<joined>\+\d+)?", re.DOTALL)
+
+
+def page_id_of(region_id: str) -> str:
+    """The id of the page that a region is on.
+
+    >>> page_id_of("report.pdf#p3#2.4.1+1")
+    'report.pdf#p3'
+
+    Raises:
+        InvalidInput: it is not a region's id.
     """
-
-    parsed: ParsedPage
-    own: list[float]
-    evidence: FloatArray
-    bonus: list[float]
-    expected: Expectation
-    question_terms: frozenset[str]
-    values: bool
-    captions: bool
-    page: OnPage
-    page_weight: float
-
-    def scored(self) -> list[Scored]:
-        found: list[Scored] = []
-        for position in np.flatnonzero(chosen_levels(self.parsed, self.evidence)).tolist():
-            region = self.parsed.regions[position]
-            score = float(self.evidence[position]) + self.page_weight * self.page.evidence
-            score -= _FURNITURE_PENALTY * (region.kind in _FURNITURE)
-            found.extend(self._pieces_of(position, score))
-        return found
-
-    def _pieces_of(self, position: int, score: float) -> Iterable[Scored]:
-        """The region whole, or its best line (with its value) and then its other lines."""
-        regions, own, parts = self.parsed.regions, self.own, self.parsed.parts[position]
-        caption = caption_of(self.parsed, position) if self.captions else None
-        if caption is not None:
-            return [self._together(sorted((position, caption)), score)]
-        held = CONCENTRATION * own[position]
-        spread = not self.expected.forms and len(parts) > 1 and max(own[i] for i in parts) < held
-        lines = () if spread else loose_lines(self.parsed, position)
-        if not lines or self.expected.several_lines:
-            return [self._one(regions[position], score, own[position])]
-        worth = [own[line] + self.bonus[line] for line in lines]
-        whole = own[position] + self.bonus[position]
-        most = max(worth)
-        apart = len(lines) > 1 and whole > 0 and most >= CONCENTRATION * whole
-        if len(lines) > 1 and not apart:
-            return [self._one(regions[position], score, own[position])]
-        piece = self._with_value(lines[worth.index(most)])
-        found = [self._together(piece, score)]
-        for line, worth_of_line in zip(lines, worth, strict=True):
-            if line not in piece:
-                kept = worth_of_line + _REST_SHARE * max(whole - worth_of_line, 0.0)
-                found.append(self._one(regions[line], score - whole + kept, own[line]))
-        return found
-
-    def _one(self, region: Region, score: float, own: float) -> Scored:
-        return Scored(region, score, own, self.page.mean, self.page.together)
-
-    def _together(self, positions: Sequence[int], score: float) -> Scored:
-        region = joined([self.parsed.regions[i] for i in positions])
-        return self._one(region, score, max(self.own[i] for i in positions))
-
-    def _with_value(self, line: int) -> tuple[int, ...]:
-        region = self.parsed.regions[line]
-        asked = self.own[line] > 0 and not self.expected.met(region)
-        if not (self.values and asked and is_label(region, self.question_terms)):
-            return (line,)
-        value = value_of(self.parsed, line, self.parsed.leaves)
-        return (line,) if value is None else (line, value)
+    parts = _REGION_ID.fullmatch(region_id)
+    if parts is None:
+        raise InvalidInput(f"a region id is like report.pdf#p3#2.1, got {region_id!r}")
+    return parts["page"]
 
 
-def without_repeats(found: Sequence[Scored]) -> list[Scored]:
-    """Best first, without what a better one covers."""
-    if not found:
-        return []
-    boxes = np.array([one.region.box.xyxy for one in found])
-    # Ties go to what is read first, whatever order the pieces were made in.
-    order = sorted(range(len(found)), key=lambda i: (-found[i].score, found[i].region.path))
-    kept = suppress_covered(boxes[order])
-    return [found[order[i]] for i in kept]
+def find_region(parsed: ParsedPage, region_id: str) -> Region:
+    """The region with an id: one of the page's tree, the whole page, or a label joined with its
+    value, as a search returns them.
+
+    Raises:
+        NotIndexed: the page has no such region.
+    """
+    for region in (*parsed.regions, parsed.whole(), *_labels_with_values(parsed)):
+        if region.id == region_id:
+            return region
+    areas = [region.id for region in parsed.regions if len(region.path) == 1]
+    known = f"its areas are {areas[0]} to {areas[-1]}" if areas else "it has none"
+    raise NotIndexed(f"page {parsed.id} has no region {region_id}; {known}")
+
+
+def _labels_with_values(parsed: ParsedPage) -> Iterator[Region]:
+    for leaf in parsed.leaves:
+        value = value_of(parsed, leaf)
+        if value is not None:
+            yield join_regions([parsed.regions[leaf], parsed.regions[value]])

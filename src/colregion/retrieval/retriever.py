@@ -1,199 +1,153 @@
-"""From a question to hits over an index: weights, pages in two steps, regions."""
+"""From a question to hits: candidates, evidence, regions, one ranking.
+
+A question meets a page once: the index hands its candidates over with their similarities, the
+scorer works out the evidence of all of them together, and everything else follows from that.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
-
-import numpy as np
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 from colregion.core.documents import DocumentEntry
-from colregion.core.embeddings import EmbeddedPage, QueryEmbedding
+from colregion.core.embeddings import Candidate, EmbeddedPage
 from colregion.core.filters import EVERYTHING, Filters
-from colregion.core.geometry import FloatArray
 from colregion.core.interfaces import Encoder, Index
-from colregion.core.results import Hit
+from colregion.core.results import Hit, PageHit
 from colregion.errors import InvalidInput
-from colregion.retrieval.confidence import Calibration
-from colregion.retrieval.evidence import Method, Weights, page_evidence
-from colregion.retrieval.ranking import rank_pages, usual_length_of
-from colregion.retrieval.selection import Keep
+from colregion.retrieval.confidence import Calibration, calibration_of, hit_features
+from colregion.retrieval.question import Question
+from colregion.retrieval.ranking import Limits, RankedRegion, fit_area, rank_regions
+from colregion.retrieval.scorer import ScoredPage, Scorer
 
 # Pages whose regions are scored. A region's score holds its page's, so pages far down the list
-# have little to offer, and each costs about a millisecond.
-_CANDIDATE_PAGES = 10
-_MANY_PAGES = 25
-# Pages whose order is looked at again where similarities below a floor are noise.
-_REORDERED_PAGES = 25
-
-# What lights up for these lights up for anything.
-_GENERIC_QUESTIONS = (
-    "What is this page about?",
-    "Describe the document.",
-    "Show me the text.",
-    "Which information is given here?",
-    "What does the page say?",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """How regions are scored and which are returned; `Engine.search` says what each means.
-
-    Raises:
-        InvalidInput: a budget that is not above 0, or `min_confidence` for another method than
-            "colregion".
-    """
-
-    method: Method = "colregion"
-    keep: Keep | None = None
-    min_confidence: float | None = None
-    max_area: float | None = None
-    weights: Weights | None = None
-    sharpen: bool = False
-
-    def __post_init__(self) -> None:
-        if self.max_area is not None and not self.max_area > 0:
-            raise InvalidInput(f"max_area must be above 0, got {self.max_area}")
-        if self.min_confidence is not None and self.method != "colregion":
-            raise InvalidInput(f"min_confidence is for the method 'colregion', got {self.method!r}")
-
-    @property
-    def may_leave_out(self) -> bool:
-        """Whether more pages may still not give more regions."""
-        return bool(self.min_confidence or self.max_area)
+# have little to offer.
+_REGION_PAGES = 10
+_MOST_REGION_PAGES = 25
+# Candidates of an encoder with a noise floor: late interaction alone, noise and all, orders pages
+# less well than their evidence.
+_CANDIDATES = 25
 
 
 @dataclass(frozen=True)
-class Searching:
-    """Answers questions with what an index holds."""
+class Retriever:
+    """Answers questions from an index.
+
+    Args:
+        scorer: scores pages and regions.
+    """
 
     index: Index
     encoder: Encoder
+    scorer: Scorer[Any]
 
-    def query(self, question: str) -> QueryEmbedding:
-        """The question, weighted unless its encoder says otherwise: by inverse document
-        frequency, mean 1 over its content,
-        idf = ln(1 + (N - df + 0.5) / (df + 0.5)), as in BM25, with N the indexed pages.
+    def ask(self, text: str) -> Question:
+        """The question, weighted for the index. Raises InvalidInput for an empty one."""
+        return Question.ask(text, encoder=self.encoder, index=self.index)
 
-        Raises:
-            InvalidInput: an empty question.
-        """
-        if not question.strip():
-            raise InvalidInput("the question is empty")
-        query = self.encoder.encode_query(question)
-        n = self.index.page_count
-        if n == 0 or not query.content.any() or not self.encoder.weighs_terms:
-            return query
-        df = np.array(self.index.document_frequency(query.tokens), dtype=np.float64)
-        idf = np.log1p((n - df + 0.5) / (df + 0.5))
-        idf /= idf[query.content].mean()
-        return replace(query, weights=np.where(query.content, idf, query.weights))
-
-    def pages(
-        self, query: QueryEmbedding, *, k: int, filters: Filters
-    ) -> tuple[list[EmbeddedPage], list[float]]:
-        """The k best pages and their scores, best first. Another process may replace a document
-        between finding and loading; then both are done again."""
-        floor = self.encoder.noise_floor
-        wanted = max(k, _REORDERED_PAGES) if floor else k
-        found = self.index.search(query, k=wanted, filters=filters)
-        pages = self.index.load([score.page_id for score in found])
-        if not floor:
-            return pages, [score.score for score in found]
-        usual = usual_length_of(pages)
-        scores = [
-            page_evidence(page, query, noise_floor=floor, usual_length=usual) for page in pages
-        ]
-        order = sorted(range(len(pages)), key=lambda i: -scores[i])[:k]
-        return [pages[i] for i in order], [scores[i] for i in order]
-
-    def hits(
-        self,
-        question: str,
-        *,
-        k: int,
-        filters: Filters,
-        choice: Choice,
-        calibration: Calibration | None,
-    ) -> list[Hit]:
+    def search(self, text: str, *, k: int, filters: Filters, limits: Limits) -> list[Hit]:
         """The k best regions over all pages that pass the filters, best first."""
-        query = self.query(question)
-        hits: list[Hit] = []
-        # Most pages hold several regions; only where they do not, as many pages are looked at as
-        # regions were asked for.
-        most = max(k, _CANDIDATE_PAGES)
-        for wanted in sorted({min(most, _MANY_PAGES), most}):
-            pages, _ = self.pages(query, k=wanted, filters=filters)
-            hits = self.hits_on(
-                pages,
-                query,
-                question=question,
-                k=k,
-                filters=filters,
-                choice=choice,
-                calibration=calibration,
-            )
-            if len(hits) == k or len(pages) < wanted or choice.may_leave_out:
-                break
+        question = self.ask(text)
+        pages = self._best_pages(question, k=max(k, _REGION_PAGES), filters=filters)
+        # Most pages hold several regions: those of the first pages are enough, unless they are
+        # too few and no limit explains why.
+        enough = min(max(k, _REGION_PAGES), _MOST_REGION_PAGES)
+        hits = self._hits(question, pages[:enough], k=k, filters=filters, limits=limits)
+        limited = bool(limits.min_confidence or limits.max_area)
+        if len(hits) < k and len(pages) > enough and not limited:
+            hits = self._hits(question, pages, k=k, filters=filters, limits=limits)
         return hits
 
-    def hits_on(
-        self,
-        pages: Sequence[EmbeddedPage],
-        query: QueryEmbedding,
-        *,
-        question: str,
-        k: int | None,
-        choice: Choice,
-        calibration: Calibration | None,
-        filters: Filters = EVERYTHING,
-    ) -> list[Hit]:
-        """The k best regions of these pages, best first; all of them for k None.
+    def search_pages(self, text: str, *, k: int, filters: Filters) -> list[PageHit]:
+        """The k best pages that pass the filters, best first."""
+        pages = self._best_pages(self.ask(text), k=k, filters=filters)
+        entries = self._entries(page.candidate for page in pages)
+        return [
+            PageHit(parsed, entries[parsed.page.doc_id], page.score)
+            for page in pages
+            for parsed in [page.candidate.parsed]
+        ]
 
-        Raises:
-            InvalidInput: a `min_confidence` without a calibration.
-        """
-        if choice.min_confidence is not None and calibration is None:
-            raise InvalidInput(
-                "min_confidence needs a calibration, which the encoder "
-                f"{self.encoder.fingerprint!r} has only after `colregion calibrate`"
-            )
-        ranked = rank_pages(
-            pages,
-            query,
-            question=question,
-            k=k,
-            method=choice.method,
-            keep=choice.keep,
-            filters=filters,
-            noise_floor=self.encoder.noise_floor,
-            calibration=calibration,
-            min_confidence=choice.min_confidence,
-            max_area=choice.max_area,
-            weights=choice.weights,
-            generic_vectors=self._generic_vectors if choice.sharpen else None,
+    def rank(
+        self, text: str, pages: Sequence[EmbeddedPage], *, k: int | None, limits: Limits
+    ) -> list[Hit]:
+        """The k best regions of these pages, best first; all of them for k None."""
+        question, scored = self.score(text, pages)
+        return self._hits(question, scored, k=k, filters=EVERYTHING, limits=limits)
+
+    def score(self, text: str, pages: Sequence[EmbeddedPage]) -> tuple[Question, list[ScoredPage]]:
+        """The question, and these pages scored for it, in their order."""
+        question = self.ask(text)
+        candidates = [Candidate.of(page, question.embedding) for page in pages]
+        return question, list(self.scorer.score_pages(question, candidates))
+
+    def rank_regions(
+        self, question: Question, pages: Iterable[ScoredPage], *, filters: Filters, k: int | None
+    ) -> list[RankedRegion]:
+        """The k best regions of scored pages; all of them for k None."""
+        by_page = ((page, self.scorer.score_regions(question, page)) for page in pages)
+        return list(islice(rank_regions(by_page, filters=filters), k))
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What tells the confidence of hits; None where none was fitted."""
+        if not self.scorer.calibrated:
+            return None
+        return calibration_of(self.index, self.encoder)
+
+    def _best_pages(self, question: Question, *, k: int, filters: Filters) -> list[ScoredPage]:
+        n = max(k, _CANDIDATES) if self.encoder.noise_floor else k
+        candidates = self.index.search(question.embedding, k=n, filters=filters)
+        pages = self.scorer.score_pages(question, candidates)
+        return sorted(pages, key=lambda page: -page.score)[:k]
+
+    def _hits(
+        self,
+        question: Question,
+        pages: Sequence[ScoredPage],
+        *,
+        k: int | None,
+        filters: Filters,
+        limits: Limits,
+    ) -> list[Hit]:
+        calibration = self.calibration
+        if limits.min_confidence is not None and calibration is None:
+            raise InvalidInput(self._no_calibration())
+        ranked = self.rank_regions(
+            question, pages, filters=filters, k=None if limits.max_area else k
         )
-        entries = self.entries_of(pages)
+        confidences: list[float | None] = [None] * len(ranked)
+        if calibration is not None:
+            confidences = list(calibration.confidence(hit_features(ranked, question)).tolist())
+        if limits.min_confidence is not None:
+            kept = [i for i, c in enumerate(confidences) if c is None or c >= limits.min_confidence]
+            ranked, confidences = [ranked[i] for i in kept], [confidences[i] for i in kept]
+        if limits.max_area is not None:
+            kept = fit_area(ranked, max_area=limits.max_area)[:k]
+            ranked, confidences = [ranked[i] for i in kept], [confidences[i] for i in kept]
+        entries = self._entries(one.page.candidate for one in ranked)
         return [
             Hit(
                 region=one.scored.region,
-                parsed=one.page.parsed,
-                entry=entries[one.page.parsed.page.doc_id],
+                parsed=one.page.candidate.parsed,
+                entry=entries[one.page.candidate.parsed.page.doc_id],
                 score=one.scored.score,
-                confidence=one.confidence,
+                confidence=confidence,
             )
-            for one in ranked
+            for one, confidence in zip(ranked, confidences, strict=True)
         ]
 
-    def entries_of(self, pages: Sequence[EmbeddedPage]) -> dict[str, DocumentEntry]:
-        """The entry of each page's document by its id, made up where it is not indexed."""
-        ids = {page.parsed.page.doc_id for page in pages}
-        return {one: DocumentEntry(one, one, "", "") for one in ids} | self.index.entries(ids)
+    def _no_calibration(self) -> str:
+        if not self.scorer.calibrated:
+            return f"min_confidence needs the default scorer; {type(self.scorer).__name__} has none"
+        return (
+            "min_confidence needs a calibration, which the encoder "
+            f"{self.encoder.fingerprint!r} has only after `colregion calibrate`"
+        )
 
-    @cached_property
-    def _generic_vectors(self) -> FloatArray:
-        """(G, D) the content tokens of questions about nothing in particular."""
-        asked = [self.encoder.encode_query(question) for question in _GENERIC_QUESTIONS]
-        return np.concatenate([query.vectors[query.content] for query in asked])
+    def _entries(self, candidates: Iterable[Candidate]) -> dict[str, DocumentEntry]:
+        """The entry of each page's document by its id, made up for documents not indexed."""
+        ids = {candidate.parsed.page.doc_id for candidate in candidates}
+        return {one: DocumentEntry(one, one, "", "") for one in ids} | self.index.entries(ids)

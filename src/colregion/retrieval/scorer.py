@@ -1,0 +1,58 @@
+"""The interface of what scores pages and regions, and the records that it returns."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from colregion.core.embeddings import Candidate
+from colregion.core.regions import Region
+from colregion.retrieval.question import Question
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredPage:
+    """A candidate page with its score for a question; higher is better."""
+
+    candidate: Candidate
+    score: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredRegion:
+    """A region that can be returned, with its score; scores compare across the pages of a search.
+
+    Args:
+        maxsim: what the region itself holds of the question, 0-1.
+        page_mean, page_geometric_mean: what its page holds, 0-1. A confidence is computed from
+            these three; a scorer that has no confidence leaves them 0.
+    """
+
+    region: Region
+    score: float
+    maxsim: float = 0.0
+    page_mean: float = 0.0
+    page_geometric_mean: float = 0.0
+
+
+PageT = TypeVar("PageT", bound=ScoredPage)
+
+
+class Scorer(ABC, Generic[PageT]):
+    """Scores the candidate pages of a question, and the regions of the pages that are best.
+
+    Attributes:
+        calibrated: whether a calibration fitted to the default scorer holds for its regions.
+    """
+
+    calibrated: bool = False
+
+    @abstractmethod
+    def score_pages(self, question: Question, candidates: Sequence[Candidate]) -> list[PageT]:
+        """One scored page per candidate, in their order; [] for none."""
+
+    @abstractmethod
+    def score_regions(self, question: Question, page: PageT) -> list[ScoredRegion]:
+        """The regions of a page that can be returned, in any order; [] for a page without any."""
