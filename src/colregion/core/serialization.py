@@ -73,7 +73,7 @@ def parsed_from_json(data: Mapping[str, Any], *, load_image: ImageLoader) -> Par
         label=data["label"],
         rotation=data["rotation"],
         upright=Upright(*data["upright"]) if data["upright"] else None,
-        missing=data.get("missing", ""),  # written since 0.2
+        missing=data["missing"],
     )
     page_id = page.id
     regions = tuple(

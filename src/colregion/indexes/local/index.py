@@ -12,14 +12,20 @@ from functools import lru_cache
 from pathlib import Path
 
 from colregion.core.documents import DocumentEntry
-from colregion.core.embeddings import Candidate, EmbeddedPage, PageEmbedding, QueryEmbedding
+from colregion.core.embeddings import (
+    Candidate,
+    EmbeddedPage,
+    PageEmbedding,
+    QueryEmbedding,
+    similarity,
+)
 from colregion.core.filters import EVERYTHING, Filters
+from colregion.core.geometry import FloatArray
 from colregion.core.interfaces import Index
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexed
 from colregion.indexes.local import schema
 from colregion.indexes.local.compaction import WASTEFUL, compact
 from colregion.indexes.local.errors import CURE, our_errors
-from colregion.indexes.local.migration import migrate
 from colregion.indexes.local.pages import EMPTY, PageTable, StoredPage, read_table
 from colregion.indexes.local.records import DocumentWriter, PageRecord, forget, read_record
 from colregion.indexes.local.scoring import PageScores
@@ -95,7 +101,6 @@ class LocalIndex(Index):
         self._writer = opened.enter_context(closing(schema.connect(self.folder, wait_s=wait_s)))
         for name in (schema.IMAGES, schema.VECTORS):
             (self.folder / name).mkdir(exist_ok=True)
-        migrate(self._writer, self.folder, VectorWriter(self.folder / schema.VECTORS))
         self._reader = opened.enter_context(closing(schema.connect(self.folder, wait_s=wait_s)))
         schema.delete_orphans(self._writer, self.folder, wait_s=wait_s)
 
@@ -111,7 +116,6 @@ class LocalIndex(Index):
         if held is None:
             with self._reading() as database:
                 filled = database.execute("SELECT 1 FROM page LIMIT 1").fetchone()
-            # Indexes of the first format have float16 and no setting.
             held = asked if asked is not None and not filled else "float16"
             if asked == held and not self.read_only:
                 self.set_setting(_PRECISION, held)
@@ -185,12 +189,15 @@ class LocalIndex(Index):
         self, query: QueryEmbedding, *, k: int, filters: Filters = EVERYTHING
     ) -> list[Candidate]:
         for _ in range(_ATTEMPTS):
-            best = self.scores().search(query, k=k, filters=filters)
+            scores = self.scores()
+            best = scores.best(query, k=k, filters=filters)
             try:
-                pages = self.load([page.page_id for page in best])
-            except NotIndexed:  # replaced since it was scored
+                return [
+                    self._candidate(scores.table, int(position), float(score), query, best.by_code)
+                    for position, score in zip(best.positions, best.scores, strict=True)
+                ]
+            except _Gone:  # replaced since it was scored
                 continue
-            return [Candidate.of(page, query) for page in pages]
         raise BackendError(f"the index at {self.folder} changes too fast to be read; try again")
 
     def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
@@ -320,13 +327,31 @@ class LocalIndex(Index):
     def _table(self) -> PageTable:
         return self.scores().table
 
+    def _candidate(
+        self,
+        table: PageTable,
+        position: int,
+        score: float,
+        query: QueryEmbedding,
+        by_code: FloatArray,
+    ) -> Candidate:
+        page = table.pages[position]
+        record = self._record_of(table, page)
+        if len(page.codes):
+            table.check_codes(page)
+            sim = by_code.take(page.codes[record.slots], axis=1)
+        else:
+            sim = similarity(query.vectors, table.vectors_of(page, record.slots))
+        return Candidate(record.parsed(), record.placement, record.region_cover, sim, score)
+
     def _embedded(self, table: PageTable, page: StoredPage) -> EmbeddedPage:
-        images = self.folder / schema.IMAGES / table.documents[page.document].images
-        record = self._record(page.row_id, images / schema.image_name(page.number))
+        record = self._record_of(table, page)
         vectors = table.vectors_of(page, record.slots)
-        embedded = EmbeddedPage(record.parsed(), PageEmbedding(vectors, record.placement))
-        embedded.__dict__["region_cover"] = record.region_cover  # the same for every search
-        return embedded
+        return EmbeddedPage(record.parsed(), PageEmbedding(vectors, record.placement))
+
+    def _record_of(self, table: PageTable, page: StoredPage) -> PageRecord:
+        images = self.folder / schema.IMAGES / table.documents[page.document].images
+        return self._record(page.row_id, images / schema.image_name(page.number))
 
     def _read_record(self, row_id: int, image: Path) -> PageRecord:
         with self._reading() as database:

@@ -93,13 +93,18 @@ class PageTable:
             return np.zeros((0, self.dim or 0), dtype=np.float32)
         file = self.files[rows.file]
         if file.form == CODEBOOK:
-            self._check(page, file, page.codes.tobytes())
+            self.check_codes(page)
             return np.asarray(file.rows.take(page.codes[slots], axis=0))
         stored = file.rows[rows.first : rows.first + rows.count]
         self._check(page, file, np.ascontiguousarray(stored).data.cast("B"))
         if file.form == ROWS:
             return widen(stored)
         return stored.astype(np.float32) * np.float32(rows.step)
+
+    def check_codes(self, page: StoredPage) -> None:
+        """Raises IndexCorrupt when the codes of a page are not as they were written."""
+        assert page.rows.file is not None
+        self._check(page, self.files[page.rows.file], page.codes.tobytes())
 
     def _check(self, page: StoredPage, file: VectorFile, packed: bytes | memoryview) -> None:
         if zlib.crc32(packed) != page.rows.crc:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colregion.core.documents import DocumentEntry, ImageLoader, Page
-from colregion.core.embeddings import EmbeddedPage
+from colregion.core.embeddings import EmbeddedPage, region_cover
 from colregion.core.geometry import Coverage, Placement
 from colregion.core.regions import ParsedPage, Region, Word
 from colregion.core.serialization import (
@@ -181,8 +181,8 @@ class PageRecord:
 
     @cached_property
     def region_cover(self) -> Coverage:
-        """As of `EmbeddedPage`."""
-        return self.placement.coverage(self._plain.region_boxes)
+        """As of `EmbeddedPage`, computed once for all searches."""
+        return region_cover(self.placement, self._plain.region_boxes)
 
 
 def read_record(

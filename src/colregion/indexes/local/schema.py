@@ -19,8 +19,8 @@ from pathlib import Path
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput
 from colregion.indexes.local.errors import is_busy, our_errors
 
-FORMAT = 2
-"""Version of the format, in the database's header. Raised whenever an older reader would fail."""
+FORMAT = 3
+"""Version of the format, in the database's header; no other is read."""
 
 DATABASE = "index.sqlite"
 IMAGES = "images"
@@ -158,7 +158,7 @@ def connect(folder: Path, *, wait_s: float) -> sqlite3.Connection:
                 if _is_empty(connection):  # no other process was faster
                     for statement in _SCHEMA.split(";\n"):
                         connection.execute(statement)
-        format_of(connection, folder)
+        check_format(connection, folder)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
     except BaseException:
@@ -179,11 +179,7 @@ def connect_to_read(folder: Path) -> sqlite3.Connection:
             f"{address}?{how}", uri=True, isolation_level=None, check_same_thread=False
         )
         try:
-            if format_of(connection, folder) != FORMAT:
-                raise IndexCorrupt(
-                    f"the index at {folder} was made by an earlier version; open it once where "
-                    f"it can be written, which brings it up to date"
-                )
+            check_format(connection, folder)
         except sqlite3.OperationalError:
             # Without its log at hand, which only a writer can make, the database is read as it
             # stands: nobody can be writing to it.
@@ -218,23 +214,22 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
     return bool(tables == 0)
 
 
-def format_of(connection: sqlite3.Connection, folder: Path) -> int:
-    """The format of an index, this version's or an earlier one.
+def check_format(connection: sqlite3.Connection, folder: Path) -> None:
+    """Refuse what this version cannot read.
 
     Raises:
-        IndexCorrupt: not an index of colregion, or of a later version.
+        IndexCorrupt: not an index of colregion, or of another format.
     """
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     if application != _APPLICATION_ID:
         raise IndexCorrupt(f"{folder / DATABASE} is not an index of colregion; name another folder")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if not 1 <= version <= FORMAT:
+    if version != FORMAT:
         raise IndexCorrupt(
-            f"the index at {folder} has format {version}, this version of colregion reads up to "
-            f"format {FORMAT}; install the version that made it, or index the documents again "
-            f"into another folder"
+            f"the index at {folder} has format {version}, this version of colregion reads format "
+            f"{FORMAT} only; add the documents again, `colregion add ... --index NEW_FOLDER`, or "
+            f"install the version of colregion that made it"
         )
-    return int(version)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from colregion.core.embeddings import QueryEmbedding
+from colregion.core.embeddings import QueryEmbedding, similarity
 from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.geometry import FloatArray
 from colregion.indexes.local.pages import PageTable, VectorFile
@@ -39,6 +39,21 @@ class PageScore(NamedTuple):
 
     page_id: str
     score: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BestPages:
+    """The best pages of a search, and what was computed on the way to them.
+
+    Args:
+        positions: (N,) places in the table, best first.
+        scores: (N,).
+        by_code: (T, codes) similarities of the query to the codebook.
+    """
+
+    positions: NDArray[np.intp]
+    scores: NDArray[np.float64]
+    by_code: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,32 +102,32 @@ class PageScores:
         filters: Filters = EVERYTHING,
         two_stages: bool | None = None,
     ) -> list[PageScore]:
-        """As `Index.search`.
-
-        Args:
-            two_stages: whether sketches choose the pages that are scored; None to decide by size.
-        """
-        check_search(query, k=k, dim=self.table.dim)
-        positions, scores = self._best(
-            query, k=k, allowed=self.table.allowed(filters), two_stages=two_stages
-        )
+        """The ids and scores of `best`."""
+        best = self.best(query, k=k, filters=filters, two_stages=two_stages)
         return [
             PageScore(self.table.id_of(i), float(score))
-            for i, score in zip(positions, scores, strict=True)
+            for i, score in zip(best.positions, best.scores, strict=True)
         ]
 
-    def _best(
+    def best(
         self,
         query: QueryEmbedding,
         *,
         k: int,
-        allowed: NDArray[np.bool_],
-        two_stages: bool | None,
-    ) -> tuple[NDArray[np.intp], FloatArray]:
-        """Places in the table and `scoring.maxsim` scores of the k best pages, best first; ties
-        in the order of the table, of which `allowed` (pages,) may be returned."""
+        filters: Filters = EVERYTHING,
+        two_stages: bool | None = None,
+    ) -> BestPages:
+        """The k pages of the highest `maxsim_score`, best first, ties in the table's order.
+
+        Args:
+            two_stages: whether coarse vectors choose the pages that are scored; None to decide
+                by size.
+        """
+        check_search(query, k=k, dim=self.table.dim)
+        allowed = self.table.allowed(filters)
+        codes = self._code_similarity(query)
         best = _Best(k)
-        for positions, scores in self._coded(query, allowed):
+        for positions, scores in self._coded(query, codes, allowed):
             best.offer(positions, scores)
         if two_stages is None:
             two_stages = self.takes_two_stages(k=k, allowed=allowed)
@@ -120,7 +135,7 @@ class PageScores:
             allowed = self._candidates(query, k=k, allowed=allowed)
         for rows in self._pages:
             best.offer(*self._scored(query, rows.chosen(allowed)))
-        return best.positions, best.scores
+        return BestPages(best.positions, best.scores, codes)
 
     def takes_two_stages(self, *, k: int, allowed: NDArray[np.bool_] | None = None) -> bool:
         """Whether the index is so large, and its pages so long, that two stages save time."""
@@ -159,33 +174,41 @@ class PageScores:
         scores = (matches.astype(np.float64) * query.weights).sum(axis=1)
         return rows.positions, scores * rows.steps
 
+    def _code_similarity(self, query: QueryEmbedding) -> FloatArray:
+        """(T, codes) similarity of the query to every distinct vector of the codebook; (T, 0)
+        without a codebook."""
+        positions, _, _ = self._codes
+        if len(positions) == 0:
+            return np.empty((len(query.tokens), 0), dtype=np.float32)
+        file = self.table.pages[positions[0]].rows.file
+        assert file is not None
+        return similarity(query.vectors, self.table.files[file].rows)
+
     def _coded(
-        self, query: QueryEmbedding, allowed: NDArray[np.bool_]
+        self, query: QueryEmbedding, by_code: FloatArray, allowed: NDArray[np.bool_]
     ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
         """Every distinct vector meets the question once; a page then looks its own up. That is
         what makes a codebook fast, and equal pages score equal to the last bit."""
         positions, counts, codes = self._codes
-        kept = allowed[positions]
-        if not kept.all():
-            codes, counts, positions = codes[np.repeat(kept, counts)], counts[kept], positions[kept]
-        if len(positions) == 0:
-            return
-        file = self.table.pages[positions[0]].rows.file
-        assert file is not None
-        similarity = self.table.files[file].rows @ query.vectors.astype(np.float32).T
-        by_token = np.ascontiguousarray(similarity.T)  # (T, codes), along which reduceat is fast
+        selected = allowed[positions]
+        if not selected.all():
+            codes = codes[np.repeat(selected, counts)]
+            counts, positions = counts[selected], positions[selected]
         for pages, block in _blocks(counts):
             starts = np.cumsum(counts[pages]) - counts[pages]
-            best = np.maximum.reduceat(by_token.take(codes[block], axis=1), starts, axis=1)
+            # The codes were checked when they were stored: clipping only spares another check.
+            vectors = by_code.take(codes[block], axis=1, mode="clip")
+            best = np.maximum.reduceat(vectors, starts, axis=1)
             scores = (best.T.astype(np.float64, order="C") * query.weights).sum(axis=1)
             yield positions[pages], scores
 
     @cached_property
-    def _codes(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int32]]:
+    def _codes(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
         """Places of the coded pages, how many codes each has, and the codes of all."""
         coded = [i for i, page in enumerate(self.table.pages) if len(page.codes)]
         codes = [self.table.pages[i].codes for i in coded]
         counts = np.array([len(one) for one in codes], dtype=np.intp)
+        # As machine words, which `take` uses as they are.
         return np.array(coded, dtype=np.intp), counts, np.concatenate([_NO_CODES, *codes])
 
     @cached_property
@@ -213,7 +236,7 @@ class PageScores:
         return grouped
 
 
-_NO_CODES = np.empty(0, np.int32)
+_NO_CODES = np.empty(0, np.intp)
 
 
 class _Best:
