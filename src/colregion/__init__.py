@@ -39,7 +39,7 @@ from colregion.errors import (
     ShapeMismatch,
     UnreadableDocument,
 )
-from colregion.ingestion.sources import Progress
+from colregion.ingestion.pipeline import Progress
 from colregion.retrieval.selection import Keep
 
 __version__ = "0.1.0"
