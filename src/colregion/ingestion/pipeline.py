@@ -24,7 +24,6 @@ from colregion.ingestion.sources import DocumentOptions, Item, Source, SourceFil
 from colregion.ingestion.workers import (
     DocumentFailed,
     DocumentRead,
-    Event,
     PageRead,
     ReadRequest,
     WorkerPool,
@@ -63,19 +62,6 @@ def embed(parsed: Iterable[ParsedPage], encoder: Encoder) -> Iterator[EmbeddedPa
 
 
 @dataclass(slots=True, eq=False)
-class _Document:
-    """A document on its way into the index.
-
-    Args:
-        position: of its outcome in the report.
-    """
-
-    position: int
-    entry: DocumentEntry
-    page_count: int = 0
-
-
-@dataclass(slots=True, eq=False)
 class IngestJob:
     """One call of `Engine.add`.
 
@@ -93,8 +79,8 @@ class IngestJob:
     # The index's entries by id, read once and kept current: many documents must not cost a look
     # at the whole index each.
     _entries: dict[str, DocumentEntry] = field(init=False)
-    _documents: dict[ReadRequest, _Document] = field(default_factory=dict, init=False)
-    _claimed: dict[str, Identity] = field(default_factory=dict, init=False)
+    _claimed: dict[str, DocumentEntry] = field(default_factory=dict, init=False)
+    _pending: dict[ReadRequest, tuple[int, DocumentEntry]] = field(default_factory=dict, init=False)
     _outcomes: dict[int, Outcome] = field(default_factory=dict, init=False)
     _estimator: ProgressEstimator = field(init=False)
 
@@ -141,22 +127,16 @@ class IngestJob:
     def _ingest_items(self, items: Sequence[Item]) -> None:
         with tempfile.TemporaryDirectory(prefix="colregion-") as folder:
             for event in self.pool.read(self._requests(items), folder=Path(folder)):
-                self._handle(event)
-
-    def _handle(self, event: Event) -> None:
-        document = self._documents[event.request]
-        if isinstance(event, PageRead):
-            self._estimator.page_read(opened=document.page_count == 0, page_count=event.page_count)
-            document.page_count = event.page_count
-            source = document.entry.source
-            self.on_progress(self._estimator.progress(source, event.pages_read, event.page_count))
-            return
-        del self._documents[event.request]
-        if isinstance(event, DocumentFailed):
-            outcome = _outcome(document.entry, "failed", event.reason, seconds=event.seconds)
-        else:
-            outcome = self._embed_and_store(document.entry, event)
-        self._conclude(document.position, outcome)
+                position, entry = self._pending[event.request]
+                if isinstance(event, PageRead):
+                    self.on_progress(self._estimator.progress(entry.source, event))
+                    continue
+                del self._pending[event.request]
+                if isinstance(event, DocumentFailed):
+                    outcome = _outcome(entry, "failed", event.reason, seconds=event.seconds)
+                else:
+                    outcome = self._embed_and_store(entry, event)
+                self._conclude(position, outcome)
 
     def _requests(self, items: Sequence[Item]) -> Iterator[ReadRequest]:
         """What has to be read, in the order of the items and when a worker asks for it, so that
@@ -174,9 +154,9 @@ class IngestJob:
             elif self._is_unchanged(entry):
                 self._conclude(position, _outcome(entry, "skipped", "unchanged"))
             else:
-                self._documents[request] = _Document(position, entry)
+                self._pending[request] = position, entry
                 yield request
-            self._claimed[entry.id] = request.identity
+            self._claimed[entry.id] = entry
 
     def _identify(self, item: Item) -> tuple[ReadRequest, DocumentEntry]:
         check_metadata(self.options.metadata)
@@ -203,15 +183,12 @@ class IngestJob:
     def _free_id(self, identity: Identity) -> str:
         """The document's own id, or with a short hash of its source where another file has it.
         A file of the same content elsewhere is the same document, moved."""
-        doc_id = identity.doc_id
-        claimed, entry = self._claimed.get(doc_id), self._entries.get(doc_id)
-        if claimed:
-            other: tuple[str, str] | None = (claimed.name, claimed.content_hash)
-        else:
-            other = (entry.source, entry.content_hash) if entry else None
-        if other is None or identity.name == other[0] or identity.content_hash == other[1]:
-            return doc_id
-        return f"{doc_id}~{hashlib.sha256(identity.name.encode()).hexdigest()[:6]}"
+        other = self._claimed.get(identity.doc_id) or self._entries.get(identity.doc_id)
+        if other is None or identity.name == other.source:
+            return identity.doc_id
+        if identity.content_hash == other.content_hash:
+            return identity.doc_id
+        return f"{identity.doc_id}~{hashlib.sha256(identity.name.encode()).hexdigest()[:6]}"
 
     def _is_unchanged(self, entry: DocumentEntry) -> bool:
         """Whether the index has this document whole; where its file lies does not matter."""
@@ -281,16 +258,13 @@ class ProgressEstimator:
         self._pages_read = 0
         self._started = time.perf_counter()
 
-    def page_read(self, *, opened: bool, page_count: int) -> None:
-        """Count a page; `opened` for the first one of its file."""
+    def progress(self, source: str, event: PageRead) -> Progress:
+        """Count a page of `source`."""
         self._pages_read += 1
-        self._files_opened += opened
-        self._pages_known += page_count * opened
-
-    def progress(self, source: str, pages_done: int, pages_total: int) -> Progress:
-        """The progress after a page of `source`."""
-        seconds = max(time.perf_counter() - self._started, 1e-6)
-        rate = self._pages_read / seconds
+        if event.pages_read == 1:
+            self._files_opened += 1
+            self._pages_known += event.page_count
+        rate = self._pages_read / max(time.perf_counter() - self._started, 1e-6)
         unopened = max(self.files_total - max(self._files_opened, self.files_done), 0)
         pages_per_file = self._pages_known / self._files_opened
         pages_left = self._pages_known - self._pages_read + unopened * pages_per_file
@@ -298,8 +272,8 @@ class ProgressEstimator:
             source=source,
             files_done=self.files_done,
             files_total=self.files_total,
-            pages_done=pages_done,
-            pages_total=pages_total,
+            pages_done=event.pages_read,
+            pages_total=event.page_count,
             pages_per_second=rate,
             seconds_left=max(pages_left, 0.0) / rate,
         )

@@ -35,8 +35,8 @@ def read_in_process(
             for parsed in read_pages(document, parser, range(1, document.page_count + 1)):
                 page = parsed.page
                 write_page(parsed, progress.folder / str(page.number))
-                yield progress.page_written(
-                    page.number, region_count=len(parsed.regions), missing=page.missing
+                yield progress.add_page(
+                    page.number, missing=page.missing, region_count=len(parsed.regions)
                 )
         except ColregionError as error:
             progress.failure = str(error)

@@ -49,8 +49,8 @@ class Task:
     Args:
         parser: pickled.
         folder: where the worker writes each page, under its number.
-        first, last: numbers of the pages; a parser that does not read page by page gives the
-            whole document whatever they are.
+        first, last: numbers of its pages; `last` may be behind the document's last page. A parser
+            that does not read page by page reads the whole document whatever they are.
     """
 
     request: ReadRequest
@@ -58,10 +58,6 @@ class Task:
     folder: Path
     first: int
     last: int
-
-    def numbers(self, page_count: int) -> range:
-        """The numbers of its pages in a document of `page_count` pages."""
-        return range(self.first, min(self.last, page_count) + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +122,15 @@ class DocumentProgress:
     def __post_init__(self) -> None:
         self.folder.mkdir()
 
-    def page_written(self, number: int, *, region_count: int, missing: str) -> PageRead:
-        """Record a page whose file is complete; `missing` as in `Page.missing`."""
+    def add_page(
+        self, number: int, *, missing: str, region_count: int = 0, on_disk: bool = True
+    ) -> PageRead:
+        """Record a page whose file is complete, or that is lost; `missing` as in `Page`."""
         self._has_content |= not missing or region_count > 0
-        return self._record(number, missing, on_disk=True)
-
-    def page_lost(self, number: int, reason: str) -> PageRead:
-        """Record a page that cannot be read."""
-        return self._record(number, reason, on_disk=False)
+        self._on_disk[number] = on_disk
+        if missing:
+            self._missing[number] = missing
+        return PageRead(self.request, self.page_count, len(self._on_disk))
 
     def conclude(self) -> DocumentRead | DocumentFailed:
         """The last event, when nothing more of the document is read."""
@@ -146,13 +143,7 @@ class DocumentProgress:
 
     def delete_files(self) -> None:
         """Delete the files of its pages."""
-        shutil.rmtree(self.folder)
-
-    def _record(self, number: int, missing: str, *, on_disk: bool) -> PageRead:
-        self._on_disk[number] = on_disk
-        if missing:
-            self._missing[number] = missing
-        return PageRead(self.request, self.page_count, len(self._on_disk))
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _pages(self) -> Iterator[ParsedPage]:
         for number, on_disk in sorted(self._on_disk.items()):

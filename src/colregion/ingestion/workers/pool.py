@@ -242,10 +242,14 @@ class _Schedule:
                     self._busy_since = run.last_message
             case ["opened", int(page_count)]:
                 run.opened = True
-                self._split(document, page_count)
+                if document.page_count == 0:
+                    document.page_count = page_count
+                    if self.pool.parser.by_page:
+                        for first in range(1 + _PAGES_PER_TASK, page_count + 1, _PAGES_PER_TASK):
+                            self._add_task(document, first, first + _PAGES_PER_TASK - 1)
             case ["page", int(number), int(regions), str(missing)]:
                 run.next_page = number + 1
-                event = document.page_written(number, region_count=regions, missing=missing)
+                event = document.add_page(number, missing=missing, region_count=regions)
                 if document.failure is None:
                     yield event
             case ["done"]:
@@ -258,14 +262,6 @@ class _Schedule:
                     f"the parser cannot be loaded in a worker process ({reason}); "
                     "workers=0 reads in this one"
                 )
-
-    def _split(self, document: DocumentProgress, page_count: int) -> None:
-        """Queue the pages behind the first task."""
-        if document.page_count == 0:
-            document.page_count = page_count
-            if self.pool.parser.by_page:
-                for first in range(1 + _PAGES_PER_TASK, page_count + 1, _PAGES_PER_TASK):
-                    self._add_task(document, first, first + _PAGES_PER_TASK - 1)
 
     def _end(self, worker: WorkerProcess) -> _Run:
         """Take the task off a worker, and the worker out of use if it has grown too large."""
@@ -317,8 +313,8 @@ class _Schedule:
         if document.lost_pages > _MAX_LOST_PAGES:
             document.failure = f"given up after {document.lost_pages} such pages: {reason}"
             return
-        last = task.numbers(document.page_count)[-1]
+        last = min(task.last, document.page_count)
         if run.next_page <= last:
-            yield document.page_lost(run.next_page, reason)
+            yield document.add_page(run.next_page, missing=reason, on_disk=False)
         if run.next_page < last:
             self._add_task(document, run.next_page + 1, last)

@@ -211,7 +211,8 @@ class _Worker:
         try:
             document = self._open(task)
             self._reply("opened", document.page_count)
-            for parsed in read_pages(document, parser, task.numbers(document.page_count)):
+            numbers = range(task.first, min(task.last, document.page_count) + 1)
+            for parsed in read_pages(document, parser, numbers):
                 page = parsed.page
                 write_page(parsed, task.folder / str(page.number))
                 self._reply("page", page.number, len(parsed.regions), page.missing)
