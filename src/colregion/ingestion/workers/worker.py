@@ -48,7 +48,7 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "MALLOC_ARENA_MAX": "2",
 }
-# With the parent's path and nothing else: by itself Python would look for modules in the working
+# With the parent's path and nothing else: Python would otherwise look for modules in the working
 # folder first, and that may be a folder of documents.
 _MAIN = """import sys
 sys.path[:] = sys.argv[1:]
