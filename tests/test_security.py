@@ -53,11 +53,11 @@ HOSTILE = [
 ]
 
 
-def everything_below(folder: Path) -> set[Path]:
+def files_below(folder: Path) -> set[Path]:
     return {path for path in folder.rglob("*") if "library" not in path.parts}
 
 
-def picture(path: Path) -> Path:
+def quay_image(path: Path) -> Path:
     image = Image.new("RGB", (200, 100), "white")
     ImageDraw.Draw(image).text((10, 40), "harbour", fill="black")
     image.save(path)
@@ -78,22 +78,22 @@ def library(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def quay(tmp_path: Path) -> Path:
-    return picture(tmp_path / "quay.png")
+    return quay_image(tmp_path / "quay.png")
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
 def test_ids_texts_and_metadata_can_carry_anything_and_come_back(
     hostile: str, library: Path, quay: Path
 ) -> None:
-    before = everything_below(library.parent)
-    given = {"note": hostile}
+    before = files_below(library.parent)
+    metadata = {"note": hostile}
     with Engine.open(library, parser=regions(hostile)) as engine:
-        assert engine.add(quay, doc_id=hostile, metadata=given).pages == 1
+        assert engine.add(quay, doc_id=hostile, metadata=metadata).pages == 1
         assert engine.add(quay, doc_id="innocent").pages == 1
     with Engine.open(library, parser=regions(hostile)) as engine:
         assert sorted(entry.id for entry in engine.documents()) == sorted([hostile, "innocent"])
         (hit, *_) = engine.search("harbour", filters={"doc_id": hostile, "metadata.note": hostile})
-        assert (hit.doc_id, hit.entry.metadata) == (hostile, given)
+        assert (hit.doc_id, hit.entry.metadata) == (hostile, metadata)
         assert hit.text == f"harbour {hostile}".encode("utf-8", "replace").decode().strip()
         assert hit.crop().size == (160, 40)
         assert json.loads(json.dumps(hit.to_metadata()))["doc_id"] == hostile
@@ -101,7 +101,7 @@ def test_ids_texts_and_metadata_can_carry_anything_and_come_back(
         engine.remove(hostile)
         assert [entry.id for entry in engine.documents()] == ["innocent"]
         assert engine.search("harbour")[0].doc_id == "innocent"
-    assert everything_below(library.parent) == before
+    assert files_below(library.parent) == before
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
@@ -117,27 +117,27 @@ def test_questions_and_filters_can_carry_anything(hostile: str, library: Path, q
             lambda: engine.remove(hostile),
         ):
             try:
-                found = ask()
+                results = ask()
             except ColregionError:
                 continue
-            assert not found or all(getattr(hit, "doc_id", "") == "innocent" for hit in found)
+            assert not results or all(getattr(hit, "doc_id", "") == "innocent" for hit in results)
         assert [entry.id for entry in engine.documents()] == ["innocent"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems allow fewer names")
-def test_file_names_can_carry_anything_that_the_system_allows(
+def test_file_names_can_be_anything_that_the_system_allows(
     library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     names = [f"{name[:60].replace('/', '_')}.png" for name in HOSTILE]
-    kept = [
+    allowed = [
         name
         for name in dict.fromkeys(names)
         if "\0" not in name and not name.startswith(".") and "\ud800" not in name
     ]
-    for name in kept:
-        picture(folder / name)
+    for name in allowed:
+        quay_image(folder / name)
     with pytest.raises(SystemExit) as done:
         main(["add", str(folder), "--index", str(library), "--parser", "text_layer+geometry"])
     assert done.value.code == 0
@@ -148,10 +148,10 @@ def test_file_names_can_carry_anything_that_the_system_allows(
     for stream in (shown.out, shown.err):
         assert not set(stream) & set("\x1b\x07\x9b\u202e\u2066\u2069\u200f")
     with Engine.open(library) as engine:
-        assert len(engine.documents()) == len(kept)
+        assert len(engine.documents()) == len(allowed)
 
 
-def test_a_link_out_of_a_folder_is_a_file_like_others_but_no_link_leaves_the_index(
+def test_links_are_read_as_files_not_followed_as_folders_and_not_stored(
     library: Path, quay: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "in"
@@ -163,7 +163,7 @@ def test_a_link_out_of_a_folder_is_a_file_like_others_but_no_link_leaves_the_ind
     assert not [path for path in library.rglob("*") if path.is_symlink()]
 
 
-def test_addresses_and_archives_are_no_sources(library: Path, tmp_path: Path) -> None:
+def test_urls_and_archives_are_refused_as_sources(library: Path, tmp_path: Path) -> None:
     archive = tmp_path / "in.zip"
     archive.write_bytes(b"PK\x03\x04rest")
     with Engine.open(library, parser=regions("x")) as engine:
@@ -189,7 +189,7 @@ def pdf_that_says(text: str, path: Path) -> Path:
 
 
 @pytest.mark.parametrize("hostile", [HOSTILE[0], HOSTILE[2], "harbour \u202ecod.exe", ESCAPES])
-def test_text_of_a_page_has_no_effect_where_it_is_shown(
+def test_page_text_has_no_effect_in_terminal_html_and_pdf(
     hostile: str, library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = pdf_that_says(f"harbour {hostile}", tmp_path / "a.pdf")
@@ -207,7 +207,7 @@ def test_text_of_a_page_has_no_effect_where_it_is_shown(
     assert "<img src=x" not in written
 
 
-def test_the_index_is_asked_with_values_never_with_text_of_them(library: Path, quay: Path) -> None:
+def test_ids_and_metadata_reach_sqlite_as_parameters(library: Path, quay: Path) -> None:
     with Engine.open(library, parser=regions("x")) as engine:
         engine.add(quay, doc_id="a'; DELETE FROM documents; --", metadata={"k'": "v'"})
     (database,) = [p for p in library.rglob("*") if p.is_file() and _is_sqlite(p)]
@@ -216,7 +216,7 @@ def test_the_index_is_asked_with_values_never_with_text_of_them(library: Path, q
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
-def test_an_agents_tools_give_anything_as_data(hostile: str, library: Path, quay: Path) -> None:
+def test_agent_tools_return_hostile_text_as_data(hostile: str, library: Path, quay: Path) -> None:
     available = {tool.name: tool for tool in tools(writable=False)}
 
     def call(name: str, **arguments: object) -> dict[str, object]:

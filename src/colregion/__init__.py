@@ -50,7 +50,7 @@ if TYPE_CHECKING:
         ShapeMismatch,
         UnreadableDocument,
     )
-    from colregion.ingestion.sources import Progress
+    from colregion.ingestion.pipeline import Progress
     from colregion.retrieval.scorer import Scorer
 
 __version__ = "0.1.0"
@@ -85,7 +85,7 @@ _MODULES = {
         "ShapeMismatch",
         "UnreadableDocument",
     ),
-    "ingestion.sources": ("Progress",),
+    "ingestion.pipeline": ("Progress",),
     "retrieval.scorer": ("Scorer",),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

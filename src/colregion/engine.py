@@ -23,10 +23,9 @@ from colregion.errors import InvalidInput, ModelMismatch
 from colregion.indexes import open_index
 from colregion.ingestion.copy import copy_index
 from colregion.ingestion.page_cache import UnindexedPages
-from colregion.ingestion.pipeline import Adding
-from colregion.ingestion.source_images import read_image
-from colregion.ingestion.sources import Given, Progress, Source, embed, find_items
-from colregion.ingestion.workers import Reader
+from colregion.ingestion.pipeline import IngestJob, Progress, embed
+from colregion.ingestion.sources import DocumentOptions, Source
+from colregion.ingestion.workers import WorkerPool
 from colregion.parsers import load_parser
 from colregion.retrieval.confidence import Calibration
 from colregion.retrieval.ranking import Limits as RegionLimits
@@ -73,7 +72,6 @@ class Engine:
                 f"the index was made with encoder {made_with!r} and cannot be used with "
                 f"{encoder.fingerprint!r}; open it with the first, or index into another folder"
             )
-        index.read_image = read_image
         self.index = index
         self.encoder = encoder
         self.parser = parser
@@ -190,28 +188,17 @@ class Engine:
                 parser that cannot be sent to them.
             BackendError: no reading process starts.
         """
-        items, outcomes = find_items(sources)
-        if doc_id is not None and len(items) > 1:
-            raise InvalidInput(f"doc_id={doc_id!r} names one document, but {len(items)} were given")
-        told = on_outcome or _ignore
-        for outcome in outcomes:
-            told(outcome)
         reading = load_parser(parser) if isinstance(parser, str) else parser or self.parser
-        reader = Reader.of(reading, workers=workers, limits=limits)
+        job = IngestJob(
+            index=self.index,
+            encoder=self.encoder,
+            pool=WorkerPool.of(reading, workers=workers, limits=limits),
+            options=DocumentOptions(doc_id, metadata or {}, password),
+            on_progress=on_progress or _ignore,
+            on_outcome=on_outcome or _ignore,
+        )
         with self._adding:
-            if self.index.get_setting(IndexSetting.ENCODER) is None:
-                self.index.set_setting(IndexSetting.ENCODER, self.encoder.fingerprint)
-            adding = Adding(
-                index=self.index,
-                encoder=self.encoder,
-                reader=reader,
-                given=Given(doc_id, metadata or {}, password),
-                held={entry.id: entry for entry in self.index.documents()},
-                on_progress=on_progress or _ignore,
-                on_outcome=told,
-            )
-            outcomes.extend(adding.add(items))
-        return AddReport(tuple(outcomes), reader.workers)
+            return AddReport(job.run(sources), job.pool.workers)
 
     def search(
         self,

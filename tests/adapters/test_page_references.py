@@ -21,7 +21,7 @@ from colregion.adapters.page_references import (
 from colregion.core.geometry import Box
 from colregion.demo import DOCUMENTS
 from colregion.indexes import MemoryIndex
-from colregion.ingestion.sources import embed
+from colregion.ingestion.pipeline import embed
 from colregion.testing import LineParser, WordEncoder, make_parsed_page
 
 REPORT = DOCUMENTS / "tarrow-annual-report-2024.pdf"

@@ -1,4 +1,4 @@
-"""Pictures of every kind, as they look on a screen."""
+"""Images of every format, as they look on a screen."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def test_a_jpeg_gives_one_page() -> None:
     assert (page.image.size, red[0] > 250) == ((32, 16), True)
 
 
-def test_any_resolution_asked_for_gives_the_pixels_that_are_there() -> None:
+def test_dpi_does_not_change_the_size_of_an_image_page() -> None:
     (page,) = pages(encoded(top_red_bottom_blue(), "PNG"))
     assert page.load_image(dpi=600).size == (2, 4)
 
 
-# EXIF orientation -> the displayed size of the 2 x 4 picture and where its green corner goes.
+# EXIF orientation -> the displayed size of the 2 x 4 image and where its green corner goes.
 ORIENTATIONS = {
     1: ((2, 4), (0, 0)),
     2: ((2, 4), (1, 0)),
@@ -75,7 +75,7 @@ ORIENTATIONS = {
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_exif_orientation_is_applied_to_picture_and_size(kind: str, orientation: int) -> None:
+def test_exif_orientation_is_applied_to_image_and_size(kind: str, orientation: int) -> None:
     exif = Image.Exif()
     exif[0x0112] = orientation
     options = {"lossless": True} if kind == "WEBP" else {}
@@ -118,7 +118,7 @@ def greys(*values: float, mode: str) -> Image.Image:
         (greys(0, 1.5, mode="F"), "TIFF", [0, 2]),
     ],
 )
-def test_deep_greys_are_scaled_and_not_cut_off(
+def test_deep_grays_are_scaled_and_not_truncated(
     image: Image.Image, kind: str, expected: list[int]
 ) -> None:
     (page,) = pages(encoded(image, kind))
@@ -128,31 +128,31 @@ def test_deep_greys_are_scaled_and_not_cut_off(
 def test_one_bit_and_palette_and_cmyk_become_rgb() -> None:
     bit = Image.new("1", (3, 2), 1)
     bit.putpixel((1, 1), 0)
-    picture = pages(encoded(bit, "TIFF", compression="group4"))[0].image
-    assert (picture.getpixel((1, 1)), picture.getpixel((0, 0))) == ((0, 0, 0), WHITE)
+    rgb = pages(encoded(bit, "TIFF", compression="group4"))[0].image
+    assert (rgb.getpixel((1, 1)), rgb.getpixel((0, 0))) == ((0, 0, 0), WHITE)
     palette = top_red_bottom_blue().convert("P")
     assert pages(encoded(palette, "PNG"))[0].image.getpixel((0, 3)) == BLUE
     cmyk = Image.new("CMYK", (3, 2), (0, 255, 255, 0))
     assert pages(encoded(cmyk, "TIFF"))[0].image.getpixel((1, 1)) == RED
 
 
-def test_what_is_transparent_shows_white() -> None:
+def test_transparent_pixels_become_white() -> None:
     image = Image.new("RGBA", (2, 1), (0, 0, 0, 0))
     image.putpixel((1, 0), (255, 0, 0, 255))
-    picture = pages(encoded(image, "PNG"))[0].image
-    assert [picture.getpixel((x, 0)) for x in (0, 1)] == [WHITE, RED]
+    rgb = pages(encoded(image, "PNG"))[0].image
+    assert [rgb.getpixel((x, 0)) for x in (0, 1)] == [WHITE, RED]
     keyed = Image.new("P", (2, 1), 0)
     keyed.putpalette([*RED, *BLUE])
     keyed.putpixel((1, 0), 1)
-    picture = pages(encoded(keyed, "PNG", transparency=0))[0].image
-    assert [picture.getpixel((x, 0)) for x in (0, 1)] == [WHITE, BLUE]
+    rgb = pages(encoded(keyed, "PNG", transparency=0))[0].image
+    assert [rgb.getpixel((x, 0)) for x in (0, 1)] == [WHITE, BLUE]
 
 
-def test_a_tiff_has_a_page_a_frame_each_of_its_own_size() -> None:
+def test_a_tiff_has_one_page_per_frame_of_the_frame_s_size() -> None:
     first, second = Image.new("RGB", (4, 2), RED), Image.new("L", (3, 5), 7)
-    found = pages(encoded(first, "TIFF", save_all=True, append_images=[second]))
-    assert [(page.number, page.width, page.height) for page in found] == [(1, 4, 2), (2, 3, 5)]
-    assert [page.image.getpixel((1, 1)) for page in found] == [RED, (7, 7, 7)]
+    both = pages(encoded(first, "TIFF", save_all=True, append_images=[second]))
+    assert [(page.number, page.width, page.height) for page in both] == [(1, 4, 2), (2, 3, 5)]
+    assert [page.image.getpixel((1, 1)) for page in both] == [RED, (7, 7, 7)]
 
 
 def test_thumbnails_of_a_tiff_are_no_pages() -> None:
@@ -173,7 +173,7 @@ def test_an_animation_gives_its_first_frame(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "GIF"])
-def test_a_truncated_picture_is_unreadable(kind: str) -> None:
+def test_a_truncated_image_is_unreadable(kind: str) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     data = encoded(Image.fromarray(noise), kind)
     with pytest.raises(UnreadableDocument, match="damaged"):
@@ -199,18 +199,18 @@ def gif_of(width: int, height: int) -> bytes:
     [png_of(20_000, Limits().pixels // 20_000 + 1), gif_of(65_535, 65_535)],
     ids=["PNG", "GIF"],
 )
-def test_a_picture_that_declares_too_much_is_refused_undecoded(data: bytes) -> None:
+def test_an_image_that_declares_too_many_pixels_is_refused_undecoded(data: bytes) -> None:
     with pytest.raises(UnreadableDocument, match="up to 178,000,000"):
         open_document(data)
 
 
-def test_a_large_picture_within_the_limit_does_not_warn() -> None:
+def test_a_large_image_within_the_limit_does_not_warn() -> None:
     # Pillow itself warns from 89 million pixels on; warnings are errors here.
     data = encoded(Image.new("1", (10_000, 9_000)), "TIFF", compression="group4")
     assert open_document(data).page_count == 1
 
 
-def test_a_page_is_picklable_before_and_after_its_picture_was_loaded(tmp_path: Path) -> None:
+def test_a_page_is_picklable_before_and_after_its_image_is_loaded(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(encoded(top_red_bottom_blue(), "PNG"))
     (page,) = open_document(path).pages()

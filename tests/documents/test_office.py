@@ -23,10 +23,10 @@ WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 DRAWING = "http://schemas.openxmlformats.org/drawingml/2006"
 
 
-def docx(text: str, *, picture: str | None = None) -> bytes:
-    """A letter, with a linked picture of an inch."""
+def docx(text: str, *, image: str | None = None) -> bytes:
+    """A letter, with a linked image of an inch."""
     body = f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>"
-    if picture is not None:
+    if image is not None:
         body += (
             f'<w:p><w:r><w:drawing><wp:inline xmlns:wp="{DRAWING}/wordprocessingDrawing">'
             '<wp:extent cx="914400" cy="914400"/><wp:docPr id="1" name="p"/>'
@@ -45,7 +45,7 @@ def docx(text: str, *, picture: str | None = None) -> bytes:
         "_rels/.rels": f'<Relationships xmlns="{LINKS}"><Relationship Id="r" '
         f'Type="{OFFICE}/officeDocument" Target="word/document.xml"/></Relationships>',
         "word/_rels/document.xml.rels": f'<Relationships xmlns="{LINKS}"><Relationship Id="link" '
-        f'Type="{OFFICE}/image" Target="{picture}" TargetMode="External"/></Relationships>',
+        f'Type="{OFFICE}/image" Target="{image}" TargetMode="External"/></Relationships>',
         "word/document.xml": f'<w:document xmlns:w="{WORD}" xmlns:r="{OFFICE}"><w:body>{body}'
         '<w:sectPr><w:pgSz w:w="8000" w:h="6000"/></w:sectPr></w:body></w:document>',
     }
@@ -56,7 +56,7 @@ def docx(text: str, *, picture: str | None = None) -> bytes:
     return file.getvalue()
 
 
-def test_a_letter_is_read_as_the_pdf_that_libreoffice_makes_of_it(tmp_path: Path) -> None:
+def test_a_docx_is_read_as_the_pdf_that_libreoffice_makes(tmp_path: Path) -> None:
     path = tmp_path / "-o evil; name.docx"
     path.write_bytes(docx("Seven crates of apples"))
     document = open_document(path)
@@ -68,8 +68,8 @@ def test_a_letter_is_read_as_the_pdf_that_libreoffice_makes_of_it(tmp_path: Path
 
 
 @pytest.fixture
-def asked() -> Iterator[tuple[str, list[str]]]:
-    """The address of a server of this machine, and what it is asked for."""
+def local_server() -> Iterator[tuple[str, list[str]]]:
+    """The address of an HTTP server on this machine, and the paths requested from it."""
     paths: list[str] = []
 
     class Noting(http.server.BaseHTTPRequestHandler):
@@ -90,30 +90,32 @@ def asked() -> Iterator[tuple[str, list[str]]]:
 
 
 def test_links_are_not_followed_to_the_network_or_to_other_files(
-    asked: tuple[str, list[str]], tmp_path: Path
+    local_server: tuple[str, list[str]], tmp_path: Path
 ) -> None:
-    address, paths = asked
+    address, paths = local_server
     Image.new("RGB", (50, 50), (255, 0, 0)).save(tmp_path / "secret.png")
-    to_pdf(docx("a", picture=f"{address}/beacon.png"), ".docx", name="a.docx")
+    to_pdf(docx("a", image=f"{address}/beacon.png"), ".docx", name="a.docx")
     assert paths == []
-    local = docx("a", picture=(tmp_path / "secret.png").as_uri())
+    local = docx("a", image=(tmp_path / "secret.png").as_uri())
     (page,) = open_document(local).pages()
     colours = page.image.getcolors(1 << 24) or []
     assert (255, 0, 0) not in [colour for _, colour in colours]
 
 
-def test_what_libreoffice_cannot_read_is_refused() -> None:
+def test_a_file_that_libreoffice_cannot_read_is_refused() -> None:
     broken = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "WordDocument".encode("utf-16-le") + b"\0" * 99
     with pytest.raises(UnreadableDocument, match=r"cannot turn bad\.doc into PDF"):
         open_document(broken, name="bad.doc")
 
 
-def test_a_conversion_that_is_late_is_ended() -> None:
+def test_a_conversion_beyond_its_timeout_is_stopped() -> None:
     with pytest.raises(UnreadableDocument, match=r"took more than 0.01 seconds over a\.docx"):
         to_pdf(docx("a"), ".docx", name="a.docx", timeout_s=0.01)
 
 
-def test_without_libreoffice_the_cure_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_libreoffice_the_message_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(MissingDependency, match=r"a\.docx .*apt-get install .*libreoffice-writer"):
         open_document(docx("a"), name="a.docx")
@@ -131,7 +133,7 @@ def suffix_of(content: bytes) -> str | None:
     return office_suffix(content, content[:8], name="a")
 
 
-def test_the_content_says_what_kind_of_file_it_is() -> None:
+def test_office_formats_are_told_by_content() -> None:
     kinds = {"text": ".odt", "spreadsheet": ".ods", "presentation": ".odp"}
     for kind, suffix in kinds.items():
         content = zipped(mimetype=f"application/vnd.oasis.opendocument.{kind}".encode())
@@ -148,7 +150,7 @@ def test_archives_are_not_opened() -> None:
         open_document(content)
 
 
-def test_a_file_that_would_unpack_to_too_much_is_refused_before_it_is_unpacked(
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(office, "MAX_UNPACKED_BYTES", 10_000)
@@ -158,6 +160,6 @@ def test_a_file_that_would_unpack_to_too_much_is_refused_before_it_is_unpacked(
         open_document(bomb)
 
 
-def test_a_damaged_archive_is_damaged() -> None:
+def test_a_truncated_docx_is_unreadable() -> None:
     with pytest.raises(UnreadableDocument, match="damaged"):
         open_document(docx("a")[:200])

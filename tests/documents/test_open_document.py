@@ -1,4 +1,4 @@
-"""What becomes of paths, bytes and pictures, by their content."""
+"""Opening paths, bytes and images by their content."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from colregion.documents import open_document
-from colregion.errors import InvalidInput, UnreadableDocument
+from colregion.documents import open_document, read_image
+from colregion.errors import InvalidInput, NotIndexed, UnreadableDocument
 
 
 def png(color: str = "navy", *, size: tuple[int, int] = (6, 4)) -> bytes:
@@ -32,12 +32,12 @@ def png(color: str = "navy", *, size: tuple[int, int] = (6, 4)) -> bytes:
         (b"\x89PNG\r\n\x1a\n and nothing behind it", "damaged"),
     ],
 )
-def test_bytes_that_are_no_document_say_what_to_do(data: bytes, message: str) -> None:
+def test_bytes_that_are_no_document_are_unreadable_with_a_hint(data: bytes, message: str) -> None:
     with pytest.raises(UnreadableDocument, match=message):
         open_document(data)
 
 
-def test_an_empty_file_is_unreadable_by_its_name(tmp_path: Path) -> None:
+def test_an_empty_file_is_unreadable_and_named(tmp_path: Path) -> None:
     path = tmp_path / "nothing.pdf"
     path.touch()
     with pytest.raises(UnreadableDocument, match=r"nothing\.pdf is empty"):
@@ -68,13 +68,13 @@ def test_another_type_of_argument_is_invalid_input() -> None:
         open_document(3)  # type: ignore[arg-type]
 
 
-def test_the_content_decides_and_not_the_suffix(
+def test_the_type_is_told_by_content_not_by_suffix(
     tmp_path: Path, make_pdf: Callable[..., bytes]
 ) -> None:
-    picture, pdf = tmp_path / "a.pdf", tmp_path / "b.png"
-    picture.write_bytes(png())
+    image, pdf = tmp_path / "a.pdf", tmp_path / "b.png"
+    image.write_bytes(png())
     pdf.write_bytes(make_pdf([("/MediaBox[0 0 300 200]", "")]))
-    assert next(open_document(picture).pages()).unit == "px"
+    assert next(open_document(image).pages()).unit == "px"
     assert next(open_document(pdf).pages()).unit == "pt"
 
 
@@ -102,15 +102,15 @@ def test_bytes_are_named_by_their_hash_unless_the_caller_names_them() -> None:
     assert open_document(png(), name="inbox/7").id == "inbox/7"
 
 
-def test_a_picture_in_memory_is_a_document_of_one_page() -> None:
-    document = open_document(Image.new("L", (7, 5), 9), doc_id="held")
+def test_an_image_in_memory_is_a_document_of_one_page() -> None:
+    document = open_document(Image.new("L", (7, 5), 9), doc_id="d")
     (page,) = document.pages()
     assert (page.width, page.height, page.unit, document.page_count) == (7, 5, "px", 1)
     assert (page.image.mode, page.image.getpixel((3, 3))) == ("RGB", (9, 9, 9))
     assert page.load_text is None
 
 
-def test_pictures_of_other_content_or_shape_have_other_hashes() -> None:
+def test_images_of_other_pixels_or_size_have_other_hashes() -> None:
     hashes = {
         open_document(Image.new("RGB", size, color)).content_hash
         for size, color in (((6, 4), "navy"), ((4, 6), "navy"), ((6, 4), "blue"))
@@ -118,7 +118,7 @@ def test_pictures_of_other_content_or_shape_have_other_hashes() -> None:
     assert len(hashes) == 3
 
 
-def test_metadata_that_hides_a_key_of_ours_is_refused() -> None:
+def test_reserved_metadata_keys_are_refused() -> None:
     with pytest.raises(InvalidInput, match="page_number"):
         open_document(png(), metadata={"page_number": 3})
 
@@ -131,3 +131,17 @@ def test_a_path_still_reads_after_the_working_folder_has_changed(
     document = open_document("a.png")
     monkeypatch.chdir("/")
     assert next(document.pages()).image.size == (6, 4)
+
+
+def test_read_image_reads_one_page_again_from_the_indexed_file(
+    tmp_path: Path, make_pdf: Callable[..., bytes]
+) -> None:
+    path = tmp_path / "a.pdf"
+    path.write_bytes(make_pdf([(f"/MediaBox[0 0 {width} 72]", "") for width in (72, 144)]))
+    content_hash = open_document(path).content_hash
+    assert read_image(str(path), 2, content_hash=content_hash, dpi=72).size == (144, 72)
+    assert read_image(str(path), 2, content_hash=content_hash, dpi=None).size == (300, 150)
+    with pytest.raises(NotIndexed, match="has changed since it was indexed"):
+        read_image(str(path), 2, content_hash="another", dpi=None)
+    with pytest.raises(NotIndexed, match=r"the index stores no images, and .*gone\.pdf"):
+        read_image(str(tmp_path / "gone.pdf"), 2, content_hash=content_hash, dpi=None)

@@ -15,8 +15,7 @@ import pytest
 from colregion.core.documents import Page, TextLayer
 from colregion.core.geometry import FloatArray
 from colregion.documents import open_document
-from colregion.documents.pdf import MAX_SIDE_PX
-from colregion.documents.user_unit import mentions_user_unit
+from colregion.documents.pdf import MAX_SIDE_PX, may_declare_user_unit
 from colregion.errors import InvalidInput, UnreadableDocument
 
 MakePdf = Callable[..., bytes]
@@ -59,21 +58,21 @@ def test_a_page_without_content_has_no_characters_and_is_white(make_pdf: MakePdf
     assert page.image.getextrema() == ((255, 255),) * 3
 
 
-def test_a_page_tells_its_size_label_and_number(make_pdf: MakePdf) -> None:
+def test_a_page_has_size_label_and_number(make_pdf: MakePdf) -> None:
     labels = "/PageLabels<</Nums[0<</S/r/St 4>>1<</P(A-)/S/D>>2<<>>]>>"
     sizes = [(300, 200), (200.5, 100), (100, 100)]
     data = make_pdf([(f"/MediaBox[0 0 {w} {h}]", "") for w, h in sizes], catalog=labels)
     document = open_document(data, doc_id="d")
-    found = list(document.pages())
+    pages = list(document.pages())
     assert document.page_count == 3
-    assert [(p.number, p.width, p.height) for p in found] == [
+    assert [(p.number, p.width, p.height) for p in pages] == [
         (number, *size) for number, size in enumerate(sizes, start=1)
     ]
-    assert [page.label for page in found] == ["iv", "A-1", None]
-    assert {(page.unit, page.rotation) for page in found} == {("pt", 0)}
+    assert [page.label for page in pages] == ["iv", "A-1", None]
+    assert {(page.unit, page.rotation) for page in pages} == {("pt", 0)}
 
 
-def test_pages_can_be_read_twice_and_after_the_last(make_pdf: MakePdf) -> None:
+def test_pages_can_be_read_twice(make_pdf: MakePdf) -> None:
     data = make_pdf([(MEDIA, f"BT /F 20 Tf 9 9 Td (p{i}) Tj ET") for i in (1, 2, 3)])
     document = open_document(data)
     for _ in range(2):
@@ -117,13 +116,13 @@ def test_boxes_lie_where_the_glyph_shows_cropped_and_rotated(
     assert along[0] - 0.003 < ink[axis] < ink[axis + 2] < along[1] + 0.003
 
 
-def test_a_rotation_given_for_all_pages_and_beyond_a_turn_is_applied(make_pdf: MakePdf) -> None:
+def test_an_inherited_rotation_beyond_a_full_turn_is_applied(make_pdf: MakePdf) -> None:
     data = make_pdf([("", H_AT_100_150)], inherited=f"{MEDIA}/Rotate 450")
     page = first_page(data)
     assert (page.width, page.height, page.rotation) == (200, 300, 90)
 
 
-def test_a_user_unit_scales_size_and_picture_but_no_fractions(make_pdf: MakePdf) -> None:
+def test_a_user_unit_scales_size_and_image_but_no_fractions(make_pdf: MakePdf) -> None:
     plain, large = (
         first_page(make_pdf([(MEDIA + unit, H_AT_100_150)])) for unit in ("", "/UserUnit 2.5")
     )
@@ -155,7 +154,7 @@ def object_stream(content: bytes) -> bytes:
     ],
 )
 def test_user_units_are_looked_for_in_packed_objects_too(data: bytes, expected: bool) -> None:
-    assert mentions_user_unit(data) is expected
+    assert may_declare_user_unit(data) is expected
 
 
 @pytest.mark.parametrize(
@@ -198,7 +197,7 @@ IMAGE = (
 )
 
 
-def test_the_cover_by_pictures_counts_overlaps_once(make_pdf: MakePdf) -> None:
+def test_the_image_area_counts_overlaps_once(make_pdf: MakePdf) -> None:
     entries = f"{MEDIA}/Resources<</XObject<</I 6 0 R>>>>"
     quarter, eighth = "q 150 0 0 100 0 0 cm /I Do Q ", "q 75 0 0 100 75 0 cm /I Do Q "
     for content, expected in (("", 0), (quarter, 0.25), (eighth, 0.125), (quarter + eighth, 0.25)):
@@ -206,7 +205,7 @@ def test_the_cover_by_pictures_counts_overlaps_once(make_pdf: MakePdf) -> None:
         assert characters(page).image_area == pytest.approx(expected, abs=0.01)
 
 
-def test_a_picture_within_a_form_is_counted_where_it_lies(make_pdf: MakePdf) -> None:
+def test_an_image_within_a_form_is_counted_where_it_lies(make_pdf: MakePdf) -> None:
     form = (
         "<</Type/XObject/Subtype/Form/BBox[0 0 1 1]/Matrix[1 0 0 1 0 0]"
         "/Resources<</XObject<</I 6 0 R>>>>/Length 5>>stream\n/I Do\nendstream"
@@ -280,7 +279,7 @@ def test_a_filled_field_is_drawn_and_read(make_pdf: MakePdf) -> None:
     assert drawn_xyxy(page)[3] > 0.65
 
 
-def test_a_page_is_picklable_and_reads_itself_anew(make_pdf: MakePdf, tmp_path: Path) -> None:
+def test_a_pickled_page_reads_itself_again(make_pdf: MakePdf, tmp_path: Path) -> None:
     path = tmp_path / "a.pdf"
     path.write_bytes(make_pdf([(MEDIA, H_AT_100_150)]))
     page = next(open_document(path).pages())

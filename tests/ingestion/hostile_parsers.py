@@ -1,4 +1,4 @@
-"""Parsers that do to a process what damaged files do to native libraries."""
+"""Parsers that treat their process as damaged files make native libraries do."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class UnpicklableParser(TroubledParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.held = lambda: None
+        self.callback = lambda: None
 
 
 def _do(trouble: str) -> None:
@@ -54,8 +54,8 @@ def _do(trouble: str) -> None:
     elif trouble == "hang":
         time.sleep(600)
     elif trouble == "hoard":
-        kept = [bytearray(64 << 20) for _ in range(1000)]
-        raise AssertionError(f"{len(kept)} blocks of 64 MiB were there")
+        blocks = [bytearray(64 << 20) for _ in range(1000)]
+        raise AssertionError(f"{len(blocks)} blocks of 64 MiB were allocated")
     elif trouble == "damaged":
         raise UnreadableDocument("its stream ends early")
     elif trouble == "bug":

@@ -58,7 +58,7 @@ def engine(tmp_path: Path) -> Engine:
     return Engine.open(tmp_path / "library", parser="text_layer+geometry")
 
 
-def test_one_call_of_add_can_bring_its_own_regions(engine: Engine, bill: Path) -> None:
+def test_a_parser_passed_to_add_reads_only_that_call(engine: Engine, bill: Path) -> None:
     report = engine.add(bill, parser=TextractRegions(json.loads(textract())))
     assert [outcome.status for outcome in report.outcomes] == ["added"]
     (hit, *_) = engine.search("net sum")
@@ -70,7 +70,7 @@ def test_one_call_of_add_can_bring_its_own_regions(engine: Engine, bill: Path) -
     assert engine.search("net sum")[0].text == "what the file itself says"
 
 
-def test_a_file_beside_the_document_is_found_and_noticed_when_it_changes(
+def test_a_file_of_regions_beside_the_document_is_used_and_its_changes_are_noticed(
     engine: Engine, bill: Path
 ) -> None:
     beside = bill.with_name("bill.textract.json")
@@ -82,7 +82,7 @@ def test_a_file_beside_the_document_is_found_and_noticed_when_it_changes(
     assert engine.search("net sum")[0].text == "Net sum 8.00"
 
 
-def test_a_document_without_its_file_is_refused_and_the_others_go_in(
+def test_a_document_without_its_file_of_regions_fails_and_the_others_are_added(
     engine: Engine, bill: Path
 ) -> None:
     bill.with_name("other.pdf").write_bytes(bill.read_bytes())
@@ -92,7 +92,7 @@ def test_a_document_without_its_file_is_refused_and_the_others_go_in(
     assert "other.textract.json: No such file" in report.failed[0].reason
 
 
-def test_the_command_line_takes_a_source_or_one_file_of_it(
+def test_the_command_line_takes_a_file_of_regions(
     bill: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answer = tmp_path / "answer.json"
@@ -116,15 +116,17 @@ def test_the_command_line_takes_a_source_or_one_file_of_it(
         ("unstructured+none:fast", "0."),
     ],
 )
-def test_specs_name_a_source_a_reader_of_words_and_a_file(spec: str, fingerprint: str) -> None:
+def test_parser_specs_name_the_format_the_word_reader_and_the_file(
+    spec: str, fingerprint: str
+) -> None:
     assert load_parser(spec).fingerprint.startswith(fingerprint)
 
 
-def test_what_is_no_plain_data_is_refused() -> None:
+def test_regions_that_are_no_json_data_are_refused() -> None:
     with pytest.raises(InvalidInput, match="plain data of a JSON file, got set"):
         TextractRegions({1, 2})  # type: ignore[arg-type]
 
 
-def test_a_name_that_no_file_can_have_is_refused(engine: Engine, bill: Path) -> None:
+def test_a_file_name_with_a_null_byte_fails_the_document(engine: Engine, bill: Path) -> None:
     report = engine.add(bill, parser=TextractRegions("no\0file.json"))
     assert "cannot read the regions" in report.failed[0].reason

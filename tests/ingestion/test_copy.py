@@ -1,4 +1,4 @@
-"""From one index into another: nothing is encoded again and nothing is lost."""
+"""Copying an index: nothing is encoded again and nothing is lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from colregion.core.embeddings import PageEmbedding
 from colregion.core.geometry import Box
 from colregion.core.interfaces import Index
 from colregion.core.regions import ParsedPage
-from colregion.errors import BackendError, InvalidInput, ModelMismatch, NotIndexed
+from colregion.errors import InvalidInput, ModelMismatch, NotIndexed
 from colregion.indexes import LocalIndex, MemoryIndex
 from colregion.indexes.qdrant import QdrantIndex, QdrantOptions
 from colregion.ingestion.copy import copy_index
@@ -26,8 +26,8 @@ from colregion.testing import LineParser, WordEncoder
 LINES = [("one line", Box(0.1, 0.1, 0.6, 0.2)), ("two lines", Box(0.1, 0.3, 0.6, 0.4))]
 
 
-class NeverAsked(WordEncoder):
-    """The same vectors, but nobody may ask for pages again."""
+class NoPageEncoder(WordEncoder):
+    """The same vectors, but encoding a page is an error."""
 
     def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
         raise AssertionError(f"{len(pages)} pages were encoded again")
@@ -35,7 +35,7 @@ class NeverAsked(WordEncoder):
 
 @pytest.fixture
 def library(tmp_path: Path) -> Engine:
-    """Two pictures in a local index."""
+    """Two images in a local index."""
     engine = Engine(LocalIndex(tmp_path / "local"), encoder=WordEncoder(), parser=LineParser(LINES))
     for name, colour in (("a", (200, 30, 30)), ("b", (30, 30, 200))):
         path = tmp_path / f"{name}.png"
@@ -58,32 +58,32 @@ def state(index: Index) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("pictures", ["in a folder", "by reference"])
-def test_there_and_back_again_nothing_is_encoded_and_nothing_differs(
-    library: Engine, tmp_path: Path, pictures: str
+@pytest.mark.parametrize("stored", [True, False], ids=["stored images", "images by reference"])
+def test_a_copy_to_qdrant_and_back_is_equal_and_encodes_nothing(
+    library: Engine, tmp_path: Path, stored: bool
 ) -> None:
-    images = tmp_path / "pictures" if pictures == "in a folder" else None
+    images = tmp_path / "images" if stored else None
     remote = QdrantIndex(":memory:", "pages", QdrantOptions(images=images))
     report = library.copy_to(remote)
     assert [(o.doc_id, o.status, o.pages) for o in report.outcomes] == [
         ("a", "added", 1),
         ("b", "added", 1),
     ]
-    with Engine(remote, encoder=NeverAsked(), parser=LineParser(LINES)) as engine:
+    with Engine(remote, encoder=NoPageEncoder(), parser=LineParser(LINES)) as engine:
         back = LocalIndex(tmp_path / "back")
         assert engine.copy_to(back).pages == 2
-        there = state(remote)
-    assert there[:4] == state(library.index)[:4] == state(back)[:4]
-    for found in (there, state(back)):
-        np.testing.assert_allclose(found[4], state(library.index)[4], atol=1e-3)
-        assert found[6] == state(library.index)[6]
-        np.testing.assert_allclose(found[5], state(library.index)[5], atol=6)
+        remote_state = state(remote)
+    assert remote_state[:4] == state(library.index)[:4] == state(back)[:4]
+    for copied in (remote_state, state(back)):
+        np.testing.assert_allclose(copied[4], state(library.index)[4], atol=1e-3)
+        assert copied[6] == state(library.index)[6]
+        np.testing.assert_allclose(copied[5], state(library.index)[5], atol=6)
 
 
-def test_hits_are_the_same_on_both_sides(library: Engine) -> None:
+def test_source_and_copy_give_the_same_hits(library: Engine) -> None:
     remote = QdrantIndex(":memory:", "pages")
     library.copy_to(remote)
-    with Engine(remote, encoder=NeverAsked(), parser=LineParser(LINES)) as engine:
+    with Engine(remote, encoder=NoPageEncoder(), parser=LineParser(LINES)) as engine:
         question = library.index.load(["a#p1"])[0].parsed.words[0].text
         ours, theirs = library.search(question), engine.search(question)
         assert [hit.id for hit in ours] == [hit.id for hit in theirs] != []
@@ -93,7 +93,7 @@ def test_hits_are_the_same_on_both_sides(library: Engine) -> None:
         np.testing.assert_allclose(np.asarray(crop), np.asarray(ours[0].crop()), atol=6)
 
 
-def test_a_second_copy_takes_only_what_has_changed(library: Engine, tmp_path: Path) -> None:
+def test_a_second_copy_copies_only_changed_documents(library: Engine, tmp_path: Path) -> None:
     target = MemoryIndex()
     library.copy_to(target)
     library.add(tmp_path / "a.png", doc_id="b", metadata={"name": "b"})
@@ -106,14 +106,14 @@ def test_a_second_copy_takes_only_what_has_changed(library: Engine, tmp_path: Pa
     assert target.documents() == library.documents()
 
 
-def test_documents_of_the_target_stay(library: Engine, tmp_path: Path) -> None:
+def test_a_copy_keeps_other_documents_of_the_target(library: Engine, tmp_path: Path) -> None:
     target = Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser(LINES))
     target.add(tmp_path / "a.png", doc_id="mine")
     library.copy_to(target.index)
     assert [entry.id for entry in target.documents()] == ["a", "b", "mine"]
 
 
-def test_an_index_of_another_encoder_is_refused(library: Engine) -> None:
+def test_a_target_of_another_encoder_is_refused(library: Engine) -> None:
     target = MemoryIndex()
     target.set_setting("encoder", "another")
     with pytest.raises(ModelMismatch, match="another"):
@@ -126,7 +126,9 @@ def test_an_index_is_not_copied_into_itself(library: Engine) -> None:
         library.copy_to(library.index)
 
 
-def test_a_document_that_changes_while_it_is_copied_is_not_taken(library: Engine) -> None:
+def test_a_document_that_changes_while_it_is_copied_fails_and_is_not_stored(
+    library: Engine,
+) -> None:
     target = MemoryIndex()
 
     def change(_step: object) -> None:
@@ -139,15 +141,11 @@ def test_a_document_that_changes_while_it_is_copied_is_not_taken(library: Engine
     assert [entry.id for entry in target.documents()] == ["b"]
 
 
-def test_a_picture_by_reference_is_read_only_from_what_was_indexed(
+def test_an_index_without_images_reads_them_from_the_source_without_an_engine(
     library: Engine, tmp_path: Path
 ) -> None:
     remote = QdrantIndex(":memory:", "pages")
     library.copy_to(remote)
-    (page,) = remote.load(["a#p1"])
-    with pytest.raises(BackendError, match="through an Engine"):
-        page.parsed.page.load_image()
-    engine = Engine(remote, encoder=WordEncoder(), parser=LineParser(LINES))
     (page,) = remote.load(["a#p1"])
     assert page.parsed.page.image.getpixel((3, 3)) == (200, 30, 30)
     (tmp_path / "a.png").write_bytes((tmp_path / "b.png").read_bytes())
@@ -156,10 +154,9 @@ def test_a_picture_by_reference_is_read_only_from_what_was_indexed(
     (tmp_path / "a.png").unlink()
     with pytest.raises(NotIndexed, match="no file"):
         page.parsed.page.load_image()
-    engine.close()
 
 
-def test_the_command_copies_and_says_what_it_did(
+def test_the_copy_command_copies_and_prints_counts(
     library: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     library.close()

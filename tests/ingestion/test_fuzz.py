@@ -1,4 +1,4 @@
-"""Damaged files without number: none may cost more than itself.
+"""Damaged files by the dozen: none may cost more than itself.
 
 COLREGION_FUZZ says how many mutations to try (60 by default), COLREGION_FUZZ_SEED which.
 """
@@ -24,7 +24,7 @@ COUNT = int(os.environ.get("COLREGION_FUZZ", "60"))
 SEED = int(os.environ.get("COLREGION_FUZZ_SEED", "1"))
 
 
-def picture() -> Image.Image:
+def small_image() -> Image.Image:
     image = Image.new("RGB", (120, 80), "white")
     ImageDraw.Draw(image).text((10, 30), "Total due 42", "black")
     return image
@@ -37,8 +37,8 @@ def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def pdfs() -> Iterator[bytes]:
-    yield encoded(picture(), "PDF")
-    yield encoded(picture().convert("1"), "PDF")
+    yield encoded(small_image(), "PDF")
+    yield encoded(small_image().convert("1"), "PDF")
     content = zlib.compress(b"BT /F 20 Tf 9 50 Td (Total due 42) Tj ET")
     yield b"".join(
         (
@@ -56,7 +56,7 @@ def pdfs() -> Iterator[bytes]:
 
 
 def seeds() -> list[tuple[str, bytes]]:
-    image = picture()
+    image = small_image()
     tiffs = [
         encoded(image, "TIFF", save_all=True, append_images=[image.convert("L")]),
         encoded(image.convert("1"), "TIFF", compression="group4"),
@@ -119,7 +119,7 @@ def write_mutations(folder: Path, *, count: int, seed: int) -> None:
 
 
 @pytest.mark.slow
-def test_mutations_cost_themselves_only(tmp_path: Path) -> None:
+def test_a_damaged_file_costs_only_itself(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     write_mutations(tmp_path / "in", count=COUNT, seed=SEED)
     parser = load_parser("text_layer+geometry")
@@ -127,9 +127,9 @@ def test_mutations_cost_themselves_only(tmp_path: Path) -> None:
         report = engine.add(tmp_path / "in", limits=Limits(seconds_per_page=20, memory_mb=1024))
         assert len(report.outcomes) == COUNT
         assert all(outcome.reason for outcome in report.failed)
-        went_in = {o.doc_id: o.pages for o in report.of("added")}
-        assert went_in, "some mutations leave a file readable"
-        assert {entry.id: entry.page_count for entry in engine.documents()} == went_in
-        for doc_id in went_in:
+        added = {o.doc_id: o.pages for o in report.of("added")}
+        assert added, "some mutations leave a file readable"
+        assert {entry.id: entry.page_count for entry in engine.documents()} == added
+        for doc_id in added:
             for page in engine.index.load(engine.index.page_ids(doc_id)):
                 assert page.parsed.page.image.width > 0

@@ -1,4 +1,4 @@
-"""Documents read in processes of their own, by the engine, with parsers that misbehave."""
+"""Documents read in worker processes, through the engine, with parsers that misbehave."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,14 +19,15 @@ from PIL import Image
 from colregion import BackendError, Engine, InvalidInput, Limits, Outcome, Progress
 from colregion.core.interfaces import Parser
 from colregion.indexes.memory import MemoryIndex
-from colregion.ingestion.workers.processes import stop_idle
+from colregion.ingestion.workers import worker as worker_module
+from colregion.ingestion.workers.worker import stop_idle_workers
 from colregion.testing import WordEncoder
 
-on_linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is held to on Linux only")
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
 
 
 def tiff(pages: int, *, grey: int = 255) -> bytes:
-    """A document of so many small pages."""
+    """A document of small pages."""
     frames = [Image.new("L", (30, 40), grey) for _ in range(pages)]
     file = io.BytesIO()
     frames[0].save(file, "TIFF", save_all=True, append_images=frames[1:])
@@ -50,7 +52,7 @@ def texts(engine: Engine, doc_id: str) -> list[str]:
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2])
-def test_pages_arrive_in_order_however_many_processes_read(
+def test_pages_are_in_order_for_any_number_of_workers(
     engine_of: Callable[[Parser], Engine], workers: int
 ) -> None:
     engine = engine_of(TroubledParser())
@@ -70,40 +72,52 @@ def test_pages_arrive_in_order_however_many_processes_read(
         ("damaged", "its stream ends early"),
     ],
 )
-def test_a_page_that_fails_leaves_the_others_and_is_declared(
+def test_a_page_that_fails_costs_only_itself_and_is_reported(
     engine_of: Callable[[Parser], Engine], trouble: str, reason: str
 ) -> None:
     engine = engine_of(TroubledParser({3: trouble}))
     (outcome,) = engine.add(tiff(6), doc_id="d").outcomes
     assert (outcome.status, outcome.pages, outcome.missing_pages) == ("added", 6, (3,))
-    assert outcome.reason.startswith("incomplete: page 3: ")
+    assert outcome.reason.startswith("page 3: ")
     assert reason in outcome.reason
     assert texts(engine, "d") == ["page 1", "page 2", "", "page 4", "page 5", "page 6"]
-    (missing,) = engine.index.load(["d#p3"])
-    assert reason in missing.parsed.page.missing
+    (blank,) = engine.index.load(["d#p3"])
+    assert reason in blank.parsed.page.missing
     assert all(hit.page_number != 3 for hit in engine.search("page", k=50))
 
 
-def test_an_incomplete_document_is_read_again_and_a_whole_one_is_not(
+def test_an_incomplete_document_is_read_again_and_a_complete_one_is_skipped(
     engine_of: Callable[[Parser], Engine],
 ) -> None:
     engine = engine_of(TroubledParser({2: "damaged"}))
     statuses = [engine.add(tiff(3), doc_id="d").outcomes[0].status for _ in range(2)]
+    (entry,) = engine.documents()
+    assert (entry.page_count, entry.missing_pages) == (3, (2,))
     engine.parser = TroubledParser()
     statuses += [engine.add(tiff(3), doc_id="d").outcomes[0].status for _ in range(2)]
     assert statuses == ["added", "replaced", "replaced", "skipped"]
+    assert engine.index.entry("d").missing_pages == ()
 
 
-def test_a_page_that_takes_too_long_is_given_up(engine_of: Callable[[Parser], Engine]) -> None:
+def test_the_reason_of_an_incomplete_document_names_each_missing_page(
+    engine_of: Callable[[Parser], Engine],
+) -> None:
+    engine = engine_of(TroubledParser({1: "damaged", 3: "damaged"}))
+    (outcome,) = engine.add(tiff(3), doc_id="d", workers=0).outcomes
+    assert outcome.missing_pages == (1, 3)
+    assert outcome.reason == "page 1: its stream ends early; page 3: its stream ends early"
+
+
+def test_a_page_beyond_the_time_limit_is_given_up(engine_of: Callable[[Parser], Engine]) -> None:
     engine = engine_of(TroubledParser({1: "hang"}))
     (outcome,) = engine.add(tiff(2), doc_id="d", limits=Limits(seconds_per_page=1.0)).outcomes
     assert outcome.missing_pages == (1,)
-    assert "more than 1 s a page; raise the limit `seconds_per_page`" in outcome.reason
+    assert "more than 1 s per page; raise the limit `seconds_per_page`" in outcome.reason
     assert texts(engine, "d") == ["", "page 2"]
 
 
 @on_linux
-def test_a_page_that_takes_too_much_memory_is_given_up(
+def test_a_page_beyond_the_memory_limit_is_given_up(
     engine_of: Callable[[Parser], Engine],
 ) -> None:
     engine = engine_of(TroubledParser({1: "hoard"}))
@@ -121,7 +135,7 @@ def test_a_document_that_is_parsed_as_a_whole_fails_as_a_whole(
     assert report.outcomes[0].reason == "a library crashed (SIGSEGV)"
 
 
-def test_a_document_whose_pages_crash_one_after_another_is_given_up(
+def test_a_document_is_given_up_after_four_crashes(
     engine_of: Callable[[Parser], Engine],
 ) -> None:
     engine = engine_of(TroubledParser(dict.fromkeys(range(2, 20), "crash")))
@@ -130,14 +144,14 @@ def test_a_document_whose_pages_crash_one_after_another_is_given_up(
     assert outcome.reason.startswith("given up after 4 such pages")
 
 
-def test_what_is_not_installed_fails_the_document_and_is_no_missing_page(
+def test_a_missing_dependency_fails_the_document_and_is_no_missing_page(
     engine_of: Callable[[Parser], Engine],
 ) -> None:
     (outcome,) = engine_of(TroubledParser({2: "uninstalled"})).add(tiff(3)).outcomes
     assert (outcome.status, outcome.reason) == ("failed", "apt-get install something")
 
 
-def test_what_a_library_prints_does_not_get_between(
+def test_output_that_a_library_prints_does_not_disturb_the_replies(
     engine_of: Callable[[Parser], Engine],
 ) -> None:
     engine = engine_of(TroubledParser({1: "chatter"}))
@@ -145,7 +159,7 @@ def test_what_a_library_prints_does_not_get_between(
 
 
 @pytest.mark.parametrize("workers", [0, None])
-def test_limits_of_files_and_pages_are_held_to(
+def test_limits_on_files_pages_and_pixels_are_enforced(
     engine_of: Callable[[Parser], Engine], tmp_path: Path, workers: int | None
 ) -> None:
     engine = engine_of(TroubledParser())
@@ -157,17 +171,17 @@ def test_limits_of_files_and_pages_are_held_to(
     report = engine.add(tmp_path, limits=limits, workers=workers)
     reasons = [outcome.reason for outcome in report.outcomes]
     assert "more than 3 pages" in reasons[0]
-    assert "300 x 200 pixels; pictures of up to 50,000 are read" in reasons[1]
+    assert "300 x 200 pixels; images of up to 50,000 are read" in reasons[1]
     assert "2.0 MiB; files of up to 1 are read" in reasons[2]
     assert engine.documents() == []
 
 
-def test_limits_are_above_zero() -> None:
+def test_a_limit_of_zero_is_refused() -> None:
     with pytest.raises(InvalidInput, match="limit pages must be above 0, got 0"):
         Limits(pages=0)
 
 
-def test_a_parser_that_cannot_be_sent_reads_in_this_process_and_the_report_says_so(
+def test_an_unpicklable_parser_reads_in_this_process_and_the_report_says_so(
     engine_of: Callable[[Parser], Engine],
 ) -> None:
     engine = engine_of(UnpicklableParser())
@@ -179,17 +193,17 @@ def test_a_parser_that_cannot_be_sent_reads_in_this_process_and_the_report_says_
         engine.add(tiff(2), workers=-1)
 
 
-def test_a_parser_that_other_processes_cannot_import_is_an_error(
+def test_a_parser_that_workers_cannot_import_is_an_error(
     engine_of: Callable[[Parser], Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stop_idle()  # a process that is running already has this folder on its path
+    stop_idle_workers()  # an idle worker already has this folder on its path
     here = str(Path(__file__).parent)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != here])
     with pytest.raises(BackendError, match=r"hostile_parsers.*workers=0"):
         engine_of(TroubledParser()).add(tiff(1))
 
 
-def test_the_same_document_given_twice_is_read_once(
+def test_a_document_that_two_sources_lead_to_is_read_once(
     engine_of: Callable[[Parser], Engine], tmp_path: Path
 ) -> None:
     file = tmp_path / "a.tif"
@@ -201,7 +215,7 @@ def test_the_same_document_given_twice_is_read_once(
     ]
 
 
-def test_ids_do_not_depend_on_which_document_ends_first(
+def test_ids_do_not_depend_on_which_document_is_read_first(
     engine_of: Callable[[Parser], Engine], tmp_path: Path
 ) -> None:
     for name, pages in (("one", 9), ("two", 1), ("three", 2)):
@@ -214,18 +228,18 @@ def test_ids_do_not_depend_on_which_document_ends_first(
     assert sorted(counts.values()) == [1, 2]
 
 
-def test_outcomes_are_told_as_they_come_and_reported_in_the_order_given(
+def test_on_outcome_gets_the_outcomes_that_the_report_has_in_order(
     engine_of: Callable[[Parser], Engine], tmp_path: Path
 ) -> None:
-    told: list[Outcome] = []
+    outcomes: list[Outcome] = []
     sources: list[Path | bytes] = [tmp_path / "missing", tiff(1), b"rubbish", tiff(2)]
     engine = engine_of(TroubledParser())
-    report = engine.add(sources, on_outcome=told.append)
+    report = engine.add(sources, on_outcome=outcomes.append)
     assert [o.status for o in report.outcomes] == ["failed", "added", "failed", "added"]
-    assert {id(outcome) for outcome in told} == {id(outcome) for outcome in report.outcomes}
+    assert {id(outcome) for outcome in outcomes} == {id(outcome) for outcome in report.outcomes}
 
 
-def test_progress_tells_the_pace_and_what_may_be_left(
+def test_progress_estimates_the_time_left(
     engine_of: Callable[[Parser], Engine],
 ) -> None:
     steps: list[Progress] = []
@@ -236,9 +250,9 @@ def test_progress_tells_the_pace_and_what_may_be_left(
         (1, 1, 2),
         (1, 2, 2),
     ]
-    # One page of four is read, then two, then three: as long again as so far, thrice, once, ...
-    left = [step.seconds_left * step.pages_per_second for step in steps]
-    assert left == pytest.approx([3, 2, 1, 0])
+    # After one page of four 3 are left, then 2, then 1.
+    pages_left = [step.seconds_left * step.pages_per_second for step in steps]
+    assert pages_left == pytest.approx([3, 2, 1, 0])
 
 
 @pytest.fixture
@@ -251,7 +265,7 @@ def interruptible() -> Iterator[None]:
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 @pytest.mark.usefixtures("interruptible")
-def test_an_interruption_stops_at_once_and_keeps_what_is_done(
+def test_ctrl_c_stops_at_once_and_keeps_finished_documents(
     engine_of: Callable[[Parser], Engine], tmp_path: Path
 ) -> None:
     engine = engine_of(TroubledParser({2: "hang"}))
@@ -272,13 +286,48 @@ def test_an_interruption_stops_at_once_and_keeps_what_is_done(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
-def test_processes_that_died_while_they_waited_are_replaced(
+def test_workers_that_died_while_idle_are_replaced(
     engine_of: Callable[[Parser], Engine],
 ) -> None:
-    from colregion.ingestion.workers import processes
-
     engine = engine_of(TroubledParser())
     engine.add(tiff(1), doc_id="a")
-    for process in processes._idle:
-        os.kill(process._process.pid, signal.SIGKILL)
+    for worker in worker_module._idle:
+        os.kill(worker._process.pid, signal.SIGKILL)
     assert engine.add(tiff(2), doc_id="b").pages == 2
+
+
+def test_an_idle_worker_is_used_again_by_the_next_call(
+    engine_of: Callable[[Parser], Engine],
+) -> None:
+    engine = engine_of(TroubledParser())
+    engine.add(tiff(1), doc_id="a")
+    pids = {worker._process.pid for worker in worker_module._idle}
+    engine.add(tiff(2), doc_id="b")
+    assert pids
+    assert {worker._process.pid for worker in worker_module._idle} == pids
+
+
+def test_a_worker_imports_nothing_from_the_working_folder(
+    engine_of: Callable[[Parser], Engine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_idle_workers()
+    (tmp_path / "json.py").write_text("raise SystemExit('a document folder is no library')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
+    assert engine_of(TroubledParser()).add(tiff(1), doc_id="d").pages == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_leaves_the_idle_workers_of_its_parent_alone(
+    engine_of: Callable[[Parser], Engine],
+) -> None:
+    engine_of(TroubledParser()).add(tiff(1), doc_id="a")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
+        pid = os.fork()
+    if pid == 0:
+        stop_idle_workers()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert worker_module._idle
+    assert all(worker.is_alive for worker in worker_module._idle)

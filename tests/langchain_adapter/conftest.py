@@ -10,7 +10,7 @@ import pytest
 from colregion import Box, Engine, QueryEmbedding
 from colregion.demo import DOCUMENTS
 from colregion.indexes import MemoryIndex
-from colregion.ingestion.sources import embed
+from colregion.ingestion.pipeline import embed
 from colregion.testing import LineParser, WordEncoder, make_parsed_page
 
 PARSER = "text_layer+geometry"

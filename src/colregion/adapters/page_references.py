@@ -38,7 +38,7 @@ from colregion.documents import open_document
 from colregion.engine import Engine
 from colregion.errors import InvalidInput, NotIndexed
 from colregion.indexes import MemoryIndex
-from colregion.ingestion.sources import embed
+from colregion.ingestion.pipeline import embed
 
 _PAGE_ID = re.compile(r"(?P<doc_id>.+)#p(?P<number>[1-9]\d*)", re.DOTALL)
 _DOC_KEYS = ("doc_id", "document_id")

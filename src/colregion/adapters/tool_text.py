@@ -16,7 +16,7 @@ from colregion.documents import open_document
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
 from colregion.indexes import open_index
-from colregion.ingestion.files import FoundFile, expand
+from colregion.ingestion.sources import SourceFile, list_files
 
 # Documents that are named where a search found nothing: more would fill a prompt.
 _MOST_NAMES = 50
@@ -82,16 +82,16 @@ def parse_files(
             yield parsed, entry
 
 
-def _distinct(sources: Sequence[str | Path]) -> Iterator[FoundFile]:
+def _distinct(sources: Sequence[str | Path]) -> Iterator[SourceFile]:
     ids: dict[Path, str] = {}
-    for file in (file for source in sources for file in expand(source)):
+    for file in (file for source in sources for file in list_files(source)[0]):
         path = file.path.resolve()
         if path not in ids:
             taken = file.doc_id in ids.values()
             # The form in which `Engine.add` tells a second file of one id.
             digest = hashlib.sha256(str(file.path).encode()).hexdigest()[:6]
             ids[path] = f"{file.doc_id}~{digest}" if taken else file.doc_id
-            yield FoundFile(ids[path], file.path)
+            yield SourceFile(ids[path], file.path)
 
 
 def text_for_model(hit: Hit) -> str:

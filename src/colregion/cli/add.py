@@ -31,7 +31,7 @@ from colregion.core.documents import Limits
 from colregion.core.results import AddReport, Outcome
 from colregion.engine import Engine
 from colregion.indexes import open_index
-from colregion.ingestion.sources import Progress as AddProgress
+from colregion.ingestion.pipeline import Progress as AddProgress
 from colregion.parsers import load_parser
 
 _DEFAULT = Limits()
@@ -194,8 +194,7 @@ def _print_troubles(report: AddReport) -> None:
         ("[red]failed[/]", report.failed),
     ):
         for outcome in outcomes:
-            reason = outcome.reason.removeprefix("incomplete: ")
-            err.print(f"{label} {escape(outcome.source)}: {escape(reason)}")
+            err.print(f"{label} {escape(outcome.source)}: {escape(outcome.reason)}")
     if report.ignored:
         suffixes = Counter(Path(o.source).suffix.lower() or "no suffix" for o in report.ignored)
         told = ", ".join(f"{n} {suffix}" for suffix, n in suffixes.most_common(_MOST_SUFFIXES))

@@ -12,8 +12,7 @@ from colregion.cli.common import JsonOption, OutputOption, app, emit_json, err, 
 from colregion.core.results import AddReport
 from colregion.indexes import open_index
 from colregion.ingestion.copy import copy_index
-from colregion.ingestion.source_images import read_image
-from colregion.ingestion.sources import Progress as CopyProgress
+from colregion.ingestion.pipeline import Progress as CopyProgress
 
 
 @app.command()
@@ -32,7 +31,6 @@ def copy(
         open_index(target) as copied,
         Progress(console=err, transient=True) as bar,
     ):
-        held.read_image = read_image
         task = bar.add_task("copying", total=None)
 
         def show(step: CopyProgress) -> None:

@@ -10,9 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from types import TracebackType
-from typing import Protocol, TypeVar
-
-from PIL import Image
+from typing import TypeVar
 
 from colregion.core.documents import Document, DocumentEntry
 from colregion.core.embeddings import Candidate, EmbeddedPage, PageEmbedding, QueryEmbedding
@@ -108,23 +106,8 @@ class Encoder(ABC):
         """
 
 
-class ImageReader(Protocol):
-    """Reads the picture of a page from its document's source. Picklable."""
-
-    def __call__(
-        self, source: str, number: int, *, content_hash: str, dpi: int | None
-    ) -> Image.Image: ...
-
-
 class Index(ABC):
-    """Keeps documents and finds pages. Safe to use from threads.
-
-    Attributes:
-        read_image: how pictures are read that the index refers to but does not keep; set by
-            the engine.
-    """
-
-    read_image: ImageReader | None = None
+    """Keeps documents and finds pages. Safe to use from threads."""
 
     @abstractmethod
     def replace(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> DocumentEntry:

@@ -17,7 +17,7 @@ from colregion.demo.questions import QUESTIONS, Question
 from colregion.engine import Engine
 from colregion.errors import BackendError
 from colregion.export.html import Section, write_html
-from colregion.ingestion.sources import Progress
+from colregion.ingestion.pipeline import Progress
 
 DOCUMENTS = Path(__file__).parent / "documents"
 """The documents that come with the package."""

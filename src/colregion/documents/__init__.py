@@ -1,7 +1,7 @@
-"""Files, bytes and pictures as documents whose pages are read one at a time.
+"""Files, bytes and images as documents whose pages are read one at a time.
 
-What reads them is imported when the first one is opened: PDFium's bindings and Pillow's formats
-would make up a third of the time that `import colregion` takes.
+PDFium's bindings and Pillow's formats are imported when the first document is opened; they would
+take a third of the time of `import colregion`.
 """
 
 from __future__ import annotations
@@ -16,19 +16,14 @@ from PIL import Image
 from colregion.core.documents import Document, Limits, Metadata, Page
 from colregion.documents.identity import Identity, head_of, identify
 from colregion.documents.office import office_suffix, to_pdf
-from colregion.errors import InvalidInput, UnreadableDocument
+from colregion.errors import InvalidInput, NotIndexed, UnreadableDocument
 
-__all__ = [
-    "Identity",
-    "identify",
-    "open_document",
-    "plain_source",
-]
+__all__ = ["Identity", "identify", "open_document", "plain_source", "read_image"]
 
 _OpenPage: TypeAlias = Callable[[int], Page]
 _Close: TypeAlias = Callable[[], None]
 
-_PICTURES = "PNG, JPEG, WebP, BMP, GIF, TIFF, PNM"
+_IMAGE_FORMATS = "PNG, JPEG, WebP, BMP, GIF, TIFF, PNM"
 _DEFAULT_LIMITS = Limits()
 _OFFICE_SHARE = 0.9
 
@@ -43,23 +38,23 @@ def open_document(
     limits: Limits = _DEFAULT_LIMITS,
     identity: Identity | None = None,
 ) -> Document:
-    """A file, its bytes or a picture as a document.
+    """Open a file, its bytes or an image as a document.
 
-    What a file is, its first bytes say, not its name: PDF, PNG, JPEG, WebP, BMP, GIF, TIFF and
-    PNM, and office files where LibreOffice is installed. A TIFF has a page a frame (thumbnails
-    left out); of an animation the first frame counts. A page keeps its file's path, so the file
-    must stay for as long as pages are read.
+    The first bytes tell the type, not the name: PDF, PNG, JPEG, WebP, BMP, GIF, TIFF and PNM, and
+    office files where LibreOffice is installed. A TIFF has one page per frame (thumbnails left
+    out); of an animation the first frame is the page. Pages are read from the file when they are
+    used, so it must stay where it is.
 
     Args:
-        doc_id: the file's name by default, or the start of the content's hash.
-        name: what people call the source; the path by default.
-        password: opens a locked PDF.
-        limits: size, pages and pixels; time and memory are not looked at here.
-        identity: what `identify` said of the source, where that is known already.
+        doc_id: by default the file's name, or the start of the content's hash.
+        name: of the source, for people; by default the path.
+        password: opens an encrypted PDF.
+        limits: on size, pages and pixels; time and memory are not checked here.
+        identity: the result of `identify` for the source, where it is known already.
 
     Raises:
         InvalidInput: no such path, or another type of argument.
-        UnreadableDocument: damaged, locked, empty, too large, of an unknown type, not a file,
+        UnreadableDocument: damaged, encrypted, empty, too large, of an unknown type, not a file,
             or not readable by this user.
         MissingDependency: an office file, and LibreOffice is not installed.
     """
@@ -68,7 +63,7 @@ def open_document(
         name, doc_id = name or str(source), doc_id or Path(source).name
     identity = identity or identify(plain, doc_id=doc_id, name=name, limits=limits)
     if isinstance(plain, Image.Image):
-        page_count, open_page, close = _open_held(plain, doc_id=identity.doc_id)
+        page_count, open_page, close = _open_image(plain, identity)
     else:
         page_count, open_page, close = _open_file(plain, identity, password=password, limits=limits)
     if page_count > limits.pages:
@@ -80,7 +75,7 @@ def open_document(
         id=identity.doc_id,
         source=identity.name,
         content_hash=identity.content_hash,
-        open_pages=partial(_each, open_page, page_count, close),
+        open_pages=partial(_all_pages, open_page, page_count, close),
         page_count=page_count,
         metadata=metadata or {},
         open_page=open_page,
@@ -88,7 +83,7 @@ def open_document(
 
 
 def plain_source(source: str | Path | bytes | Image.Image) -> Path | bytes | Image.Image:
-    """The source with its path absolute, or its picture upright and in RGB.
+    """The source with its path absolute, or its image upright and in RGB.
 
     Raises:
         InvalidInput: a source of another type.
@@ -105,16 +100,36 @@ def plain_source(source: str | Path | bytes | Image.Image) -> Path | bytes | Ima
     raise InvalidInput(f"a document is a path, bytes or a PIL image, got {type(source).__name__}")
 
 
-def _each(open_page: _OpenPage, page_count: int, close: _Close) -> Iterator[Page]:
-    """The file is closed behind the last page; a page that is used later opens it again."""
+def read_image(source: str, number: int, *, content_hash: str, dpi: int | None) -> Image.Image:
+    """Read the image of a page (1-based) again from the file that was indexed.
+
+    Raises:
+        NotIndexed: the file is not there, or its content is not what was indexed.
+        UnreadableDocument: it cannot be read any more, or is encrypted.
+    """
+    path = Path(source)
+    if not path.is_file():
+        raise NotIndexed(
+            f"the index stores no images, and {source}, from which that of page {number} would be "
+            "read, is no file here; put it there, or give the index a folder for images"
+        )
+    document = open_document(path)
+    if document.content_hash != content_hash:
+        raise NotIndexed(f"{source} has changed since it was indexed; add it again")
+    (page,) = document.alone(number).pages()
+    return page.load_image(dpi=dpi)
+
+
+def _all_pages(open_page: _OpenPage, page_count: int, close: _Close) -> Iterator[Page]:
+    """All pages; then the file is closed, and opens itself again for a page that is used later."""
     try:
         yield from map(open_page, range(1, page_count + 1))
     finally:
         close()
 
 
-def _nothing_to_close() -> None:
-    """Pictures are open only while they are read."""
+def _close_nothing() -> None:
+    """Images are open only while they are read."""
 
 
 def _open_file(
@@ -123,27 +138,30 @@ def _open_file(
     head, name, doc_id = head_of(source), identity.name, identity.doc_id
     suffix = office_suffix(source, head, name=name)
     if suffix is not None:
-        # A little sooner than whoever waits for this process gives it up.
+        # A little sooner than the worker pool gives up on this process.
         timeout_s = _OFFICE_SHARE * limits.seconds_per_page
         source, password = to_pdf(source, suffix, name=name, timeout_s=timeout_s), None
     if suffix is not None or b"%PDF-" in head:
         from colregion.documents.pdf import PdfFile, count_pages, pdf_page
 
-        file = PdfFile(source, name=name, password=password, max_pixels=limits.pixels)
-        return count_pages(file), partial(pdf_page, file, doc_id=doc_id), file.close
-    from colregion.documents.images import PictureSource, opener, picture_page
+        pdf = PdfFile(source, name=name, password=password, max_pixels=limits.pixels)
+        return count_pages(pdf), partial(pdf_page, pdf, doc_id=doc_id), pdf.close
+    from colregion.documents.images import ImageSource, frame_page, image_opener
 
-    if opener(head) is None:
+    if image_opener(head) is None:
         raise UnreadableDocument(_unknown_type(head, name=name))
-    picture = PictureSource(source, name=name, max_pixels=limits.pixels, max_frames=limits.pages)
-    frames = picture.frames()
-    return len(frames), partial(picture_page, picture, frames, doc_id=doc_id), _nothing_to_close
+    image = ImageSource(source, name=name, max_pixels=limits.pixels, max_frames=limits.pages)
+    frames = image.frames()
+    return len(frames), partial(frame_page, image, frames, doc_id=doc_id), _close_nothing
 
 
-def _open_held(picture: Image.Image, *, doc_id: str) -> tuple[int, _OpenPage, _Close]:
-    from colregion.documents.images import HeldImage, held_page
+def _open_image(image: Image.Image, identity: Identity) -> tuple[int, _OpenPage, _Close]:
+    from colregion.documents.images import InMemoryImage, image_page
 
-    return 1, partial(held_page, HeldImage(picture), doc_id=doc_id), _nothing_to_close
+    open_page = partial(
+        image_page, doc_id=identity.doc_id, size_px=image.size, load_image=InMemoryImage(image)
+    )
+    return 1, open_page, _close_nothing
 
 
 def _unknown_type(head: bytes, *, name: str) -> str:
@@ -151,4 +169,4 @@ def _unknown_type(head: bytes, *, name: str) -> str:
         return f"{name} is HEIC, AVIF or a video; save it as JPEG or PNG"
     if head.startswith(b"PK\x03\x04"):
         return f"{name} is an archive, which is not opened; unpack it and add what is in it"
-    return f"{name} is of no known type; colregion reads PDF and pictures ({_PICTURES})"
+    return f"{name} is of no known type; colregion reads PDF and images ({_IMAGE_FORMATS})"

@@ -1,4 +1,4 @@
-"""What a source is called and what it holds, found without opening it as a document."""
+"""Name, id and content hash of a source, without opening it as a document."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Identity:
     """Which document a source is.
 
     Args:
-        doc_id: what the index keeps it under.
-        name: what people call it.
-        content_hash: SHA-256 of its bytes, hexadecimal; of a picture, of its size and pixels.
+        doc_id: its id in an index.
+        name: its name for people.
+        content_hash: SHA-256 of its bytes, hexadecimal; for an image, of its size and pixels.
     """
 
     doc_id: str
@@ -38,11 +38,12 @@ def identify(
     name: str | None = None,
     limits: Limits,
 ) -> Identity:
-    """Its id and name, as given or found, and its content's hash. No format is looked at, so no
-    file can do harm here.
+    """Identify a source by its path or content. No format is parsed, so no file can do harm here.
 
     Args:
-        source: of a picture, as `upright_rgb` gives it.
+        source: an image as `upright_rgb` returns it.
+        doc_id: by default the file's name, else `name`.
+        name: by default the path, else the start of the content's hash.
 
     Raises:
         InvalidInput: no such path.
@@ -62,7 +63,7 @@ def identify(
 
 
 def head_of(source: Path | bytes) -> bytes:
-    """The first bytes of a file, enough to know its type. Raises as `identify`."""
+    """The first bytes of a file, enough to tell its type. Raises as `identify`."""
     if isinstance(source, bytes):
         return source[:HEAD_BYTES]
     try:
@@ -76,7 +77,7 @@ def _hash_of_file(path: Path, *, limits: Limits) -> str:
     digest = hashlib.sha256()
     try:
         status = path.stat()
-        # A named pipe or a device has no end, or none that comes.
+        # A named pipe or a device may never end.
         if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
             raise UnreadableDocument(f"{path} is no regular file; copy its content into one")
         with path.open("rb") as file:
@@ -102,7 +103,7 @@ def _unreadable(path: Path, cause: OSError) -> InvalidInput | UnreadableDocument
     if isinstance(cause, FileNotFoundError):
         return InvalidInput(f"there is no file {path}; check the path")
     if isinstance(cause, IsADirectoryError):
-        return UnreadableDocument(f"{path} is a folder; `expand` lists the documents in it")
+        return UnreadableDocument(f"{path} is a folder; `Engine.add` reads the documents in it")
     if isinstance(cause, PermissionError):
         return UnreadableDocument(f"no permission to read {path}; give this user the right to")
     return UnreadableDocument(f"cannot read {path}: {cause}")

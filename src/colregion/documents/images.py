@@ -1,4 +1,4 @@
-"""Pictures as pages: one a file, one a frame for TIFF; upright by EXIF and in RGB."""
+"""Images as pages: one per file, one per frame of a TIFF; upright by EXIF and in RGB."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from colregion.core.documents import Page
+from colregion.core.documents import ImageLoader, Page
 from colregion.errors import InvalidInput, UnreadableDocument
 
-# By content; `Image.open` would also try formats that are not meant, and warn of a decompression
-# bomb at half of what is allowed here.
+# By content; `Image.open` would also try other formats, and warn of a decompression bomb at half
+# of the default limit.
 _OPENERS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
     (b"\x89PNG\r\n\x1a\n", PngImagePlugin.PngImageFile),
     (b"\xff\xd8\xff", JpegImagePlugin.JpegImageFile),
@@ -46,7 +46,7 @@ _OPENERS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
     (b"BM", BmpImagePlugin.BmpImageFile),
 )
 
-# What Pillow's decoders raise on damaged files.
+# Raised by Pillow's decoders on damaged files.
 _DAMAGE = (
     OSError,
     SyntaxError,
@@ -60,29 +60,29 @@ _DAMAGE = (
     zlib.error,
 )
 
-_WARNINGS_LOCK = threading.Lock()  # the filters of warnings are the process's
+_WARNINGS_LOCK = threading.Lock()  # warning filters are global to the process
 
-_REDUCED_RESOLUTION = 1
+_REDUCED_RESOLUTION = 1  # bit of TIFF's tag NewSubfileType (254)
 _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 
-def opener(head: bytes) -> type[ImageFile.ImageFile] | None:
-    """The class that reads a picture whose first bytes (12 are enough) are `head`; None when
-    they are of no known picture."""
-    for magic, reader in _OPENERS:
-        known = zip(head, magic, strict=False)
-        if len(head) >= len(magic) and all(a == b or b == ord("?") for a, b in known):
-            return reader
+def image_opener(head: bytes) -> type[ImageFile.ImageFile] | None:
+    """The class that decodes an image whose first bytes (12 are enough) are `head`; None for a
+    type that is not read."""
+    for magic, decoder in _OPENERS:
+        pairs = zip(head, magic, strict=False)
+        if len(head) >= len(magic) and all(a == b or b == ord("?") for a, b in pairs):
+            return decoder
     return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PictureSource:
-    """The bytes of a picture, or where they are.
+class ImageSource:
+    """An image file or its bytes.
 
     Args:
-        max_pixels: that a frame may declare; looked at before anything is decoded.
-        max_frames: how many pages are told apart; a file may declare any number of frames.
+        max_pixels: that a frame may declare, checked before anything is decoded.
+        max_frames: that are counted; a file may declare any number of them.
     """
 
     data: Path | bytes
@@ -92,17 +92,20 @@ class PictureSource:
 
     @contextmanager
     def open(self) -> Iterator[ImageFile.ImageFile]:
-        """The picture with its header read. Raises UnreadableDocument, also for what the
-        caller's block finds damaged."""
+        """The image with its header read.
+
+        Raises:
+            UnreadableDocument: damaged or too large, also when the caller's block finds that out.
+        """
         data = self.data
         try:
             with io.BytesIO(data) if isinstance(data, bytes) else data.open("rb") as file:
-                reader = opener(file.read(12))
+                decoder = image_opener(file.read(12))
                 file.seek(0)
-                if reader is None:
-                    raise UnreadableDocument(f"{self.name} is no picture of a known type")
+                if decoder is None:
+                    raise UnreadableDocument(f"{self.name} is no image of a known type")
                 with _no_warnings():
-                    image = reader(file)
+                    image = decoder(file)
                 with closing(image):
                     self._check_size(image)
                     yield image
@@ -112,14 +115,12 @@ class PictureSource:
             raise UnreadableDocument(self._too_large("too many")) from cause
         except _DAMAGE as cause:
             raise UnreadableDocument(
-                f"the picture {self.name} is damaged ({cause}); export or scan it again"
+                f"the image {self.name} is damaged ({cause}); export or scan it again"
             ) from cause
 
     def frames(self) -> list[tuple[int, int, int]]:
-        """(frame, width, height as displayed) of each page in it.
-
-        Every frame of a TIFF but its thumbnails; of animations and of other formats the first.
-        """
+        """(frame, width, height as displayed) of each page: every frame of a TIFF except
+        thumbnails, the first frame of animations and of other formats."""
         with self.open() as image:
             if not isinstance(image, TiffImagePlugin.TiffImageFile):
                 return [(0, *_size_as_displayed(image))]
@@ -128,7 +129,7 @@ class PictureSource:
             for frame in range(self.max_frames + 1):
                 try:
                     image.seek(frame)
-                except EOFError:  # counting the frames beforehand would read them all
+                except EOFError:  # `n_frames` would read all of them
                     break
                 self._check_size(image)
                 reduced = int(image.tag_v2.get(254, 0)) & _REDUCED_RESOLUTION
@@ -141,16 +142,16 @@ class PictureSource:
 
     def _too_large(self, declared: str) -> str:
         return (
-            f"{self.name} declares {declared} pixels; pictures of up to {self.max_pixels:,} are "
+            f"{self.name} declares {declared} pixels; images of up to {self.max_pixels:,} are "
             "read. Scale it down, or raise the limit `pixels`"
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PictureImage:
-    """Loads one frame."""
+class FrameImage:
+    """The `ImageLoader` of one frame."""
 
-    source: PictureSource
+    source: ImageSource
     frame: int
 
     def __call__(self, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
@@ -162,8 +163,8 @@ class PictureImage:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class HeldImage:
-    """Gives a picture that is already in memory."""
+class InMemoryImage:
+    """The `ImageLoader` of an image that the caller passed."""
 
     image: Image.Image
 
@@ -171,55 +172,47 @@ class HeldImage:
         return self.image
 
 
-def picture_page(
-    source: PictureSource, frames: list[tuple[int, int, int]], number: int, *, doc_id: str
+def frame_page(
+    source: ImageSource, frames: list[tuple[int, int, int]], number: int, *, doc_id: str
 ) -> Page:
-    """The page of one frame, counted from 1. Raises InvalidInput for a number that is not there."""
+    """The page of one frame (1-based). Raises InvalidInput for a number that is not there."""
     if not 1 <= number <= len(frames):
         raise InvalidInput(f"{source.name} has {len(frames)} pages, no page {number}")
-    frame, width_px, height_px = frames[number - 1]
-    return Page(
+    frame, *size_px = frames[number - 1]
+    return image_page(
+        number,
         doc_id=doc_id,
-        number=number,
-        width=width_px,
-        height=height_px,
-        unit="px",
-        load_image=PictureImage(source, frame),
+        size_px=(size_px[0], size_px[1]),
+        load_image=FrameImage(source, frame),
     )
 
 
-def held_page(image: HeldImage, number: int, *, doc_id: str) -> Page:
-    """The page of a picture that is in memory."""
-    width_px, height_px = image.image.size
-    return Page(
-        doc_id=doc_id,
-        number=number,
-        width=width_px,
-        height=height_px,
-        unit="px",
-        load_image=image,
-    )
+def image_page(
+    number: int, *, doc_id: str, size_px: tuple[int, int], load_image: ImageLoader
+) -> Page:
+    """The page of an image; `size_px` is (width, height) as displayed."""
+    return Page(doc_id, number, *size_px, "px", load_image=load_image)
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
-    """Turned by EXIF; RGB on white; more than eight bits a channel scaled to eight, not cut
-    off."""
+    """The image turned by EXIF, in RGB on white; deeper channels are scaled to eight bits, not
+    truncated."""
     _exif(image)
     image = ImageOps.exif_transpose(image)
     if image.mode == "F" or image.mode.startswith("I"):
         image = _scaled_to_8_bit(image)
     if image.has_transparency_data:
-        over = image.convert("RGBA")
-        under = Image.new("RGBA", over.size, "white")
-        image = Image.alpha_composite(under, over)
+        foreground = image.convert("RGBA")
+        white = Image.new("RGBA", foreground.size, "white")
+        image = Image.alpha_composite(white, foreground)
     return image.convert("RGB")
 
 
 def _scaled_to_8_bit(image: Image.Image) -> Image.Image:
     values = np.nan_to_num(np.asarray(image).astype(np.float64))
     low, high = min(0.0, float(values.min())), float(values.max())
-    # White is the first of the usual depths that holds the brightest pixel, because scanners of
-    # ten or twelve bits write sixteen; a scale of its own is for values that were no brightness.
+    # White is the first of the usual depths that the brightest pixel fits in, because scanners of
+    # ten or twelve bits write sixteen. Values beyond all of them are scaled by their maximum.
     depths = (1, 8, 10, 12, 14, 16) if image.mode == "F" else (8, 10, 12, 14, 16)
     white = next((2.0**bits - 1 for bits in depths if high <= 2**bits - 1), high)
     return Image.fromarray(np.round((values - low) * (255 / (white - low))).astype(np.uint8))
@@ -228,7 +221,7 @@ def _scaled_to_8_bit(image: Image.Image) -> Image.Image:
 def _size_as_displayed(image: ImageFile.ImageFile) -> tuple[int, int]:
     width, height = image.size
     if isinstance(image, TiffImagePlugin.TiffImageFile):
-        # The tags, because `size` already holds the turned size in newer versions of Pillow.
+        # From the tags, because newer versions of Pillow apply the orientation to `size`.
         width, height = int(image.tag_v2[256]), int(image.tag_v2[257])
     if _exif(image).get(ExifTags.Base.Orientation) in _SIDEWAYS:
         return height, width
@@ -236,7 +229,7 @@ def _size_as_displayed(image: ImageFile.ImageFile) -> tuple[int, int]:
 
 
 def _exif(image: Image.Image) -> Image.Exif:
-    """Kept by the image, so that what asks later for damaged EXIF warns no more either."""
+    """The EXIF data, cached by the image, so that later access to damaged data does not warn."""
     with _no_warnings():
         return image.getexif()
 

@@ -1,4 +1,4 @@
-"""Office files as PDF, by LibreOffice where it is installed.
+"""Converting office files to PDF with LibreOffice, where it is installed.
 
 The file is hostile until proved otherwise: LibreOffice gets a copy of it in a folder of its own,
 a profile that runs no macros and follows no links, and limits of time, memory and written bytes.
@@ -19,13 +19,13 @@ from pathlib import Path
 from colregion.errors import BackendError, MissingDependency, UnreadableDocument
 
 TIMEOUT_S = 60.0
-"""A conversion that takes longer is ended; large files take some ten seconds."""
+"""After which a conversion is stopped; large files take some ten seconds."""
 
 MAX_UNPACKED_BYTES = 1 << 30
-"""What the parts of a file may come to unpacked; a small file can declare a thousand times its
-own size."""
+"""Limit on the unpacked size of a file's parts; a small file can declare a thousand times its own
+size."""
 
-_START_AGAIN = 81  # what LibreOffice ends with once it has set up a new profile
+_START_AGAIN = 81  # LibreOffice's exit status after it has set up a new profile
 _MAX_PARTS = 20_000
 _MEMORY_KIB = 4 << 20
 _WRITTEN_BLOCKS = 2 << 20  # of 512 bytes
@@ -34,7 +34,7 @@ _FOLDERS = {"word/": ".docx", "xl/": ".xlsx", "ppt/": ".pptx"}
 _OPEN_DOCUMENT = {"text": ".odt", "spreadsheet": ".ods", "presentation": ".odp", "graphics": ".odg"}
 _OLE_STREAMS = {"WordDocument": ".doc", "Workbook": ".xls", "PowerPoint Document": ".ppt"}
 
-# How LibreOffice is to read each. Left to itself it takes a damaged file for plain text.
+# LibreOffice's import filters. Without one it takes a damaged file for plain text.
 _FILTERS = {
     ".docx": "MS Word 2007 XML",
     ".xlsx": "Calc MS Excel 2007 XML",
@@ -68,8 +68,8 @@ _SETTINGS = (
 
 
 def office_suffix(source: Path | bytes, head: bytes, *, name: str) -> str | None:
-    """The suffix of the office format that a file's content is of; None for other files, among
-    them archives, which are not opened.
+    """The suffix of the office format of a file's content; None for other files, such as
+    archives, which are not opened.
 
     Args:
         head: the first bytes of the file, eight or more.
@@ -96,8 +96,8 @@ def _zip_suffix(source: Path | bytes, *, name: str) -> str | None:
             suffix = None
             if "mimetype" in names and parts.getinfo("mimetype").file_size < 200:
                 kind = parts.read("mimetype").decode("ascii", "replace")
-                found = re.fullmatch(r"application/vnd\.oasis\.opendocument\.(\w+)\s*", kind)
-                suffix = _OPEN_DOCUMENT.get(found.group(1)) if found else None
+                match = re.fullmatch(r"application/vnd\.oasis\.opendocument\.(\w+)\s*", kind)
+                suffix = _OPEN_DOCUMENT.get(match.group(1)) if match else None
             elif "[Content_Types].xml" in names:
                 suffix = next(
                     (
@@ -119,10 +119,10 @@ def _zip_suffix(source: Path | bytes, *, name: str) -> str | None:
 
 
 def to_pdf(source: Path | bytes, suffix: str, *, name: str, timeout_s: float = TIMEOUT_S) -> bytes:
-    """The office file as PDF.
+    """Convert an office file to PDF.
 
     Args:
-        suffix: as `office_suffix` gives it.
+        suffix: as `office_suffix` returns it.
 
     Raises:
         MissingDependency: LibreOffice is not installed.
@@ -139,48 +139,48 @@ def to_pdf(source: Path | bytes, suffix: str, *, name: str, timeout_s: float = T
         )
     with tempfile.TemporaryDirectory(prefix="colregion-office-") as folder:
         # Not the file's own name, which could be an option or hold anything else.
-        given = Path(folder, f"document{suffix}")
-        given.write_bytes(source if isinstance(source, bytes) else source.read_bytes())
-        _convert(program, given, name=name, timeout_s=timeout_s)
-        made = given.with_suffix(".pdf")
-        if not made.is_file():
+        copy = Path(folder, f"document{suffix}")
+        copy.write_bytes(source if isinstance(source, bytes) else source.read_bytes())
+        _convert(program, copy, name=name, timeout_s=timeout_s)
+        pdf = copy.with_suffix(".pdf")
+        if not pdf.is_file():
             raise UnreadableDocument(
                 f"LibreOffice cannot turn {name} into PDF: it is damaged, has a password, or the "
                 "part of LibreOffice for its kind is not installed (libreoffice-writer-nogui, "
                 "-calc-nogui, -impress-nogui). Save it as PDF"
             )
-        return made.read_bytes()
+        return pdf.read_bytes()
 
 
-def _convert(program: str, given: Path, *, name: str, timeout_s: float) -> None:
-    profile = given.parent / "profile"
+def _convert(program: str, copy: Path, *, name: str, timeout_s: float) -> None:
+    profile = copy.parent / "profile"
     _write_profile(profile)
     command = [
         _binary(program),
         f"-env:UserInstallation={profile.as_uri()}",
         *("--headless", "--norestore", "--nolockcheck", "--nodefault", "--nologo"),
-        f"--infilter={_FILTERS[given.suffix]}",
-        *("--convert-to", "pdf", "--outdir", str(given.parent), str(given)),
+        f"--infilter={_FILTERS[copy.suffix]}",
+        *("--convert-to", "pdf", "--outdir", str(copy.parent), str(copy)),
     ]
     if os.name == "posix":
-        # The shell sets limits for what it becomes, because setting them between fork and exec is
-        # not safe in a process with threads. A limit of memory that is there already stays.
+        # The shell sets limits and becomes the program, because setting them between fork and exec
+        # is not safe in a process with threads. An existing limit on memory stays.
         limits = (
             f'[ "$(ulimit -v)" = unlimited ] && ulimit -v {_MEMORY_KIB}; '
             f'ulimit -f {_WRITTEN_BLOCKS}; exec "$@"'
         )
         command = ["/bin/sh", "-c", limits, "sh", *command]
-    ends = time.monotonic() + timeout_s
+    deadline = time.monotonic() + timeout_s
     try:
         while (
             subprocess.run(
                 command,
-                cwd=given.parent,
-                env={**os.environ, "HOME": str(given.parent), "TMPDIR": str(given.parent)},
+                cwd=copy.parent,
+                env={**os.environ, "HOME": str(copy.parent), "TMPDIR": str(copy.parent)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                timeout=max(ends - time.monotonic(), 0.0),
+                timeout=max(deadline - time.monotonic(), 0.0),
                 check=False,
             ).returncode
             == _START_AGAIN
@@ -195,10 +195,10 @@ def _convert(program: str, given: Path, *, name: str, timeout_s: float) -> None:
 
 
 def _binary(program: str) -> str:
-    """The program itself, where `program` only starts it: so there is one process to end, and it
-    ends with the group of the process that reads."""
-    beside = Path(program).resolve().with_name("soffice.bin")
-    return str(beside) if beside.is_file() else program
+    """The binary behind a start script, so that there is one process to stop, in the process
+    group of the worker."""
+    binary = Path(program).resolve().with_name("soffice.bin")
+    return str(binary) if binary.is_file() else program
 
 
 def _write_profile(folder: Path) -> None:

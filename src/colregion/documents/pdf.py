@@ -1,11 +1,15 @@
-"""PDF pages through PDFium: size, rotation, label, picture and characters, a page at a time."""
+"""PDF pages through PDFium: size, rotation, label, image and characters, one page at a time."""
 
 from __future__ import annotations
 
 import atexit
+import io
+import mmap
+import re
 import sys
 import threading
 import weakref
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,32 +22,38 @@ import pypdfium2.raw as raw
 from PIL import Image
 
 from colregion.core.documents import Limits, Page, TextLayer
-from colregion.documents.pdf_text import declared_pictures, text_layer
-from colregion.documents.user_unit import mentions_user_unit, user_unit
+from colregion.documents.pdf_text import image_sizes_px, text_layer
 from colregion.errors import InvalidInput, UnreadableDocument
 
 DEFAULT_DPI = 150
 
 MAX_SIDE_PX = 5000
-"""A page whose longer side would need more is rendered at a lower resolution: a poster of a metre
+"""Longer side of a rendered page; where it would be exceeded the resolution is lowered. A poster
 stays readable (A0 at 107 dpi), and a page that declares kilometres costs no more than it."""
 
-# PDFium is not safe to use from threads. Reentrant, because a collected `PdfFile` closes itself
+# PDFium is not thread-safe. Reentrant, because a garbage-collected `PdfFile` closes itself
 # wherever the collection happens to run.
 _LOCK = threading.RLock()
 
-# PDFium keeps what it has read of a file for as long as the file is open. Opening it anew now
-# and then bounds the memory that a long file takes.
+# PDFium caches what it has read of a file while the file is open. Opening it again every so many
+# pages bounds the memory that a long file takes.
 _PAGES_PER_OPENING = 50
+
+# A page may declare /UserUnit u: its coordinates then count u/72 inch (PDF 1.6, 14.11.2). Large
+# drawings and posters do, because coordinates end at 14,400. PDFium does not tell.
+_USER_UNIT = b"/UserUnit"
+_USER_UNIT_VALUE = re.compile(rb"/UserUnit\s*([0-9]*\.?[0-9]+)(?!\s+\d+\s+R)")
+_OBJECT_STREAM = re.compile(rb"/ObjStm\b.{0,400}?stream\r?\n", re.DOTALL)
+_OBJECT_STREAM_LIMIT = 1 << 26
 
 _DRAWN_ANNOTATIONS = (raw.FPDF_ANNOT_WIDGET, raw.FPDF_ANNOT_FREETEXT, raw.FPDF_ANNOT_STAMP)
 
 
 class PdfFile:
-    """A PDF that is open while its pages are read.
+    """A PDF file that is open while its pages are read.
 
-    The last page asked for stays loaded, so that its size, characters and picture cost one
-    reading of its content. Pickled it is its source and password, and opens itself again.
+    The last page used stays loaded, so that its content is read once for its size, characters and
+    image. A pickled file is its source and password, and opens itself again.
     """
 
     def __init__(
@@ -81,12 +91,12 @@ class PdfFile:
         self._reset()
 
     def __del__(self, _finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
-        # When the interpreter ends, the names of this module may be gone already.
+        # At the interpreter's end the names of this module may be gone already.
         if not _finalizing():
             self.close()
 
     def close(self) -> None:
-        """Let go of the file. It opens itself again when it is asked for a page."""
+        """Close the file; it opens itself again when a page is used."""
         with _LOCK:
             if self._page is not None:
                 self._page.close()
@@ -96,7 +106,7 @@ class PdfFile:
 
     @contextmanager
     def document(self) -> Iterator[pdfium.PdfDocument]:
-        """The open document, for this thread alone."""
+        """The open document, locked for this thread."""
         with _LOCK:
             if self._handle is None:
                 self._handle = self._open()
@@ -105,7 +115,7 @@ class PdfFile:
 
     @contextmanager
     def page(self, index: int) -> Iterator[pdfium.PdfPage]:
-        """A page (0-based), for this thread alone."""
+        """A page (0-based), locked for this thread."""
         with _LOCK:
             if self._page is None or self._page_index != index:
                 self._load(index)
@@ -115,29 +125,29 @@ class PdfFile:
                 raise self._damaged(index, cause) from cause
 
     def text_layer(self, index: int) -> TextLayer:
-        """A page's characters (0-based), kept until another page is asked for: they are judged
-        first and read later."""
+        """A page's characters (0-based), cached until another page is used: parsers first judge
+        and then read them."""
         with self.page(index) as page:
             if self._layer is None:
                 self._layer = text_layer(page)
             return self._layer
 
     @cached_property
-    def has_units(self) -> bool:
+    def has_user_units(self) -> bool:
         """Whether any of its pages may declare a /UserUnit."""
-        return mentions_user_unit(self.source)
+        return may_declare_user_unit(self.source)
 
     def _open(self) -> pdfium.PdfDocument:
         try:
             document = pdfium.PdfDocument(self.source, password=self.password)
         except (pdfium.PdfiumError, OSError) as cause:
-            raise UnreadableDocument(self._why_locked_or_damaged(cause)) from cause
+            raise UnreadableDocument(self._open_failure(cause)) from cause
         if document.get_formtype() != raw.FORMTYPE_NONE:
-            # Draws the values that a form holds but has no appearance for.
+            # Draws the values of form fields that have no appearance.
             document.init_forms()
         return document
 
-    def _why_locked_or_damaged(self, cause: Exception) -> str:
+    def _open_failure(self, cause: Exception) -> str:
         if "assword" not in str(cause):
             return f"the PDF {self.name} is damaged ({cause}); export it again"
         if self.password is None:
@@ -153,7 +163,7 @@ class PdfFile:
         with self.document() as document:
             try:
                 self._page = self._flat_page(document, index)
-                self._check_pictures(self._page, index)
+                self._check_image_sizes(self._page, index)
             except pdfium.PdfiumError as cause:
                 raise self._damaged(index, cause) from cause
         self._page_index = index
@@ -161,14 +171,14 @@ class PdfFile:
         self._loaded += 1
 
     def _flat_page(self, document: pdfium.PdfDocument, index: int) -> pdfium.PdfPage:
-        """The page with filled-in fields and written notes made part of its content, so that
-        their text is among its characters."""
+        """The page with form fields and written notes flattened into its content, so that their
+        text is among its characters."""
         page = document[index]
-        if raw.FPDFPage_GetRotation(page) < 0:  # older versions load what is no page
+        if raw.FPDFPage_GetRotation(page) < 0:  # older versions load other objects as pages
             raise pdfium.PdfiumError("no page object")
         if index in self._flattened or not _has_drawn_annotations(page):
             return page
-        # Flattening takes a page that inherits its size for a US letter; so it gets its own.
+        # Flattening takes a page that inherits its size to be US letter, so the page gets its own.
         left, bottom, right, top = page.get_bbox()
         page.set_mediabox(left, bottom, right, top)
         raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)
@@ -176,12 +186,12 @@ class PdfFile:
         self._flattened.add(index)
         return document[index]
 
-    def _check_pictures(self, page: pdfium.PdfPage, index: int) -> None:
-        for width_px, height_px in declared_pictures(page):
+    def _check_image_sizes(self, page: pdfium.PdfPage, index: int) -> None:
+        for width_px, height_px in image_sizes_px(page):
             if width_px * height_px > self.max_pixels:
                 raise UnreadableDocument(
-                    f"page {index + 1} of {self.name} holds a picture of {width_px} x {height_px} "
-                    f"pixels; pictures of up to {self.max_pixels:,} are read. Scale it down, or "
+                    f"page {index + 1} of {self.name} has an image of {width_px} x {height_px} "
+                    f"pixels; images of up to {self.max_pixels:,} are read. Scale it down, or "
                     "raise the limit `pixels`"
                 )
 
@@ -191,7 +201,7 @@ class PdfFile:
         )
 
 
-# Closed before PDFium ends itself, which complains of files that are still open.
+# Closed before PDFium shuts down, which warns of files that are still open.
 _open_files: weakref.WeakSet[PdfFile] = weakref.WeakSet()
 
 
@@ -203,7 +213,7 @@ def _close_files() -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PdfImage:
-    """Renders one page (index 0-based; unit in points)."""
+    """The `ImageLoader` of one page (index 0-based; unit in points)."""
 
     file: PdfFile
     index: int
@@ -215,7 +225,7 @@ class PdfImage:
             raise InvalidInput(f"dpi must be positive, got {dpi}")
         with self.file.page(self.index) as page:
             scale = min(dpi / 72 * self.unit_pt, MAX_SIDE_PX / max(page.get_size()))
-            # Sizes are rounded up: 1650.0000000000002 pixels must not become 1651.
+            # PDFium rounds sizes up: 1650.0000000000002 pixels must not become 1651.
             scale *= 1 - 1e-9
             bitmap = page.render(scale=scale, rev_byteorder=True)
             try:
@@ -227,7 +237,7 @@ class PdfImage:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PdfText:
-    """Reads one page's characters (index 0-based)."""
+    """The `TextLoader` of one page (index 0-based)."""
 
     file: PdfFile
     index: int
@@ -237,7 +247,7 @@ class PdfText:
 
 
 def count_pages(file: PdfFile) -> int:
-    """How many pages it has. Raises UnreadableDocument: damaged, locked, or without pages."""
+    """The number of pages. Raises UnreadableDocument: damaged, locked, or without pages."""
     with file.document() as document:
         count = len(document)
     if count == 0:
@@ -246,18 +256,18 @@ def count_pages(file: PdfFile) -> int:
 
 
 def pdf_page(file: PdfFile, number: int, *, doc_id: str) -> Page:
-    """One page, counted from 1.
+    """One page (1-based).
 
     Raises:
         InvalidInput: a number that is not there.
-        UnreadableDocument: the page is damaged, or holds a picture of more pixels than allowed.
+        UnreadableDocument: the page is damaged, or has an image of more pixels than allowed.
     """
     index = number - 1
     with file.document() as document:
         if not 0 <= index < len(document):
             raise InvalidInput(f"{file.name} has {len(document)} pages, no page {number}")
     with file.page(index) as page, file.document() as document:
-        unit_pt = user_unit(document, index) if file.has_units else 1.0
+        unit_pt = _user_unit(document, index) if file.has_user_units else 1.0
         width, height = page.get_size()
         return Page(
             doc_id=doc_id,
@@ -280,3 +290,41 @@ def _has_drawn_annotations(page: pdfium.PdfPage) -> bool:
         if kind in _DRAWN_ANNOTATIONS:
             return True
     return False
+
+
+def may_declare_user_unit(source: Path | bytes) -> bool:
+    """Whether any page may declare a /UserUnit; quick, and true where that cannot be told."""
+    if isinstance(source, bytes):
+        return _mentions_user_unit(source)
+    with source.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return _mentions_user_unit(data)
+
+
+def _mentions_user_unit(data: bytes | mmap.mmap) -> bool:
+    return data.find(_USER_UNIT) >= 0 or any(_USER_UNIT in part for part in _object_streams(data))
+
+
+def _object_streams(data: bytes | mmap.mmap) -> Iterator[bytes]:
+    for match in _OBJECT_STREAM.finditer(data):
+        start = match.end()
+        packed = data[start : data.find(b"endstream", start)]
+        try:
+            yield zlib.decompressobj().decompress(packed, _OBJECT_STREAM_LIMIT)
+        except zlib.error:
+            yield _USER_UNIT  # encrypted, or packed in another way: it may contain one
+
+
+def _user_unit(document: pdfium.PdfDocument, index: int) -> float:
+    """The unit of one page (0-based) in 1/72 inch; 1 where the page declares none.
+
+    Read from a copy of the page that PDFium writes, because there dictionaries are not packed.
+    """
+    copy = pdfium.PdfDocument.new()
+    try:
+        copy.import_pages(document, [index])
+        written = io.BytesIO()
+        copy.save(written)
+    finally:
+        copy.close()
+    value = _USER_UNIT_VALUE.search(written.getvalue())
+    return (float(value.group(1)) or 1.0) if value else 1.0

@@ -1,4 +1,4 @@
-"""The characters of a PDF page and the places where they show."""
+"""The characters of a PDF page, where they show, and the images on it."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from colregion.core.documents import TextLayer
 from colregion.core.geometry import FloatArray
 
 UNMAPPED = "\ufffd"
-"""Stands for a character that is drawn but that the file maps to no text."""
+"""A character that is drawn but that the file maps to no text."""
 
-_LINE_END_HYPHEN = 2  # what PDFium puts for a hyphen at the end of a line
+_LINE_END_HYPHEN = 2  # PDFium's code for a hyphen at the end of a line
 _FORM_DEPTH = 8
-_CELLS = 128  # the cover by pictures is counted on this many cells a side
+_CELLS = 128  # per side, for the area under images
 
 _Matrix = tuple[float, float, float, float, float, float]
 _IDENTITY: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 
 
 def text_layer(page: pdfium.PdfPage) -> TextLayer:
-    """Its characters in the order of its content, boxes on the page as displayed.
+    """The page's characters in the order of its content, with boxes on the page as displayed.
 
     A box is as wide as the character's advance and as high as its font's line, not as the
     ink of the glyph: the words of a line then share top and bottom, whatever their letters, and
@@ -43,17 +43,17 @@ def text_layer(page: pdfium.PdfPage) -> TextLayer:
     finally:
         textpage.close()
     whole = np.array([bool(character) for character in characters], dtype=bool)
-    pictures_pt = [item.bounds() for item in objects if item.kind == raw.FPDF_PAGEOBJ_IMAGE]
+    images_pt = [item.bounds() for item in objects if item.kind == raw.FPDF_PAGEOBJ_IMAGE]
     return TextLayer(
         characters=tuple(filter(None, characters)),
         boxes_xyxy=_as_displayed(boxes_pt, page)[whole],
         visible=visible[whole],
-        image_area=_cover(_as_displayed(np.array(pictures_pt).reshape(-1, 4), page)),
+        image_area=_covered_area(_as_displayed(np.array(images_pt).reshape(-1, 4), page)),
     )
 
 
-def declared_pictures(page: pdfium.PdfPage) -> Iterator[tuple[int, int]]:
-    """(width, height) in pixels that each picture on the page declares; none is decoded."""
+def image_sizes_px(page: pdfium.PdfPage) -> Iterator[tuple[int, int]]:
+    """(width, height) that each image on the page declares; none is decoded."""
     width, height = ctypes.c_uint(), ctypes.c_uint()
     for item in _objects(page):
         if item.kind == raw.FPDF_PAGEOBJ_IMAGE and raw.FPDFImageObj_GetImagePixelSize(
@@ -63,23 +63,23 @@ def declared_pictures(page: pdfium.PdfPage) -> Iterator[tuple[int, int]]:
 
 
 def _characters(textpage: ctypes.c_void_p, n: int) -> list[str]:
-    """N strings, "" for the second half of a character that PDFium gives in two (UTF-16)."""
+    """N strings, "" for the second half of a UTF-16 surrogate pair."""
     unicode_of, is_unmapped = raw.FPDFText_GetUnicode, raw.FPDFText_HasUnicodeMapError
-    found: list[str] = []
+    characters: list[str] = []
     first_half = 0
     for i in range(n):
         code = unicode_of(textpage, i)
         if code == _LINE_END_HYPHEN and raw.FPDFText_IsHyphen(textpage, i) == 1:
-            found.append("-")
+            characters.append("-")
         elif first_half and 0xDC00 <= code < 0xE000:
-            found[-1] = chr(0x10000 + ((first_half - 0xD800) << 10) + code - 0xDC00)
-            found.append("")
+            characters[-1] = chr(0x10000 + ((first_half - 0xD800) << 10) + code - 0xDC00)
+            characters.append("")
         elif code == 0 or 0xD800 <= code < 0xE000 or is_unmapped(textpage, i) == 1:
-            found.append(UNMAPPED)
+            characters.append(UNMAPPED)
         else:
-            found.append(chr(code))
+            characters.append(chr(code))
         first_half = code if 0xD800 <= code < 0xDC00 else 0
-    return found
+    return characters
 
 
 def _line_high_boxes(textpage: ctypes.c_void_p, n: int) -> FloatArray:
@@ -97,7 +97,7 @@ def _line_high_boxes(textpage: ctypes.c_void_p, n: int) -> FloatArray:
 
 @dataclass(frozen=True, slots=True)
 class _Object:
-    """Something drawn on the page; `matrix` leads from the form that it is in to the page."""
+    """An object drawn on the page; `matrix` maps from the form that contains it to the page."""
 
     handle: ctypes.c_void_p
     kind: int
@@ -117,8 +117,8 @@ class _Object:
 
     @property
     def is_invisible_text(self) -> bool:
-        """Text in the mode without fill and stroke, as under the picture of a scan, or filled
-        with a fully transparent colour."""
+        """Whether it is text without fill and stroke, as under the image of a scan, or filled
+        with a fully transparent color."""
         if self.kind != raw.FPDF_PAGEOBJ_TEXT:
             return False
         mode = raw.FPDFTextObj_GetTextRenderMode(self.handle)
@@ -166,7 +166,7 @@ def _visible(textpage: ctypes.c_void_p, n: int, objects: list[_Object]) -> NDArr
     texts = [item for item in objects if item.kind == raw.FPDF_PAGEOBJ_TEXT]
     hidden = {_address(item.handle) for item in texts if item.is_invisible_text}
     if len(hidden) in (0, len(texts)):
-        # Asking per character is only for pages that have both.
+        # Objects are looked up per character only on pages that have both.
         return np.full(n, not hidden)
     owners = [_address(raw.FPDFText_GetTextObject(textpage, i)) for i in range(n)]
     return np.array([owner not in hidden for owner in owners], dtype=bool)
@@ -191,7 +191,7 @@ def _as_displayed(boxes_pt: FloatArray, page: pdfium.PdfPage) -> FloatArray:
     return np.stack(turned[page.get_rotation()], axis=1)
 
 
-def _cover(boxes_xyxy: FloatArray) -> float:
+def _covered_area(boxes_xyxy: FloatArray) -> float:
     """Share of the page under the boxes (N, 4), to the nearest cell."""
     cells = np.zeros((_CELLS, _CELLS), dtype=bool)
     for x0, y0, x1, y1 in np.round(np.clip(boxes_xyxy, 0, 1) * _CELLS).astype(int):

@@ -1,4 +1,4 @@
-"""From one index into another, with the vectors as they are."""
+"""Copying an index into another one, with the vectors as they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from colregion.core.embeddings import EmbeddedPage
 from colregion.core.interfaces import Index, IndexSetting
 from colregion.core.results import Outcome
 from colregion.errors import BackendError, ColregionError, InvalidInput, ModelMismatch
-from colregion.ingestion.sources import Progress
+from colregion.ingestion.pipeline import Progress
 
 
 def copy_index(
@@ -20,14 +20,17 @@ def copy_index(
     *,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> list[Outcome]:
-    """Put every document of `source` into `target`, whole, in place of what has its id.
+    """Copy every document of `source` into `target`, each whole, replacing those of the same id.
 
-    Documents that are the same in both are skipped, so a copy that broke off goes on where it
-    stopped. What else the target holds stays. Errors of ours with one document do not stop the
-    others. Settings of the target stay as they are; those that it lacks are copied.
+    Documents that are the same in both are skipped, so a copy that was interrupted goes on where
+    it stopped. Other documents of the target stay. A document that fails does not stop the
+    others. Settings of the target are not changed; those that it lacks are copied.
 
     Args:
         on_progress: called after every page.
+
+    Returns:
+        One outcome per document of `source`, in order of id.
 
     Raises:
         InvalidInput: both are the same object.
@@ -36,30 +39,30 @@ def copy_index(
     if source is target:
         raise InvalidInput("an index cannot be copied into itself; name another one")
     _copy_settings(source, target)
-    held = {entry.id: entry for entry in target.documents()}
+    existing = {entry.id: entry for entry in target.documents()}
     entries = source.documents()
     outcomes = []
-    for done, entry in enumerate(entries):
+    for files_done, entry in enumerate(entries):
 
-        def tell(page: int, entry: DocumentEntry = entry, done: int = done) -> None:
+        def report_page(page: int, entry: DocumentEntry = entry, done: int = files_done) -> None:
             if on_progress is not None:
-                step = Progress(entry.source, done, len(entries), page, entry.page_count)
-                on_progress(step)
+                on_progress(Progress(entry.source, done, len(entries), page, entry.page_count))
 
-        outcomes.append(_copy_document(entry, source, target, held.get(entry.id), on_page=tell))
+        before = existing.get(entry.id)
+        outcomes.append(_copy_document(entry, source, target, before, on_page=report_page))
     return outcomes
 
 
 def _copy_settings(source: Index, target: Index) -> None:
-    wanted, held = source.settings(), target.settings()
-    ours, theirs = wanted.get(IndexSetting.ENCODER), held.get(IndexSetting.ENCODER)
-    if theirs is not None and ours is not None and ours != theirs:
+    ours, theirs = source.settings(), target.settings()
+    encoder, other = ours.get(IndexSetting.ENCODER), theirs.get(IndexSetting.ENCODER)
+    if encoder is not None and other is not None and encoder != other:
         raise ModelMismatch(
-            f"the index was made with encoder {ours!r} and cannot be copied into one made with "
-            f"{theirs!r}; name an empty one"
+            f"the index was made with encoder {encoder!r} and cannot be copied into one made with "
+            f"{other!r}; name an empty one"
         )
-    for key, value in wanted.items():
-        if key not in held:
+    for key, value in ours.items():
+        if key not in theirs:
             target.set_setting(key, value)
 
 
@@ -75,15 +78,15 @@ def _copy_document(
     if before == entry:
         return replace(outcome, status="skipped", reason="unchanged")
     started = time.perf_counter()
-    regions = 0
+    region_count = 0
 
     def pages() -> Iterator[EmbeddedPage]:
-        nonlocal regions
-        for done, page_id in enumerate(source.page_ids(entry.id), start=1):
+        nonlocal region_count
+        for pages_done, page_id in enumerate(source.page_ids(entry.id), start=1):
             (page,) = source.load([page_id])
             yield page
-            regions += len(page.parsed.regions)
-            on_page(done)
+            region_count += len(page.parsed.regions)
+            on_page(pages_done)
         if source.entry(entry.id) != entry:
             raise BackendError(f"{entry.id} was changed while it was being copied; copy it again")
 
@@ -95,6 +98,6 @@ def _copy_document(
         outcome,
         status="added" if before is None else "replaced",
         pages=stored.page_count,
-        regions=regions,
+        regions=region_count,
         seconds=time.perf_counter() - started,
     )

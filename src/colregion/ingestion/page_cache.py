@@ -5,16 +5,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from PIL import Image
-
 from colregion.core.embeddings import EmbeddedPage
 from colregion.core.interfaces import Encoder, Parser
 from colregion.errors import InvalidInput
-from colregion.ingestion.files import FoundFile
-from colregion.ingestion.sources import Given, Source, embed, find_items, open_item
+from colregion.ingestion.pipeline import embed
+from colregion.ingestion.sources import Item, Source, find_items, open_item
 
 _DOCUMENTS_KEPT = 16
-_NOTHING_GIVEN = Given(doc_id=None, metadata={}, password=None)
 
 
 class UnindexedPages:
@@ -38,12 +35,11 @@ class UnindexedPages:
             raise InvalidInput(failed[0].reason)
         pages: list[EmbeddedPage] = []
         for item in items:
-            if isinstance(item, FoundFile | bytes | Image.Image):
-                pages.extend(self._read_item(item))
+            pages.extend(self._read_item(item))
         return pages
 
-    def _read_item(self, item: FoundFile | bytes | Image.Image) -> list[EmbeddedPage]:
-        document = open_item(item, _NOTHING_GIVEN)
+    def _read_item(self, item: Item) -> list[EmbeddedPage]:
+        document = open_item(item)
         key = (document.content_hash, self._parser.fingerprint_for(document))
         with self._lock:
             if key in self._kept:

@@ -1,4 +1,7 @@
-"""Documents into an index: what `Engine.add` does. Many are read at once, one is kept at a time."""
+"""The ingestion pipeline behind `Engine.add`: read in workers, embed, store; outcomes and progress.
+
+Many documents are read at a time, one is embedded and stored at a time, whole or not at all.
+"""
 
 from __future__ import annotations
 
@@ -7,232 +10,242 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
-
-from PIL import Image
 
 from colregion.core.documents import DocumentEntry, check_metadata
 from colregion.core.embeddings import EmbeddedPage
-from colregion.core.interfaces import Encoder, Index
+from colregion.core.interfaces import Encoder, Index, IndexSetting
+from colregion.core.regions import ParsedPage
 from colregion.core.results import Outcome
 from colregion.documents import Identity, identify, plain_source
 from colregion.errors import ColregionError, InvalidInput
-from colregion.ingestion.files import FoundFile
-from colregion.ingestion.sources import Given, Item, Progress, embed
+from colregion.ingestion.sources import DocumentOptions, Item, Source, SourceFile, find_items
 from colregion.ingestion.workers import (
     DocumentFailed,
     DocumentRead,
-    Event,
     PageRead,
-    Reader,
-    Reading,
+    ReadRequest,
+    WorkerPool,
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far `Engine.add` or `Engine.copy_to` has come.
+
+    Args:
+        source: the file whose page was read last; several may be read at a time.
+        files_done, files_total: sources, failed and skipped ones included.
+        pages_done, pages_total: of this source; the total is what the file declares.
+        pages_per_second: over all sources since the start.
+        seconds_left: an estimate: unopened sources are taken to be as long as the others.
+    """
+
+    source: str
+    files_done: int
+    files_total: int
+    pages_done: int
+    pages_total: int
+    pages_per_second: float = 0.0
+    seconds_left: float = 0.0
+
+
+def embed(parsed: Iterable[ParsedPage], encoder: Encoder) -> Iterator[EmbeddedPage]:
+    """Each page with its embedding, encoded in batches of `encoder.batch_pages`."""
+    pages = iter(parsed)
+    while batch := list(islice(pages, encoder.batch_pages)):
+        yield from map(EmbeddedPage, batch, encoder.encode_pages(batch))
+
+
 @dataclass(slots=True, eq=False)
-class _Job:
-    """A document that is being read."""
-
-    position: int
-    entry: DocumentEntry
-    page_count: int = 0
-    seconds: float = 0.0
-
-
-@dataclass(slots=True)
-class Adding:
+class IngestJob:
     """One call of `Engine.add`.
 
     Args:
-        held: the index's entries by id, kept up to date, so that many documents do not cost a
-            look at the whole index each.
-        on_progress, on_outcome: told of every page that has been read, of every document that
-            has been dealt with.
+        on_progress: called after every page that was read.
+        on_outcome: called with the outcome of each document as soon as it is known.
     """
 
     index: Index
     encoder: Encoder
-    reader: Reader
-    given: Given
-    held: dict[str, DocumentEntry]
+    pool: WorkerPool
+    options: DocumentOptions
     on_progress: Callable[[Progress], None]
     on_outcome: Callable[[Outcome], None]
-    _jobs: dict[Reading, _Job] = field(default_factory=dict, init=False)
-    _claimed: dict[str, Identity] = field(default_factory=dict, init=False)
+    # The index's entries by id, read once and kept current: many documents must not cost a look
+    # at the whole index each.
+    _entries: dict[str, DocumentEntry] = field(init=False)
+    _claimed: dict[str, DocumentEntry] = field(default_factory=dict, init=False)
+    _pending: dict[ReadRequest, tuple[int, DocumentEntry]] = field(default_factory=dict, init=False)
     _outcomes: dict[int, Outcome] = field(default_factory=dict, init=False)
-    _pace: _Pace = field(init=False)
+    _estimator: ProgressEstimator = field(init=False)
 
-    def add(self, items: Sequence[Item]) -> list[Outcome]:
-        """What became of each item, in their order. Each goes in whole or not at all; an
-        interruption leaves out those that were not finished."""
-        self._pace = _Pace(len(items))
-        if len(items) == 1 and not isinstance(items[0], FoundFile | bytes | Image.Image):
-            self._add_embedded(items[0])
-        elif items:
-            with tempfile.TemporaryDirectory(prefix="colregion-") as folder:
-                events = self.reader.read(self._readings(items), folder=Path(folder))
-                for event in events:
-                    self._take_in(event)
-        return [self._outcomes[position] for position in sorted(self._outcomes)]
+    def run(
+        self, sources: Source | Sequence[Source] | Sequence[EmbeddedPage]
+    ) -> tuple[Outcome, ...]:
+        """Read, embed and store the sources.
 
-    def _take_in(self, event: Event) -> None:
-        job = self._jobs[event.reading]
-        if isinstance(event, PageRead):
-            self._pace.page_read(opened=job.page_count == 0, page_count=event.page_count)
-            job.page_count = event.page_count
-            self.on_progress(
-                self._pace.progress(job.entry.source, event.pages_read, event.page_count)
-            )
+        An interruption leaves out the documents that were not finished.
+
+        Returns:
+            The outcomes, in the order of the documents; first those of sources that lead to none.
+
+        Raises:
+            InvalidInput: a source of another type, or `options.doc_id` for several documents.
+            BackendError: no worker process starts.
+        """
+        listed: list[object] = [sources] if isinstance(sources, Source) else list(sources)
+        pages = [source for source in listed if isinstance(source, EmbeddedPage)]
+        if pages and len(pages) == len(listed):
+            self._start(1)
+            self._ingest_embedded(pages)
         else:
-            del self._jobs[event.reading]
-            job.seconds = event.seconds
-            if isinstance(event, DocumentFailed):
-                self._conclude(job, "failed", reason=event.reason)
-            else:
-                self._keep(job, event)
+            items, outcomes = find_items(listed)
+            if self.options.doc_id is not None and len(items) > 1:
+                raise InvalidInput(
+                    f"doc_id={self.options.doc_id!r} names one document, but {len(items)} were "
+                    "given; add them one by one"
+                )
+            self._start(len(items))
+            for position, outcome in enumerate(outcomes, start=-len(outcomes)):
+                self._outcomes[position] = outcome
+                self.on_outcome(outcome)
+            if items:
+                self._ingest_items(items)
+        return tuple(self._outcomes[position] for position in sorted(self._outcomes))
 
-    def _readings(self, items: Sequence[Item]) -> Iterator[Reading]:
-        """What has to be read, found as it is asked for and in the order given, so that ids do
-        not depend on which document is read first."""
+    def _start(self, document_count: int) -> None:
+        if self.index.get_setting(IndexSetting.ENCODER) is None:
+            self.index.set_setting(IndexSetting.ENCODER, self.encoder.fingerprint)
+        self._entries = {entry.id: entry for entry in self.index.documents()}
+        self._estimator = ProgressEstimator(document_count)
+
+    def _ingest_items(self, items: Sequence[Item]) -> None:
+        with tempfile.TemporaryDirectory(prefix="colregion-") as folder:
+            for event in self.pool.read(self._requests(items), folder=Path(folder)):
+                position, entry = self._pending[event.request]
+                if isinstance(event, PageRead):
+                    self.on_progress(self._estimator.progress(entry.source, event))
+                    continue
+                del self._pending[event.request]
+                if isinstance(event, DocumentFailed):
+                    outcome = _outcome(entry, "failed", event.reason, seconds=event.seconds)
+                else:
+                    outcome = self._embed_and_store(entry, event)
+                self._conclude(position, outcome)
+
+    def _requests(self, items: Sequence[Item]) -> Iterator[ReadRequest]:
+        """What has to be read, in the order of the items and when a worker asks for it, so that
+        ids do not depend on which document is read first."""
         for position, item in enumerate(items):
-            assert isinstance(item, FoundFile | bytes | Image.Image)
-            outcome = Outcome(_name(item), self.given.doc_id or "", "failed")
             try:
-                reading, entry = self._identified(item)
+                request, entry = self._identify(item)
             except ColregionError as error:
-                self._settle(position, replace(outcome, reason=str(error)))
+                doc_id = self.options.doc_id or ""
+                outcome = Outcome(_name(item), doc_id, "failed", reason=str(error))
+                self._conclude(position, outcome)
                 continue
-            job = _Job(position, entry)
-            before = self.held.get(entry.id)
             if entry.id in self._claimed:
-                self._conclude(job, "skipped", reason="given twice")
-            elif before and replace(before, page_count=0, source=entry.source) == entry:
-                self._conclude(job, "skipped", reason="unchanged")
+                self._conclude(position, _outcome(entry, "skipped", "given twice"))
+            elif self._is_unchanged(entry):
+                self._conclude(position, _outcome(entry, "skipped", "unchanged"))
             else:
-                self._jobs[reading] = job
-                yield reading
-            self._claimed[entry.id] = reading.identity
+                self._pending[request] = position, entry
+                yield request
+            self._claimed[entry.id] = entry
 
-    def _identified(self, item: FoundFile | bytes | Image.Image) -> tuple[Reading, DocumentEntry]:
-        check_metadata(self.given.metadata)
-        found_id = item.doc_id if isinstance(item, FoundFile) else None
-        path_or_data = item.path if isinstance(item, FoundFile) else item
+    def _identify(self, item: Item) -> tuple[ReadRequest, DocumentEntry]:
+        check_metadata(self.options.metadata)
+        path_or_data = item.path if isinstance(item, SourceFile) else item
         source = plain_source(path_or_data)
         identity = identify(
             source,
-            doc_id=self.given.doc_id or found_id,
+            doc_id=self.options.doc_id or (item.doc_id if isinstance(item, SourceFile) else None),
             name=str(path_or_data) if isinstance(path_or_data, Path) else None,
-            limits=self.reader.limits,
+            limits=self.pool.limits,
         )
-        if self.given.doc_id is None:
+        if self.options.doc_id is None:
             identity = replace(identity, doc_id=self._free_id(identity))
-        reading = Reading(source, identity, self.given.password, self.reader.limits)
+        request = ReadRequest(source, identity, self.options.password, self.pool.limits)
         entry = DocumentEntry(
             id=identity.doc_id,
             source=identity.name,
             content_hash=identity.content_hash,
-            parser=self.reader.parser.fingerprint_for(reading.unopened()),
-            metadata=self.given.metadata,
+            parser=self.pool.parser.fingerprint_for(request.unopened()),
+            metadata=self.options.metadata,
         )
-        return reading, entry
+        return request, entry
 
     def _free_id(self, identity: Identity) -> str:
-        """Its own, unless another file has it: then with a short hash of its source. A file of
-        the same content elsewhere is the same document that has moved."""
-        own = identity.doc_id
-        claimed, held = self._claimed.get(own), self.held.get(own)
-        if claimed:
-            other: tuple[str, str] | None = (claimed.name, claimed.content_hash)
-        else:
-            other = (held.source, held.content_hash) if held else None
-        if other is None or identity.name == other[0] or identity.content_hash == other[1]:
-            return own
-        return f"{own}~{hashlib.sha256(identity.name.encode()).hexdigest()[:6]}"
+        """The document's own id, or with a short hash of its source where another file has it.
+        A file of the same content elsewhere is the same document, moved."""
+        other = self._claimed.get(identity.doc_id) or self._entries.get(identity.doc_id)
+        if other is None or identity.name == other.source:
+            return identity.doc_id
+        if identity.content_hash == other.content_hash:
+            return identity.doc_id
+        return f"{identity.doc_id}~{hashlib.sha256(identity.name.encode()).hexdigest()[:6]}"
 
-    def _keep(self, job: _Job, event: DocumentRead) -> None:
-        # The next `add` then compares unequal and tries again.
-        job.entry = replace(job.entry, missing_pages=tuple(event.missing))
-        reasons = "; ".join(f"page {n}: {why}" for n, why in event.missing.items())
-        self._store(
-            job,
-            embed(event.pages, self.encoder),
-            reason=f"incomplete: {reasons}" if reasons else "",
+    def _is_unchanged(self, entry: DocumentEntry) -> bool:
+        """Whether the index has this document whole; where its file lies does not matter."""
+        before = self._entries.get(entry.id)
+        return before is not None and entry == replace(before, page_count=0, source=entry.source)
+
+    def _embed_and_store(self, entry: DocumentEntry, event: DocumentRead) -> Outcome:
+        # With missing pages the entry differs from that of the next `add`, which tries again.
+        entry = replace(entry, missing_pages=tuple(event.missing))
+        reason = "; ".join(f"page {number}: {why}" for number, why in event.missing.items())
+        outcome = self._store(entry, embed(event.pages, self.encoder))
+        return replace(
+            outcome, reason=outcome.reason or reason, seconds=outcome.seconds + event.seconds
         )
 
-    def _store(
-        self,
-        job: _Job,
-        pages: Iterable[EmbeddedPage],
-        *,
-        reason: str = "",
-    ) -> None:
-        regions = 0
+    def _ingest_embedded(self, pages: Sequence[EmbeddedPage]) -> None:
+        try:
+            entry = _entry_of_pages(pages, self.options)
+        except ColregionError as error:
+            doc_id = self.options.doc_id or ""
+            outcome = Outcome("pages", doc_id, "failed", reason=str(error))
+        else:
+            if self._is_unchanged(entry):
+                outcome = _outcome(entry, "skipped", "unchanged")
+            else:
+                outcome = self._store(entry, pages)
+        self._conclude(0, outcome)
+
+    def _store(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> Outcome:
+        """Put a document into the index; `pages` is consumed on the way."""
+        region_count = 0
 
         def counted() -> Iterator[EmbeddedPage]:
-            nonlocal regions
+            nonlocal region_count
             for page in pages:
-                regions += len(page.parsed.regions)
+                region_count += len(page.parsed.regions)
                 yield page
 
-        before = self.held.get(job.entry.id)
+        status = "replaced" if entry.id in self._entries else "added"
         started = time.perf_counter()
         try:
-            stored = self.index.replace(job.entry, counted())
+            stored = self.index.replace(entry, counted())
         except ColregionError as error:
-            self._conclude(job, "failed", reason=str(error))
-            return
-        job.seconds += time.perf_counter() - started
-        self.held[stored.id] = stored
-        self._conclude(
-            job,
-            "added" if before is None else "replaced",
-            reason=reason,
+            return _outcome(entry, "failed", str(error))
+        self._entries[stored.id] = stored
+        return replace(
+            _outcome(stored, status, seconds=time.perf_counter() - started),
             pages=stored.page_count,
-            regions=regions,
+            regions=region_count,
+            missing_pages=entry.missing_pages,
         )
 
-    def _add_embedded(self, pages: Sequence[EmbeddedPage]) -> None:
-        try:
-            entry = _entry_of_pages(pages, self.given)
-        except ColregionError as error:
-            self._settle(0, Outcome("pages", self.given.doc_id or "", "failed", reason=str(error)))
-            return
-        job = _Job(0, entry)
-        before = self.held.get(entry.id)
-        if before and replace(before, page_count=0) == entry:
-            self._conclude(job, "skipped", reason="unchanged")
-        else:
-            self._store(job, pages)
-
-    def _conclude(
-        self,
-        job: _Job,
-        status: str,
-        *,
-        reason: str = "",
-        pages: int = 0,
-        regions: int = 0,
-    ) -> None:
-        outcome = Outcome(
-            source=job.entry.source,
-            doc_id=job.entry.id,
-            status=status,
-            pages=pages,
-            regions=regions,
-            seconds=job.seconds,
-            reason=reason,
-            missing_pages=job.entry.missing_pages if pages else (),
-        )
-        self._settle(job.position, outcome)
-
-    def _settle(self, position: int, outcome: Outcome) -> None:
+    def _conclude(self, position: int, outcome: Outcome) -> None:
         self._outcomes[position] = outcome
-        self._pace.files_done += 1
+        self._estimator.files_done += 1
         self.on_outcome(outcome)
 
 
-class _Pace:
-    """How fast pages are read, and how many may be left."""
+class ProgressEstimator:
+    """Estimates the reading rate and the time left, over all files of a job."""
 
     def __init__(self, files_total: int) -> None:
         self.files_total = files_total
@@ -242,53 +255,56 @@ class _Pace:
         self._pages_read = 0
         self._started = time.perf_counter()
 
-    def page_read(self, *, opened: bool, page_count: int) -> None:
-        """A page has been read; `opened` with the first of its source."""
+    def progress(self, source: str, event: PageRead) -> Progress:
+        """Count a page of `source`."""
         self._pages_read += 1
-        self._files_opened += opened
-        self._pages_known += page_count * opened
-
-    def progress(self, source: str, pages_done: int, pages_total: int) -> Progress:
-        """What to tell now."""
-        seconds = max(time.perf_counter() - self._started, 1e-6)
-        rate = self._pages_read / seconds
+        if event.pages_read == 1:
+            self._files_opened += 1
+            self._pages_known += event.page_count
+        rate = self._pages_read / max(time.perf_counter() - self._started, 1e-6)
         unopened = max(self.files_total - max(self._files_opened, self.files_done), 0)
-        each = self._pages_known / self._files_opened
-        left = self._pages_known - self._pages_read + unopened * each
+        pages_per_file = self._pages_known / self._files_opened
+        pages_left = self._pages_known - self._pages_read + unopened * pages_per_file
         return Progress(
             source=source,
             files_done=self.files_done,
             files_total=self.files_total,
-            pages_done=pages_done,
-            pages_total=pages_total,
+            pages_done=event.pages_read,
+            pages_total=event.page_count,
             pages_per_second=rate,
-            seconds_left=max(left, 0.0) / rate,
+            seconds_left=max(pages_left, 0.0) / rate,
         )
 
 
-def _entry_of_pages(pages: Sequence[EmbeddedPage], given: Given) -> DocumentEntry:
-    check_metadata(given.metadata)
+def _outcome(
+    entry: DocumentEntry, status: str, reason: str = "", *, seconds: float = 0.0
+) -> Outcome:
+    return Outcome(entry.source, entry.id, status, reason=reason, seconds=seconds)
+
+
+def _entry_of_pages(pages: Sequence[EmbeddedPage], options: DocumentOptions) -> DocumentEntry:
+    check_metadata(options.metadata)
     ids = {page.parsed.page.doc_id for page in pages}
-    if len(ids) != 1 or given.doc_id not in (None, *ids):
+    if len(ids) != 1 or options.doc_id not in (None, *ids):
         raise InvalidInput(
             f"pages with embeddings must all be of one document and carry its id "
-            f"(doc_id={given.doc_id!r}), got {sorted(ids) or 'no pages'}"
+            f"(doc_id={options.doc_id!r}), got {sorted(ids)}"
         )
     digest = hashlib.sha256()
     for page in pages:
         digest.update(f"{page.id}\0{page.parsed.text}\0".encode("utf-8", "surrogatepass"))
         digest.update(page.embedding.vectors.tobytes())
-    (found_id,) = ids
+    (doc_id,) = ids
     return DocumentEntry(
-        id=found_id,
-        source=found_id,
+        id=doc_id,
+        source=doc_id,
         content_hash=digest.hexdigest(),
         parser="",
-        metadata=given.metadata,
+        metadata=options.metadata,
     )
 
 
-def _name(item: FoundFile | bytes | Image.Image) -> str:
-    if isinstance(item, FoundFile):
+def _name(item: Item) -> str:
+    if isinstance(item, SourceFile):
         return str(item.path)
-    return "bytes" if isinstance(item, bytes) else "picture"
+    return "bytes" if isinstance(item, bytes) else "image"

@@ -1,14 +1,5 @@
-"""Reading documents apart from what keeps them: in processes of their own, side by side, within
-limits, so that a file that crashes or hangs a native library costs that file only.
-
-    reader      a parser in as many processes as it can be used in
-    schedule    which process reads what; `here` is the same without processes
-    processes   starting, stopping and reusing them
-    worker      what runs in one, `tasks` what it is asked
-    events      what is told of the documents
-    pages       a document's pages, those that fail left blank
-    spool       a page on its way from one process to another
-"""
+"""Reading documents apart from the process that indexes them: in worker processes, side by side,
+within limits, so that a file that crashes or hangs a native library costs that file only."""
 
 from __future__ import annotations
 
@@ -17,8 +8,8 @@ from colregion.ingestion.workers.messages import (
     DocumentRead,
     Event,
     PageRead,
-    Reading,
+    ReadRequest,
 )
-from colregion.ingestion.workers.pool import Reader
+from colregion.ingestion.workers.pool import WorkerPool
 
-__all__ = ["DocumentFailed", "DocumentRead", "Event", "PageRead", "Reader", "Reading"]
+__all__ = ["DocumentFailed", "DocumentRead", "Event", "PageRead", "ReadRequest", "WorkerPool"]

@@ -1,7 +1,8 @@
-"""Documents to be read, how far one has come, and what is told of it."""
+"""Read requests, the tasks they are split into, and the events that tell of their progress."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,13 +13,12 @@ from PIL import Image
 from colregion.core.documents import Document, Limits
 from colregion.core.regions import ParsedPage
 from colregion.documents import Identity, open_document
-from colregion.ingestion.workers.pages import blank_page
-from colregion.ingestion.workers.spool import read_page
+from colregion.ingestion.workers.spool import blank_page, read_page
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reading:
-    """A document to be read."""
+class ReadRequest:
+    """A document to read."""
 
     source: Path | bytes | Image.Image
     identity: Identity
@@ -36,33 +36,50 @@ class Reading:
         )
 
     def open(self) -> Document:
-        """Raises as `open_document`."""
+        """Open the document. Raises as `open_document`."""
         return open_document(
             self.source, password=self.password, limits=self.limits, identity=self.identity
         )
 
 
 @dataclass(frozen=True, slots=True)
-class PageRead:
-    """A page has been read, or found unreadable."""
+class Task:
+    """Pages of one document for one worker to read.
 
-    reading: Reading
+    Args:
+        parser: pickled.
+        folder: where the worker writes each page, under its number.
+        first, last: numbers of its pages; `last` may be behind the document's last page. A parser
+            that does not read page by page reads the whole document whatever they are.
+    """
+
+    request: ReadRequest
+    parser: bytes
+    folder: Path
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """A page was read, or turned out to be unreadable."""
+
+    request: ReadRequest
     page_count: int
     pages_read: int
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentRead:
-    """All pages of a document have been read, or found unreadable.
+    """Every page of a document was read, or turned out to be unreadable.
 
     Args:
-        pages: to be taken before the next event.
-        missing: why, by number, for each page that could not be read whole.
-        seconds: spent on it, over all processes.
+        pages: in order; to be consumed before the next event is asked for.
+        missing: the reason for each page that could not be read whole, by number.
+        seconds: reading time, summed over all processes.
     """
 
-    reading: Reading
-    page_count: int
+    request: ReadRequest
     pages: Iterator[ParsedPage]
     missing: dict[int, str]
     seconds: float
@@ -70,9 +87,9 @@ class DocumentRead:
 
 @dataclass(frozen=True, slots=True)
 class DocumentFailed:
-    """Nothing of a document could be read, for a reason that is meant for people."""
+    """Nothing of a document could be read; `reason` is for people."""
 
-    reading: Reading
+    request: ReadRequest
     reason: str
     seconds: float
 
@@ -81,76 +98,70 @@ Event: TypeAlias = PageRead | DocumentRead | DocumentFailed
 
 
 @dataclass(slots=True, eq=False)
-class Gathered:
-    """What has been read of one document.
+class DocumentProgress:
+    """What has been read of one document so far.
 
     Args:
-        paths: files of the pages that have been written.
-        missing: why, for each page that could not be read whole.
-        blank: numbers of those of which nothing could be read.
-        seconds: spent on it so far, over all processes.
+        folder: of its pages' files, for this document only.
+        open_tasks: tasks that are queued or running.
+        lost_pages: pages that each cost a worker process.
+        seconds: reading time so far, summed over all processes.
     """
 
-    reading: Reading
+    request: ReadRequest
+    folder: Path
     page_count: int = 0
-    paths: dict[int, Path] = field(default_factory=dict)
-    missing: dict[int, str] = field(default_factory=dict)
-    blank: set[int] = field(default_factory=set)
     failure: str | None = None
+    open_tasks: int = 0
+    lost_pages: int = 0
     seconds: float = 0.0
+    _on_disk: dict[int, bool] = field(default_factory=dict)
+    _missing: dict[int, str] = field(default_factory=dict)
+    _has_content: bool = False
 
-    def take(self, number: int, path: Path, *, n_regions: int, missing: str) -> PageRead:
-        """A page has been written."""
-        self.paths[number] = path
+    def __post_init__(self) -> None:
+        self.folder.mkdir()
+
+    def add_page(
+        self, number: int, *, missing: str, region_count: int = 0, on_disk: bool = True
+    ) -> PageRead:
+        """Record a page whose file is complete, or that is lost; `missing` as in `Page`."""
+        self._has_content |= not missing or region_count > 0
+        self._on_disk[number] = on_disk
         if missing:
-            self.missing[number] = missing
-            if n_regions == 0:
-                self.blank.add(number)
-        return self._progress()
+            self._missing[number] = missing
+        return PageRead(self.request, self.page_count, len(self._on_disk))
 
-    def lose(self, number: int, reason: str) -> PageRead:
-        """A page will not come."""
-        self.missing[number] = reason
-        self.blank.add(number)
-        return self._progress()
-
-    def conclusion(self) -> DocumentRead | DocumentFailed:
-        """What has become of the document when nothing more of it is read."""
-        if self.failure is None and self.blank and len(self.blank) == len(self._numbers):
-            self.failure = self.missing[min(self.blank)]
+    def conclude(self) -> DocumentRead | DocumentFailed:
+        """The last event, when nothing more of the document is read."""
+        missing = dict(sorted(self._missing.items()))
+        if self.failure is None and missing and not self._has_content:
+            self.failure = next(iter(missing.values()))
         if self.failure is not None:
-            return DocumentFailed(self.reading, self.failure, self.seconds)
-        missing = dict(sorted(self.missing.items()))
-        return DocumentRead(self.reading, self.page_count, self._pages(), missing, self.seconds)
+            return DocumentFailed(self.request, self.failure, self.seconds)
+        return DocumentRead(self.request, self._pages(), missing, self.seconds)
 
     def delete_files(self) -> None:
-        """The pages have been taken, or are not wanted."""
-        for path in self.paths.values():
-            path.unlink(missing_ok=True)
-
-    @property
-    def _numbers(self) -> list[int]:
-        return sorted(self.paths.keys() | self.missing.keys())
-
-    def _progress(self) -> PageRead:
-        return PageRead(self.reading, self.page_count, len(self._numbers))
+        """Delete the files of its pages."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _pages(self) -> Iterator[ParsedPage]:
-        doc_id = self.reading.identity.doc_id
-        for number in self._numbers:
-            if number in self.paths:
-                yield read_page(self.paths[number], otherwise=_FromSource(self.reading, number))
+        for number, on_disk in sorted(self._on_disk.items()):
+            if on_disk:
+                fallback = _ReopenedPageImage(self.request, number)
+                yield read_page(self.folder / str(number), fallback=fallback)
             else:
-                yield blank_page(doc_id, number, missing=self.missing[number])
+                doc_id = self.request.identity.doc_id
+                yield blank_page(doc_id, number, missing=self._missing[number])
 
 
 @dataclass(frozen=True, slots=True)
-class _FromSource:
-    """The `ImageLoader` of a page whose document is opened anew."""
+class _ReopenedPageImage:
+    """The `ImageLoader` of a page whose document is opened again."""
 
-    reading: Reading
+    request: ReadRequest
     number: int
 
     def __call__(self, *, dpi: int | None = None) -> Image.Image:
-        (page,) = self.reading.open().alone(self.number).pages()
+        (page,) = self.request.open().alone(self.number).pages()
         return page.load_image(dpi=dpi)

@@ -1,7 +1,7 @@
-"""A page on its way from the process that read it to the one that keeps it: a file.
+"""Parsed pages as files, on their way from the process that reads to the one that indexes.
 
-Plain data, no pickle: what a hostile file may have made of the process that read it must not run
-in the one that keeps the index. The picture is its pixels, packed, so that no decoder is asked.
+Plain data, no pickle: whatever a hostile file did to the reading process, no code of it runs where
+the index is written. The page image is raw pixels, deflated, so no image decoder is involved.
 """
 
 from __future__ import annotations
@@ -13,18 +13,19 @@ from pathlib import Path
 
 from PIL import Image
 
-from colregion.core.documents import ImageLoader
+from colregion.core.documents import ImageLoader, Page
 from colregion.core.regions import ParsedPage
 from colregion.core.serialization import parsed_from_json, parsed_to_json
 from colregion.errors import BackendError
 
-# A4 at 300 dpi stays as it is. No index keeps more, and no model looks at more.
+# A4 at 300 dpi is not scaled. No index stores more, and no model looks at more.
 _LONGEST_SIDE_PX = 3600
-_FAST = 1  # zlib's level: the file lives for seconds
+_FAST = 1  # zlib level: the file lives for seconds
+_A4_PT = (595, 842)
 
 
 def write_page(parsed: ParsedPage, path: Path) -> None:
-    """Write a page with its picture."""
+    """Write a page with its image."""
     image = parsed.page.image.convert("RGB")
     if max(image.size) > _LONGEST_SIDE_PX:
         image.thumbnail((_LONGEST_SIDE_PX, _LONGEST_SIDE_PX), Image.Resampling.BICUBIC)
@@ -40,31 +41,29 @@ def write_page(parsed: ParsedPage, path: Path) -> None:
         ) from cause
 
 
-def read_page(path: Path, *, otherwise: ImageLoader) -> ParsedPage:
-    """The page that `write_page` wrote. Its picture is read when it is asked for.
+def read_page(path: Path, *, fallback: ImageLoader) -> ParsedPage:
+    """The page that `write_page` wrote; its image is loaded on first use.
 
     Args:
-        otherwise: gives the picture when the file is gone, to an index that keeps pages as they
-            are and no pictures of its own.
+        fallback: loads the image once the file is gone, for an index that stores no images.
     """
     with path.open("rb") as file:
         line = file.readline()
     head = json.loads(line)
     width, height = head["size"]
-    return parsed_from_json(
-        head["page"], load_image=SpooledImage(path, len(line), int(width), int(height), otherwise)
-    )
+    image = SpooledImage(path, len(line), int(width), int(height), fallback)
+    return parsed_from_json(head["page"], load_image=image)
 
 
 @dataclass(frozen=True, slots=True)
 class SpooledImage:
-    """The `ImageLoader` of a page in a file."""
+    """The `ImageLoader` of a spooled page."""
 
     path: Path
     offset: int
     width: int
     height: int
-    otherwise: ImageLoader
+    fallback: ImageLoader
 
     def __call__(self, *, dpi: int | None = None) -> Image.Image:
         n_bytes = self.width * self.height * 3
@@ -73,5 +72,23 @@ class SpooledImage:
                 file.seek(self.offset)
                 pixels = zlib.decompressobj().decompress(file.read(), n_bytes)
         except FileNotFoundError:
-            return self.otherwise(dpi=dpi)
+            return self.fallback(dpi=dpi)
         return Image.frombytes("RGB", (self.width, self.height), pixels)
+
+
+def blank_page(doc_id: str, number: int, *, missing: str) -> ParsedPage:
+    """A white A4 page without words, in place of one that could not be read.
+
+    Args:
+        missing: the reason, for people.
+    """
+    page = Page(doc_id, number, *_A4_PT, "pt", load_image=WhiteImage(), missing=missing)
+    return ParsedPage(page, (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class WhiteImage:
+    """The `ImageLoader` of a blank A4 page."""
+
+    def __call__(self, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
+        return Image.new("RGB", _A4_PT, "white")

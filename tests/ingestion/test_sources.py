@@ -1,0 +1,164 @@
+"""Which files and items a source stands for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from colregion.core.results import Outcome
+from colregion.errors import InvalidInput
+from colregion.ingestion.sources import SourceFile, find_items, list_files, open_item
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in (
+        "b.pdf",
+        "a.PNG",
+        "notes.txt",
+        ".hidden.pdf",
+        "2024/q1/report.pdf",
+        "2024/q2/report.pdf",
+        "2024/.git/object.pdf",
+        "odd[1].pdf",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path
+
+
+def ids(path: str | Path) -> list[str]:
+    return [file.doc_id for file in list_files(path)[0]]
+
+
+def ignored(path: str | Path) -> list[Path]:
+    return list_files(path)[1]
+
+
+def test_an_empty_folder_is_refused_and_the_message_names_the_types(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"no document in the folder .* \.pdf"):
+        list_files(tmp_path)
+
+
+def test_a_folder_gives_its_known_files_sorted_by_id_without_hidden_ones(folder: Path) -> None:
+    files, _ = list_files(folder)
+    assert [file.doc_id for file in files] == [
+        "2024/q1/report.pdf",
+        "2024/q2/report.pdf",
+        "a.PNG",
+        "b.pdf",
+        "odd[1].pdf",
+    ]
+    assert all(file.path == folder / file.doc_id for file in files)
+
+
+def test_a_named_file_is_read_whatever_its_suffix_under_its_bare_name(folder: Path) -> None:
+    path = folder / "notes.txt"
+    assert list_files(str(path)) == ([SourceFile("notes.txt", path)], [])
+
+
+def test_a_file_whose_name_looks_like_a_glob_is_that_file(folder: Path) -> None:
+    assert ids(folder / "odd[1].pdf") == ["odd[1].pdf"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("*.pdf", ["b.pdf", "odd[1].pdf"]),
+        ("2024/**/*.pdf", ["q1/report.pdf", "q2/report.pdf"]),
+        ("2024/q?/report.pdf", ["q1/report.pdf", "q2/report.pdf"]),
+        ("*", ["a.PNG", "b.pdf", "odd[1].pdf"]),
+    ],
+)
+def test_a_glob_gives_ids_below_its_fixed_part(
+    folder: Path, pattern: str, expected: list[str]
+) -> None:
+    assert ids(folder / pattern) == expected
+
+
+def test_files_of_other_types_in_a_folder_or_glob_are_listed_as_ignored(folder: Path) -> None:
+    assert ignored(folder) == [folder / "notes.txt"]
+    assert ignored(folder / "*") == [folder / "notes.txt"]
+    assert ignored(folder / "*.pdf") == []
+
+
+def test_files_that_belong_to_a_document_are_not_listed_as_ignored(folder: Path) -> None:
+    for name in ("b.docling.json", "b.xml", "2024/b.xml", "bb.json"):
+        (folder / name).touch()
+    assert ignored(folder) == [folder / name for name in ("2024/b.xml", "bb.json", "notes.txt")]
+
+
+def test_a_local_index_in_the_folder_gives_no_documents(folder: Path) -> None:
+    index = folder / "2024" / "library"
+    (index / "images").mkdir(parents=True)
+    (index / "vectors").mkdir()
+    for name in ("index.sqlite", "images/1.webp"):
+        (index / name).touch()
+    for path in (folder, folder / "**"):
+        assert "2024/library/images/1.webp" not in ids(path)
+        assert ignored(path) == [folder / "notes.txt"]
+    with pytest.raises(InvalidInput, match="no document"):
+        list_files(index)
+
+
+@pytest.mark.parametrize("name", ["gone.pdf", "gone"])
+def test_a_missing_path_is_refused(folder: Path, name: str) -> None:
+    with pytest.raises(InvalidInput, match="check the path"):
+        list_files(folder / name)
+
+
+@pytest.mark.parametrize("pattern", ["*.tiff", "*.txt"])
+def test_a_glob_that_matches_no_known_file_is_refused(folder: Path, pattern: str) -> None:
+    with pytest.raises(InvalidInput, match="no document matching"):
+        list_files(folder / pattern)
+
+
+def test_a_folder_is_walked_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    walked: list[str] = []
+    walk = os.walk
+
+    def counting_walk(top: str, **options: Any) -> Any:
+        walked.append(str(top))
+        return walk(top, **options)
+
+    monkeypatch.setattr(os, "walk", counting_walk)
+    items, outcomes = find_items(folder)
+    assert (len(items), len(outcomes)) == (5, 1)
+    assert walked == [str(folder)]
+
+
+def test_find_items_reports_failed_and_ignored_sources(folder: Path) -> None:
+    image, data = Image.new("L", (3, 4)), b"%PDF-1.7"
+    items, outcomes = find_items([image, folder / "gone.pdf", folder / "2024", data, folder])
+    assert items[0] is image
+    assert items[1:3] == [
+        SourceFile(f"{name}/report.pdf", folder / "2024" / name / "report.pdf")
+        for name in ("q1", "q2")
+    ]
+    assert items[3] == data
+    assert len(items) == 9
+    gone, other_type = outcomes
+    assert (gone.status, gone.source) == ("failed", str(folder / "gone.pdf"))
+    assert other_type == Outcome(
+        str(folder / "notes.txt"),
+        "",
+        "ignored",
+        reason="files of type .txt in a folder are not read; name it itself to have its content "
+        "looked at",
+    )
+
+
+def test_find_items_of_nothing_is_empty() -> None:
+    assert find_items([]) == ([], [])
+
+
+def test_an_item_opens_as_a_document_under_its_default_id(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("L", (3, 4)).save(path)
+    assert open_item(SourceFile("below/a.png", path)).id == "below/a.png"
+    assert open_item(path.read_bytes()).id.startswith("sha256-")
