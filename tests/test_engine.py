@@ -22,7 +22,7 @@ from colregion.retrieval.confidence import FEATURES, Calibration
 from colregion.retrieval.evidence import Weights
 from colregion.retrieval.selection import Keep
 from colregion.testing import (
-    ColourEncoder,
+    ColorEncoder,
     LineParser,
     PlainImage,
     WordEncoder,
@@ -318,7 +318,7 @@ class TestPaintedPage:
         lines = [("here", self.place), *(("there", box) for box in self.rivals)]
         engine = Engine(
             MemoryIndex(),
-            encoder=ColourEncoder(rows=20, cols=30),
+            encoder=ColorEncoder(rows=20, cols=30),
             parser=LineParser(sorted(lines, key=lambda line: line[1].y0)),
         )
         file = tmp_path / "painted.png"
@@ -334,8 +334,8 @@ class TestPaintedPage:
 class TestOpening:
     def test_another_encoder_is_refused_and_both_are_named(self, engine: Engine) -> None:
         engine.add([embedded([TOTAL])])
-        with pytest.raises(ModelMismatch, match=r"fake-words/32.*fake-colours/8x6"):
-            Engine(engine.index, encoder=ColourEncoder(), parser=LineParser([]))
+        with pytest.raises(ModelMismatch, match=r"fake-words/32.*fake-colors/8x6"):
+            Engine(engine.index, encoder=ColorEncoder(), parser=LineParser([]))
 
     def test_a_shared_engine_is_one_until_it_is_closed(self, tmp_path: Path) -> None:
         first = Engine.shared(tmp_path / "library")
@@ -477,11 +477,11 @@ class TestWeights:
         assert {hit.text: hit.score for hit in sharp}["y"] == 0.0
 
 
-class Generic(ColourEncoder):
+class Generic(ColorEncoder):
     """Takes a question that names no colour for one about white."""
 
     def encode_query(self, text: str) -> QueryEmbedding:
-        if any(colour in text for colour in self.colours):
+        if any(color in text for color in self.colors):
             return super().encode_query(text)
         white = np.full((1, 3), 3**-0.5, dtype=np.float32)
         return QueryEmbedding(white, ("white",), np.ones(1, dtype=bool), np.ones(1))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from colregion import Box
-from colregion.export.html.page_view import tag_drops
+from colregion.export.html.views import tag_drops
 
 
 def test_no_boxes_have_no_tags() -> None:

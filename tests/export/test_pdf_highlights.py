@@ -57,7 +57,7 @@ def hit_on(page: Page, *boxes: Box, source: str = "", data: bytes = b"", text: s
         parts=boxes if len(boxes) > 1 else (),
     )
     digest = hashlib.sha256(data).hexdigest() if data else ""
-    entry = DocumentEntry(page.doc_id, source, digest, "")
+    entry = DocumentEntry(page.doc_id, source, digest, "text_layer")
     return Hit(region, ParsedPage(page, (), (region,)), entry, 0.8125)
 
 

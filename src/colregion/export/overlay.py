@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from colregion.core.geometry import Box
 from colregion.core.results import Hit, RelevanceMap
 from colregion.errors import InvalidInput, ShapeMismatch
-from colregion.export.colours import heat_rgba, rank_colour, scale
+from colregion.export.colors import heat_rgba, rank_color, scale_map
 
 MAP_COLS = 160
 """Cells along the width of a map: about the height of a line of text on a common page."""
@@ -26,7 +26,7 @@ def draw_boxes(
     boxes: Sequence[Box],
     *,
     labels: Sequence[str],
-    colours: Sequence[str],
+    colors: Sequence[str],
 ) -> Image.Image:
     """A copy of the picture, RGB, with each box outlined and labelled.
 
@@ -34,15 +34,15 @@ def draw_boxes(
     on top. No boxes give the picture as it is. An empty label draws none.
 
     Args:
-        labels, colours: one a box; colours as `#rrggbb`.
+        labels, colors: one a box; colors as `#rrggbb`.
 
     Raises:
-        ShapeMismatch: not one label and colour a box.
+        ShapeMismatch: not one label and color a box.
     """
-    if not len(boxes) == len(labels) == len(colours):
+    if not len(boxes) == len(labels) == len(colors):
         raise ShapeMismatch(
-            f"{len(boxes)} boxes need as many labels and colours, "
-            f"got {len(labels)} and {len(colours)}"
+            f"{len(boxes)} boxes need as many labels and colors, "
+            f"got {len(labels)} and {len(colors)}"
         )
     drawn = image.convert("RGB")
     if drawn is image:
@@ -50,7 +50,7 @@ def draw_boxes(
     draw = ImageDraw.Draw(drawn)
     stroke = max(2, round(max(image.size) / 500))
     font = ImageFont.load_default(size=max(11.0, max(image.size) / 75))
-    for box, label, colour in reversed(list(zip(boxes, labels, colours, strict=True))):
+    for box, label, color in reversed(list(zip(boxes, labels, colors, strict=True))):
         x0, y0, x1, y1 = box.to_pixels(width_px=image.width, height_px=image.height)
         halo = max(1, stroke // 2)
         outer = stroke + halo
@@ -58,10 +58,10 @@ def draw_boxes(
             (x0 - outer, y0 - outer, x1 + outer - 1, y1 + outer - 1), None, "white", halo
         )
         draw.rectangle(
-            (x0 - stroke, y0 - stroke, x1 + stroke - 1, y1 + stroke - 1), None, colour, stroke
+            (x0 - stroke, y0 - stroke, x1 + stroke - 1, y1 + stroke - 1), None, color, stroke
         )
         if label:
-            _label(draw, label, box=(x0, y0, x1, y1), colour=colour, font=font, outer=outer)
+            _label(draw, label, box=(x0, y0, x1, y1), color=color, font=font, outer=outer)
     return drawn
 
 
@@ -70,7 +70,7 @@ def _label(
     label: str,
     *,
     box: tuple[int, int, int, int],
-    colour: str,
+    color: str,
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
     outer: int,
 ) -> None:
@@ -82,7 +82,7 @@ def _label(
     if x < 0:
         x, y = max(box[0] - outer, 0), box[1] - outer - height
     y = y if y >= 0 else box[1]
-    draw.rectangle((x, y, x + width - 1, y + height - 1), fill=colour, outline="white")
+    draw.rectangle((x, y, x + width - 1, y + height - 1), fill=color, outline="white")
     draw.text((x + pad - left, y + pad - top), label, fill="white", font=font)
 
 
@@ -105,13 +105,13 @@ def draw_hits(
         raise ShapeMismatch(f"{len(hits)} hits need as many ranks, got {len(numbers)}")
     boxes: list[Box] = []
     labels: list[str] = []
-    colours: list[str] = []
+    colors: list[str] = []
     for rank, hit in zip(numbers, hits, strict=True):
         parts = hit.region.boxes
         boxes.extend(parts)
         labels.extend([f"{rank}  {hit.score:.2f}", *[""] * (len(parts) - 1)])
-        colours.extend([rank_colour(rank)] * len(parts))
-    return draw_boxes(image, boxes, labels=labels, colours=colours)
+        colors.extend([rank_color(rank)] * len(parts))
+    return draw_boxes(image, boxes, labels=labels, colors=colors)
 
 
 def draw_map(
@@ -119,7 +119,7 @@ def draw_map(
 ) -> Image.Image:
     """A copy of the picture, RGB, with the relevance map laid over it.
 
-    Each map is scaled on its own, from its median (clear) to its maximum; see `colours.scale`.
+    Each map is scaled on its own, from its median (clear) to its maximum; see `colors.scale`.
     Where no vector looks the picture stays as it is.
 
     Args:
@@ -132,7 +132,7 @@ def draw_map(
         raise InvalidInput(f"token must be 0..{len(relevance.tokens) - 1}, got {token}")
     rows = map_rows(width=image.width, height=image.height)
     raster = relevance.raster(rows=rows, cols=MAP_COLS, token=token)
-    heat = Image.fromarray(heat_rgba(scale(raster).values)).resize(
+    heat = Image.fromarray(heat_rgba(scale_map(raster).values)).resize(
         image.size, Image.Resampling.NEAREST
     )
     return Image.alpha_composite(image.convert("RGBA"), heat).convert("RGB")

@@ -12,7 +12,7 @@ Needs pytest, which this module alone imports.
 
 from colregion.testing.contracts import EncoderContract, ParserContract
 from colregion.testing.fakes import (
-    ColourEncoder,
+    ColorEncoder,
     LineParser,
     PlainImage,
     WordEncoder,
@@ -23,7 +23,7 @@ from colregion.testing.index_contract import HOSTILE, IndexContract
 
 __all__ = [
     "HOSTILE",
-    "ColourEncoder",
+    "ColorEncoder",
     "EncoderContract",
     "IndexContract",
     "LineParser",

@@ -24,17 +24,17 @@ from colregion.errors import InvalidInput
 
 @dataclass(frozen=True)
 class PlainImage:
-    """An `ImageLoader` for a page of one colour, with coloured boxes painted on it."""
+    """An `ImageLoader` for a page of one color, with colored boxes painted on it."""
 
     width_px: int = 60
     height_px: int = 80
-    colour: tuple[int, int, int] = (255, 255, 255)
+    color: tuple[int, int, int] = (255, 255, 255)
     painted: tuple[tuple[Box, tuple[int, int, int]], ...] = ()
 
     def __call__(self, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
-        image = Image.new("RGB", (self.width_px, self.height_px), self.colour)
-        for box, colour in self.painted:
-            image.paste(colour, box.to_pixels(width_px=self.width_px, height_px=self.height_px))
+        image = Image.new("RGB", (self.width_px, self.height_px), self.color)
+        for box, color in self.painted:
+            image.paste(color, box.to_pixels(width_px=self.width_px, height_px=self.height_px))
         return image
 
 
@@ -112,22 +112,22 @@ class WordEncoder(Encoder):
         )
 
 
-class ColourEncoder(Encoder):
-    """A fake visual model: a page's patches are the mean colours of a grid of its picture, and a
-    question is the name of a colour. What it finds must lie where the picture shows it, so it
+class ColorEncoder(Encoder):
+    """A fake visual model: a page's patches are the mean colors of a grid of its picture, and a
+    question is the name of a color. What it finds must lie where the picture shows it, so it
     uncovers every swapped or flipped axis between picture and box.
 
     The vectors come in a scrambled order, led by a prompt vector that looks nowhere.
     """
 
-    colours = {"red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0)}  # noqa: RUF012
+    colors = {"red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0)}  # noqa: RUF012
 
     def __init__(self, *, rows: int = 8, cols: int = 6) -> None:
         self.rows, self.cols = rows, cols
 
     @property
     def fingerprint(self) -> str:
-        return f"fake-colours/{self.rows}x{self.cols}"
+        return f"fake-colors/{self.rows}x{self.cols}"
 
     def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
         n = self.rows * self.cols
@@ -143,10 +143,10 @@ class ColourEncoder(Encoder):
         return embeddings
 
     def encode_query(self, text: str) -> QueryEmbedding:
-        tokens = tuple(term for term in terms(text) if term in self.colours)
+        tokens = tuple(term for term in terms(text) if term in self.colors)
         if not tokens:
-            raise InvalidInput(f"ask for one of {', '.join(self.colours)}, got {text!r}")
-        vectors = np.array([self.colours[token] for token in tokens], dtype=np.float32) - 0.5
+            raise InvalidInput(f"ask for one of {', '.join(self.colors)}, got {text!r}")
+        vectors = np.array([self.colors[token] for token in tokens], dtype=np.float32) - 0.5
         return QueryEmbedding(
             vectors=vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
             tokens=tokens,

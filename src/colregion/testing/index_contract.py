@@ -208,7 +208,7 @@ class IndexContract:
             label="iv",
             rotation=90,
             upright=Upright(-2.5, 300, 200),
-            load_image=PlainImage(width_px=90, height_px=60, colour=(200, 30, 30)),
+            load_image=PlainImage(width_px=90, height_px=60, color=(200, 30, 30)),
         )
         embedding = self.page("").embedding
         index.replace(self.entry(), [EmbeddedPage(ParsedPage(page, (), ()), embedding)])
