@@ -54,6 +54,10 @@ def test_table_is_read_row_by_row(table: Hit) -> None:
     assert readable(table) == "Table 1. Passengers\nIlsey\u20031,893\nGull Point\u2003466"
 
 
+def test_row_is_one_line_even_when_its_cells_are_regions(table: Hit) -> None:
+    assert readable(replace(table, region=table.parsed.regions[3])) == "Gull Point\u2003466"
+
+
 def test_merged_region_is_read_without_its_children(table: Hit) -> None:
     merged = replace(table, region=replace(table.region, parts=(BOX, BOX)))
     assert readable(merged) == "cells"
@@ -62,7 +66,11 @@ def test_merged_region_is_read_without_its_children(table: Hit) -> None:
 @pytest.mark.parametrize(
     ("text", "terms", "expected"),
     [
-        ("Ilsey\u20031,893\nGull Point\u2003466", {"gull", "point", "ilsey"}, "Gull Point\u2003466"),
+        (
+            "Ilsey\u20031,893\nGull Point\u2003466",
+            {"gull", "point", "ilsey"},
+            "Gull Point\u2003466",
+        ),
         ("It rained. In June the sun shone. It rained.", {"sun", "june"}, "In June the sun shone."),
         ("It rained. In June the sun shone.", {"snow"}, "It rained."),
         ("", {"snow"}, ""),

@@ -23,7 +23,7 @@ def readable(hit: Hit) -> str:
     Those within a paragraph come from the page's layout and become spaces; those within a row
     separate its cells and become em spaces. A region with rows gets one line per child region.
     """
-    children = _children(hit)
+    children = [] if hit.kind == "row" else _children(hit)
     if any(child.kind == "row" for child in children):
         return "\n".join(_flowing(child.kind, child.text) for child in children)
     return _flowing(hit.kind, hit.text)

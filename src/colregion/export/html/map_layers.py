@@ -35,13 +35,8 @@ class MapLayer:
 def map_layers(
     relevance: RelevanceMap | None, *, width: float, height: float
 ) -> tuple[MapLayer, ...]:
-    """One layer for the whole question and one for each of its content tokens.
-
-    Empty without a map or for a page without vectors.
-
-    Args:
-        width, height: of the page, in any one unit.
-    """
+    """One layer for the whole question and one for each of its content tokens; none without a
+    map or for a page without vectors. `width` and `height` are the page's, in any one unit."""
     if relevance is None or len(relevance.placement) == 0:
         return ()
     choices = _choices(relevance)
@@ -55,10 +50,8 @@ def map_layers(
 
 
 def _choices(relevance: RelevanceMap) -> list[tuple[int | None, str]]:
-    """Token position (None for the whole question, which comes first) and label of each layer.
-
-    Where a word has several tokens, their labels say which piece of it they are.
-    """
+    """Token position and label of each layer, first None for the whole question. Where a word has
+    several tokens, their labels say which piece of it they are."""
     query = relevance.query
     shown = [i for i in range(len(query.tokens)) if query.content[i] and query.weights[i] > 0]
     choices: list[tuple[int | None, str]] = [(None, "whole question")]

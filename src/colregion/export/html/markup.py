@@ -1,11 +1,10 @@
-"""Untrusted text made safe for HTML: filters of the report's templates.
-
-The templates escape every value; these filters handle what escaping leaves open, characters that
-HTML cannot contain and writing directions that run on into the surrounding text.
-"""
+"""Filters of the report's templates, for what escaping leaves open: characters that HTML cannot
+contain and writing directions that run on into the surrounding text."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from collections.abc import Set
 from typing import Any
@@ -32,8 +31,7 @@ def clean(value: Any) -> Any:
 
 
 def plain(text: str) -> str:
-    """Text for attributes and the title, where no element can isolate a writing direction:
-    without direction controls."""
+    """Text without direction controls, for where no element can isolate a direction."""
     return _BIDI_CONTROL.sub("", text)
 
 
@@ -53,3 +51,8 @@ def mark_terms(text: str, question_terms: Set[str]) -> Markup:
         return word
 
     return Markup(f"<bdi>{_WORD.sub(mark, clean(text))}</bdi>")
+
+
+def sha256(text: str) -> str:
+    """SHA-256 of the UTF-8 text, in base64 as a content security policy states it."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")

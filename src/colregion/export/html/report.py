@@ -5,19 +5,16 @@ No script, no network: the file's own policy forbids both, so nothing in a docum
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from colregion.errors import BackendError
 from colregion.export.colors import RANK_COLORS, ramp_css
 from colregion.export.destination import check_destination
-from colregion.export.html.markup import bdi, clean, mark_terms, plain
+from colregion.export.html.markup import bdi, clean, mark_terms, plain, sha256
 from colregion.export.html.views import TAG_WIDTH, Section, section_view
 
 _TITLE = "Answers on their pages"
@@ -30,16 +27,8 @@ def html_report(sections: Sequence[Section], *, title: str = _TITLE) -> str:
     that can be switched on, and each hit's crop, text, score and citation beside it. Images are
     embedded, pages at most 1100 pixels wide. Without sections the report says so.
     """
-    templates = _templates()
     views = [section_view(section) for section in sections]
-    css = templates.get_template("report.css").render(sections=views)
-    return templates.get_template("report.html").render(
-        title=title,
-        sections=views,
-        document_count=len({hit.doc_id for section in sections for hit in section.hits}),
-        css=Markup(css),
-        css_hash=base64.b64encode(hashlib.sha256(css.encode()).digest()).decode("ascii"),
-    )
+    return _templates().get_template("report.html").render(title=title, sections=views)
 
 
 def write_html(path: str | Path, sections: Sequence[Section], *, title: str = _TITLE) -> None:
@@ -68,6 +57,6 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(bdi=bdi, mark_terms=mark_terms, plain=plain)
+    environment.filters.update(bdi=bdi, mark_terms=mark_terms, plain=plain, sha256=sha256)
     environment.globals.update(rank_colors=RANK_COLORS, ramp=ramp_css(), tag_width=TAG_WIDTH)
     return environment

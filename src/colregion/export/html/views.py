@@ -16,12 +16,7 @@ from colregion.export.html.images import EmbeddedImage, embed_jpeg
 from colregion.export.html.map_layers import MapLayer, map_layers
 
 _PAGE_PX, _PAGE_BYTES = (1100, 3300), 400_000
-_CROP_PX, _CROP_BYTES, _CROP_MARGIN = (760, 560), 120_000, 0.01
-_CLOCKWISE = {
-    1: Image.Transpose.ROTATE_270,
-    2: Image.Transpose.ROTATE_180,
-    3: Image.Transpose.ROTATE_90,
-}
+_CROP_PX, _CROP_BYTES, _CROP_MARGIN = (760, 560), 120_000, 0.006
 TAG_WIDTH, _TAG_HEIGHT = 0.042, 0.036
 """Size of a number's tag, fractions of the width of a page shown some 620 px wide."""
 
@@ -59,11 +54,7 @@ class HitView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PageView:
-    """A page with the hits on it, best first and one or more.
-
-    Args:
-        tag_drops: of each hit, see `tag_drops`.
-    """
+    """A page with the hits on it, best first and one or more, and their `tag_drops`."""
 
     page: Page
     image: EmbeddedImage
@@ -131,5 +122,5 @@ def _page_view(hits: Sequence[HitView], relevance: RelevanceMap | None) -> PageV
 def _upright_crop(hit: Hit) -> Image.Image:
     """The crop, turned by the quarter turn that is nearest to upright."""
     crop, upright = hit.crop(margin=_CROP_MARGIN), hit.parsed.page.upright
-    turns = round(upright.degrees_clockwise / 90) % 4 if upright else 0
-    return crop.transpose(_CLOCKWISE[turns]) if turns else crop
+    turns = round(upright.degrees_clockwise / 90) if upright else 0
+    return crop.rotate(-90 * turns, expand=True)
