@@ -1,4 +1,4 @@
-"""Fakes to build tests on: pages made of lines, and encoders whose answers are known."""
+"""Fake pages, parsers and encoders with predictable results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from colregion.errors import InvalidInput
 
 @dataclass(frozen=True)
 class PlainImage:
-    """An `ImageLoader` for a page of one color, with colored boxes painted on it."""
+    """`ImageLoader` of a page in one color, with colored boxes painted on it."""
 
     width_px: int = 60
     height_px: int = 80
@@ -39,7 +39,7 @@ class PlainImage:
 
 
 def make_page(*, doc_id: str = "doc", number: int = 1, image: PlainImage | None = None) -> Page:
-    """A picture page; white, 60 x 80 px, unless `image` says otherwise."""
+    """A page of an image file; by default white, 60 x 80 px."""
     image = image or PlainImage()
     return Page(
         doc_id=doc_id,
@@ -58,7 +58,7 @@ def make_parsed_page(
     number: int = 1,
     image: PlainImage | None = None,
 ) -> ParsedPage:
-    """A page whose every line is an area of its own, its words side by side in equal widths."""
+    """A page of lines (text, box), each an area of its own with words of equal width."""
     page = make_page(doc_id=doc_id, number=number, image=image)
     words: list[Word] = []
     regions: list[Region] = []
@@ -74,7 +74,7 @@ def make_parsed_page(
 
 
 class WordEncoder(Encoder):
-    """A fake: one vector a word, a one-hot of `dim` chosen by the word's first letter."""
+    """Fake encoder with one vector per word: one-hot in `dim`, by the word's first letter."""
 
     def __init__(self, dim: int = 32) -> None:
         self.dim = dim
@@ -113,11 +113,11 @@ class WordEncoder(Encoder):
 
 
 class ColorEncoder(Encoder):
-    """A fake visual model: a page's patches are the mean colors of a grid of its picture, and a
-    question is the name of a color. What it finds must lie where the picture shows it, so it
-    uncovers every swapped or flipped axis between picture and box.
+    """Fake visual model: page vectors are the mean colors of a grid of its image, and a question
+    names colors. Regions must come back where the image shows the color, which reveals any
+    swapped or flipped axis between image and box.
 
-    The vectors come in a scrambled order, led by a prompt vector that looks nowhere.
+    The vectors are in a scrambled order, after a prompt vector that looks nowhere.
     """
 
     colors = {"red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0)}  # noqa: RUF012
@@ -156,7 +156,7 @@ class ColorEncoder(Encoder):
 
 
 class LineParser(Parser):
-    """A fake: gives every page the same lines."""
+    """Fake parser that returns the same lines for every page."""
 
     def __init__(self, lines: Sequence[tuple[str, Box]]) -> None:
         self.lines = tuple(lines)
