@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from colregion import Engine
-from colregion.export.html import draw_hits, draw_map
+from colregion.export import draw_hits, draw_map
 from colregion.indexes.memory import MemoryIndex
 
 

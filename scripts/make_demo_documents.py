@@ -1,6 +1,6 @@
 """Draw the documents of `colregion demo` into the package: python -m scripts.make_demo_documents
 
-Needs reportlab beside what colregion needs. The same versions write the same bytes.
+Needs reportlab in addition to colregion. The same versions write the same bytes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ DOCUMENTS = Path(__file__).parent.parent / "src/colregion/demo/documents"
 
 
 def make(folder: Path) -> list[Path]:
-    """Write every document into `folder`, which is made if need be."""
+    """Write all documents into `folder`, which is created if missing."""
     folder.mkdir(parents=True, exist_ok=True)
     drawings = {
         "tarrow-annual-report-2024.pdf": annual_report.draw,
@@ -28,5 +28,5 @@ def make(folder: Path) -> list[Path]:
 
 
 if __name__ == "__main__":
-    for written in make(Path(sys.argv[1]) if len(sys.argv) > 1 else DOCUMENTS):
-        print(f"{written.stat().st_size / 1024:7.1f} KiB  {written}")
+    for document in make(Path(sys.argv[1]) if len(sys.argv) > 1 else DOCUMENTS):
+        print(f"{document.stat().st_size / 1024:7.1f} KiB  {document}")

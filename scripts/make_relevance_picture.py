@@ -8,7 +8,7 @@ from PIL import Image
 
 from colregion import Engine
 from colregion.demo import DOCUMENTS
-from colregion.export.html import draw_hits, draw_map
+from colregion.export import draw_hits, draw_map
 from colregion.indexes import MemoryIndex
 
 QUESTION = "What did fuel and electricity cost in 2024, in million euros?"

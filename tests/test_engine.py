@@ -24,7 +24,7 @@ from colregion.retrieval.paper import PaperScorer
 from colregion.retrieval.regions import RegionScorer
 from colregion.retrieval.scorer import Scorer
 from colregion.testing import (
-    ColourEncoder,
+    ColorEncoder,
     LineParser,
     PlainImage,
     WordEncoder,
@@ -321,7 +321,7 @@ class TestPaintedPage:
         lines = [("here", self.place), *(("there", box) for box in self.rivals)]
         engine = Engine(
             MemoryIndex(),
-            encoder=ColourEncoder(rows=20, cols=30),
+            encoder=ColorEncoder(rows=20, cols=30),
             parser=LineParser(sorted(lines, key=lambda line: line[1].y0)),
             scorer=scorer,
         )
@@ -338,8 +338,8 @@ class TestPaintedPage:
 class TestOpening:
     def test_another_encoder_is_refused_and_both_are_named(self, engine: Engine) -> None:
         engine.add([embedded([TOTAL])])
-        with pytest.raises(ModelMismatch, match=r"fake-words/32.*fake-colours/8x6"):
-            Engine(engine.index, encoder=ColourEncoder(), parser=LineParser([]))
+        with pytest.raises(ModelMismatch, match=r"fake-words/32.*fake-colors/8x6"):
+            Engine(engine.index, encoder=ColorEncoder(), parser=LineParser([]))
 
     def test_a_shared_engine_is_one_until_it_is_closed(self, tmp_path: Path) -> None:
         first = Engine.shared(tmp_path / "library")

@@ -1,1 +1,1 @@
-"""The documents that `colregion demo` shows, drawn from one set of invented figures."""
+"""The documents of `colregion demo`, drawn from one set of invented figures."""

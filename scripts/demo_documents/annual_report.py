@@ -1,4 +1,4 @@
-"""An annual report of five pages: cover, letter, and pages of text, tables and vector charts."""
+"""Annual report of five pages: cover, letter, and pages of text, tables and vector charts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _frame(sheet: Sheet, number: int) -> None:
 
 
 def _title(sheet: Sheet, words: str) -> float:
-    sheet.text(LEFT, 96, words, Type(font="Helvetica-Bold", size=24, colour=NAVY))
+    sheet.text(LEFT, 96, words, Type(font="Helvetica-Bold", size=24, color=NAVY))
     sheet.fill(LEFT, 107, 38, 3, CORAL)
     return 130.0
 
@@ -62,13 +62,13 @@ def _title(sheet: Sheet, words: str) -> float:
 def _cover(sheet: Sheet) -> None:
     sheet.fill(0, 0, WIDTH, HEIGHT, NAVY)
     sheet.dot(424, 330, 74, SAND)
-    for i, colour in enumerate(("#2b6c86", "#1f7a8c", "#2a93a0", "#1b5a73", "#14455e")):
+    for i, color in enumerate(("#2b6c86", "#1f7a8c", "#2a93a0", "#1b5a73", "#14455e")):
         top = 352.0 + 58 * i
         crest = [
             (x, top + 13 * math.sin(x / (64 + 9 * i) + 1.7 * i) + 6 * math.sin(x / 27 + i))
             for x in range(0, int(WIDTH) + 6, 5)
         ]
-        sheet.area([(0, HEIGHT), *crest, (WIDTH, HEIGHT)], colour)
+        sheet.area([(0, HEIGHT), *crest, (WIDTH, HEIGHT)], color)
     # A ferry: hull, deckhouse, wheelhouse, mast.
     sheet.area([(150, 352), (292, 352), (278, 377), (166, 377)], "#f4efe4")
     sheet.fill(174, 333, 92, 19, "#f4efe4")
@@ -78,15 +78,15 @@ def _cover(sheet: Sheet) -> None:
         sheet.fill(x, 339, 6.5, 6, NAVY)
     sheet.fill(159, 365, 123, 3, CORAL)
     white = "#ffffff"
-    sheet.text(LEFT, 104, "Annual report", Type(font="Helvetica-Bold", size=42, colour=white))
-    sheet.text(LEFT, 152, "2024", Type(font="Helvetica", size=42, colour=SAND))
-    sheet.text(LEFT, 764, facts.COMPANY, Type(font="Helvetica-Bold", size=15, colour=white))
+    sheet.text(LEFT, 104, "Annual report", Type(font="Helvetica-Bold", size=42, color=white))
+    sheet.text(LEFT, 152, "2024", Type(font="Helvetica", size=42, color=SAND))
+    sheet.text(LEFT, 764, facts.COMPANY, Type(font="Helvetica-Bold", size=15, color=white))
     sheet.text(
-        LEFT, 784, "Five crossings, one timetable, all year round", Type(size=10.5, colour=white)
+        LEFT, 784, "Five crossings, one timetable, all year round", Type(size=10.5, color=white)
     )
 
 
-def _average() -> float:
+def _mean_punctuality() -> float:
     return sum(facts.PUNCTUALITY) / len(facts.PUNCTUALITY)
 
 
@@ -115,7 +115,7 @@ def _letter(sheet: Sheet) -> None:
         "travelling with us, for telling us when we get it wrong, and for waving.",
     ):
         y = sheet.flow(LEFT, y, MEASURE, words, Type(size=10.4, leading=15.6)) + 9
-    sheet.text(LEFT, y + 24, "Sunniva Aldous", Type(font="Times-Italic", size=19, colour=TEAL))
+    sheet.text(LEFT, y + 24, "Sunniva Aldous", Type(font="Times-Italic", size=19, color=TEAL))
     sheet.text(LEFT, y + 40, "Sunniva Aldous, managing director", SMALL)
 
     y += 84
@@ -124,14 +124,14 @@ def _letter(sheet: Sheet) -> None:
     figures = (
         (f"{now / 1000:.2f} m", "passengers"),
         (f"{sum(v[0] for v in facts.INCOME.values()):.1f} m", "euros of revenue"),
-        (f"{_average():.1f} %", "departures on time"),
+        (f"{_mean_punctuality():.1f} %", "departures on time"),
         (facts.change(kilotonnes[-1], kilotonnes[0]), "emissions since 2020"),
     )
     step = MEASURE / len(figures)
     for i, (figure, meaning) in enumerate(figures):
         x = LEFT + i * step
-        sheet.line([(x, y + 16), (x + step - 16, y + 16)], colour=TEAL, width=1.6)
-        sheet.text(x, y + 44, figure, Type(font="Helvetica-Bold", size=21, colour=NAVY))
+        sheet.line([(x, y + 16), (x + step - 16, y + 16)], color=TEAL, width=1.6)
+        sheet.text(x, y + 44, figure, Type(font="Helvetica-Bold", size=21, color=NAVY))
         sheet.text(x, y + 60, meaning, SMALL)
 
 
@@ -224,8 +224,8 @@ def _energy(sheet: Sheet) -> None:
         y + 16,
         MEASURE,
         "A departure counts as on time when the ramp is up within five minutes of the timetable. "
-        f"By that measure {_average():.1f}\u00a0% of departures were on time, against a target of "
-        f"{TARGET}\u00a0%. {met.capitalize()} months met the target.",
+        f"By that measure {_mean_punctuality():.1f}\u00a0% of departures were on time, against a "
+        f"target of {TARGET}\u00a0%. {met.capitalize()} months met the target.",
     )
     punctuality_line(sheet, y + 26)
     sheet.flow(
@@ -294,4 +294,4 @@ def _accounts(sheet: Sheet) -> None:
         "<b>4. Staff.</b> The company employed 412 people on average (2023: 401), of whom 287 "
         "worked at sea.",
     ):
-        y = sheet.flow(LEFT, y, MEASURE, words, Type(size=9.2, leading=13.2, colour=INK)) + 6
+        y = sheet.flow(LEFT, y, MEASURE, words, Type(size=9.2, leading=13.2, color=INK)) + 6

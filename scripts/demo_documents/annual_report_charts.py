@@ -1,4 +1,4 @@
-"""The annual report's vector charts, each drawn with its plot's top at `top`."""
+"""Vector charts of the annual report, each drawn with the top of its plot at `top`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scripts.demo_documents.sheet import CORAL, MUTED, NAVY, SAND, TEAL, Sheet, 
 
 LEFT, RIGHT = 62.0, 533.0
 MEASURE = RIGHT - LEFT
-AXIS = Type(size=7.6, colour=MUTED)
+AXIS = Type(size=7.6, color=MUTED)
 TARGET = 95  # per cent of departures on time
 
 
@@ -23,13 +23,13 @@ def grouped_bars(sheet: Sheet, top: float) -> None:
     group = (RIGHT - LEFT - 40) / len(facts.PASSENGERS)
     for i, (name, counts) in enumerate(facts.PASSENGERS.items()):
         x = LEFT + 42 + i * group
-        for j, (count, colour) in enumerate(zip(counts, ("#b9d3da", "#6ba6b3", TEAL), strict=True)):
-            tall = height * count / highest
-            sheet.fill(x + j * 19, base - tall, 17, tall, colour)
+        for j, (count, color) in enumerate(zip(counts, ("#b9d3da", "#6ba6b3", TEAL), strict=True)):
+            bar = height * count / highest
+            sheet.fill(x + j * 19, base - bar, 17, bar, color)
             if j == 2:
                 sheet.text(
                     x + j * 19 + 8.5,
-                    base - tall - 4,
+                    base - bar - 4,
                     f"{count:,}",
                     Type(font="Helvetica-Bold", size=7.6),
                     anchor="m",
@@ -42,8 +42,8 @@ def grouped_bars(sheet: Sheet, top: float) -> None:
 
 
 def _legend(sheet: Sheet, x: float, y: float, entries: Sequence[tuple[str, str]]) -> None:
-    for name, colour in entries:
-        sheet.fill(x, y - 6.5, 8, 8, colour)
+    for name, color in entries:
+        sheet.fill(x, y - 6.5, 8, 8, color)
         sheet.text(x + 12, y, name, AXIS)
         x += 24 + 4.4 * len(name)
 
@@ -56,16 +56,20 @@ def stacked_bars(sheet: Sheet, top: float) -> None:
         sheet.line([(LEFT + 30, at), (RIGHT, at)], width=0.4)
         sheet.text(LEFT + 24, at + 2.6, str(tick), AXIS, anchor="r")
     step = (RIGHT - LEFT - 40) / len(facts.ENERGY_YEARS)
-    inside = Type(size=7.8, colour="#ffffff")
+    inside = Type(size=7.8, color="#ffffff")
     for i, year in enumerate(facts.ENERGY_YEARS):
         x = LEFT + 58 + i * step
-        low = height * facts.DIESEL_GWH[i] / highest
-        more = height * facts.ELECTRICITY_GWH[i] / highest
-        sheet.fill(x, base - low, 50, low, NAVY)
-        sheet.fill(x, base - low - more, 50, more, SAND)
-        sheet.text(x + 25, base - low + 12, f"{facts.DIESEL_GWH[i]:.1f}", inside, anchor="m")
+        diesel = height * facts.DIESEL_GWH[i] / highest
+        electricity = height * facts.ELECTRICITY_GWH[i] / highest
+        sheet.fill(x, base - diesel, 50, diesel, NAVY)
+        sheet.fill(x, base - diesel - electricity, 50, electricity, SAND)
+        sheet.text(x + 25, base - diesel + 12, f"{facts.DIESEL_GWH[i]:.1f}", inside, anchor="m")
         sheet.text(
-            x + 25, base - low - more - 4, f"{facts.ELECTRICITY_GWH[i]:.1f}", AXIS, anchor="m"
+            x + 25,
+            base - diesel - electricity - 4,
+            f"{facts.ELECTRICITY_GWH[i]:.1f}",
+            AXIS,
+            anchor="m",
         )
         sheet.text(x + 25, base + 12, year, AXIS, anchor="m")
     _legend(sheet, RIGHT - 128, top - 14, [("Diesel", NAVY), ("Electricity", SAND)])
@@ -81,13 +85,11 @@ def punctuality_line(sheet: Sheet, top: float) -> None:
     for tick in range(low, high + 1, 2):
         sheet.line([(LEFT + 30, y_of(tick)), (RIGHT, y_of(tick))], width=0.4)
         sheet.text(LEFT + 24, y_of(tick) + 2.6, str(tick), AXIS, anchor="r")
-    sheet.line([(LEFT + 30, y_of(TARGET)), (RIGHT, y_of(TARGET))], colour=CORAL, width=0.9)
-    sheet.text(
-        RIGHT, y_of(TARGET) - 3, f"target {TARGET}", Type(size=7.6, colour=CORAL), anchor="r"
-    )
+    sheet.line([(LEFT + 30, y_of(TARGET)), (RIGHT, y_of(TARGET))], color=CORAL, width=0.9)
+    sheet.text(RIGHT, y_of(TARGET) - 3, f"target {TARGET}", Type(size=7.6, color=CORAL), anchor="r")
     step = (RIGHT - LEFT - 70) / 11
     points = [(LEFT + 50 + i * step, y_of(v)) for i, v in enumerate(facts.PUNCTUALITY)]
-    sheet.line(points, colour=TEAL, width=1.8)
+    sheet.line(points, color=TEAL, width=1.8)
     for i, (x, y) in enumerate(points):
         sheet.dot(x, y, 2.8, TEAL)
         value, strong = facts.PUNCTUALITY[i], Type(font="Helvetica-Bold", size=8)

@@ -1,7 +1,6 @@
-"""The invented world of the demo: Tarrow Sound Ferries and its figures, in one place.
+"""The invented company of the demo documents, Tarrow Sound Ferries, and its figures.
 
-Everything here is made up. The documents compute totals and changes from these numbers, so that
-they agree with each other.
+The documents compute their totals and changes from these numbers, so that they agree.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ COSTS = {
 INTEREST = (1.6, 1.1)
 TAX = (0.9, 0.4)
 
-ORDER = (  # the receipt: how many, what, EUR each
+ORDER = (  # on the receipt: count, item, EUR per piece
     (2, "Flat white", 3.40),
     (1, "Hot chocolate", 3.20),
     (2, "Seaweed scone", 2.90),
@@ -56,16 +55,16 @@ VAT = 0.09
 
 
 def total_passengers(year: int) -> int:
-    """Thousand, of the year at this position of YEARS."""
+    """Passengers of all routes in thousands, for the year at this position in YEARS."""
     return sum(counts[year] for counts in PASSENGERS.values())
 
 
 def emissions_kt() -> list[float]:
-    """Kilotonnes of CO2 of each of ENERGY_YEARS."""
+    """Emissions in kilotonnes of CO2, one value per year of ENERGY_YEARS."""
     return [gwh * TONNES_CO2_PER_MWH_DIESEL for gwh in DIESEL_GWH]
 
 
 def change(now: float, before: float) -> str:
-    """'+4.2 %' with an en dash for less."""
+    """Relative change as "+4.2 %", with an en dash for a decrease."""
     percent = 100 * (now - before) / before
     return f"{'+' if percent >= 0 else '–'}{abs(percent):.1f} %"

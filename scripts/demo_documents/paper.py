@@ -1,4 +1,4 @@
-"""A paper in two columns: abstract, sections, two figures with captions and a table."""
+"""Two-column paper: abstract, sections, two figures with captions and a table."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Draw = Callable[[Sheet, float, float], None]
 
 
 class Columns:
-    """Fills column after column and page after page."""
+    """Two-column layout that fills one column after the other, page by page."""
 
     def __init__(self, sheet: Sheet, top: float) -> None:
         self.sheet, self.top, self.y, self.page, self.column = sheet, top, top, 1, 0
@@ -56,7 +56,7 @@ class Columns:
             fontName=kind.font,
             fontSize=kind.size,
             leading=kind.leading,
-            textColor=HexColor(kind.colour),
+            textColor=HexColor(kind.color),
             alignment=TA_JUSTIFY if kind.justified else TA_LEFT,
             firstLineIndent=kind.indent,
             allowWidows=0,
@@ -101,7 +101,7 @@ class Columns:
 
 
 def running_head(sheet: Sheet, page: int) -> None:
-    kind = Type(font="Times-Italic", size=8.6, colour=MUTED)
+    kind = Type(font="Times-Italic", size=8.6, color=MUTED)
     if page > 1:
         sheet.text(LEFT, 42, "Shore batteries for short electric ferry crossings", kind)
     sheet.text(WIDTH - LEFT, 42, "Sound Energy Notes 7 (2024)", kind, anchor="r")
@@ -133,7 +133,7 @@ def draw(path: Path) -> None:
         middle,
         151,
         "Brackness Institute for Coastal Energy",
-        Type(font="Times-Italic", size=9.6, colour=MUTED),
+        Type(font="Times-Italic", size=9.6, color=MUTED),
         anchor="m",
     )
     body(Columns(sheet, 174))

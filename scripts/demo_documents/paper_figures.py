@@ -1,4 +1,4 @@
-"""The paper's charts and tables, each drawn with its top left corner at (x, y)."""
+"""Charts and tables of the paper, each drawn with its top left corner at (x, y)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CASES = {
     "Battery that returns 90\u00a0%": model.Case(efficiency=0.90),
     "Two round trips fewer": model.Case(round_trips=13),
 }
-AXIS = Type(font="Times-Roman", size=7.6, colour=MUTED)
+AXIS = Type(font="Times-Roman", size=7.6, color=MUTED)
 LINES = (NAVY, TEAL, CORAL)
 
 
@@ -30,16 +30,16 @@ def charge_over_day(sheet: Sheet, x: float, y: float, need: dict[float, float]) 
         sheet.text(left + width * hour / 24, base + 10, f"{hour:02}", AXIS, anchor="m")
     sheet.text(left + width / 2, base + 21, "hour of the day", AXIS, anchor="m")
     sheet.text(left, y - 2, "MWh", AXIS)
-    for grid, colour in zip((0.6, 0.7, 0.8), LINES, strict=True):
+    for grid, color in zip((0.6, 0.7, 0.8), LINES, strict=True):
         levels, _ = model.simulate(grid_mw=grid, battery_mwh=need[grid])
         points = [
             (left + width * minute / model.DAY_MIN, base - height * levels[minute] / highest)
             for minute in range(0, model.DAY_MIN, 4)
         ]
-        sheet.line(points, colour=colour, width=0.9)
-    for i, (grid, colour) in enumerate(zip((0.6, 0.7, 0.8), LINES, strict=True)):
+        sheet.line(points, color=color, width=0.9)
+    for i, (grid, color) in enumerate(zip((0.6, 0.7, 0.8), LINES, strict=True)):
         at = left + width - 118 + 42 * i
-        sheet.line([(at, y - 4.5), (at + 10, y - 4.5)], colour=colour, width=1.6)
+        sheet.line([(at, y - 4.5), (at + 10, y - 4.5)], color=color, width=1.6)
         sheet.text(at + 13, y - 2, f"{grid} MW", AXIS)
 
 
@@ -107,14 +107,14 @@ def cost_curve(sheet: Sheet, x: float, y: float, cost: dict[float, float]) -> No
         return left + 8 + (width - 16) * (grid - 0.6) / 1.0
 
     points = [(place(g), base - height * c / highest) for g, c in cost.items()]
-    sheet.line(points, colour=NAVY, width=1.2)
+    sheet.line(points, color=NAVY, width=1.2)
     best = min(cost.values())
     for (px, py), (grid, value) in zip(points, cost.items(), strict=True):
         sheet.dot(px, py, 2.6, CORAL if value == best else NAVY)
-        # The curve falls steeply at first: its upper right is free there.
+        # The curve falls steeply at first, where only its upper right is free.
         beside = 14 if grid < 0.8 else 0
         sheet.text(
-            px + beside, py - 6, f"{value:.1f}", Type("Times-Bold", 7.6, colour=INK), anchor="m"
+            px + beside, py - 6, f"{value:.1f}", Type("Times-Bold", 7.6, color=INK), anchor="m"
         )
         sheet.text(px, base + 10, f"{grid}", AXIS, anchor="m")
     sheet.text(left + width / 2, base + 21, "grid connection, MW", AXIS, anchor="m")

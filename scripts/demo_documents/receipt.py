@@ -1,4 +1,4 @@
-"""A café's receipt as a scanner gave it: lying sideways, a little askew, worn and noisy."""
+"""Scan of a café receipt: sideways, slightly skewed, worn and noisy."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ WIDTH, HEIGHT = 226.0, 436.0
 DPI = 200
 SKEW_DEGREES = 1.4
 INK = "#2c2b33"
-PLAIN = Type(font="Courier-Bold", size=9.4, colour=INK)
-BIG = Type(font="Courier-Bold", size=14.0, colour=INK)
+PLAIN = Type(font="Courier-Bold", size=9.4, color=INK)
+BIG = Type(font="Courier-Bold", size=14.0, color=INK)
 
 
 def draw(path: Path) -> None:
@@ -34,7 +34,7 @@ def draw(path: Path) -> None:
 def _print(path: Path) -> None:
     sheet = Sheet(path, width=WIDTH, height=HEIGHT, title="Receipt", author="Gannet & Gorse")
     middle, left, right = WIDTH / 2, 14.0, WIDTH - 14.0
-    sheet.text(middle, 32, "GANNET & GORSE", Type("Courier-Bold", 17.0, colour=INK), anchor="m")
+    sheet.text(middle, 32, "GANNET & GORSE", Type("Courier-Bold", 17.0, color=INK), anchor="m")
     for i, words in enumerate(("Harbour café and bakery", "Pier 3, Port Tarrow")):
         sheet.text(middle, 50 + 13 * i, words, PLAIN, anchor="m")
     y = 88.0
@@ -75,7 +75,7 @@ def _print(path: Path) -> None:
 
 def _dashes(sheet: Sheet, y: float) -> float:
     for x in np.arange(14.0, WIDTH - 16.0, 6.6):
-        sheet.line([(x, y), (x + 3.6, y)], colour=INK, width=0.9)
+        sheet.line([(x, y), (x + 3.6, y)], color=INK, width=0.9)
     return y
 
 
@@ -87,7 +87,7 @@ def _bars(sheet: Sheet, y: float) -> None:
 
 
 def _scan(paper: Image.Image) -> Image.Image:
-    """Paper on the glass: shade and creases, skew, blur, grain, and a quarter turn."""
+    """Simulate a scan: shading, creases, skew, blur, grain and a quarter turn."""
     rng = np.random.default_rng(3)
     worn = np.asarray(paper, dtype=np.float64) * 0.93 + 10
     worn -= 9 * _clouds(rng, worn.shape, cell_px=160)
@@ -97,13 +97,13 @@ def _scan(paper: Image.Image) -> Image.Image:
     fade = 1 - 0.28 * np.clip(_clouds(rng, worn.shape, cell_px=90) - 0.55, 0, 1) / 0.45
     worn = 242 - (242 - worn) * fade
     margin = 54
-    lying = Image.new("L", (paper.width + 2 * margin, paper.height + 2 * margin), 0)
-    lying.paste(255, (margin, margin, margin + paper.width, margin + paper.height))
-    mask = lying.rotate(SKEW_DEGREES, resample=Image.Resampling.BICUBIC)
-    sheet = Image.new("L", lying.size, 240)
+    canvas = Image.new("L", (paper.width + 2 * margin, paper.height + 2 * margin), 0)
+    canvas.paste(255, (margin, margin, margin + paper.width, margin + paper.height))
+    mask = canvas.rotate(SKEW_DEGREES, resample=Image.Resampling.BICUBIC)
+    sheet = Image.new("L", canvas.size, 240)
     sheet.paste(Image.fromarray(np.clip(worn, 0, 255).astype(np.uint8)), (margin, margin))
     sheet = sheet.rotate(SKEW_DEGREES, resample=Image.Resampling.BICUBIC, fillcolor=240)
-    lid = 196 + 8 * _clouds(rng, (lying.height, lying.width), cell_px=220)
+    lid = 196 + 8 * _clouds(rng, (canvas.height, canvas.width), cell_px=220)
     shadow = np.asarray(mask.filter(ImageFilter.GaussianBlur(7)), dtype=np.float64) / 255
     on_glass = np.asarray(mask, dtype=np.float64) / 255
     grey = on_glass * np.asarray(sheet, dtype=np.float64) + (1 - on_glass) * (lid - 46 * shadow)
@@ -122,7 +122,7 @@ def _scan(paper: Image.Image) -> Image.Image:
 def _clouds(
     rng: np.random.Generator, shape: tuple[int, ...], *, cell_px: int
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    """Smooth noise in 0..1 that changes over about `cell_px`."""
+    """Smooth noise in 0..1 that varies over distances of about `cell_px`."""
     coarse = rng.random((shape[0] // cell_px + 2, shape[1] // cell_px + 2)) * 255
     smooth = Image.fromarray(coarse.astype(np.uint8)).resize(
         (shape[1], shape[0]), Image.Resampling.BICUBIC

@@ -1,4 +1,4 @@
-"""The small simulation behind the paper: a battery on the quay that feeds a ferry at its berth."""
+"""Simulation behind the paper: a battery on the quay that charges a ferry at its berth."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ROUND_TRIPS = 15
 ROUND_TRIP_MIN = 68
 CALL_MIN = 12
 ROUND_TRIP_MWH = 0.82
-EFFICIENCY = 0.94  # of the battery, there and back
+EFFICIENCY = 0.94  # of the battery, charge and discharge
 
 BATTERY_EUR_PER_MWH_YEAR = 35_000
 GRID_EUR_PER_MW_YEAR = 95_000
@@ -18,7 +18,7 @@ GRID_EUR_PER_MW_YEAR = 95_000
 
 @dataclass(frozen=True)
 class Case:
-    """What is changed from the crossing as it is run."""
+    """Parameters of the crossing; the defaults are those of its timetable."""
 
     round_trips: int = ROUND_TRIPS
     round_trip_mwh: float = ROUND_TRIP_MWH
@@ -38,10 +38,10 @@ AS_RUN = Case()
 def simulate(
     *, grid_mw: float, battery_mwh: float, case: Case = AS_RUN
 ) -> tuple[list[float], float]:
-    """State of charge (MWh) after every minute of a settled day, and the share of unmet energy."""
+    """State of charge (MWh) after every minute of a periodic day, and share of unmet energy."""
     charge, levels, unmet = battery_mwh, [0.0], 0.0
     call_mw = case.round_trip_mwh / (CALL_MIN / 60)
-    for _ in range(3):  # the third day starts as the second ended
+    for _ in range(3):  # by the third day the state is periodic
         levels, unmet = [], 0.0
         for minute in range(DAY_MIN):
             demand_mw = call_mw if case.at_berth(minute) else 0.0
@@ -54,7 +54,7 @@ def simulate(
 
 
 def smallest_battery_mwh(*, grid_mw: float, unmet_share: float, case: Case = AS_RUN) -> float:
-    """The least battery, in steps of 0.1 MWh, that leaves less than `unmet_share` unmet."""
+    """Smallest battery, in steps of 0.1 MWh, that leaves a share below `unmet_share` unmet."""
     tenths = 1
     while simulate(grid_mw=grid_mw, battery_mwh=tenths / 10, case=case)[1] >= unmet_share:
         tenths += 1
@@ -62,5 +62,5 @@ def smallest_battery_mwh(*, grid_mw: float, unmet_share: float, case: Case = AS_
 
 
 def yearly_cost_keur(*, grid_mw: float, battery_mwh: float) -> float:
-    """Thousand euros a year for the battery and the grid connection."""
+    """Cost of battery and grid connection in thousand euros per year."""
     return (battery_mwh * BATTERY_EUR_PER_MWH_YEAR + grid_mw * GRID_EUR_PER_MW_YEAR) / 1000

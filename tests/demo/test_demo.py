@@ -1,3 +1,5 @@
+"""A run of the demo: its answers, output and report."""
+
 from __future__ import annotations
 
 from io import StringIO
@@ -12,8 +14,8 @@ from colregion.errors import BackendError
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder of one run, and what it printed."""
+def demo_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Folder of one run and its output."""
     folder = tmp_path_factory.mktemp("demo")
     printed = StringIO()
     run_demo(folder, console=Console(file=printed, width=100))
@@ -21,21 +23,21 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.document)
-def test_every_question_is_answered_among_the_first_hits(
-    shown: tuple[Path, str], question: Question
+def test_answer_of_every_question_is_among_the_first_three_hits(
+    demo_run: tuple[Path, str], question: Question
 ) -> None:
-    with Engine.open(shown[0] / "index") as engine:
+    with Engine.open(demo_run[0] / "index") as engine:
         hits = engine.search(question.text, k=3)
-    right = [
+    on_page = [
         hit
         for hit in hits
         if (Path(hit.source).name, hit.page_number) == (question.document, question.page)
     ]
-    assert any(question.pattern.search(hit.text) for hit in right)
+    assert any(question.pattern.search(hit.text) for hit in on_page)
 
 
-def test_it_prints_questions_answers_and_where_the_report_is(shown: tuple[Path, str]) -> None:
-    folder, printed = shown
+def test_output_has_questions_answers_and_the_report_path(demo_run: tuple[Path, str]) -> None:
+    folder, printed = demo_run
     for question in QUESTIONS:
         assert question.text in printed
         assert question.answer in printed
@@ -43,14 +45,14 @@ def test_it_prints_questions_answers_and_where_the_report_is(shown: tuple[Path, 
     assert str(folder / "report.html") in printed.replace("\n", "")
 
 
-def test_the_report_holds_every_question_and_maps(shown: tuple[Path, str]) -> None:
-    report = (shown[0] / "report.html").read_text(encoding="utf-8")
+def test_report_has_every_question_and_relevance_maps(demo_run: tuple[Path, str]) -> None:
+    report = (demo_run[0] / "report.html").read_text(encoding="utf-8")
     assert report.count('<section class="question"') == len(QUESTIONS)
     assert report.count('class="on-map"') >= len(QUESTIONS)
     assert len(report) < 8_000_000
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_of_ours(tmp_path: Path) -> None:
+def test_folder_that_cannot_be_created_is_a_backend_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BackendError, match="the demo cannot write to"):
         run_demo(tmp_path / "file" / "demo", console=Console(file=StringIO()))

@@ -1,4 +1,4 @@
-"""The documents that ship with the demo: what is in them and how they were made."""
+"""Content of the demo documents in the package, and the script that draws them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def page_text(name: str, number: int) -> str:
         pdf.close()
 
 
-def test_the_package_ships_these_documents_and_no_others() -> None:
+def test_package_contains_these_documents_and_no_others() -> None:
     assert {path.name for path in DOCUMENTS.iterdir()} == {*PAGES, SCAN}
     assert sum(path.stat().st_size for path in DOCUMENTS.iterdir()) < 1_500_000
 
@@ -44,11 +44,11 @@ def test_pdfs_have_their_pages_and_text(name: str, pages: int) -> None:
 
 
 @pytest.mark.parametrize("question", [q for q in QUESTIONS if q.document != SCAN])
-def test_the_answer_stands_on_the_page_that_the_question_names(question: Question) -> None:
+def test_answer_is_on_the_page_that_the_question_names(question: Question) -> None:
     assert question.pattern.search(page_text(question.document, question.page))
 
 
-def test_the_slide_lies_across() -> None:
+def test_slide_is_in_landscape_format() -> None:
     pdf = pypdfium2.PdfDocument(DOCUMENTS / "winter-timetable-slide.pdf")
     try:
         assert pdf[0].get_size() == (960, 540)
@@ -56,12 +56,11 @@ def test_the_slide_lies_across() -> None:
         pdf.close()
 
 
-def test_the_scan_is_grey_noisy_and_lies_on_its_side() -> None:
+def test_scan_is_gray_noisy_and_sideways() -> None:
     with Image.open(DOCUMENTS / SCAN) as image:
         assert image.mode == "L"
         assert image.getexif() == {}
-        # Lines of print, standing on end: ink varies more from column to column than from row
-        # to row.
+        # Lines of text that run vertically: ink varies more between columns than between rows.
         ink = 255.0 - np.asarray(image, dtype=float)
     paper = ink[150:600, 90:1020]
     assert paper.mean(axis=0).std() > 2 * paper.mean(axis=1).std()
@@ -69,7 +68,7 @@ def test_the_scan_is_grey_noisy_and_lies_on_its_side() -> None:
     assert 3 < corner.std() < 15
 
 
-def test_the_maker_draws_them_alike_every_time(tmp_path: Path) -> None:
+def test_drawing_the_documents_is_reproducible(tmp_path: Path) -> None:
     first, second = make(tmp_path / "first"), make(tmp_path / "second")
     assert {path.name for path in first} == {*PAGES, SCAN}
     for one, other in zip(first, second, strict=True):

@@ -155,7 +155,7 @@ class PaintAsker(ColVisionEncoder):
         colours = [word for word in text.lower().split() if word in COLOURS]
         vectors = []
         for colour in colours:
-            painted = PlainImage(width_px=320, height_px=320, colour=COLOURS[colour])
+            painted = PlainImage(width_px=320, height_px=320, color=COLOURS[colour])
             (embedding,) = self.encode_pages([make_parsed_page([], image=painted)])
             layer = grid_of(embedding).layers[0]
             vectors.append(embedding.vectors[layer[layer.shape[0] // 2, layer.shape[1] // 2]])

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from colregion.demo import DOCUMENTS
-from colregion.testing.fakes import ColourEncoder
+from colregion.testing.fakes import ColorEncoder
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "http_encoder.py"
 (REPORT,) = DOCUMENTS.glob("*report*.pdf")
@@ -34,7 +34,7 @@ class Service(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path == "/query":
-            query = ColourEncoder().encode_query(asked["text"])
+            query = ColorEncoder().encode_query(asked["text"])
             self._answer({"vectors": query.vectors.tolist(), "tokens": query.tokens})
             return
         image = Image.open(io.BytesIO(base64.b64decode(asked["image"]))).convert("RGB")

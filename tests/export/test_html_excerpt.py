@@ -1,3 +1,5 @@
+"""Readable text, best line and preview of a region."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -9,7 +11,7 @@ import pytest
 from colregion.core.geometry import Box
 from colregion.core.regions import ParsedPage
 from colregion.core.results import Hit
-from colregion.export.html.excerpt import best_line, readable
+from colregion.export.html.excerpt import best_line, preview, readable
 
 MakeHit: TypeAlias = Callable[..., Hit]
 
@@ -26,7 +28,7 @@ BOX = Box(0.1, 0.1, 0.6, 0.3)
         ("row", "Total\n3.50\n4.00", "Total\u20033.50\u20034.00"),
     ],
 )
-def test_lines_break_where_that_means_something(
+def test_line_breaks_are_kept_in_lists_and_removed_in_prose_and_rows(
     make_hit: MakeHit, kind: str, text: str, expected: str
 ) -> None:
     assert readable(make_hit(text, BOX, kind=kind)) == expected
@@ -34,7 +36,7 @@ def test_lines_break_where_that_means_something(
 
 @pytest.fixture
 def table(make_hit: MakeHit) -> Hit:
-    """An area of a caption in two lines and two rows of two cells."""
+    """A table area with a caption of two lines and two rows of two cells."""
     hit = make_hit("cells", BOX, kind="table")
     area = hit.region
     children = [
@@ -48,23 +50,47 @@ def table(make_hit: MakeHit) -> Hit:
     return replace(hit, parsed=page)
 
 
-def test_a_table_reads_row_by_row(table: Hit) -> None:
+def test_table_is_read_row_by_row(table: Hit) -> None:
     assert readable(table) == "Table 1. Passengers\nIlsey\u20031,893\nGull Point\u2003466"
 
 
-def test_a_merged_region_is_read_as_it_is(table: Hit) -> None:
+def test_row_is_one_line_even_when_its_cells_are_regions(table: Hit) -> None:
+    assert readable(replace(table, region=table.parsed.regions[3])) == "Gull Point\u2003466"
+
+
+def test_merged_region_is_read_without_its_children(table: Hit) -> None:
     merged = replace(table, region=replace(table.region, parts=(BOX, BOX)))
     assert readable(merged) == "cells"
 
 
-def test_the_best_line_holds_most_of_the_question(table: Hit, make_hit: MakeHit) -> None:
-    assert best_line(table, {"gull", "point", "passengers"}) == "Gull Point\u2003466"
-    prose = make_hit("It rained. In June the\nsun shone. It rained in May.", BOX)
-    assert best_line(prose, {"sun", "june"}) == "In June the sun shone."
-    assert best_line(prose, {"snow"}) == "It rained."
-    assert best_line(make_hit("", BOX), {"snow"}) == ""
+@pytest.mark.parametrize(
+    ("text", "terms", "expected"),
+    [
+        (
+            "Ilsey\u20031,893\nGull Point\u2003466",
+            {"gull", "point", "ilsey"},
+            "Gull Point\u2003466",
+        ),
+        ("It rained. In June the sun shone. It rained.", {"sun", "june"}, "In June the sun shone."),
+        ("It rained. In June the sun shone.", {"snow"}, "It rained."),
+        ("", {"snow"}, ""),
+        ("word " * 60, set(), "word " * 35 + "word…"),
+    ],
+)
+def test_best_line_contains_most_terms_of_the_question(
+    text: str, terms: set[str], expected: str
+) -> None:
+    assert best_line(text, terms) == expected
 
 
-def test_a_long_line_is_cut_short(make_hit: MakeHit) -> None:
-    line = best_line(make_hit("word " * 60, BOX), set())
-    assert line == ("word " * 36).rstrip() + "…"
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", ""),
+        ("a" * 659, ""),  # fewer than 60 characters would be left out
+        ("word " * 200, ("word " * 119).strip()),
+        ("\n".join(f"line {i}" for i in range(40)), "\n".join(f"line {i}" for i in range(9))),
+    ],
+)
+def test_preview_is_the_start_of_a_long_text(text: str, expected: str) -> None:
+    assert preview(text) == expected

@@ -1,3 +1,5 @@
+"""The HTML report: content, safety, and the file written."""
+
 from __future__ import annotations
 
 import base64
@@ -17,7 +19,7 @@ from PIL import Image
 from colregion.core.geometry import Box, Upright
 from colregion.core.regions import ParsedPage
 from colregion.core.results import Hit, RelevanceMap
-from colregion.errors import BackendError
+from colregion.errors import BackendError, InvalidInput
 from colregion.export.html import Section, html_report, write_html
 from colregion.testing import PlainImage
 
@@ -42,25 +44,25 @@ class Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         self.words += data
 
-    def all(self, tag: str, **wanted: str) -> list[dict[str, str | None]]:
+    def all(self, tag: str, **with_attributes: str) -> list[dict[str, str | None]]:
         return [
             attributes
             for name, attributes in self.elements
-            if name == tag and wanted.items() <= attributes.items()
+            if name == tag and with_attributes.items() <= attributes.items()
         ]
 
 
-def test_no_sections_give_a_report_that_says_so() -> None:
+def test_report_without_sections_says_so() -> None:
     assert "No questions were asked." in html_report([])
 
 
-def test_a_question_without_hits_says_so() -> None:
+def test_question_without_hits_says_so() -> None:
     report = Reader(html_report([Section("Who?", [])]))
     assert "Nothing was found." in report.words
     assert report.all("img") == []
 
 
-def test_a_page_is_shown_once_with_all_its_hits(make_hit: MakeHit) -> None:
+def test_page_is_shown_once_with_all_its_hits(make_hit: MakeHit) -> None:
     hits = [
         make_hit("a", LEFT, path=(1,)),
         make_hit("b", LEFT, doc_id="other"),
@@ -73,9 +75,7 @@ def test_a_page_is_shown_once_with_all_its_hits(make_hit: MakeHit) -> None:
     assert [a["id"] for a in marks] == ["b-1-1", "b-1-3", "b-1-2"]
 
 
-def test_every_id_is_unique_and_every_link_leads_somewhere(
-    make_hit: MakeHit, two_words: RelevanceMap
-) -> None:
+def test_ids_are_unique_and_links_lead_to_ids(make_hit: MakeHit, two_words: RelevanceMap) -> None:
     parts = (LEFT, RIGHT)
     hits = [make_hit("a", LEFT), make_hit("b", Box(0, 0, 1, 1), path=(2,), parts=parts)]
     sections = [
@@ -96,14 +96,14 @@ def test_boxes_are_placed_in_percent_of_the_page(make_hit: MakeHit) -> None:
     assert "#b-1-1{left:25.0000%;top:12.5000%;width:25.0000%;height:12.5000%;" in report
 
 
-def test_a_small_box_lies_above_the_large_one_around_it(make_hit: MakeHit) -> None:
+def test_small_box_is_above_the_large_box_around_it(make_hit: MakeHit) -> None:
     hits = [make_hit("a", Box(0.1, 0.1, 0.9, 0.9)), make_hit("b", LEFT, path=(2,))]
     report = html_report([Section("Who?", hits)])
     large, small = re.findall(r"#b-1-\d\{[^}]*z-index:(\d+)\}", report)
     assert int(small) > int(large)
 
 
-def test_text_score_source_page_kind_and_region_stand_beside_the_page(
+def test_card_shows_text_score_source_page_kind_and_region(
     make_hit: MakeHit,
 ) -> None:
     hit = make_hit("net sum 15.00", LEFT, score=0.8125, kind="table", source="in/acme.pdf")
@@ -112,7 +112,7 @@ def test_text_score_source_page_kind_and_region_stand_beside_the_page(
         assert expected in words
 
 
-def test_a_crop_is_cut_from_the_page(make_hit: MakeHit) -> None:
+def test_crop_is_cut_from_the_page(make_hit: MakeHit) -> None:
     red = PlainImage(width_px=200, height_px=400, painted=((LEFT, (200, 0, 0)),))
     report = Reader(html_report([Section("Who?", [make_hit("a", LEFT, image=red)])]))
     crop = next(a for a in report.all("img") if str(a["alt"]).startswith("The region"))
@@ -123,7 +123,7 @@ def test_a_crop_is_cut_from_the_page(make_hit: MakeHit) -> None:
     assert np.asarray(image)[28, 28, 1] < 40
 
 
-def test_the_crop_of_a_sideways_page_stands_upright(make_hit: MakeHit) -> None:
+def test_crop_of_a_sideways_page_is_upright(make_hit: MakeHit) -> None:
     # Red at the left end of the region, which is its top once the page is turned clockwise.
     left_end = PlainImage(width_px=200, height_px=400, painted=((Box(0, 0, 0.5, 1), (200, 0, 0)),))
     hit = make_hit("a", Box(0.25, 0.25, 0.75, 0.375), image=left_end)
@@ -143,7 +143,7 @@ def test_words_of_the_question_are_marked(make_hit: MakeHit) -> None:
     assert "<mark>TOTAL:</mark> 3.50 the" in report
 
 
-def test_long_text_is_folded_away_and_whole(make_hit: MakeHit) -> None:
+def test_long_text_is_folded_and_complete(make_hit: MakeHit) -> None:
     text = "\n".join(f"line {i}" for i in range(40))
     report = html_report([Section("Who?", [make_hit(text, LEFT, kind="list")])])
     assert "<summary>All 309 characters</summary>" in report
@@ -151,10 +151,20 @@ def test_long_text_is_folded_away_and_whole(make_hit: MakeHit) -> None:
     assert report.count("line 3\n") == 2
 
 
-def test_a_region_without_text_says_so(make_hit: MakeHit) -> None:
+def test_region_without_text_says_so(make_hit: MakeHit) -> None:
     report = html_report([Section("Who?", [make_hit("", LEFT, kind="figure")])])
     assert "No text was read here." in report
     assert 'alt="The region, cut out: no text"' in report
+
+
+def test_printed_page_number_is_shown_as_printed(make_hit: MakeHit) -> None:
+    hit = make_hit("a", LEFT)
+    page = replace(hit.parsed.page, label="IV")
+    report = Reader(html_report([Section("Who?", [replace(hit, parsed=ParsedPage(page, (), ()))])]))
+    assert " ".join(report.words.split()).count("page 1 (IV)") == 2
+    assert report.all("img", **{"class": "page"})[0]["alt"] == (
+        "Page 1 (IV) of reports/doc.pdf, with hit 1 outlined"
+    )
 
 
 def test_pages_with_a_map_have_a_switch_and_a_choice_of_tokens(
@@ -171,7 +181,7 @@ def test_pages_with_a_map_have_a_switch_and_a_choice_of_tokens(
     ]
 
 
-def test_pieces_of_one_word_are_told_apart(make_hit: MakeHit, two_words: RelevanceMap) -> None:
+def test_tokens_of_one_word_are_numbered(make_hit: MakeHit, two_words: RelevanceMap) -> None:
     query = replace(two_words.query, tokens=("query:", "net", "net"))
     relevance = replace(two_words, query=query)
     report = html_report([Section("Net?", [make_hit("a", LEFT)], {"doc#p1": relevance})])
@@ -182,7 +192,7 @@ def test_pieces_of_one_word_are_told_apart(make_hit: MakeHit, two_words: Relevan
     ]
 
 
-def test_a_map_is_a_png_that_is_clear_where_no_vector_looks(
+def test_map_is_a_png_that_is_transparent_where_no_vector_looks(
     make_hit: MakeHit, two_words: RelevanceMap
 ) -> None:
     hit = make_hit("a", LEFT)  # the page is 60 x 80, so the map 160 x 213
@@ -196,7 +206,9 @@ def test_a_map_is_a_png_that_is_clear_where_no_vector_looks(
     assert (alpha[60:] == 0).all()
 
 
-def test_nothing_is_fetched_and_nothing_may_run(make_hit: MakeHit, two_words: RelevanceMap) -> None:
+def test_report_fetches_nothing_and_forbids_scripts(
+    make_hit: MakeHit, two_words: RelevanceMap
+) -> None:
     source = html_report([Section("Net?", [make_hit("a", LEFT)], {"doc#p1": two_words})])
     report = Reader(source)
     assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in report.elements}
@@ -226,7 +238,7 @@ def test_nothing_is_fetched_and_nothing_may_run(make_hit: MakeHit, two_words: Re
         ("half \ud83d of a pair \uffff", "half \ufffd of a pair \ufffd"),
     ],
 )
-def test_hostile_text_is_shown_as_text_wherever_it_comes_from(
+def test_hostile_text_is_escaped_wherever_it_comes_from(
     make_hit: MakeHit, hostile: str, shown: str
 ) -> None:
     hit = make_hit(hostile, LEFT, source=hostile, doc_id=f"doc {hostile}")
@@ -251,7 +263,7 @@ def test_writing_direction_ends_with_the_text_that_sets_it(make_hit: MakeHit) ->
     assert "<title>invoicefdp.exe</title>" in source
 
 
-def test_five_hits_on_five_busy_pages_stay_below_four_megabytes(
+def test_report_of_five_busy_pages_is_below_four_megabytes(
     make_hit: MakeHit,
 ) -> None:
     rng = np.random.default_rng(5)
@@ -267,13 +279,22 @@ def test_five_hits_on_five_busy_pages_stay_below_four_megabytes(
     assert len(html_report([Section("Who?", hits)])) < 4_000_000
 
 
-class TestWriting:
-    def test_folders_are_made_and_the_file_is_utf8(self, tmp_path: Path, make_hit: MakeHit) -> None:
+class TestWriteHtml:
+    def test_folder_is_created_and_the_file_is_utf8(
+        self, tmp_path: Path, make_hit: MakeHit
+    ) -> None:
         path = tmp_path / "new" / "report.html"
         write_html(path, [Section("Où est le café?", [make_hit("à droite", LEFT)])])
         assert "Où est le café?" in path.read_bytes().decode("utf-8")
 
-    def test_a_place_that_cannot_be_written_is_named(self, tmp_path: Path) -> None:
+    def test_error_names_a_path_that_cannot_be_written(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         with pytest.raises(BackendError, match="the report cannot be written to"):
             write_html(tmp_path / "file" / "report.html", [])
+
+    def test_source_of_a_hit_is_not_overwritten(self, tmp_path: Path, make_hit: MakeHit) -> None:
+        source = tmp_path / "report.html"
+        source.write_text("the document")
+        with pytest.raises(InvalidInput, match=r"report\.html is an indexed document"):
+            write_html(source, [Section("Who?", [make_hit("a", LEFT, source=str(source))])])
+        assert source.read_text() == "the document"

@@ -1,21 +1,15 @@
-"""The report in a real browser, driven over its debugging pipe: no driver, no socket."""
+"""The HTML report in a browser: layout, controls, safety, accessibility, print."""
 
 from __future__ import annotations
 
 import base64
-import fcntl
-import json
-import os
-import select
-import shutil
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import pypdfium2
 import pytest
+from chromium import Chromium
 from reportlab.pdfgen.canvas import Canvas
 
 from colregion import Engine
@@ -26,133 +20,9 @@ from colregion.testing import PlainImage
 
 MakeHit: TypeAlias = Callable[..., Hit]
 
-SECONDS = 60
 PAGE = PlainImage(width_px=850, height_px=1100, painted=((Box(0.1, 0.1, 0.4, 0.2), (0, 0, 90)),))
 BOXES = (Box(0.125, 0.2, 0.5, 0.25), Box(0.1, 0.15, 0.9, 0.6), Box(0.0, 0.9, 0.3, 0.97))
 DESKTOP, PHONE = (1280, 900), (360, 740)
-
-
-class Chromium:
-    """A headless browser with one tab. What it logs and asks for is kept."""
-
-    def __init__(self, profile: Path) -> None:
-        program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-        assert program, "the tests promise a real browser; apt-get install chromium"
-        # Descriptors well above 4, so that moving one to 3 or 4 cannot overwrite another.
-        to_read, self._to = (_high(fd) for fd in os.pipe())
-        self._from, to_write = (_high(fd) for fd in os.pipe())
-        flags = (
-            "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-            "--disable-background-networking --disable-component-update --disable-sync "
-            f"--disable-dev-shm-usage --user-data-dir={profile} --remote-debugging-pipe"
-        )
-        self._process = subprocess.Popen(
-            ["bash", "-c", f'exec "{program}" {flags} 3<&{to_read} 4>&{to_write}'],
-            pass_fds=(to_read, to_write),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(to_read)
-        os.close(to_write)
-        self._buffer = b""
-        self._sent = 0
-        self._session: str | None = None
-        self.events: list[dict[str, Any]] = []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = attached["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
-
-    def call(self, method: str, **params: Any) -> dict[str, Any]:
-        self._sent += 1
-        message = {"id": self._sent, "method": method, "params": params}
-        if self._session:
-            message["sessionId"] = self._session
-        os.write(self._to, json.dumps(message).encode() + b"\0")
-        while True:
-            answer = self._next()
-            if answer.get("id") == self._sent:
-                assert "error" not in answer, f"{method}: {answer}"
-                return dict(answer["result"])
-            self.events.append(answer)
-
-    def _next(self) -> dict[str, Any]:
-        end = time.monotonic() + SECONDS
-        while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._from], [], [], max(0.0, end - time.monotonic()))
-            assert ready, f"the browser said nothing for {SECONDS} s"
-            part = os.read(self._from, 1 << 20)
-            assert part, "the browser closed its pipe"
-            self._buffer += part
-        message, self._buffer = self._buffer.split(b"\0", 1)
-        return dict(json.loads(message))
-
-    def open(self, path: Path) -> None:
-        self.events.clear()
-        self.call("Page.navigate", url=path.as_uri())
-        while not any(event["method"] == "Page.loadEventFired" for event in self.events):
-            self.events.append(self._next())
-
-    def js(self, expression: str) -> Any:
-        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
-        assert "exceptionDetails" not in answer, answer
-        return answer["result"].get("value")
-
-    def size(self, width: int, height: int) -> None:
-        self.call(
-            "Emulation.setDeviceMetricsOverride",
-            width=width,
-            height=height,
-            deviceScaleFactor=1,
-            mobile=False,
-        )
-
-    def media(self, **features: str) -> None:
-        self.call(
-            "Emulation.setEmulatedMedia",
-            features=[{"name": k.replace("_", "-"), "value": v} for k, v in features.items()],
-        )
-
-    def press(self, key: str, code: str, number: int, text: str = "") -> None:
-        for kind in ("keyDown", "keyUp"):
-            self.call(
-                "Input.dispatchKeyEvent",
-                type=kind,
-                key=key,
-                code=code,
-                windowsVirtualKeyCode=number,
-                text=text if kind == "keyDown" else "",
-            )
-
-    def click(self, selector: str) -> None:
-        x, y = self.js(
-            f"""(() => {{ const e = document.querySelector({selector!r});
-            e.scrollIntoView({{block: 'center', behavior: 'instant'}});
-            const r = e.getBoundingClientRect();
-            return [r.x + r.width / 2, r.y + r.height / 2]; }})()"""
-        )
-        for kind in ("mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
-
-    def shown(self, selector: str) -> bool:
-        return bool(
-            self.js(f"getComputedStyle(document.querySelector({selector!r})).visibility")
-            == "visible"
-        )
-
-    def close(self) -> None:
-        self._session = None
-        self.call("Browser.close")
-        self._process.wait(SECONDS)
-        os.close(self._to)
-        os.close(self._from)
-
-
-def _high(descriptor: int) -> int:
-    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD, 64)
-    os.close(descriptor)
-    return moved
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +52,7 @@ def report(tmp_path: Path, make_hit: MakeHit, two_words: RelevanceMap) -> Path:
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])
-def test_boxes_sit_where_the_page_shows_their_regions(
+def test_boxes_are_displayed_at_their_place_on_the_page(
     tab: Chromium, report: Path, size: tuple[int, int]
 ) -> None:
     tab.size(*size)
@@ -205,7 +75,9 @@ def test_boxes_sit_where_the_page_shows_their_regions(
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])
-def test_no_number_covers_another(tab: Chromium, report: Path, size: tuple[int, int]) -> None:
+def test_hit_numbers_do_not_cover_each_other(
+    tab: Chromium, report: Path, size: tuple[int, int]
+) -> None:
     tab.size(*size)
     tab.open(report)
     tags = tab.js(
@@ -218,7 +90,7 @@ def test_no_number_covers_another(tab: Chromium, report: Path, size: tuple[int, 
             assert a[0] >= b[2] or b[0] >= a[2] or a[1] >= b[3] or b[1] >= a[3]
 
 
-def test_the_map_is_off_until_its_switch_is_clicked(tab: Chromium, report: Path) -> None:
+def test_map_is_hidden_until_its_switch_is_clicked(tab: Chromium, report: Path) -> None:
     tab.open(report)
     assert not tab.shown("#m-1-1-0")
     tab.click(".switch:has(.on-map)")
@@ -228,7 +100,7 @@ def test_the_map_is_off_until_its_switch_is_clicked(tab: Chromium, report: Path)
     assert not tab.shown("#m-1-1-0")
 
 
-def test_the_map_covers_the_page_exactly(tab: Chromium, report: Path) -> None:
+def test_map_covers_the_page_exactly(tab: Chromium, report: Path) -> None:
     tab.open(report)
     tab.click(".switch:has(.on-map)")
     page, heat = tab.js(
@@ -239,9 +111,7 @@ def test_the_map_covers_the_page_exactly(tab: Chromium, report: Path) -> None:
     assert heat == pytest.approx(page, abs=0.5)
 
 
-def test_the_keyboard_alone_switches_the_map_on_and_chooses_a_token(
-    tab: Chromium, report: Path
-) -> None:
+def test_map_and_token_can_be_chosen_with_the_keyboard(tab: Chromium, report: Path) -> None:
     tab.open(report)
     for _ in range(40):
         tab.press("Tab", "Tab", 9)
@@ -256,14 +126,14 @@ def test_the_keyboard_alone_switches_the_map_on_and_chooses_a_token(
     assert [tab.shown(f"#m-1-1-{i}") for i in range(3)] == [False, True, False]
 
 
-def test_the_boxes_can_be_switched_off(tab: Chromium, report: Path) -> None:
+def test_boxes_can_be_switched_off(tab: Chromium, report: Path) -> None:
     tab.open(report)
     assert tab.shown("#b-1-1")
     tab.click(".switch:has(.on-boxes)")
     assert not tab.shown("#b-1-1")
 
 
-def test_a_box_leads_to_its_text_and_the_text_back_to_its_box(tab: Chromium, report: Path) -> None:
+def test_box_links_to_its_text_and_crop_links_to_its_box(tab: Chromium, report: Path) -> None:
     tab.size(*PHONE)
     tab.open(report)
     tab.js("document.querySelector('#b-1-3').click()")
@@ -273,27 +143,27 @@ def test_a_box_leads_to_its_text_and_the_text_back_to_its_box(tab: Chromium, rep
     assert tab.js("document.querySelector(':target').id") == "b-1-3"
 
 
-def test_nothing_goes_wrong_and_nothing_is_fetched(tab: Chromium, report: Path) -> None:
+def test_report_logs_no_error_and_fetches_nothing(tab: Chromium, report: Path) -> None:
     tab.open(report)
     tab.click(".switch:has(.on-map)")
-    trouble = [
+    errors = [
         event
         for event in tab.events
         if event["method"]
         in ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled")
     ]
-    assert trouble == []
-    asked = [
+    assert errors == []
+    requested = [
         event["params"]["request"]["url"]
         for event in tab.events
         if event["method"] == "Network.requestWillBeSent"
     ]
-    assert report.as_uri() in asked
-    assert [url for url in asked if not url.startswith("data:image/")] == [report.as_uri()]
+    assert report.as_uri() in requested
+    assert [url for url in requested if not url.startswith("data:image/")] == [report.as_uri()]
     assert tab.js("[...document.images].every(i => i.complete && i.naturalWidth > 0)")
 
 
-def test_hostile_text_stays_inert(tab: Chromium, tmp_path: Path, make_hit: MakeHit) -> None:
+def test_hostile_text_is_inert(tab: Chromium, tmp_path: Path, make_hit: MakeHit) -> None:
     attacks = (
         "<script>window.pwned = 1</script>",
         "<img src=x onerror='window.pwned = 1'>",
@@ -311,9 +181,7 @@ def test_hostile_text_stays_inert(tab: Chromium, tmp_path: Path, make_hit: MakeH
     assert tab.js("document.title") == " ".join(text.split())
 
 
-def test_a_hostile_file_stays_inert_from_its_page_to_the_report(
-    tab: Chromium, tmp_path: Path
-) -> None:
+def test_hostile_file_is_inert_from_indexing_to_report(tab: Chromium, tmp_path: Path) -> None:
     attack = "<img src=x onerror='window.pwned = 1'><script>window.pwned = 1</script>"
     source = tmp_path / f"{attack.replace('/', '_')}.pdf"
     canvas = Canvas(str(source), pagesize=(900, 200))
@@ -337,7 +205,7 @@ def test_a_hostile_file_stays_inert_from_its_page_to_the_report(
     assert caution in tab.js("document.querySelector('.answers').innerText")
 
 
-def test_a_script_that_got_in_could_not_run(tab: Chromium, report: Path) -> None:
+def test_policy_stops_an_injected_script(tab: Chromium, report: Path) -> None:
     smuggled = report.read_text(encoding="utf-8").replace(
         "</main>", "<script>window.pwned = 1</script><img src=x onerror='window.pwned = 1'></main>"
     )
@@ -348,7 +216,7 @@ def test_a_script_that_got_in_could_not_run(tab: Chromium, report: Path) -> None
     assert tab.js("typeof window.pwned") == "undefined"
 
 
-def test_a_screen_reader_hears_names_and_an_order_of_headings(tab: Chromium, report: Path) -> None:
+def test_accessibility_tree_has_names_and_ordered_headings(tab: Chromium, report: Path) -> None:
     tab.open(report)
     nodes = [
         (node["role"]["value"], node.get("name", {}).get("value", ""))
@@ -380,21 +248,21 @@ def test_all_text_has_contrast(tab: Chromium, report: Path, scheme: str) -> None
           .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
         const ground = e => { for (; e; e = e.parentElement) {
           const c = rgba(getComputedStyle(e).backgroundColor); if (c[3] === 255) return c; } };
-        const found = [];
+        const faint = [];
         for (const e of document.querySelectorAll('body *')) {
           const says = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
           if (!says || !e.checkVisibility({visibilityProperty: true})) continue;
           const [a, b] = [light(rgba(getComputedStyle(e).color)), light(ground(e))];
           const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
-          if (ratio < 4.5) found.push([e.outerHTML.slice(0, 80), ratio]);
+          if (ratio < 4.5) faint.push([e.outerHTML.slice(0, 80), ratio]);
         }
-        return found; })()"""
+        return faint; })()"""
     )
     assert faint == []
 
 
 @pytest.mark.parametrize("width", [320, 700, 1600])
-def test_nothing_runs_off_the_side(tab: Chromium, report: Path, width: int) -> None:
+def test_nothing_overflows_horizontally(tab: Chromium, report: Path, width: int) -> None:
     tab.size(width, 800)
     tab.open(report)
     tab.click(".switch:has(.on-map)")
@@ -403,16 +271,16 @@ def test_nothing_runs_off_the_side(tab: Chromium, report: Path, width: int) -> N
     assert tab.js(f"{root}.scrollWidth - {root}.clientWidth") == 0
 
 
-def test_it_prints_with_its_questions_and_boxes(tab: Chromium, report: Path) -> None:
+def test_print_has_questions_and_boxes_without_controls(tab: Chromium, report: Path) -> None:
     tab.open(report)
     pdf = pypdfium2.PdfDocument(base64.b64decode(tab.call("Page.printToPDF")["data"]))
     try:
         words = " ".join(page.get_textpage().get_text_bounded() for page in pdf)
         blue = (0x0B, 0x5F, 0xA5)
-        pictures = [page.render(scale=1.5).to_pil().convert("RGB") for page in pdf]
+        images = [page.render(scale=1.5).to_pil().convert("RGB") for page in pdf]
     finally:
         pdf.close()
     assert "What is the net sum?" in words
     assert "Relevance map" not in words
-    colours = [picture.getcolors(1 << 24) or [] for picture in pictures]
-    assert sum(count for found in colours for count, colour in found if colour == blue) > 300
+    colors = [color for image in images for color in image.getcolors(1 << 24) or []]
+    assert sum(count for count, color in colors if color == blue) > 300

@@ -1,4 +1,4 @@
-"""Highlights lie where the regions are displayed, in every viewer and on every turned page."""
+"""Highlights cover the regions as displayed, in every viewer and on every rotated page."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ def hit_on(page: Page, *boxes: Box, source: str = "", data: bytes = b"", text: s
         parts=boxes if len(boxes) > 1 else (),
     )
     digest = hashlib.sha256(data).hexdigest() if data else ""
-    entry = DocumentEntry(page.doc_id, source, digest, "")
+    entry = DocumentEntry(page.doc_id, source, digest, "text_layer")
     return Hit(region, ParsedPage(page, (), (region,)), entry, 0.8125)
 
 
-def drawn(pdf: bytes, index: int = 0) -> NDArray[np.uint8]:
+def render(pdf: bytes, index: int = 0) -> NDArray[np.uint8]:
     """(rows, cols, 3) of a page as a viewer shows it."""
     document = pdfium.PdfDocument(pdf)
     image = document[index].render(scale=DPI / 72).to_pil().convert("RGB")
@@ -69,7 +69,7 @@ def drawn(pdf: bytes, index: int = 0) -> NDArray[np.uint8]:
     return np.asarray(image)
 
 
-def around(mask: NDArray[np.bool_]) -> list[int]:
+def bounds(mask: NDArray[np.bool_]) -> list[int]:
     """x0, y0, x1, y1 in pixels of what is true."""
     ys, xs = np.nonzero(mask)
     return [int(value) for value in (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)]
@@ -91,7 +91,7 @@ def is_yellow(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def notes_in(pdf: bytes, index: int = 0) -> list[dict[str, str]]:
     document = pdfium.PdfDocument(pdf)
     page = document[index]
-    found = []
+    notes = []
     for i in range(raw.FPDFPage_GetAnnotCount(page)):
         annotation = raw.FPDFPage_GetAnnot(page, i)
         texts = {"subtype": str(raw.FPDFAnnot_GetSubtype(annotation))}
@@ -101,9 +101,9 @@ def notes_in(pdf: bytes, index: int = 0) -> list[dict[str, str]]:
             raw.FPDFAnnot_GetStringValue(annotation, key.encode(), buffer, size)
             texts[key] = bytes(buffer).decode("utf-16-le").rstrip("\0")
         raw.FPDFPage_CloseAnnot(annotation)
-        found.append(texts)
+        notes.append(texts)
     document.close()
-    return found
+    return notes
 
 
 @pytest.mark.parametrize(
@@ -117,36 +117,36 @@ def notes_in(pdf: bytes, index: int = 0) -> list[dict[str, str]]:
     ],
 )
 @pytest.mark.parametrize("more", ["", "/UserUnit 2.5"])
-def test_the_highlight_covers_what_the_box_covers(rotation: int, box: Box, more: str) -> None:
+def test_highlight_covers_the_box(rotation: int, box: Box, more: str) -> None:
     pdf = write_pdf((f"{ENTRIES}/Rotate {rotation}{more}", GREY_PATCH))
     (page,) = open_document(pdf).pages()
     assert page.rotation == rotation
-    before = drawn(pdf)
-    patch = around(is_grey(before))
+    before = render(pdf)
+    patch = bounds(is_grey(before))
     assert patch == list(box.to_pixels(width_px=before.shape[1], height_px=before.shape[0]))
-    after = drawn(annotate_pdf([hit_on(page, box)], source=pdf))
+    after = render(annotate_pdf([hit_on(page, box)], source=pdf))
     assert after.shape == before.shape
-    assert around(is_yellow(after)) == patch
+    assert bounds(is_yellow(after)) == patch
     assert not is_grey(after).any()
     outside = np.ones(after.shape[:2], dtype=bool)
     outside[patch[1] : patch[3], patch[0] : patch[2]] = False
     assert (after == before)[outside].all()
 
 
-def test_what_is_dark_under_a_highlight_stays_dark() -> None:
+def test_dark_content_under_a_highlight_stays_dark() -> None:
     pdf = write_pdf((ENTRIES, "0 g 60 30 23 17 re f"))
     (page,) = open_document(pdf).pages()
-    left_below = Box(0.0, 0.5, 0.5, 1.0)
-    before, after = drawn(pdf), drawn(annotate_pdf([hit_on(page, left_below)], source=pdf))
-    assert around(is_black(before)) == around(is_black(after))
+    lower_left = Box(0.0, 0.5, 0.5, 1.0)
+    before, after = render(pdf), render(annotate_pdf([hit_on(page, lower_left)], source=pdf))
+    assert bounds(is_black(before)) == bounds(is_black(after))
     assert is_yellow(after).any()
 
 
-def test_every_part_of_a_merged_region_is_covered_and_nothing_between() -> None:
+def test_highlight_covers_the_parts_of_a_region_and_nothing_between() -> None:
     pdf = write_pdf(("/MediaBox[0 0 200 100]", ""))
     (page,) = open_document(pdf).pages()
     parts = (Box(0.1, 0.1, 0.4, 0.2), Box(0.6, 0.5, 0.9, 0.8))
-    marked = is_yellow(drawn(annotate_pdf([hit_on(page, *parts)], source=pdf)))
+    marked = is_yellow(render(annotate_pdf([hit_on(page, *parts)], source=pdf)))
     rows, cols = marked.shape
     expected = np.zeros_like(marked)
     expected[int(0.1 * rows) : int(0.2 * rows), int(0.1 * cols) : int(0.4 * cols)] = True
@@ -154,25 +154,25 @@ def test_every_part_of_a_merged_region_is_covered_and_nothing_between() -> None:
     assert (marked == expected).all()
 
 
-def test_pages_keep_their_order_and_only_pages_with_hits_change() -> None:
+def test_all_pages_are_kept_and_only_pages_with_hits_change() -> None:
     pdf = write_pdf(
         *[("/MediaBox[0 0 200 100]", f"0.75 g {20 * i} 10 10 10 re f") for i in (1, 2, 3)]
     )
     pages = list(open_document(pdf).pages())
-    made = annotate_pdf([hit_on(pages[2], Box(0.5, 0.1, 0.6, 0.2))], source=pdf)
-    assert [len(notes_in(made, i)) for i in range(3)] == [0, 0, 1]
-    assert (drawn(made, 1) == drawn(pdf, 1)).all()
-    assert is_yellow(drawn(made, 2)).any()
+    annotated = annotate_pdf([hit_on(pages[2], Box(0.5, 0.1, 0.6, 0.2))], source=pdf)
+    assert [len(notes_in(annotated, i)) for i in range(3)] == [0, 0, 1]
+    assert (render(annotated, 1) == render(pdf, 1)).all()
+    assert is_yellow(render(annotated, 2)).any()
 
 
-def test_the_note_says_question_rank_page_score_and_text() -> None:
+def test_note_gives_question_rank_page_score_and_text() -> None:
     pdf = write_pdf((ENTRIES, GREY_PATCH))
     (page,) = open_document(pdf, doc_id="acme").pages()
     hit = hit_on(
         page, Box(0.1, 0.1, 0.2, 0.2), text="Umsatz:\n4 € (\U0001f98a)\0 \ud800 " + "so " * 200
     )
-    made = annotate_pdf([hit, hit], source=pdf, question="Wie hoch? ")
-    first, second = notes_in(made)
+    annotated = annotate_pdf([hit, hit], source=pdf, question="Wie hoch? ")
+    first, second = notes_in(annotated)
     assert first["subtype"] == str(raw.FPDF_ANNOT_HIGHLIGHT)
     lines = first["Contents"].splitlines()
     assert lines[:2] == ["Wie hoch?", "1. page 1, text, score 0.812"]
@@ -183,7 +183,7 @@ def test_the_note_says_question_rank_page_score_and_text() -> None:
     assert second["Contents"].splitlines()[1].startswith("2. ")
 
 
-def test_an_appearance_is_written_for_viewers_that_make_none() -> None:
+def test_highlights_have_appearance_streams() -> None:
     pdf = write_pdf((ENTRIES, GREY_PATCH))
     (page,) = open_document(pdf).pages()
     document = pdfium.PdfDocument(annotate_pdf([hit_on(page, Box(0, 0, 1, 1))], source=pdf))
@@ -194,7 +194,7 @@ def test_an_appearance_is_written_for_viewers_that_make_none() -> None:
     document.close()
 
 
-def test_the_file_at_the_source_is_read_and_a_moved_one_can_be_named(tmp_path: Path) -> None:
+def test_source_file_is_read_and_a_moved_one_can_be_passed(tmp_path: Path) -> None:
     pdf = write_pdf((ENTRIES, GREY_PATCH))
     path = tmp_path / "a.pdf"
     path.write_bytes(pdf)
@@ -203,7 +203,7 @@ def test_the_file_at_the_source_is_read_and_a_moved_one_can_be_named(tmp_path: P
     assert len(notes_in(annotate_pdf([hit]))) == 1
     assert path.read_bytes() == pdf
     moved = path.rename(tmp_path / "b.pdf")
-    with pytest.raises(InvalidInput, match=r"a\.pdf \(any more\); pass source="):
+    with pytest.raises(InvalidInput, match=r"is not \(or no longer\) at .*a\.pdf; pass source="):
         annotate_pdf([hit])
     assert len(notes_in(annotate_pdf([hit], source=moved))) == 1
     moved.write_bytes(pdf + b"\n")
@@ -211,32 +211,32 @@ def test_the_file_at_the_source_is_read_and_a_moved_one_can_be_named(tmp_path: P
         annotate_pdf([hit], source=moved)
 
 
-def test_hits_of_none_or_of_several_documents_are_refused() -> None:
+def test_no_hits_and_hits_from_several_documents_are_refused() -> None:
     with pytest.raises(InvalidInput, match="no hits"):
         annotate_pdf([])
     hits = [
         hit_on(make_parsed_page([], doc_id=doc_id).page, Box(0, 0, 1, 1)) for doc_id in ("b", "a")
     ]
-    with pytest.raises(InvalidInput, match="several documents, a, b"):
+    with pytest.raises(InvalidInput, match="from several documents, a, b"):
         annotate_pdf(hits)
 
 
 @pytest.mark.parametrize(
-    ("source", "said"), [(b"no pdf", "damaged"), (b"", "damaged"), (Path("/"), "cannot read")]
+    ("source", "message"), [(b"no pdf", "damaged"), (b"", "damaged"), (Path("/"), "cannot read")]
 )
-def test_what_is_no_pdf_is_refused(source: bytes | Path, said: str) -> None:
+def test_source_that_is_not_a_pdf_is_refused(source: bytes | Path, message: str) -> None:
     (page,) = open_document(write_pdf((ENTRIES, ""))).pages()
-    with pytest.raises(UnreadableDocument, match=said):
+    with pytest.raises(UnreadableDocument, match=message):
         annotate_pdf([hit_on(page, Box(0, 0, 1, 1))], source=source)
 
 
-def test_a_pdf_with_too_few_pages_is_refused() -> None:
+def test_pdf_with_too_few_pages_is_refused() -> None:
     pages = list(open_document(write_pdf((ENTRIES, ""), (ENTRIES, ""))).pages())
     with pytest.raises(InvalidInput, match="has 1 pages, but a hit is on page 2"):
         annotate_pdf([hit_on(pages[1], Box(0, 0, 1, 1))], source=write_pdf((ENTRIES, "")))
 
 
-def test_a_locked_pdf_needs_its_password_and_keeps_it() -> None:
+def test_locked_pdf_needs_its_password_and_keeps_it() -> None:
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=(300, 200), encrypt="secret")
     canvas.drawString(100, 150, "HELLO")
@@ -246,37 +246,37 @@ def test_a_locked_pdf_needs_its_password_and_keeps_it() -> None:
     hit = hit_on(page, Box(0.3, 0.1, 0.5, 0.3))
     with pytest.raises(UnreadableDocument, match="password"):
         annotate_pdf([hit], source=pdf)
-    made = annotate_pdf([hit], source=pdf, password="secret")
+    annotated = annotate_pdf([hit], source=pdf, password="secret")
     with pytest.raises(pdfium.PdfiumError, match="assword"):
-        pdfium.PdfDocument(made)
-    document = pdfium.PdfDocument(made, password="secret")
+        pdfium.PdfDocument(annotated)
+    document = pdfium.PdfDocument(annotated, password="secret")
     assert is_yellow(np.asarray(document[0].render().to_pil().convert("RGB"))).any()
     document.close()
 
 
-def picture_hits(numbers: Sequence[int]) -> list[Hit]:
+def image_hits(numbers: Sequence[int]) -> list[Hit]:
     """On pages of 60 x 80 px with a blue square at 12..24, 40..48."""
     square = Box(0.2, 0.5, 0.4, 0.6)
-    found = []
+    hits = []
     for number in numbers:
         image = PlainImage(painted=((square, (0, 90 * number, 255)),))
         page = make_parsed_page([], doc_id="scan.tif", number=number, image=image).page
-        found.append(hit_on(page, square, source="/nowhere/scan.tif", data=b"x"))
-    return found
+        hits.append(hit_on(page, square, source="/nowhere/scan.tif", data=b"x"))
+    return hits
 
 
-def test_of_a_picture_the_pages_with_hits_become_a_pdf() -> None:
-    made = annotate_pdf(picture_hits([2, 1, 2]))
-    document = pdfium.PdfDocument(made)
+def test_pages_with_hits_of_an_image_file_become_a_pdf() -> None:
+    annotated = annotate_pdf(image_hits([2, 1, 2]))
+    document = pdfium.PdfDocument(annotated)
     sizes = np.array([document.get_page_size(i) for i in range(len(document))])
     document.close()
     assert sizes == pytest.approx(np.array([[60 * 72 / 150, 80 * 72 / 150]] * 2), abs=0.01)
-    notes = [[note["Contents"] for note in notes_in(made, i)] for i in (0, 1)]
+    notes = [[note["Contents"] for note in notes_in(annotated, i)] for i in (0, 1)]
     assert [[note.splitlines()[0][:9] for note in page] for page in notes] == [
         ["2. page 1"],
         ["1. page 2", "3. page 2"],
     ]
-    page = Image.fromarray(drawn(made, 0))
+    page = Image.fromarray(render(annotated, 0))
     blue = np.asarray(page)[:, :, 2]
     rows, cols = blue.shape
     assert blue[int(0.55 * rows), int(0.3 * cols)] < 130

@@ -1,4 +1,4 @@
-"""`colregion demo`: documents that come with the package, indexed, asked and shown."""
+"""`colregion demo`: documents of the package, indexed and searched, with a report."""
 
 from colregion.demo.questions import QUESTIONS, Question
 from colregion.demo.run import DOCUMENTS, run_demo

@@ -1,4 +1,4 @@
-"""What the demo asks, and what its documents answer."""
+"""Questions of the demo and their answers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class Question:
     """A question with one answer.
 
     Args:
-        answer: stands in the text of the region that answers.
-        document: the file that holds it, with the 1-based `page`.
+        answer: part of the text of the region that answers.
+        document: name of the file with the answer, on its 1-based `page`.
     """
 
     text: str
@@ -22,7 +22,7 @@ class Question:
 
     @property
     def pattern(self) -> re.Pattern[str]:
-        """Finds the answer as a whole: "8.6" neither in "38.6" nor in "8.65"."""
+        """Pattern of the answer as a whole: "8.6" matches neither "38.6" nor "8.65"."""
         return re.compile(rf"(?<![\w.]){re.escape(self.answer)}(?!\w|\.\d)", re.IGNORECASE)
 
 

@@ -1,4 +1,4 @@
-"""Index the demo's documents from nothing, ask its questions, print and draw the answers."""
+"""The demo: index its documents, ask its questions, print the answers and write a report."""
 
 from __future__ import annotations
 
@@ -16,24 +16,28 @@ from colregion.core.results import AddReport, Hit
 from colregion.demo.questions import QUESTIONS, Question
 from colregion.engine import Engine
 from colregion.errors import BackendError
-from colregion.export.html import Section, write_html
+from colregion.export import Section, write_html
 from colregion.ingestion.pipeline import Progress
 
 DOCUMENTS = Path(__file__).parent / "documents"
-"""The documents that come with the package."""
+"""Folder of the demo documents in the package."""
 
 _HITS = 3
 _SNIPPET_CHARACTERS = 230
 
 
 def run_demo(folder: Path, *, console: Console, questions: Sequence[Question] = QUESTIONS) -> Path:
-    """Copy the documents into `folder`, index them there, ask, and write the report.
+    """Copy the documents into `folder`, index them there, ask the questions, write the report.
 
-    `folder` is made if need be; of what it holds only `documents`, `index` and `report.html` are
-    touched. Documents already in the index are read again.
+    Only `documents`, `index` and `report.html` within `folder` are written. Documents already in
+    the index are read again.
+
+    Args:
+        folder: created if missing.
+        console: where questions, answers and progress are printed.
 
     Returns:
-        The report's path.
+        Path of the report.
 
     Raises:
         BackendError: the folder cannot be written.
@@ -48,17 +52,17 @@ def run_demo(folder: Path, *, console: Console, questions: Sequence[Question] = 
     with Engine.open(folder / "index") as engine:
         for entry in engine.documents():
             engine.remove(entry.id)
-        _tell_added(console, _add(engine, copies, console))
+        _print_added(console, _add(engine, copies, console))
         for question in questions:
-            asked = time.perf_counter()
+            start = time.perf_counter()
             hits = engine.search(question.text, k=_HITS)
-            _tell_hits(console, question, hits, seconds=time.perf_counter() - asked)
+            _print_hits(console, question, hits, seconds=time.perf_counter() - start)
             pages = {hit.page_id for hit in hits}
             maps = {page: engine.explain(question.text, page) for page in pages}
             sections.append(Section(question.text, hits, maps))
     report = folder / "report.html"
     write_html(report, sections)
-    _tell_end(console, folder, report, seconds=time.perf_counter() - started)
+    _print_end(console, folder, report, seconds=time.perf_counter() - started)
     return report
 
 
@@ -72,7 +76,7 @@ def _add(engine: Engine, copies: Path, console: Console) -> AddReport:
         return engine.add(copies, on_progress=show)
 
 
-def _tell_added(console: Console, report: AddReport) -> None:
+def _print_added(console: Console, report: AddReport) -> None:
     for outcome in report.of("added", "replaced"):
         pages = "1 page" if outcome.pages == 1 else f"{outcome.pages} pages"
         line = Text(f"{Path(outcome.source).name:32} {pages:>8} ")
@@ -82,7 +86,7 @@ def _tell_added(console: Console, report: AddReport) -> None:
         console.print(Text(f"not read: {outcome.source}: {outcome.reason}", style="red"))
 
 
-def _tell_hits(
+def _print_hits(
     console: Console, question: Question, hits: Sequence[Hit], *, seconds: float
 ) -> None:
     head = Text(f"\n{question.text}", style="bold")
@@ -100,21 +104,21 @@ def _tell_hits(
         console.print(Text("nothing found", style="dim"))
 
 
-def _tell_end(console: Console, folder: Path, report: Path, *, seconds: float) -> None:
+def _print_end(console: Console, folder: Path, report: Path, *, seconds: float) -> None:
     size = report.stat().st_size / 1e6
     console.print(f"\nDone in {seconds:.1f} s. The answers on their pages, to open in a browser:")
     console.print(Text(str(report.resolve()), style="bold"), Text(f"({size:.1f} MB)", style="dim"))
-    console.print("Ask on:")
+    console.print("Ask your own questions:")
     console.print(Text(f'colregion search "your question" --index {folder / "index"}'))
 
 
 def _snippet(text: str, answer: re.Pattern[str]) -> str:
-    """At most a few lines of the region's text, from a little before the answer if it is there."""
+    """A few lines of the region's text, around the answer if it contains it."""
     flat = " ".join(text.split())
     if len(flat) <= _SNIPPET_CHARACTERS:
         return flat
-    found = answer.search(flat)
-    start = max(0, found.start() - _SNIPPET_CHARACTERS // 2) if found else 0
+    match = answer.search(flat)
+    start = max(0, match.start() - _SNIPPET_CHARACTERS // 2) if match else 0
     if start:
         start = flat.find(" ", start) + 1
     end = start + _SNIPPET_CHARACTERS

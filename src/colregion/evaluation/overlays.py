@@ -11,7 +11,7 @@ from colregion.core.regions import ParsedPage
 from colregion.core.results import Hit
 from colregion.errors import BackendError
 from colregion.evaluation.cases import Case
-from colregion.export.html import draw_boxes
+from colregion.export import draw_boxes
 
 _EVIDENCE, _ALTERNATIVE, _HIT = "#00802b", "#767676", "#d0181f"
 _SHOWN = 3
@@ -32,7 +32,7 @@ def write_overlay(case: Case, page: ParsedPage, hits: Sequence[Hit], folder: Pat
     drawn += [(box, "", _EVIDENCE) for box in case.boxes]
     drawn += [(box, "", _ALTERNATIVE) for box in case.alt_boxes]
     boxes, labels, colours = zip(*drawn, strict=True)
-    picture = draw_boxes(page.page.image, boxes, labels=labels, colours=colours)
+    picture = draw_boxes(page.page.image, boxes, labels=labels, colors=colours)
     path = folder / f"{quote(case.id, safe='')}.png"
     try:
         folder.mkdir(parents=True, exist_ok=True)

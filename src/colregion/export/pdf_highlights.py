@@ -1,4 +1,4 @@
-"""A document with its hits highlighted, as a PDF that any viewer opens."""
+"""Highlights of hits in a copy of their document, a PDF that any viewer opens."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from colregion.documents.office import office_suffix, to_pdf
 from colregion.documents.pdf import PdfFile
 from colregion.errors import BackendError, InvalidInput, NotIndexed, UnreadableDocument
 
-_COLOUR = (255, 236, 110)  # pale, because charts have to be read through it
+_COLOR = (255, 236, 110)  # pale: charts must stay legible through it
 _AUTHOR = "colregion"
 _SNIPPET_CHARACTERS = 300
-_PICTURE_DPI = 150
-_PICTURE_QUALITY = 90
+_IMAGE_DPI = 150
+_JPEG_QUALITY = 90
 
 _Point: TypeAlias = tuple[float, float]
 _Quad: TypeAlias = tuple[_Point, _Point, _Point, _Point]
@@ -35,58 +35,62 @@ def annotate_pdf(
     source: str | Path | bytes | None = None,
     password: str | None = None,
 ) -> bytes:
-    """The document of `hits`, a highlight over each of them, as a PDF.
+    """Highlight hits in their document.
 
-    A highlight covers the region's boxes and says, as a note, the question, the hit's rank among
-    `hits`, its page, its score and the start of its text. A PDF keeps all of its pages, what is
-    on them, and its password; a signature in it ends to be valid. Of a picture the PDF has the
-    pages that hits lie on, from the pictures that the index keeps.
+    A highlight covers the region's boxes; its note gives the question, the hit's rank among
+    `hits`, its page, score and the start of its text. All pages of a PDF are kept with their
+    content and its password; a signature in it becomes invalid. From a scan that is an image file
+    the PDF has the pages with hits, made from the index's page images.
 
     Args:
         hits: of one document, best first.
-        source: the PDF, where it is not (or no more) at the hits' `source`.
-        password: opens a locked PDF.
+        question: first line of each note.
+        source: the PDF, if it is not (or no longer) at the hits' `source`.
+        password: of a locked PDF.
+
+    Returns:
+        The PDF file's content. Before writing it, `check_destination` guards the source.
 
     Raises:
         InvalidInput: no hits, hits of several documents, or no file at their source.
         NotIndexed: the PDF is not the one that was indexed.
-        UnreadableDocument: the file is no PDF, is damaged or locked.
+        UnreadableDocument: the file is not a PDF, is damaged or locked.
     """
     _check_one_document(hits)
     if source is None and hits[0].parsed.page.unit == "px":
         numbers = sorted({hit.page_number for hit in hits})
-        pdf, index_of = _pdf_of_pictures(hits), {number: i for i, number in enumerate(numbers)}
+        pdf, page_indices = _pdf_from_images(hits), {number: i for i, number in enumerate(numbers)}
     else:
         pdf = _read_source(hits[0], source)
-        index_of = {hit.page_number: hit.page_number - 1 for hit in hits}
+        page_indices = {hit.page_number: hit.page_number - 1 for hit in hits}
     file = PdfFile(pdf, name=hits[0].source, password=password)
     try:
-        # The file is held for this thread alone: PDFium is not safe to use from several.
+        # Locks the file for this thread: PDFium is not thread-safe.
         with file.document() as document:
-            for number, index in index_of.items():
+            for number, index in page_indices.items():
                 on_page = [(i, hit) for i, hit in enumerate(hits, 1) if hit.page_number == number]
                 _highlight(document, index, on_page, question)
-            written = io.BytesIO()
-            document.save(written)
+            annotated = io.BytesIO()
+            document.save(annotated)
     finally:
         file.close()
-    return written.getvalue()
+    return annotated.getvalue()
 
 
 def _check_one_document(hits: Sequence[Hit]) -> None:
     documents = sorted({hit.doc_id for hit in hits})
     if not documents:
-        raise InvalidInput("there are no hits to highlight; a search that finds some gives them")
+        raise InvalidInput("there are no hits to highlight; pass the hits of a search")
     if len(documents) > 1:
         raise InvalidInput(
-            f"the hits are of several documents, {', '.join(documents)}; "
-            "make a PDF of each from its own hits"
+            f"the hits are from several documents, {', '.join(documents)}; "
+            "make one PDF per document from its own hits"
         )
 
 
 def _read_source(hit: Hit, source: str | Path | bytes | None) -> bytes:
     if isinstance(source, bytes):
-        data, name = source, "the given PDF"
+        data, name = source, "the PDF passed as source"
     else:
         path = Path(hit.source if source is None else source).expanduser()
         name = str(path)
@@ -94,36 +98,36 @@ def _read_source(hit: Hit, source: str | Path | bytes | None) -> bytes:
             data = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError) as cause:
             raise InvalidInput(
-                f"{hit.doc_id} is not at {name} (any more); pass source= with its PDF"
+                f"{hit.doc_id} is not (or no longer) at {name}; pass source= with its PDF"
             ) from cause
         except OSError as cause:
             raise UnreadableDocument(f"cannot read {name}: {cause.strerror}") from cause
     expected = hit.entry.content_hash
-    # The hash of pages that were embedded elsewhere is not that of a file.
-    of_file = expected and hit.entry.parser != ""
-    if of_file and hashlib.sha256(data).hexdigest() != expected:
+    # Without a parser the embeddings came from the caller, whose hash need not be the file's.
+    if expected and hit.entry.parser and hashlib.sha256(data).hexdigest() != expected:
         raise NotIndexed(
             f"{name} is not what was indexed as {hit.doc_id}: its content differs, and the boxes "
-            "may not fit. Add it again and search anew, or pass source= with the indexed version"
+            "may not fit. Add it again and repeat the search, or pass source= with the indexed "
+            "version"
         )
     suffix = office_suffix(data, data[:8], name=name)
     return data if suffix is None else to_pdf(data, suffix, name=name)
 
 
-def _pdf_of_pictures(hits: Sequence[Hit]) -> bytes:
-    """The pages that hits lie on, one picture a page, in the order of their numbers."""
+def _pdf_from_images(hits: Sequence[Hit]) -> bytes:
+    """The pages with hits, one image per page, in order of their numbers."""
     pages = {hit.page_number: hit.parsed.page for hit in hits}
     first, *others = (pages[number].image for number in sorted(pages))
-    written = io.BytesIO()
+    buffer = io.BytesIO()
     first.save(
-        written,
+        buffer,
         "PDF",
         save_all=True,
         append_images=others,
-        resolution=_PICTURE_DPI,
-        quality=_PICTURE_QUALITY,
+        resolution=_IMAGE_DPI,
+        quality=_JPEG_QUALITY,
     )
-    return written.getvalue()
+    return buffer.getvalue()
 
 
 def _highlight(
@@ -141,8 +145,8 @@ def _highlight(
         page = document[index]
         for rank, hit in hits:
             _add_annotation(page, hit, _note(question, rank, hit))
-        # Drawing is what makes PDFium give a highlight its appearance, which it then keeps;
-        # some viewers show no annotation without one. The size of the drawing does not matter.
+        # Rendering makes PDFium create the highlights' appearance streams, without which some
+        # viewers do not show them. The size does not matter.
         page.render(scale=1 / max(page.get_size())).close()
         page.close()
     except pdfium.PdfiumError as cause:
@@ -157,9 +161,9 @@ def _add_annotation(page: pdfium.PdfPage, hit: Hit, note: str) -> None:
     annotation = raw.FPDFPage_CreateAnnot(page, raw.FPDF_ANNOT_HIGHLIGHT)
     rectangle = raw.FS_RECTF(left=min(xs), top=max(ys), right=max(xs), bottom=min(ys))
     texts = {"Contents": note, "T": _AUTHOR, "NM": hit.id}
-    done = [
+    results = [
         raw.FPDFAnnot_SetRect(annotation, rectangle),
-        raw.FPDFAnnot_SetColor(annotation, raw.FPDFANNOT_COLORTYPE_Color, *_COLOUR, 255),
+        raw.FPDFAnnot_SetColor(annotation, raw.FPDFANNOT_COLORTYPE_Color, *_COLOR, 255),
         raw.FPDFAnnot_SetFlags(annotation, raw.FPDF_ANNOT_FLAG_PRINT),
         *(
             raw.FPDFAnnot_AppendAttachmentPoints(annotation, raw.FS_QUADPOINTSF(*sum(quad, ())))
@@ -171,12 +175,12 @@ def _add_annotation(page: pdfium.PdfPage, hit: Hit, note: str) -> None:
         ),
     ]
     raw.FPDFPage_CloseAnnot(annotation)
-    if not all(done):
+    if not all(results):
         raise BackendError(f"PDFium could not write the highlight of {hit.id}")
 
 
 def _quad(box: Box, page: pdfium.PdfPage) -> _Quad:
-    """The box's corners in the page's own space: as displayed top left, top right, bottom left,
+    """Corners of a box in the PDF page's own space: as displayed top left, top right, bottom left,
     bottom right. Undoes the crop box and /Rotate, which turns clockwise."""
     left, bottom, right, top = page.get_bbox()
     rotation = page.get_rotation()
@@ -198,11 +202,11 @@ def _note(question: str, rank: int, hit: Hit) -> str:
     if len(text) > _SNIPPET_CHARACTERS:
         text = text[:_SNIPPET_CHARACTERS].rsplit(" ", 1)[0] + " …"
     place = f"{rank}. page {hit.page_number}, {hit.kind}, score {hit.score:.3f}"
-    caution = f"caution: {hit.hidden_text_warning}" if hit.hidden_text_warning else ""
-    return "\n".join(filter(None, (question.strip(), place, caution, text)))
+    warning = f"caution: {hit.hidden_text_warning}" if hit.hidden_text_warning else ""
+    return "\n".join(filter(None, (question.strip(), place, warning, text)))
 
 
 def _wide(text: str) -> ctypes.Array[ctypes.c_ushort]:
-    """UTF-16 with a zero behind it, which a zero in the text must not cut short."""
+    """Text as zero-terminated UTF-16; zeros within it become spaces, which do not end it."""
     data = (text.replace("\0", " ") + "\0").encode("utf-16-le", "replace")
     return (ctypes.c_ushort * (len(data) // 2)).from_buffer_copy(data)

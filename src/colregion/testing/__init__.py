@@ -1,29 +1,30 @@
-"""For those who write a parser, an encoder or an index: fakes to build on, contracts to inherit.
+"""Contract tests and fakes for your own parser, encoder or index.
 
-A contract is a class of tests. Derive from it, give it the object as a fixture, and pytest runs
-every promise of the port against it:
+A contract is a class of tests. Inherit from it, override its fixture with your object, and pytest
+checks the object against everything that the interface promises:
 
     class TestMyEncoder(EncoderContract):
         @pytest.fixture
         def encoder(self): return MyEncoder()
 
-Needs pytest, which this module alone imports.
+Needs pytest, which no other module of the package imports.
 """
 
 from colregion.testing.contracts import EncoderContract, ParserContract
 from colregion.testing.fakes import (
-    ColourEncoder,
+    ColorEncoder,
     LineParser,
     PlainImage,
     WordEncoder,
     make_page,
     make_parsed_page,
 )
-from colregion.testing.index_contract import HOSTILE, IndexContract
+from colregion.testing.index_contract import IndexContract
+from colregion.testing.index_contract_data import HOSTILE
 
 __all__ = [
     "HOSTILE",
-    "ColourEncoder",
+    "ColorEncoder",
     "EncoderContract",
     "IndexContract",
     "LineParser",

@@ -1,4 +1,4 @@
-"""What every encoder and every parser promises."""
+"""Contract tests for encoders and parsers."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ from colregion.testing.fakes import (
 
 
 class EncoderContract:
-    """What every encoder promises. Override the fixture `encoder`, and `pages` and `question`
-    where these pages do not suit it."""
+    """Contract tests that every encoder passes.
+
+    Override the fixture `encoder`, and `pages` and `question` if the defaults do not suit it.
+    """
 
     @pytest.fixture
     def encoder(self) -> Encoder:
-        raise NotImplementedError("give the contract an encoder")
+        raise NotImplementedError("override the fixture `encoder`")
 
     @pytest.fixture
     def pages(self) -> list[ParsedPage]:
-        """Two pages of different shape, and a blank one."""
+        """Two pages of different shapes and a blank one."""
         return [
             make_parsed_page(
                 [("Total amount due", Box(0.1, 0.1, 0.6, 0.2)), ("42.00", Box(0.7, 0.1, 0.9, 0.2))]
@@ -48,7 +50,7 @@ class EncoderContract:
     def test_no_pages_give_no_embeddings(self, encoder: Encoder) -> None:
         assert encoder.encode_pages([]) == []
 
-    def test_every_page_gets_one_embedding_whose_vectors_are_all_placed(
+    def test_every_page_gets_one_embedding_with_a_place_for_each_vector(
         self, encoder: Encoder, pages: list[ParsedPage]
     ) -> None:
         embeddings = encoder.encode_pages(pages)
@@ -57,7 +59,7 @@ class EncoderContract:
             assert embedding.vectors.shape[0] == len(embedding.placement)
             assert (embedding.placement.areas >= 0).all()
 
-    def test_the_batch_does_not_change_a_page(
+    def test_embedding_does_not_depend_on_the_batch(
         self, encoder: Encoder, pages: list[ParsedPage]
     ) -> None:
         together = encoder.encode_pages(pages)
@@ -65,13 +67,13 @@ class EncoderContract:
             (alone,) = encoder.encode_pages([page])
             np.testing.assert_allclose(alone.vectors, batched.vectors, atol=1e-3)
 
-    def test_page_and_question_share_the_dimension(
+    def test_pages_and_question_have_the_same_dimension(
         self, encoder: Encoder, pages: list[ParsedPage], question: str
     ) -> None:
         query = encoder.encode_query(question)
         assert {e.vectors.shape[1] for e in encoder.encode_pages(pages)} == {query.vectors.shape[1]}
 
-    def test_a_question_has_content_and_weights_of_one(
+    def test_query_has_content_tokens_and_weights_of_one(
         self, encoder: Encoder, question: str
     ) -> None:
         query = encoder.encode_query(question)
@@ -79,41 +81,48 @@ class EncoderContract:
         assert (query.weights == 1).all()
 
     @pytest.mark.parametrize("empty", ["", "   ", "\n"])
-    def test_an_empty_question_is_refused(self, encoder: Encoder, empty: str) -> None:
+    def test_empty_question_is_refused(self, encoder: Encoder, empty: str) -> None:
         with pytest.raises(InvalidInput):
             encoder.encode_query(empty)
 
-    def test_the_fingerprint_is_stable(self, encoder: Encoder) -> None:
+    def test_fingerprint_is_stable(self, encoder: Encoder) -> None:
         assert encoder.fingerprint
         assert encoder.fingerprint == encoder.fingerprint
 
 
 class ParserContract:
-    """What every parser promises. Override the fixtures `parser` and `document` (a document of
-    at least one page with words that this parser can read)."""
+    """Contract tests that every parser passes.
+
+    Override the fixtures `parser` and `document`, a document of at least one page with words that
+    the parser can read.
+    """
 
     @pytest.fixture
     def parser(self) -> Parser:
-        raise NotImplementedError("give the contract a parser")
+        raise NotImplementedError("override the fixture `parser`")
 
     @pytest.fixture
     def document(self) -> Document:
-        raise NotImplementedError("give the contract a document")
+        raise NotImplementedError("override the fixture `document`")
 
-    def test_every_page_comes_once_and_in_order(self, parser: Parser, document: Document) -> None:
+    def test_every_page_is_parsed_once_and_in_order(
+        self, parser: Parser, document: Document
+    ) -> None:
         numbers = [parsed.page.number for parsed in parser.parse(document)]
         assert numbers == [page.number for page in document.pages()]
 
-    def test_words_and_regions_lie_on_the_page(self, parser: Parser, document: Document) -> None:
+    def test_words_and_regions_are_within_the_page(
+        self, parser: Parser, document: Document
+    ) -> None:
         for parsed in parser.parse(document):
             for box in [*(w.box for w in parsed.words), *(r.box for r in parsed.regions)]:
                 assert 0 <= box.x0 < box.x1 <= 1
                 assert 0 <= box.y0 < box.y1 <= 1
 
-    def test_something_is_read(self, parser: Parser, document: Document) -> None:
+    def test_some_region_has_text(self, parser: Parser, document: Document) -> None:
         assert any(region.text for parsed in parser.parse(document) for region in parsed.regions)
 
-    def test_a_region_lies_in_its_parent(self, parser: Parser, document: Document) -> None:
+    def test_regions_are_within_their_parents(self, parser: Parser, document: Document) -> None:
         for parsed in parser.parse(document):
             for region, parent in zip(parsed.regions, parsed.parents, strict=True):
                 if parent >= 0:
@@ -128,7 +137,7 @@ class ParserContract:
         first = [ids(parsed) for parsed in parser.parse(document)]
         assert first == [ids(parsed) for parsed in parser.parse(document)]
 
-    def test_it_can_be_left_early(self, parser: Parser, document: Document) -> None:
+    def test_parsing_can_stop_early(self, parser: Parser, document: Document) -> None:
         pages = parser.parse(document)
         next(pages)
         getattr(pages, "close", lambda: None)()

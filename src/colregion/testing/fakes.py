@@ -1,4 +1,4 @@
-"""Fakes to build tests on: pages made of lines, and encoders whose answers are known."""
+"""Fake pages, parsers and encoders with predictable results."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from colregion.errors import InvalidInput
 
 @dataclass(frozen=True)
 class PlainImage:
-    """An `ImageLoader` for a page of one colour, with coloured boxes painted on it."""
+    """`ImageLoader` of a page in one color, with colored boxes painted on it."""
 
     width_px: int = 60
     height_px: int = 80
-    colour: tuple[int, int, int] = (255, 255, 255)
+    color: tuple[int, int, int] = (255, 255, 255)
     painted: tuple[tuple[Box, tuple[int, int, int]], ...] = ()
 
     def __call__(self, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
-        image = Image.new("RGB", (self.width_px, self.height_px), self.colour)
-        for box, colour in self.painted:
-            image.paste(colour, box.to_pixels(width_px=self.width_px, height_px=self.height_px))
+        image = Image.new("RGB", (self.width_px, self.height_px), self.color)
+        for box, color in self.painted:
+            image.paste(color, box.to_pixels(width_px=self.width_px, height_px=self.height_px))
         return image
 
 
 def make_page(*, doc_id: str = "doc", number: int = 1, image: PlainImage | None = None) -> Page:
-    """A picture page; white, 60 x 80 px, unless `image` says otherwise."""
+    """A page of an image file; by default white, 60 x 80 px."""
     image = image or PlainImage()
     return Page(
         doc_id=doc_id,
@@ -58,7 +58,7 @@ def make_parsed_page(
     number: int = 1,
     image: PlainImage | None = None,
 ) -> ParsedPage:
-    """A page whose every line is an area of its own, its words side by side in equal widths."""
+    """A page of lines (text, box), each an area of its own with words of equal width."""
     page = make_page(doc_id=doc_id, number=number, image=image)
     words: list[Word] = []
     regions: list[Region] = []
@@ -74,7 +74,7 @@ def make_parsed_page(
 
 
 class WordEncoder(Encoder):
-    """A fake: one vector a word, a one-hot of `dim` chosen by the word's first letter."""
+    """Fake encoder with one vector per word: one-hot in `dim`, by the word's first letter."""
 
     def __init__(self, dim: int = 32) -> None:
         self.dim = dim
@@ -112,22 +112,22 @@ class WordEncoder(Encoder):
         )
 
 
-class ColourEncoder(Encoder):
-    """A fake visual model: a page's patches are the mean colours of a grid of its picture, and a
-    question is the name of a colour. What it finds must lie where the picture shows it, so it
-    uncovers every swapped or flipped axis between picture and box.
+class ColorEncoder(Encoder):
+    """Fake visual model: page vectors are the mean colors of a grid of its image, and a question
+    names colors. Regions must come back where the image shows the color, which reveals any
+    swapped or flipped axis between image and box.
 
-    The vectors come in a scrambled order, led by a prompt vector that looks nowhere.
+    The vectors are in a scrambled order, after a prompt vector that looks nowhere.
     """
 
-    colours = {"red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0)}  # noqa: RUF012
+    colors = {"red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0)}  # noqa: RUF012
 
     def __init__(self, *, rows: int = 8, cols: int = 6) -> None:
         self.rows, self.cols = rows, cols
 
     @property
     def fingerprint(self) -> str:
-        return f"fake-colours/{self.rows}x{self.cols}"
+        return f"fake-colors/{self.rows}x{self.cols}"
 
     def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
         n = self.rows * self.cols
@@ -143,10 +143,10 @@ class ColourEncoder(Encoder):
         return embeddings
 
     def encode_query(self, text: str) -> QueryEmbedding:
-        tokens = tuple(term for term in terms(text) if term in self.colours)
+        tokens = tuple(term for term in terms(text) if term in self.colors)
         if not tokens:
-            raise InvalidInput(f"ask for one of {', '.join(self.colours)}, got {text!r}")
-        vectors = np.array([self.colours[token] for token in tokens], dtype=np.float32) - 0.5
+            raise InvalidInput(f"ask for one of {', '.join(self.colors)}, got {text!r}")
+        vectors = np.array([self.colors[token] for token in tokens], dtype=np.float32) - 0.5
         return QueryEmbedding(
             vectors=vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
             tokens=tokens,
@@ -156,7 +156,7 @@ class ColourEncoder(Encoder):
 
 
 class LineParser(Parser):
-    """A fake: gives every page the same lines."""
+    """Fake parser that returns the same lines for every page."""
 
     def __init__(self, lines: Sequence[tuple[str, Box]]) -> None:
         self.lines = tuple(lines)

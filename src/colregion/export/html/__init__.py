@@ -1,14 +1,6 @@
-"""Seeing it: overlays on page pictures, and one self-contained HTML report."""
+"""One self-contained HTML file: questions, and the pages that answer them with boxes on them."""
 
-from colregion.export.html.report import Section, html_report, write_html
-from colregion.export.overlay import draw_boxes, draw_hits, draw_map, overlay_png
+from colregion.export.html.report import html_report, write_html
+from colregion.export.html.views import Section
 
-__all__ = [
-    "Section",
-    "draw_boxes",
-    "draw_hits",
-    "draw_map",
-    "html_report",
-    "overlay_png",
-    "write_html",
-]
+__all__ = ["Section", "html_report", "write_html"]

@@ -1,4 +1,4 @@
-"""A region's text as one would read it out: paragraphs flow, the cells of a row stand together."""
+"""Readable text of a region: paragraphs flow, the cells of a table row share a line."""
 
 from __future__ import annotations
 
@@ -12,30 +12,39 @@ from colregion.core.text import terms
 _PROSE = ("text", "caption", "title")
 _LINE_BREAK = re.compile(r"(?<!\n)\n(?!\n)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
-_BETWEEN_CELLS = "\u2003"
+_CELL_SEPARATOR = "\u2003"  # em space
 _LINE_CHARACTERS = 180
+_PREVIEW_LINES, _PREVIEW_CHARACTERS = 9, 600
 
 
 def readable(hit: Hit) -> str:
-    """The text, its line breaks where they mean something.
+    """Text of a hit with line breaks only where they carry meaning.
 
-    The lines of a paragraph break where the page did; those of a row are its cells, which are
-    joined by an em space. A region that holds rows has a line for each part of it.
+    Those within a paragraph come from the page's layout and become spaces; those within a row
+    separate its cells and become em spaces. A region with rows gets one line per child region.
     """
-    children = _children(hit)
+    children = [] if hit.kind == "row" else _children(hit)
     if any(child.kind == "row" for child in children):
         return "\n".join(_flowing(child.kind, child.text) for child in children)
     return _flowing(hit.kind, hit.text)
 
 
-def best_line(hit: Hit, wanted: Set[str]) -> str:
-    """The sentence or line that holds most of the terms `wanted`, the first of several; "" for a
-    region without text. Cut short with an ellipsis."""
-    parts = [
-        part.strip() for line in readable(hit).splitlines() for part in _SENTENCE_END.split(line)
-    ]
-    best = max(filter(None, parts), key=lambda part: len(wanted & set(terms(part))), default="")
+def best_line(text: str, question_terms: Set[str]) -> str:
+    """First of the sentences or lines of `text` that contain most of the question's terms, cut to
+    180 characters; "" where there is none."""
+    parts = [part.strip() for line in text.splitlines() for part in _SENTENCE_END.split(line)]
+    best = max(
+        filter(None, parts), key=lambda part: len(question_terms & set(terms(part))), default=""
+    )
     return best if len(best) <= _LINE_CHARACTERS else best[:_LINE_CHARACTERS].rstrip() + "…"
+
+
+def preview(text: str) -> str:
+    """Start of a long text; "" for one that is short enough to be shown whole."""
+    start = "\n".join(text.splitlines()[:_PREVIEW_LINES])
+    if len(start) > _PREVIEW_CHARACTERS:
+        start = start[:_PREVIEW_CHARACTERS].rsplit(maxsplit=1)[0]
+    return "" if len(text) - len(start) < _PREVIEW_CHARACTERS // 10 else start
 
 
 def _children(hit: Hit) -> list[Region]:
@@ -51,5 +60,5 @@ def _children(hit: Hit) -> list[Region]:
 
 def _flowing(kind: str, text: str) -> str:
     if kind == "row":
-        return _BETWEEN_CELLS.join(text.split("\n"))
+        return _CELL_SEPARATOR.join(text.split("\n"))
     return _LINE_BREAK.sub(" ", text.strip()) if kind in _PROSE else text.strip()

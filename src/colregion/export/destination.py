@@ -1,0 +1,37 @@
+"""Protection of source documents from being overwritten by an export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from colregion.errors import InvalidInput
+
+
+def check_destination(path: str | Path, sources: Iterable[str]) -> None:
+    """Refuse to write an export over a source document.
+
+    Links count as the file they lead to. Sources that are no longer there, or that are no files,
+    are ignored; nothing is refused where `path` does not exist yet.
+
+    Args:
+        path: the file to be written.
+        sources: `Hit.source` of the exported hits, or `DocumentEntry.source` of a whole index.
+
+    Raises:
+        InvalidInput: `path` is one of the sources.
+    """
+    if not Path(path).exists():
+        return
+    for source in sources:
+        if _is_same_file(Path(path), source):
+            raise InvalidInput(
+                f"{path} is an indexed document and would be overwritten; name another file"
+            )
+
+
+def _is_same_file(path: Path, source: str) -> bool:
+    try:
+        return path.samefile(Path(source).expanduser())
+    except (OSError, ValueError, RuntimeError):  # no file, a name no file can have, or no home
+        return False

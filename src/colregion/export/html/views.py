@@ -1,0 +1,126 @@
+"""What the report's templates show: sections, pages and hits with everything computed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from PIL import Image
+
+from colregion.core.documents import Page
+from colregion.core.geometry import Box
+from colregion.core.results import Hit, RelevanceMap
+from colregion.core.text import content_terms
+from colregion.export.html.excerpt import best_line, preview, readable
+from colregion.export.html.images import EmbeddedImage, embed_jpeg
+from colregion.export.html.map_layers import MapLayer, map_layers
+
+_PAGE_PX, _PAGE_BYTES = (1100, 3300), 400_000
+_CROP_PX, _CROP_BYTES, _CROP_MARGIN = (760, 560), 120_000, 0.006
+TAG_WIDTH, _TAG_HEIGHT = 0.042, 0.036
+"""Size of a number's tag, fractions of the width of a page shown some 620 px wide."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Section:
+    """A question and its answer.
+
+    Args:
+        hits: best first; may be empty.
+        maps: page id -> the question's relevance map of that page; pages may be missing.
+    """
+
+    question: str
+    hits: Sequence[Hit]
+    maps: Mapping[str, RelevanceMap] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HitView:
+    """A hit of 1-based `rank`.
+
+    Args:
+        line: the sentence or line that fits the question best.
+        preview: the start of a long `text`; "" where `text` is short enough to be shown whole.
+    """
+
+    rank: int
+    hit: Hit
+    crop: EmbeddedImage
+    text: str
+    line: str
+    preview: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PageView:
+    """A page with the hits on it, best first and one or more, and their `tag_drops`."""
+
+    page: Page
+    image: EmbeddedImage
+    maps: Sequence[MapLayer]
+    hits: Sequence[HitView]
+    tag_drops: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SectionView:
+    """A question, its hits, best first, and their pages, in the order of their best hits."""
+
+    question: str
+    terms: frozenset[str]
+    hits: Sequence[HitView]
+    pages: Sequence[PageView]
+
+
+def section_view(section: Section) -> SectionView:
+    """Compute what is shown of a section."""
+    terms = frozenset(content_terms(section.question))
+    hits = [_hit_view(rank, hit, terms) for rank, hit in enumerate(section.hits, start=1)]
+    by_page: dict[str, list[HitView]] = {}
+    for view in hits:
+        by_page.setdefault(view.hit.page_id, []).append(view)
+    pages = [_page_view(views, section.maps.get(page_id)) for page_id, views in by_page.items()]
+    return SectionView(section.question, terms, hits, pages)
+
+
+def tag_drops(boxes: Sequence[Box], *, height: float) -> list[float]:
+    """How far below its box's top each number's tag stands so that none covers another.
+
+    Args:
+        height: of a tag. It and the result are fractions of the page's height.
+    """
+    taken: list[tuple[float, float]] = []
+    for box in boxes:
+        y = box.y0
+        # A little less than the height: y + height - y may come out below it.
+        while covered := [
+            tag_y
+            for tag_x, tag_y in taken
+            if abs(tag_x - box.x0) < TAG_WIDTH and abs(tag_y - y) < 0.999 * height
+        ]:
+            y = max(covered) + height
+        taken.append((box.x0, y))
+    return [y - box.y0 for (_, y), box in zip(taken, boxes, strict=True)]
+
+
+def _hit_view(rank: int, hit: Hit, terms: frozenset[str]) -> HitView:
+    text = readable(hit)
+    crop = embed_jpeg(_upright_crop(hit), size_px=_CROP_PX, max_bytes=_CROP_BYTES)
+    return HitView(rank, hit, crop, text, line=best_line(text, terms), preview=preview(text))
+
+
+def _page_view(hits: Sequence[HitView], relevance: RelevanceMap | None) -> PageView:
+    page = hits[0].hit.parsed.page
+    image = embed_jpeg(page.image, size_px=_PAGE_PX, max_bytes=_PAGE_BYTES)
+    maps = map_layers(relevance, width=page.width, height=page.height)
+    boxes = [view.hit.region.boxes[0] for view in hits]
+    drops = tag_drops(boxes, height=_TAG_HEIGHT * page.width / page.height)
+    return PageView(page, image, maps, hits, drops)
+
+
+def _upright_crop(hit: Hit) -> Image.Image:
+    """The crop, turned by the quarter turn that is nearest to upright."""
+    crop, upright = hit.crop(margin=_CROP_MARGIN), hit.parsed.page.upright
+    turns = round(upright.degrees_clockwise / 90) if upright else 0
+    return crop.rotate(-90 * turns, expand=True)
