@@ -14,8 +14,7 @@ from colregion.core.geometry import Box
 from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage, Word
 from colregion.errors import UnreadableDocument
-from colregion.parsers import AltoRegions, HocrRegions
-from colregion.parsers.external import RegionSource
+from colregion.parsers import AltoRegions, HocrRegions, RegionSource
 from colregion.testing import ParserContract
 
 Outline = Callable[[ParsedPage], list[tuple[str, str, str, tuple[float, ...]]]]
@@ -174,7 +173,7 @@ def test_alto_in_tenths_of_millimetres_and_its_margins(
     [
         (HocrRegions, b"", "no element of class ocr_page"),
         (HocrRegions, b"<p class=ocr_page>", "without a bbox"),
-        (HocrRegions, b"<p class=ocr_page title='bbox 0 0 0 9'>", "a page of no size"),
+        (HocrRegions, b"<p class=ocr_page title='bbox 0 0 0 9'>", "a page without a size"),
         (HocrRegions, b"<b>" * 300, "nested without end"),
         (AltoRegions, b"", "no XML"),
         (AltoRegions, b"<alto/>", "no ALTO file with pages"),

@@ -83,7 +83,7 @@ def test_the_orientation_is_the_turn_that_makes_the_page_upright(
     ("data", "complaint"),
     [
         (b"<PcGts/>", "no PAGE XML file with a page"),
-        (b"<PcGts><Page imageWidth='0' imageHeight='1'/></PcGts>", "a page of no size"),
+        (b"<PcGts><Page imageWidth='0' imageHeight='1'/></PcGts>", "a page without a size"),
         (b"<PcGts><Page imageWidth='1e99' imageHeight='1'/></PcGts>", "imageWidth of Page must be"),
         (
             content().replace(b"20,200", b"20;200"),

@@ -130,7 +130,7 @@ def test_points_count_from_the_bottom(make_document: MakeDocument, outline: Outl
     ("data", "complaint"),
     [
         (b"{}", "must be a list"),
-        (b"[{}]", "gives no coordinates"),
+        (b"[{}]", "has no coordinates"),
         (b'[{"text": "a", "metadata": {"coordinates": {}}}]', "layout_width must be a number"),
         (
             b'[{"metadata": {"coordinates": {"layout_width": 1, "layout_height": 1,'
@@ -193,7 +193,7 @@ def test_what_is_no_file_and_what_is_damaged_is_refused(letter: Path, tmp_path: 
     document = open_document(letter)
     (tmp_path / "letter.docx").write_bytes(b"PK\x03\x04")
     moved = Document("a", str(tmp_path / "letter.docx"), "h", document.open_pages, 3)
-    with pytest.raises(UnreadableDocument, match="names no places in office files"):
+    with pytest.raises(UnreadableDocument, match="gives no coordinates for office files"):
         list(UnstructuredParser().parse(moved))
 
 

@@ -97,7 +97,7 @@ def test_one_line_is_area_block_and_line_with_a_margin_of_white() -> None:
     assert leaf.ocr_confidence == pytest.approx(0.9)
 
 
-def test_confidence_is_the_mean_over_words_and_none_for_text_that_was_not_recognised() -> None:
+def test_confidence_is_the_mean_over_words_and_none_for_text_that_was_not_recognized() -> None:
     sure, unsure = line("sure unsure", 0.2, 0.4)
     words = [sure, Word(unsure.text, unsure.box, confidence=0.3)]
     typed = [Word(word.text, word.box) for word in words]

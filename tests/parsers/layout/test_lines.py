@@ -45,7 +45,7 @@ def test_a_line_is_the_union_of_its_words_whatever_their_order() -> None:
     assert line.box == Box(0.2, 0.5, 0.31, 0.523)
 
 
-def test_words_of_two_blocks_of_the_recogniser_are_joined_over_an_ordinary_gap_only() -> None:
+def test_words_of_two_blocks_of_the_recognizer_are_joined_over_an_ordinary_gap_only() -> None:
     texts, boxes = set_words(("left", 0.1, 0.5), ("right", 0.155, 0.5))  # 1.5 characters apart
 
     assert len(find_lines(texts, boxes)) == 1

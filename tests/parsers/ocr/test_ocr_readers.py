@@ -13,7 +13,7 @@ from colregion.core.documents import Page
 from colregion.core.geometry import Box, Upright
 from colregion.parsers.ocr.rapidocr import RapidOcrReader
 from colregion.parsers.ocr.tesseract import TesseractReader
-from colregion.parsers.words import WordReader
+from colregion.parsers.word_reader import WordReader
 
 WIDTH, HEIGHT = 900, 640
 LINES = (
@@ -80,11 +80,11 @@ def reader(request: pytest.FixtureRequest) -> WordReader:
 def test_a_blank_page_has_no_words_and_is_not_turned(reader: WordReader) -> None:
     page = page_of(Image.new("RGB", (300, 200), "white"))
 
-    assert reader.read_turned(page) == (page, ())
+    assert reader.read_upright(page) == (page, ())
 
 
 def test_words_stand_where_they_are_printed(reader: WordReader) -> None:
-    page, words = reader.read_turned(page_of(letter()))
+    page, words = reader.read_upright(page_of(letter()))
 
     assert page.upright is None
     where = places(degrees_clockwise=0)
@@ -101,7 +101,7 @@ def test_words_stand_where_they_are_printed(reader: WordReader) -> None:
 def test_a_turned_page_is_found_and_boxes_lie_on_it_as_displayed(
     reader: WordReader, degrees: float
 ) -> None:
-    page, words = reader.read_turned(page_of(turned_letter(degrees)))
+    page, words = reader.read_upright(page_of(turned_letter(degrees)))
 
     assert page.upright is not None
     assert page.upright.degrees_clockwise == pytest.approx(-degrees % 360, abs=0.4)
@@ -116,7 +116,7 @@ def test_a_turn_that_is_known_is_believed(reader: WordReader) -> None:
     image = turned_letter(180)
     page = replace(page_of(image), upright=Upright(180.0, image.width, image.height))
 
-    same, words = reader.read_turned(page)
+    same, words = reader.read_upright(page)
 
     assert same is page
     where = places(degrees_clockwise=180)["Balance"]

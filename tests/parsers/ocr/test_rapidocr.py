@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from colregion.core.geometry import FloatArray
-from colregion.parsers.ocr.rapidocr import RapidOcrReader, words_of_line
+from colregion.parsers.ocr.rapidocr import RapidOcrReader, split_line
 
 LINE = np.array([[0.1, 0.2], [0.5, 0.2], [0.5, 0.3], [0.1, 0.3]])
 
@@ -20,13 +20,13 @@ def boxes(found: list[tuple[str, FloatArray]]) -> list[tuple[str, list[float]]]:
 
 
 def test_a_line_of_spaces_has_no_words() -> None:
-    assert list(words_of_line("  ", LINE, [])) == []
+    assert list(split_line("  ", LINE, [])) == []
 
 
 def test_words_take_the_boxes_of_their_pieces() -> None:
     pieces = [("Net", upright(0.1, 0.2)), ("4", upright(0.25, 0.3)), ("2.0", upright(0.3, 0.5))]
 
-    assert boxes(list(words_of_line("Net 42.0", LINE, pieces))) == [
+    assert boxes(list(split_line("Net 42.0", LINE, pieces))) == [
         ("Net", [0.1, 0.2, 0.2, 0.3]),
         ("42.0", [0.25, 0.2, 0.5, 0.3]),
     ]
@@ -36,7 +36,7 @@ def test_words_take_the_boxes_of_their_pieces() -> None:
 def test_without_all_pieces_words_share_the_line_by_their_characters(
     pieces: list[tuple[str, FloatArray]],
 ) -> None:
-    assert boxes(list(words_of_line("Net 42.0", LINE, pieces))) == [
+    assert boxes(list(split_line("Net 42.0", LINE, pieces))) == [
         ("Net", [0.1, 0.2, 0.25, 0.3]),
         ("42.0", [0.3, 0.2, 0.5, 0.3]),
     ]
@@ -46,7 +46,7 @@ def test_words_of_a_line_that_runs_downwards_follow_it() -> None:
     # The line's text begins at its upper right corner.
     corners = np.array([[0.4, 0.1], [0.4, 0.9], [0.3, 0.9], [0.3, 0.1]])
 
-    assert boxes(list(words_of_line("ab cd", corners, []))) == [
+    assert boxes(list(split_line("ab cd", corners, []))) == [
         ("ab", [0.3, 0.1, 0.4, 0.42]),
         ("cd", [0.3, 0.58, 0.4, 0.9]),
     ]

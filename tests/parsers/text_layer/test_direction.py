@@ -45,7 +45,7 @@ def test_few_letters_and_other_ways_of_writing_say_nothing(text: str) -> None:
 def test_a_page_whose_text_runs_down_is_to_be_turned_and_its_words_stay_on_the_page() -> None:
     characters = layer(TEXT, step=(0.0, 6.0), start=(50.0, 20.0))
     page = Page("d", 1, 400, 300, "pt", PlainImage(400, 300), lambda: characters)
-    turned, words = TextLayerReader().read_turned(page)
+    turned, words = TextLayerReader().read_upright(page)
     assert turned.upright is not None
     assert turned.upright.degrees_clockwise == 270.0
     assert words[0].text == "Received"

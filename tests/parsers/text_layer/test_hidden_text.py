@@ -10,7 +10,7 @@ from reportlab.pdfgen.canvas import Canvas
 from colregion.core.documents import Page
 from colregion.core.regions import Word
 from colregion.documents import open_document
-from colregion.parsers.text_layer.hidden_text import mark_hidden_text, suspicions
+from colregion.parsers.text_layer.hidden_text import hidden_text_reasons, mark_hidden_text
 from colregion.parsers.text_layer.reader import TextLayerReader
 
 
@@ -102,13 +102,13 @@ def test_text_without_ink_is_invisible() -> None:
     assert marks(draw) == {"seen": "", "unseen": "invisible"}
 
 
-def test_recognised_words_were_seen_and_pictures_have_no_words_of_their_own() -> None:
+def test_recognized_words_were_seen_and_pictures_have_no_words_of_their_own() -> None:
     page = page_of(lambda canvas: canvas.drawString(20, 150, " "))
     box = open_document(Image.new("RGB", (40, 30), "white"))
     (picture,) = box.pages()
     (word, *_) = TextLayerReader().read(page_of(lambda canvas: canvas.drawString(20, 150, "word")))
-    recognised = Word(word.text, word.box, confidence=0.9)
-    assert mark_hidden_text(page, [recognised]) == (recognised,)
+    recognized = Word(word.text, word.box, confidence=0.9)
+    assert mark_hidden_text(page, [recognized]) == (recognized,)
     assert mark_hidden_text(picture, [word]) == (word,)
 
 
@@ -120,5 +120,5 @@ def test_suspicions_are_each_reason_once() -> None:
         Word("b", word.box, hidden_text="tiny"),
         Word("c", word.box, visible=False),
     ]
-    assert suspicions(given) == ("invisible", "tiny")
-    assert suspicions([]) == ()
+    assert hidden_text_reasons(given) == ("invisible", "tiny")
+    assert hidden_text_reasons([]) == ()

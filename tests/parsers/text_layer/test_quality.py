@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from colregion.core.documents import Page, TextLayer
-from colregion.parsers.text_layer.quality import Soundness, judge
+from colregion.parsers.text_layer.quality import Soundness, assess_text_layer
 
 ENGLISH = (
     "The committee met on Tuesday to discuss the budget for the coming year and agreed that the "
@@ -90,19 +90,19 @@ def page(text: TextLayer | None, picture: Picture | None = None) -> Page:
 SCAN = Picture(((20, 60, 280, 340),))
 
 
-def test_a_blank_page_is_sound_and_has_nothing_to_recognise() -> None:
-    assert judge(page(layer(""))) == Soundness(True, "blank")
-    assert judge(page(layer(" \n "))) == Soundness(True, "blank")
+def test_a_blank_page_is_sound_and_has_nothing_to_recognize() -> None:
+    assert assess_text_layer(page(layer(""))) == Soundness(True, "blank")
+    assert assess_text_layer(page(layer(" \n "))) == Soundness(True, "blank")
 
 
 def test_a_page_without_characters_that_shows_something_is_missing_them() -> None:
-    assert judge(page(layer(""), SCAN)) == Soundness(False, "missing")
+    assert assess_text_layer(page(layer(""), SCAN)) == Soundness(False, "missing")
     thin_writing = Picture(tuple((40 + 5 * i, 50, 41 + 5 * i, 59) for i in range(20)))
-    assert judge(page(layer(""), thin_writing)) == Soundness(False, "missing")
+    assert assess_text_layer(page(layer(""), thin_writing)) == Soundness(False, "missing")
 
 
 def test_a_page_of_a_picture_is_missing_its_characters() -> None:
-    assert judge(page(None)) == Soundness(False, "missing")
+    assert assess_text_layer(page(None)) == Soundness(False, "missing")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_page_of_a_picture_is_missing_its_characters() -> None:
     ],
 )
 def test_text_of_any_language_and_tables_are_sound(text: str) -> None:
-    assert judge(page(layer(text))) == Soundness(True)
+    assert assess_text_layer(page(layer(text))) == Soundness(True)
 
 
 @pytest.mark.parametrize(
@@ -130,16 +130,18 @@ def test_text_of_any_language_and_tables_are_sound(text: str) -> None:
     [SHIFTED, SWAPPED, CID, UNMAPPED, PRIVATE, CONTROL, SYMBOLS, MIXED, "\ufffd", "\x01\x02"],
 )
 def test_what_is_no_text_is_garbled(text: str) -> None:
-    assert judge(page(layer(text), SCAN)) == Soundness(False, "garbled")
+    assert assess_text_layer(page(layer(text), SCAN)) == Soundness(False, "garbled")
 
 
 def test_characters_without_ink_are_invisible() -> None:
-    assert judge(page(layer(ENGLISH, visible=False), SCAN)) == Soundness(False, "invisible")
+    assert assess_text_layer(page(layer(ENGLISH, visible=False), SCAN)) == Soundness(
+        False, "invisible"
+    )
 
 
 def test_text_that_is_drawn_twice_a_little_apart_is_doubled() -> None:
     text = layer(ENGLISH, times=2)
-    assert judge(page(text)) == Soundness(False, "doubled")
+    assert assess_text_layer(page(text)) == Soundness(False, "doubled")
 
 
 @pytest.mark.parametrize(
@@ -148,23 +150,25 @@ def test_text_that_is_drawn_twice_a_little_apart_is_doubled() -> None:
     ids=["stamp", "page number", "text in the margin"],
 )
 def test_a_stamp_over_a_scan_does_not_stand_for_it(text: str, top: float) -> None:
-    assert judge(page(layer(text, top=top), SCAN)) == Soundness(False, "missing")
+    assert assess_text_layer(page(layer(text, top=top), SCAN)) == Soundness(False, "missing")
 
 
 def test_a_short_text_with_little_beside_it_is_sound() -> None:
     title = Picture(((0, 80, 134, 86), (20, 300, 60, 302)))
-    assert judge(page(layer("The report of the committee", top=0.2), title)) == Soundness(True)
+    assert assess_text_layer(
+        page(layer("The report of the committee", top=0.2), title)
+    ) == Soundness(True)
 
 
 def test_a_long_text_beside_a_large_picture_is_sound() -> None:
-    assert judge(page(layer(ENGLISH), SCAN)) == Soundness(True)
+    assert assess_text_layer(page(layer(ENGLISH), SCAN)) == Soundness(True)
 
 
 def test_a_page_with_more_lines_beside_its_words_than_in_them_is_partial() -> None:
     lines = tuple(
         (20 + 14 * i, y, 28 + 14 * i, y + 6) for y in range(140, 380, 12) for i in range(18)
     )
-    assert judge(page(layer(ENGLISH), Picture(lines))) == Soundness(True, "partial")
+    assert assess_text_layer(page(layer(ENGLISH), Picture(lines))) == Soundness(True, "partial")
 
 
 def test_a_drawing_beside_the_words_is_no_text_that_is_missing() -> None:
@@ -172,4 +176,4 @@ def test_a_drawing_beside_the_words_is_no_text_that_is_missing() -> None:
     dots = tuple(
         (int(x), int(y), int(x) + 3, int(y) + 3) for x, y in rng.integers(140, 290, (300, 2))
     )
-    assert judge(page(layer(ENGLISH), Picture(dots))) == Soundness(True)
+    assert assess_text_layer(page(layer(ENGLISH), Picture(dots))) == Soundness(True)

@@ -13,7 +13,7 @@ from PIL import Image
 from colregion.core.documents import TextLayer
 from colregion.core.regions import Word
 from colregion.documents import open_document
-from colregion.parsers.text_layer.reader import TextLayerReader, words_of
+from colregion.parsers.text_layer.reader import TextLayerReader, extract_words
 
 # Set on a page of 400 x 200 units: each character is 10 high and 5 wide unless said otherwise.
 WIDTH, HEIGHT = 400.0, 200.0
@@ -54,7 +54,7 @@ def layer(*runs: Run) -> TextLayer:
 
 
 def words(*runs: Run) -> tuple[Word, ...]:
-    return words_of(layer(*runs), width=WIDTH, height=HEIGHT)
+    return extract_words(layer(*runs), width=WIDTH, height=HEIGHT)
 
 
 def texts(*runs: Run) -> list[str]:
@@ -146,7 +146,7 @@ def test_a_page_of_a_picture_has_no_words() -> None:
 def test_the_reader_measures_gaps_on_the_page_as_it_is_shaped() -> None:
     # Two characters 4 units apart across a page so wide that they are 1 % of it apart.
     narrow, wide = (
-        words_of(layer(Run("ab", gap=4)), width=width, height=HEIGHT)
+        extract_words(layer(Run("ab", gap=4)), width=width, height=HEIGHT)
         for width in (WIDTH, 4 * WIDTH)
     )
     assert ([w.text for w in narrow], [w.text for w in wide]) == (["ab"], ["a", "b"])

@@ -20,7 +20,7 @@ from colregion.parsers.layout.page_frame import Frame
 from colregion.parsers.layout.reading_order import reading_order
 from colregion.parsers.layout.region_tree import build_tree
 from colregion.parsers.layout.roles import attach_captions, name_roles
-from colregion.parsers.layout.word_boxes import steady_boxes
+from colregion.parsers.layout.word_boxes import trim_tall_boxes
 
 MODES = ("auto", "model", "geometry")
 
@@ -70,7 +70,7 @@ class Layout:
             BackendError: the layout model failed.
         """
         frame = Frame.along_lines(page, words)
-        words = steady_words(words, frame)
+        words = trim_tall_words(words, frame)
         found = self._find(page, words, frame) if self.mode == "model" else []
         return build_tree(page, words, find_page_areas(words, found, frame), frame)
 
@@ -93,10 +93,10 @@ class Layout:
         ]
 
 
-def steady_words(words: Sequence[Word], frame: Frame) -> list[Word]:
+def trim_tall_words(words: Sequence[Word], frame: Frame) -> list[Word]:
     """The words, with boxes that reach into a neighbouring line cut to their own."""
     given = frame.square(boxes_to_array(word.box for word in words))
-    steady = steady_boxes([word.text for word in words], given, [word.line for word in words])
+    steady = trim_tall_boxes([word.text for word in words], given, [word.line for word in words])
     return [
         replace(word, box=frame.on_page(Box(*row.tolist()))) if cut else word
         for word, row, cut in zip(words, steady, (steady != given).any(axis=1), strict=True)

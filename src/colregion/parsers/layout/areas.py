@@ -77,12 +77,16 @@ class Area:
     frame: Box | None = None
     captions: tuple[tuple[Line, ...], ...] = ()
 
+    @property
+    def all_lines(self) -> list[Line]:
+        """The lines and those of the captions."""
+        return [*self.lines, *(line for caption in self.captions for line in caption)]
+
     @cached_property
     def box(self) -> Box:
         """Around frame, lines and captions."""
-        lines = [*self.lines, *(line for caption in self.captions for line in caption)]
         frame = [] if self.frame is None else [self.frame]
-        return Box.enclosing([*frame, *(line.box for line in lines)])
+        return Box.enclosing([*frame, *(line.box for line in self.all_lines)])
 
 
 def find_areas(lines: Sequence[Line], found: Sequence[ModelBox], *, page_area: float) -> list[Area]:
@@ -94,7 +98,7 @@ def find_areas(lines: Sequence[Line], found: Sequence[ModelBox], *, page_area: f
         page_area: square units.
     """
     found = settle(found, lines, page_area=page_area)
-    owner = _owners(lines, found)
+    owner = smallest_containers([line.box for line in lines], [item.box for item in found])
     inside: list[list[Line]] = [[] for _ in found]
     outside: list[Line] = []
     for line, at in zip(lines, owner, strict=True):
@@ -180,16 +184,15 @@ def _check_frame(item: ModelBox, lines: Sequence[Line], page_area: float) -> Mod
     return item
 
 
-def _owners(lines: Sequence[Line], found: Sequence[ModelBox]) -> list[int]:
-    """For each line the smallest box that holds it, -1 for none."""
-    if not lines or not found:
-        return [-1] * len(lines)
-    line_boxes = boxes_to_array(line.box for line in lines)
-    boxes = boxes_to_array(item.box for item in found)
-    share = pairwise_overlap(line_boxes, boxes) / box_areas(line_boxes)[:, None]
-    size = np.where(share >= INSIDE, box_areas(boxes)[None, :], np.inf)
-    owner = size.argmin(axis=1)
-    return [int(at) if np.isfinite(size[i, at]) else -1 for i, at in enumerate(owner)]
+def smallest_containers(boxes: Sequence[Box], containers: Sequence[Box]) -> list[int]:
+    """For each box the position of the smallest container that holds half of it; -1 for none."""
+    if not boxes or not containers:
+        return [-1] * len(boxes)
+    inner, outer = boxes_to_array(boxes), boxes_to_array(containers)
+    share = pairwise_overlap(inner, outer) / box_areas(inner)[:, None]
+    area = np.where(share >= INSIDE, box_areas(outer)[None, :], np.inf)
+    owners: list[int] = np.where(np.isfinite(area).any(axis=1), area.argmin(axis=1), -1).tolist()
+    return owners
 
 
 def _dissolve_cells(areas: list[Area], outside: list[Line]) -> tuple[list[Area], list[Line]]:

@@ -63,8 +63,8 @@ def find_lines(
     Args:
         texts: N words.
         boxes_xyxy: (N, 4) their boxes, square units, upright.
-        blocks: N block numbers of the recogniser, None where it does not say. Words of two blocks
-            are joined only over an ordinary gap: the recogniser saw a gutter there.
+        blocks: N block numbers of the recognizer, None where it does not say. Words of two blocks
+            are joined only over an ordinary gap: the recognizer saw a gutter there.
         groups: (N,) words of different groups are never joined.
 
     Returns:
@@ -159,7 +159,7 @@ def _type_heights(
 ) -> FloatArray:
     """(N,) the height of a full letter in the type of each word.
 
-    Recognisers box the ink, so that "see" is half as high as "Ag" of the same type; many files
+    Recognizers box the ink, so that "see" is half as high as "Ag" of the same type; many files
     give boxes as high as the type instead. The page's boxes are taken for whichever makes words
     of one line agree better.
     """

@@ -1,4 +1,4 @@
-"""Word boxes as recognisers give them, made fit for measuring."""
+"""Word boxes as recognizers give them, made fit for measuring."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ def ink_share(text: str) -> float:
     return (1.0 if tall else 0.7) - (0.0 if hanging else 0.22)
 
 
-def steady_boxes(
+def trim_tall_boxes(
     texts: Sequence[str], boxes_xyxy: FloatArray, lines: Sequence[int | None]
 ) -> FloatArray:
     """(N, 4) boxes, those that reach into a neighbouring line cut to the height of their own.
 
     Tesseract gives such boxes where lines stand close. They are known by the other words of the
-    line that the recogniser put them in.
+    line that the recognizer put them in.
 
     Args:
         texts: N words.
         boxes_xyxy: (N, 4) square units, upright.
-        lines: N line numbers of the recogniser; None, where it gives none, leaves a box alone.
+        lines: N line numbers of the recognizer; None, where it gives none, leaves a box alone.
     """
     steady = boxes_xyxy.copy()
     members: dict[int, list[int]] = defaultdict(list)
