@@ -185,7 +185,7 @@ def test_entry_point_cannot_replace_a_name_of_ours() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("custom?colour=1", "'custom' cannot be made from its spec: .*'colour'"),
+        ("custom?color=1", "'custom' cannot be made from its spec: .*'color'"),
         ("broken:file", "'broken' cannot be made from its spec: too many"),
         ("broken", "must return a colregion Parser, got str"),
     ],

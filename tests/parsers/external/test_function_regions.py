@@ -30,7 +30,7 @@ class TestFunctionContract(ParserContract):
         return make_document((200, 400), (200, 400))
 
 
-def test_words_of_its_own_keep_the_reader_out(make_document: MakeDocument) -> None:
+def test_word_reader_is_not_used_if_the_function_gives_words(make_document: MakeDocument) -> None:
     word = Word("own", Box(0.1, 0.2, 0.2, 0.3))
 
     def find(page: Page) -> list[ExternalRegion]:
@@ -42,13 +42,13 @@ def test_words_of_its_own_keep_the_reader_out(make_document: MakeDocument) -> No
     assert page.words == (word,)
 
 
-def test_something_else_than_regions_is_refused(make_document: MakeDocument) -> None:
+def test_function_that_returns_no_regions_is_refused(make_document: MakeDocument) -> None:
     parser = FunctionRegions(lambda _: [Box(0, 0, 1, 1)], name="boxes", words=None)  # type: ignore[list-item]
     with pytest.raises(InvalidInput, match="boxes must give ExternalRegion, got Box"):
         list(parser.parse(make_document((200, 400))))
 
 
-def test_its_own_errors_are_raised(make_document: MakeDocument) -> None:
+def test_errors_of_the_function_are_raised(make_document: MakeDocument) -> None:
     def find(page: Page) -> list[ExternalRegion]:
         raise KeyError(page.number)
 
@@ -56,7 +56,7 @@ def test_its_own_errors_are_raised(make_document: MakeDocument) -> None:
         list(FunctionRegions(find, name="fails", words=None).parse(make_document((200, 400))))
 
 
-def test_the_name_is_the_fingerprint_and_cannot_be_left_out() -> None:
+def test_function_name_is_required_and_part_of_the_fingerprint() -> None:
     fingerprints = {FunctionRegions(stamps, name=name).fingerprint for name in ("1", "2")}
     assert len(fingerprints) == 2
     with pytest.raises(InvalidInput, match="name the function"):

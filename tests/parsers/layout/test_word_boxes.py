@@ -16,15 +16,15 @@ BOXES = np.array(
     ("text", "share"),
     [("Ag", 1.0), ("Total", 0.78), ("see", 0.48), ("page", 0.7), ("12", 0.78), ("語", 0.78)],
 )
-def test_the_ink_of_a_word_takes_up_what_its_letters_reach(text: str, share: float) -> None:
+def test_ink_share_depends_on_the_letters_of_a_word(text: str, share: float) -> None:
     assert ink_share(text) == pytest.approx(share)
 
 
-def test_no_words_have_no_boxes() -> None:
+def test_trimming_no_boxes_returns_none() -> None:
     assert trim_tall_boxes([], np.zeros((0, 4)), []).shape == (0, 4)
 
 
-def test_a_box_that_reaches_into_the_next_line_is_cut_to_its_own() -> None:
+def test_box_that_reaches_into_the_next_line_is_trimmed() -> None:
     steady = trim_tall_boxes(TEXTS, BOXES, [7, 7, 7])
 
     assert steady[:2].tolist() == BOXES[:2].tolist()
@@ -34,7 +34,7 @@ def test_a_box_that_reaches_into_the_next_line_is_cut_to_its_own() -> None:
     assert y1 == pytest.approx(0.120 + 0.25 * 0.02 / 0.78)
 
 
-def test_larger_text_is_wider_too_and_stays_as_it_is() -> None:
+def test_box_of_larger_text_is_not_trimmed() -> None:
     larger = BOXES.copy()
     larger[2] = (0.20, 0.090, 0.29, 0.130)
 
@@ -42,5 +42,5 @@ def test_larger_text_is_wider_too_and_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("lines", [[None, None, None], [1, 1, 2]])
-def test_without_other_words_of_the_line_a_box_stays_as_it_is(lines: list[int | None]) -> None:
+def test_box_without_other_words_in_its_line_is_not_trimmed(lines: list[int | None]) -> None:
     assert trim_tall_boxes(TEXTS, BOXES, lines).tolist() == BOXES.tolist()

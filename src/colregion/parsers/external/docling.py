@@ -134,7 +134,7 @@ class _Reader:
             children = [child for child in children if child.self_ref not in visited]
             visited.update(child.self_ref for child in children)
             stack += reversed(children)
-            if node.self_ref not in self.done | self.captions:
+            if node.self_ref not in self.done and node.self_ref not in self.captions:
                 yield from self._convert(node)
 
     def _convert(self, node: Any) -> Iterator[_Placed]:
@@ -152,9 +152,13 @@ class _Reader:
 
     def _children(self, node: NodeItem) -> _ByPage:
         """The texts directly below a list or picture, which are then done."""
-        texts = [ref.resolve(self.document) for ref in node.children if "/texts/" in ref.cref]
-        texts = [item for item in texts if item.self_ref not in self.done | self.captions]
-        self.done.update(item.self_ref for item in texts)
+        refs = {ref.cref: ref for ref in node.children if "/texts/" in ref.cref}
+        texts = [
+            ref.resolve(self.document)
+            for cref, ref in refs.items()
+            if cref not in self.done and cref not in self.captions
+        ]
+        self.done.update(refs)
         return _by_page(
             placed
             for item in texts

@@ -110,8 +110,8 @@ def build_tree(
         )
         for area in areas
     ]
-    taken = {i for area in areas for line in area.all_lines for i in line.words}
-    return parsed_page(page, nodes, [word for i, word in enumerate(words) if i not in taken])
+    in_areas = {i for area in areas for line in area.all_lines for i in line.words}
+    return parsed_page(page, nodes, [word for i, word in enumerate(words) if i not in in_areas])
 
 
 def _padded(line: Line) -> Box:
