@@ -154,7 +154,9 @@ def entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
         EntryPoint(name, f"{__name__}:{target}", "colregion.parsers")
         for name, target in targets.items()
     )
-    monkeypatch.setattr(parsers, "entry_points", lambda *, group: registered.select(group=group))
+    monkeypatch.setattr(
+        "importlib.metadata.entry_points", lambda *, group: registered.select(group=group)
+    )
 
 
 @pytest.mark.usefixtures("entry_point")

@@ -12,7 +12,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from colregion.core.interfaces import Parser
@@ -20,6 +19,8 @@ from colregion.core.specs import Spec, parse_spec
 from colregion.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
     from colregion.parsers.external.alto import AltoRegions
     from colregion.parsers.external.azure import AzureRegions
     from colregion.parsers.external.docling import DoclingRegions
@@ -128,7 +129,9 @@ def load_parser(spec: str = "auto", *, languages: str = "auto") -> Parser:
         from colregion.parsers.page_parser import PageParser
 
         return PageParser(load_reader(name, languages=languages), Layout(suffix or "auto"))
-    for entry_point in entry_points(group=ENTRY_POINTS):
+    from importlib import metadata  # slow to import and seldom needed
+
+    for entry_point in metadata.entry_points(group=ENTRY_POINTS):
         if entry_point.name == parsed.name:
             options = parsed.options if languages == "auto" else {"languages": languages}
             return _load_entry_point(entry_point, parsed, {**options, **parsed.options})

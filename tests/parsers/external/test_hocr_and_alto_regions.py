@@ -174,7 +174,7 @@ def test_alto_in_tenths_of_millimetres_with_margins(
         (HocrRegions, b"", "no element of class ocr_page"),
         (HocrRegions, b"<p class=ocr_page>", "without a bbox"),
         (HocrRegions, b"<p class=ocr_page title='bbox 0 0 0 9'>", "a page without a size"),
-        (HocrRegions, b"<b>" * 300, "nested without end"),
+        (HocrRegions, b"<b>" * 300, "nested more than 200 deep"),
         (AltoRegions, b"", "no XML"),
         (AltoRegions, b"<alto/>", "no ALTO file with pages"),
         (AltoRegions, b"<alto><Page/></alto>", "WIDTH of Page must be a number"),
