@@ -68,7 +68,8 @@ class DoclingRegions(RegionSource):
         words: str | WordReader | None = "auto",
     ) -> None:
         to_json = getattr(source, "model_dump_json", None)
-        super().__init__(to_json(by_alias=True).encode() if to_json else source, words=words)
+        data: Any = to_json(by_alias=True).encode() if to_json else source
+        super().__init__(data, words=words)
 
     def pages(self, content: bytes, *, name: str) -> Mapping[int, ExternalPage]:
         package = require("docling_core.types.doc", extra="docling")

@@ -134,6 +134,6 @@ def line_of(
 def rows_of(cells: Iterable[tuple[float, float, ExternalRegion]]) -> list[ExternalRegion]:
     """Cells (row, column, region) in any order to rows from the top, cells from the left."""
     rows: dict[float, list[ExternalRegion]] = {}
-    for row, _, region in sorted(cells, key=lambda cell: cell[:2]):
-        rows.setdefault(row, []).append(region)
-    return [region for row in rows.values() if (region := region_of(row, kind="row"))]
+    for row, _, cell in sorted(cells, key=lambda each: each[:2]):
+        rows.setdefault(row, []).append(cell)
+    return [region for own in rows.values() if (region := region_of(own, kind="row"))]

@@ -77,4 +77,4 @@ def _faint(page: Page, boxes: Sequence[Box]) -> list[bool]:
 
 
 def _color_range(image: Image.Image) -> int:
-    return max(int(high) - int(low) for low, high in image.convert("RGB").getextrema())
+    return int(np.ptp(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0).max())
