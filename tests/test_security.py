@@ -21,7 +21,7 @@ from colregion.documents import open_document
 from colregion.errors import ColregionError
 from colregion.export.pdf_highlights import annotate_pdf
 from colregion.mcp.tools import tools
-from colregion.parsers import FunctionRegions, GivenRegion
+from colregion.parsers import ExternalRegion, FunctionRegions
 
 ESCAPES = "\x1b[31mred\x1b]0;title\x07\x9b2J"
 BIDI = "abc\u202eexe.fdp\u2066\u2069\u200f"
@@ -65,8 +65,8 @@ def quay_image(path: Path) -> Path:
 
 
 def regions(text: str) -> FunctionRegions:
-    def find(page: Page) -> list[GivenRegion]:
-        return [GivenRegion(Box(0.1, 0.1 * page.number, 0.9, 0.5), f"harbour {text}")]
+    def find(page: Page) -> list[ExternalRegion]:
+        return [ExternalRegion(Box(0.1, 0.1 * page.number, 0.9, 0.5), f"harbour {text}")]
 
     return FunctionRegions(find, name="hostile", words=None)
 

@@ -1,34 +1,44 @@
-"""What reads documents: words from the file or by OCR, regions from their layout."""
+"""Parsers: documents to words and region trees.
+
+page_parser.py   a word reader and a layout, page by page
+text_layer/      words from the file's own characters
+ocr/             words from the page image: Tesseract, RapidOCR
+layout/          words and page image to a region tree
+external/        regions from other tools' files, or from a function
+"""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from colregion.core.interfaces import Parser
+from colregion.core.specs import Spec, parse_spec
 from colregion.errors import InvalidInput
-from colregion.parsers.external import (
-    AltoRegions,
-    AzureRegions,
-    DoclingRegions,
-    FunctionRegions,
-    GivenPage,
-    GivenRegion,
-    HocrRegions,
-    PageXmlRegions,
-    RegionSource,
-    TextractRegions,
-    UnstructuredElements,
-    UnstructuredParser,
-)
-from colregion.parsers.layout import MODES, Layout
-from colregion.parsers.page_parser import PageParser
-from colregion.parsers.readers import READERS, load_reader
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from colregion.parsers.external.alto import AltoRegions
+    from colregion.parsers.external.azure import AzureRegions
+    from colregion.parsers.external.docling import DoclingRegions
+    from colregion.parsers.external.function import FunctionRegions
+    from colregion.parsers.external.hocr import HocrRegions
+    from colregion.parsers.external.page_xml import PageXmlRegions
+    from colregion.parsers.external.region_source import RegionSource
+    from colregion.parsers.external.regions import ExternalPage, ExternalRegion
+    from colregion.parsers.external.textract import TextractRegions
+    from colregion.parsers.external.unstructured import UnstructuredElements, UnstructuredParser
 
 __all__ = [
     "AltoRegions",
     "AzureRegions",
     "DoclingRegions",
+    "ExternalPage",
+    "ExternalRegion",
     "FunctionRegions",
-    "GivenPage",
-    "GivenRegion",
     "HocrRegions",
     "PageXmlRegions",
     "RegionSource",
@@ -38,71 +48,134 @@ __all__ = [
     "load_parser",
 ]
 
-SOURCES: dict[str, type[RegionSource]] = {
-    source.name: source
-    for source in (
-        DoclingRegions,
-        AzureRegions,
-        TextractRegions,
-        HocrRegions,
-        AltoRegions,
-        PageXmlRegions,
-        UnstructuredElements,
-    )
+ENTRY_POINTS = "colregion.parsers"
+"""Entry-point group for other distributions' parsers; see `load_parser`."""
+
+_MODULES = {
+    "AltoRegions": "alto",
+    "AzureRegions": "azure",
+    "DoclingRegions": "docling",
+    "ExternalPage": "regions",
+    "ExternalRegion": "regions",
+    "FunctionRegions": "function",
+    "HocrRegions": "hocr",
+    "PageXmlRegions": "page_xml",
+    "RegionSource": "region_source",
+    "TextractRegions": "textract",
+    "UnstructuredElements": "unstructured",
+    "UnstructuredParser": "unstructured",
 }
-"""What takes regions from files of other tools, by name."""
+_SOURCES = {
+    "docling": "DoclingRegions",
+    "azure": "AzureRegions",
+    "textract": "TextractRegions",
+    "hocr": "HocrRegions",
+    "alto": "AltoRegions",
+    "page_xml": "PageXmlRegions",
+    "unstructured_json": "UnstructuredElements",
+}
+_READERS = ("auto", "text_layer", "tesseract", "rapidocr")
+_LAYOUT_MODES = ("auto", "model", "geometry")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.external.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 def load_parser(spec: str = "auto", *, languages: str = "auto") -> Parser:
-    """The parser that a spec names.
+    """Return the parser that a spec names.
 
     Args:
-        spec: what reads the words, then "+" and the layout's mode. "text_layer" reads the file's
-            own characters only, "tesseract" and "rapidocr" the page's picture only, "auto" the
-            file's characters where they are sound and else the picture: by Tesseract where
-            installed, and by RapidOCR where Tesseract is not sure or not installed. The layout's
-            mode, as in "auto+geometry", is "auto",
-            "model" or "geometry"; "auto" where none is given.
+        spec: a word reader, optionally "+" and a layout mode ("auto+geometry"). Readers:
+            "text_layer" (the file's own characters), "tesseract" and "rapidocr" (OCR), "auto"
+            (the file's characters where they are sound, else OCR: Tesseract if installed, and
+            RapidOCR where Tesseract is unsure or missing). Layout modes: "auto", "model",
+            "geometry".
 
-            Or where regions come from: "docling", "azure", "textract", "hocr", "alto",
-            "page_xml" and "unstructured_json" take the file beside each document that has its
-            name and the source's suffix ("report.docling.json" for "report.pdf"), or the one
-            that is named, as in "docling:out/report.json"; "unstructured" has unstructured find
-            the regions, with a strategy of it as in "unstructured:fast". What reads the words in
-            regions that come without may follow, as in "docling+tesseract"; "none" reads none.
-        languages: what Tesseract is to read, its codes joined by "+", such as "eng+deu"; "auto"
-            reads English, and where little is legible then, goes by the script that it finds.
-            RapidOCR's model reads Latin and East Asian scripts at once and takes no heed.
+            Or a tool whose regions are used: "docling", "azure", "textract", "hocr", "alto",
+            "page_xml" and "unstructured_json" read the file next to each document that has its
+            name and the tool's suffix ("report.docling.json" for "report.pdf"), or the named
+            one ("docling:out/report.json"). "unstructured" runs unstructured, optionally with
+            one of its strategies ("unstructured:fast"). A word reader may follow for regions
+            that come without words ("docling+tesseract"); "none" reads none.
+
+            Or an entry point of the group `colregion.parsers` of another distribution: a
+            callable that returns a `Parser`, called with the spec's argument, if any, and its
+            options ("name:argument?option=value").
+        languages: Tesseract's language codes joined by "+", such as "eng+deu"; "auto" reads
+            English and, where little of it is legible, falls back to the detected script.
+            RapidOCR, which reads Latin and East Asian scripts, ignores it.
 
     Raises:
-        InvalidInput: the spec is not known. What is not installed is an error only when a page
-            needs it.
+        InvalidInput: an unknown spec. A missing package is an error only when a page needs it.
     """
-    given, _, argument = spec.partition(":")
-    if given.partition("+")[0] in (*SOURCES, "unstructured"):
-        return _load_source(given, argument or None, languages=languages, spec=spec)
-    name, _, mode = spec.partition("+")
-    if name not in READERS or (mode or "auto") not in MODES or spec.endswith("+"):
-        raise _unknown(spec)
-    return PageParser(load_reader(name, languages=languages), Layout(mode or "auto"))
+    parsed = parse_spec(spec)
+    name, plus, suffix = parsed.name.partition("+")
+    if name in _SOURCES or name == "unstructured":
+        _check(spec, not plus or suffix in (*_READERS, "none"))
+        _check(spec, parsed.argument != "" and not parsed.options)
+        return _load_external(name, parsed.argument, words=suffix or "auto", languages=languages)
+    if name in _READERS:
+        _check(spec, suffix in _LAYOUT_MODES if plus else True)
+        _check(spec, parsed.argument is None and not parsed.options)
+        from colregion.parsers.auto_reader import load_reader
+        from colregion.parsers.layout import Layout
+        from colregion.parsers.page_parser import PageParser
+
+        return PageParser(load_reader(name, languages=languages), Layout(suffix or "auto"))
+    from importlib import metadata  # slow to import and seldom needed
+
+    for entry_point in metadata.entry_points(group=ENTRY_POINTS):
+        if entry_point.name == parsed.name:
+            options = parsed.options if languages == "auto" else {"languages": languages}
+            return _load_entry_point(entry_point, parsed, {**options, **parsed.options})
+    raise _unknown(spec)
 
 
-def _load_source(given: str, argument: str | None, *, languages: str, spec: str) -> Parser:
-    """Args: given: a source, or a source, "+" and a reader; argument: a file or a strategy."""
-    name, plus, reading = given.partition("+")
-    if (plus and reading not in (*READERS, "none")) or spec.endswith(":"):
-        raise _unknown(spec)
-    words = None if reading == "none" else load_reader(reading or "auto", languages=languages)
+def _load_external(name: str, argument: str | None, *, words: str, languages: str) -> Parser:
+    from colregion.parsers.auto_reader import load_reader
+
+    reader = None if words == "none" else load_reader(words, languages=languages)
     if name == "unstructured":
+        from colregion.parsers.external.unstructured import UnstructuredParser
+
         codes = "eng" if languages == "auto" else languages
-        return UnstructuredParser(argument or "auto", languages=codes, words=words)
-    return SOURCES[name](argument, words=words)
+        return UnstructuredParser(argument or "auto", languages=codes, words=reader)
+    source: type[RegionSource] = __getattr__(_SOURCES[name])
+    return source(argument, words=reader)
+
+
+def _load_entry_point(entry_point: EntryPoint, spec: Spec, options: Mapping[str, Any]) -> Parser:
+    factory = entry_point.load()
+    arguments = () if spec.argument is None else (spec.argument,)
+    try:
+        inspect.signature(factory).bind(*arguments, **options)
+    except TypeError as cause:
+        raise InvalidInput(f"parser {spec.name!r} cannot be made from its spec: {cause}") from cause
+    parser = factory(*arguments, **options)
+    if not isinstance(parser, Parser):
+        raise InvalidInput(
+            f"the entry point {entry_point.value} must return a colregion Parser, "
+            f"got {type(parser).__name__}"
+        )
+    return parser
+
+
+def _check(spec: str, is_known: bool) -> None:
+    if not is_known:
+        raise _unknown(spec)
 
 
 def _unknown(spec: str) -> InvalidInput:
     return InvalidInput(
-        f"unknown parser {spec!r}; known are {', '.join(READERS)}, each also with a layout mode "
-        f"({', '.join(f'{READERS[0]}+{mode}' for mode in MODES)}), and regions of other tools: "
-        f"{', '.join(SOURCES)}, unstructured, each also with a reader of words (docling+tesseract) "
-        "and a file (docling:report.json)"
+        f"unknown parser {spec!r}; known are {', '.join(_READERS)}, each also with a layout mode "
+        f"({', '.join(f'{_READERS[0]}+{mode}' for mode in _LAYOUT_MODES)}), and regions of other "
+        f"tools: {', '.join(_SOURCES)}, unstructured, each also with a word reader "
+        "(docling+tesseract) and a file (docling:report.json)"
     )

@@ -1,4 +1,4 @@
-"""Documents whose every number can be worked out by hand."""
+"""Documents of which every number can be computed by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MakeDocument = Callable[..., Document]
 
 @pytest.fixture
 def make_document() -> MakeDocument:
-    """A document of white pages of the given sizes."""
+    """A document of white pages of these sizes."""
 
     def make(
         *sizes: tuple[float, float], unit: str = "pt", rotation: int = 0, source: str = "doc.pdf"

@@ -158,7 +158,7 @@ EXPECTED = [
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_paragraphs_tables_and_captions_are_the_tree_and_every_word_stands_once(
+def test_paragraphs_tables_and_captions_make_the_tree_with_each_word_once(
     make_document: MakeDocument, outline: Outline, wrapped: bool
 ) -> None:
     data = {"status": "succeeded", "analyzeResult": answer()} if wrapped else answer()
@@ -169,7 +169,7 @@ def test_paragraphs_tables_and_captions_are_the_tree_and_every_word_stands_once(
     assert page.page.upright is None
 
 
-def test_a_figure_holds_its_own_lines_and_its_caption_once(
+def test_figure_contains_its_lines_and_its_caption_once(
     make_document: MakeDocument, outline: Outline
 ) -> None:
     data = answer()
@@ -188,7 +188,7 @@ def test_a_figure_holds_its_own_lines_and_its_caption_once(
     ]
 
 
-def test_an_answer_without_paragraphs_gets_the_layout_that_its_words_have(
+def test_response_without_paragraphs_gets_a_layout_from_its_words(
     make_document: MakeDocument,
 ) -> None:
     data = answer()
@@ -198,7 +198,7 @@ def test_an_answer_without_paragraphs_gets_the_layout_that_its_words_have(
     assert sorted(w.text for w in page.words) == sorted(CONTENT.split())
 
 
-def test_a_scan_that_lies_on_its_side_keeps_its_boxes_and_says_its_turn(
+def test_sideways_scan_keeps_its_boxes_and_gets_its_turn(
     make_document: MakeDocument,
 ) -> None:
     data = answer()
@@ -236,7 +236,7 @@ def test_a_scan_that_lies_on_its_side_keeps_its_boxes_and_says_its_turn(
         (lambda d: d["tables"][0]["cells"][0].update(rowIndex=None), "rowIndex must be a number"),
     ],
 )
-def test_what_is_wrong_in_the_file_is_said(
+def test_invalid_file_is_refused_with_what_is_wrong_in_it(
     make_document: MakeDocument, change: Callable[[Json], object], complaint: str
 ) -> None:
     data = answer()

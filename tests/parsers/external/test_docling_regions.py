@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from docling_core.types.doc import (
 from colregion.core.documents import Document
 from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage
-from colregion.errors import UnreadableDocument
+from colregion.errors import MissingDependency, UnreadableDocument
 from colregion.parsers import DoclingRegions
 from colregion.testing import ParserContract
 
@@ -52,17 +53,19 @@ def report(*, pages: int = 1) -> DoclingDocument:
 
 
 def read(document: DoclingDocument, on: Document) -> list[ParsedPage]:
-    # Through JSON, as people have it on disk.
+    """Parse through JSON, as people have it on disk."""
     parser = DoclingRegions(document.model_dump_json(by_alias=True).encode(), words=None)
     return list(parser.parse(on))
 
 
-def test_a_blank_document_has_no_regions(make_document: MakeDocument, outline: Outline) -> None:
+def test_blank_document_has_no_regions(make_document: MakeDocument, outline: Outline) -> None:
     (page,) = read(report(), make_document((200, 400)))
     assert outline(page) == []
 
 
-def test_both_origins_lead_to_the_same_box(make_document: MakeDocument, outline: Outline) -> None:
+def test_boxes_of_both_coordinate_origins_are_converted(
+    make_document: MakeDocument, outline: Outline
+) -> None:
     document = report()
     document.add_heading("Costs", prov=place(20, 380, 120, 360))
     document.add_text(
@@ -75,7 +78,7 @@ def test_both_origins_lead_to_the_same_box(make_document: MakeDocument, outline:
     ]
 
 
-def test_a_table_has_rows_of_cells_and_its_caption(
+def test_table_has_its_caption_and_rows_of_cells(
     make_document: MakeDocument, outline: Outline
 ) -> None:
     document = report()
@@ -112,7 +115,7 @@ def test_a_table_has_rows_of_cells_and_its_caption(
     ]
 
 
-def test_a_table_whose_cells_have_no_places_is_one_text(
+def test_table_without_cell_boxes_is_a_single_region(
     make_document: MakeDocument, outline: Outline
 ) -> None:
     document = report()
@@ -132,7 +135,7 @@ def test_a_table_whose_cells_have_no_places_is_one_text(
     assert outline(page) == [("1", "table", "rent | 7.00", (0.1, 0.25, 0.9, 0.4))]
 
 
-def test_a_list_holds_its_items_and_a_figure_its_caption(
+def test_list_contains_its_items_and_figure_its_caption(
     make_document: MakeDocument, outline: Outline
 ) -> None:
     document = report()
@@ -151,7 +154,7 @@ def test_a_list_holds_its_items_and_a_figure_its_caption(
     ]
 
 
-def test_a_text_over_two_pages_has_its_share_on_each(
+def test_text_that_spans_two_pages_is_split_between_them(
     make_document: MakeDocument, outline: Outline
 ) -> None:
     document = report(pages=2)
@@ -165,7 +168,7 @@ def test_a_text_over_two_pages_has_its_share_on_each(
 
 
 @pytest.mark.parametrize("older", [False, True])
-def test_headers_come_from_the_body_or_from_the_furniture_of_older_files(
+def test_headers_are_read_from_the_body_or_the_furniture_of_older_files(
     make_document: MakeDocument, outline: Outline, older: bool
 ) -> None:
     document = report()
@@ -178,11 +181,12 @@ def test_headers_come_from_the_body_or_from_the_furniture_of_older_files(
     data = json.loads(document.model_dump_json(by_alias=True))
     if older:
         data["furniture"]["children"] = data["body"].pop("children")
+        data["texts"][0]["parent"] = {"$ref": "#/furniture"}
     (page,) = DoclingRegions(data, words=None).parse(make_document((200, 400)))
     assert [row[:3] for row in outline(page)] == [("1", "header", "Annual report")]
 
 
-def test_places_on_a_turned_page_are_as_displayed(
+def test_boxes_on_a_rotated_page_are_as_displayed(
     make_document: MakeDocument, outline: Outline
 ) -> None:
     document = DoclingDocument(name="report")
@@ -190,45 +194,80 @@ def test_places_on_a_turned_page_are_as_displayed(
     document.add_text(DocItemLabel.TEXT, "wide", prov=place(40, 190, 240, 170))
     (displayed,) = read(document, make_document((400, 200), rotation=90))
     assert outline(displayed)[0][3] == (0.1, 0.05, 0.6, 0.15)
-    # A tool that leaves /Rotate to the viewer sees the page lying.
+    # A tool that ignores /Rotate sees the page sideways.
     (unturned,) = read(document, make_document((200, 400), rotation=90))
     assert outline(unturned)[0][3] == (0.85, 0.1, 0.95, 0.6)
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "message"),
     [
-        (lambda d: d.update(schema_name="Other"), "no DoclingDocument"),
-        (lambda d: d["pages"]["1"]["size"].update(width=0), r"size\.width must be a length above"),
+        (
+            lambda d: d.update(schema_name="Other"),
+            r"no DoclingDocument.*\(schema_name: Input should",
+        ),
+        (lambda d: d["pages"]["1"]["size"].update(width=0), "page 1 has no size: width=0"),
         (lambda d: d["texts"][0]["prov"][0].update(page_no=9), "page 9, which the file does not"),
         (
             lambda d: d["texts"][0]["prov"][0]["bbox"].update(l="x"),
-            r"texts\[0\].*l must be a number",
+            r"texts\.0.*bbox\.l: Input should be a valid number",
         ),
-        (lambda d: d["texts"][0]["prov"][0]["bbox"].update(coord_origin="UP"), "'UP'"),
+        (lambda d: d["texts"][0]["prov"][0]["bbox"].update(coord_origin="UP"), "coord_origin"),
         (lambda d: d["texts"][0].update(prov=[]), "convert it to PDF first"),
-        (lambda d: d.update(texts=7), "texts must be a list, got 7"),
+        (lambda d: d.update(texts=7), "texts: Input should be a valid array"),
         (lambda d: d.update(pages={}), "which the file does not list"),
+        (lambda d: d.update(version="9.0.0"), "update docling-core"),
+        (lambda d: d["texts"][0].update(children=[{"$ref": "#/texts/0"}]), "no DoclingDocument"),
+        (lambda d: d["texts"][0].update(children=[{"$ref": "#/texts/99"}]), "no DoclingDocument"),
     ],
 )
-def test_what_is_wrong_in_the_file_is_said(
-    make_document: MakeDocument, change: Callable[[Any], object], complaint: str
+def test_invalid_document_is_refused_with_what_is_wrong_in_it(
+    make_document: MakeDocument, change: Callable[[Any], object], message: str
 ) -> None:
     document = report()
     document.add_text(DocItemLabel.TEXT, "a", prov=place(20, 380, 120, 360))
     data = json.loads(document.model_dump_json(by_alias=True))
     change(data)
-    with pytest.raises(UnreadableDocument, match=complaint):
+    with pytest.raises(UnreadableDocument, match=message):
         list(DoclingRegions(data, words=None).parse(make_document((200, 400))))
 
 
-def test_references_in_a_circle_end(make_document: MakeDocument, outline: Outline) -> None:
+def test_document_object_gives_the_regions_and_fingerprint_of_its_json(
+    make_document: MakeDocument, outline: Outline
+) -> None:
     document = report()
-    document.add_text(DocItemLabel.TEXT, "a", prov=place(20, 380, 120, 360))
-    data = json.loads(document.model_dump_json(by_alias=True))
-    data["texts"][0]["children"] = [{"$ref": "#/texts/0"}, {"$ref": "#/texts/99"}]
-    (page,) = DoclingRegions(data, words=None).parse(make_document((200, 400)))
-    assert [row[2] for row in outline(page)] == ["a"]
+    document.add_heading("Costs", prov=place(20, 380, 120, 360))
+    as_json = document.model_dump_json(by_alias=True).encode()
+    on = make_document((200, 400))
+    parser = DoclingRegions(document, words=None)
+
+    (page,) = parser.parse(on)
+
+    assert outline(page) == [("1", "title", "Costs", (0.1, 0.05, 0.6, 0.1))]
+    assert parser.fingerprint_for(on) == DoclingRegions(as_json, words=None).fingerprint_for(on)
+
+
+def test_nested_list_is_a_region_of_its_own(make_document: MakeDocument, outline: Outline) -> None:
+    document = report()
+    group = document.add_list_group()
+    item = document.add_list_item("outer", parent=group, prov=place(20, 390, 100, 380))
+    nested = document.add_list_group(parent=item)
+    document.add_list_item("inner", parent=nested, prov=place(40, 378, 100, 368))
+    (page,) = read(document, make_document((200, 400)))
+    assert [row[:3] for row in outline(page)] == [
+        ("1", "list", "outer"),
+        ("1.1", "list", "outer"),
+        ("2", "list", "inner"),
+        ("2.1", "list", "inner"),
+    ]
+
+
+def test_missing_docling_core_names_the_extra(
+    make_document: MakeDocument, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "docling_core.types.doc", None)
+    with pytest.raises(MissingDependency, match=r'pip install "colregion\[docling\]"'):
+        list(DoclingRegions({"name": "report"}, words=None).parse(make_document((200, 400))))
 
 
 class TestDoclingContract(ParserContract):
@@ -244,6 +283,6 @@ class TestDoclingContract(ParserContract):
         return make_document((200, 400), (200, 400), source=str(tmp_path / "doc.pdf"))
 
 
-def test_a_page_that_the_file_leaves_out_is_no_blank_page(make_document: MakeDocument) -> None:
+def test_page_missing_from_the_document_is_refused(make_document: MakeDocument) -> None:
     with pytest.raises(UnreadableDocument, match=r"says nothing of page 2 of doc .*first pages: 1"):
         read(report(), make_document((200, 400), (200, 400)))

@@ -14,8 +14,7 @@ from colregion.core.geometry import Box
 from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage, Word
 from colregion.errors import UnreadableDocument
-from colregion.parsers import AltoRegions, HocrRegions
-from colregion.parsers.external import RegionSource
+from colregion.parsers import AltoRegions, HocrRegions, RegionSource
 from colregion.testing import ParserContract
 
 Outline = Callable[[ParsedPage], list[tuple[str, str, str, tuple[float, ...]]]]
@@ -45,7 +44,7 @@ def sheet() -> Image.Image:
 
 
 def written_box(text: str) -> Box:
-    """Where the first word of a line stands."""
+    """The place of the first word of a line."""
     (at,) = (i for i, line in enumerate(LETTER) if line.split()[0] == text)
     x0, y0, x1, y1 = TYPE.getbbox(text)
     corners = (80 + x0, 60 + 70 * at + y0, 80 + x1, 60 + 70 * at + y1)
@@ -77,7 +76,7 @@ def find(parsed: ParsedPage, text: str) -> Word:
 
 
 @pytest.mark.parametrize(("source", "write"), FORMATS)
-def test_a_blank_page_has_no_regions(
+def test_blank_page_has_no_regions(
     make_document: MakeDocument, source: type[RegionSource], write: Callable[..., bytes]
 ) -> None:
     blank = write(Image.new("L", (90, 60), "white"))
@@ -86,7 +85,7 @@ def test_a_blank_page_has_no_regions(
 
 
 @pytest.mark.parametrize(("source", "write"), FORMATS)
-def test_words_lie_where_they_are_written(
+def test_words_are_at_their_boxes_in_the_file(
     make_document: MakeDocument,
     sheet: Image.Image,
     source: type[RegionSource],
@@ -104,7 +103,7 @@ def test_words_lie_where_they_are_written(
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
-def test_on_a_page_that_lies_sideways_boxes_are_on_the_page_as_displayed(
+def test_boxes_of_a_sideways_page_are_as_displayed(
     make_document: MakeDocument, sheet: Image.Image, quarters: int
 ) -> None:
     clockwise = {
@@ -121,7 +120,7 @@ def test_on_a_page_that_lies_sideways_boxes_are_on_the_page_as_displayed(
     assert page.page.upright.degrees_clockwise == 360 - 90 * quarters
 
 
-def test_areas_paragraphs_and_lines_of_hocr_are_the_tree(
+def test_hocr_areas_paragraphs_and_lines_make_the_tree(
     make_document: MakeDocument, outline: Outline
 ) -> None:
     content = b"""<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" "x.dtd">
@@ -150,7 +149,7 @@ def test_areas_paragraphs_and_lines_of_hocr_are_the_tree(
     assert [word.confidence for word in page.words] == [0.96, 1.0, None]
 
 
-def test_alto_in_tenths_of_millimetres_and_its_margins(
+def test_alto_in_tenths_of_millimetres_with_margins(
     make_document: MakeDocument, outline: Outline
 ) -> None:
     content = b"""<?xml version="1.0"?><alto xmlns="http://www.loc.gov/standards/alto/ns-v4#">
@@ -174,8 +173,8 @@ def test_alto_in_tenths_of_millimetres_and_its_margins(
     [
         (HocrRegions, b"", "no element of class ocr_page"),
         (HocrRegions, b"<p class=ocr_page>", "without a bbox"),
-        (HocrRegions, b"<p class=ocr_page title='bbox 0 0 0 9'>", "a page of no size"),
-        (HocrRegions, b"<b>" * 300, "nested without end"),
+        (HocrRegions, b"<p class=ocr_page title='bbox 0 0 0 9'>", "a page without a size"),
+        (HocrRegions, b"<b>" * 300, "nested more than 200 deep"),
         (AltoRegions, b"", "no XML"),
         (AltoRegions, b"<alto/>", "no ALTO file with pages"),
         (AltoRegions, b"<alto><Page/></alto>", "WIDTH of Page must be a number"),
@@ -185,7 +184,7 @@ def test_alto_in_tenths_of_millimetres_and_its_margins(
         (AltoRegions, b"<a>&b;</a>", "no XML"),
     ],
 )
-def test_what_is_no_such_file_is_refused(
+def test_file_of_another_format_is_refused(
     make_document: MakeDocument, source: type[RegionSource], content: bytes, complaint: str
 ) -> None:
     with pytest.raises(UnreadableDocument, match=complaint):

@@ -52,7 +52,7 @@ def content(attributes: str = "") -> bytes:
     return (HEAD.format(attributes) + BODY).encode()
 
 
-def test_regions_come_in_the_reading_order_that_the_file_gives(
+def test_regions_are_in_the_reading_order_of_the_file(
     make_document: MakeDocument, outline: Outline
 ) -> None:
     (page,) = PageXmlRegions(content()).parse(make_document((200, 400), unit="px"))
@@ -71,7 +71,7 @@ def test_regions_come_in_the_reading_order_that_the_file_gives(
     assert page.words[1].confidence == 0.8
 
 
-def test_the_orientation_is_the_turn_that_makes_the_page_upright(
+def test_orientation_of_the_file_becomes_upright(
     make_document: MakeDocument,
 ) -> None:
     data = content(' orientation="-90"')
@@ -83,7 +83,7 @@ def test_the_orientation_is_the_turn_that_makes_the_page_upright(
     ("data", "complaint"),
     [
         (b"<PcGts/>", "no PAGE XML file with a page"),
-        (b"<PcGts><Page imageWidth='0' imageHeight='1'/></PcGts>", "a page of no size"),
+        (b"<PcGts><Page imageWidth='0' imageHeight='1'/></PcGts>", "a page without a size"),
         (b"<PcGts><Page imageWidth='1e99' imageHeight='1'/></PcGts>", "imageWidth of Page must be"),
         (
             content().replace(b"20,200", b"20;200"),
@@ -91,7 +91,7 @@ def test_the_orientation_is_the_turn_that_makes_the_page_upright(
         ),
     ],
 )
-def test_what_is_wrong_in_the_file_is_said(
+def test_invalid_file_is_refused_with_what_is_wrong_in_it(
     make_document: MakeDocument, data: bytes, complaint: str
 ) -> None:
     with pytest.raises(UnreadableDocument, match=complaint):

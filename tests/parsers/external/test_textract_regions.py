@@ -53,8 +53,8 @@ def block(
 def blocks(*, turned: int = 0) -> list[Json]:
     """A heading, a list of two items, a table of a row with a title, a line in nothing."""
 
-    def words(*given: tuple[str, Sequence[float]]) -> list[Json]:
-        return [block("WORD", text, at, turned=turned, Text=text) for text, at in given]
+    def words(*placed: tuple[str, Sequence[float]]) -> list[Json]:
+        return [block("WORD", text, at, turned=turned, Text=text) for text, at in placed]
 
     def line(name: str, at: Sequence[float], *children: str) -> Json:
         return block("LINE", name, at, children, turned=turned)
@@ -108,7 +108,7 @@ def read(data: Any, on: Document) -> list[ParsedPage]:
     return list(TextractRegions(data).parse(on))
 
 
-def test_the_layout_is_the_tree_and_tables_have_their_cells(
+def test_layout_blocks_make_the_tree_and_tables_have_cells(
     make_document: MakeDocument, outline: Outline
 ) -> None:
     (page,) = read({"Blocks": [*blocks(), *LAYOUT]}, make_document((612, 792)))
@@ -128,7 +128,7 @@ def test_the_layout_is_the_tree_and_tables_have_their_cells(
     assert page.words[0].confidence == pytest.approx(0.99)
 
 
-def test_without_a_layout_lines_and_tables_are_areas_in_the_order_of_the_lines(
+def test_lines_and_tables_without_a_layout_are_areas_in_the_order_of_the_lines(
     make_document: MakeDocument, outline: Outline
 ) -> None:
     (page,) = read({"Blocks": blocks()}, make_document((612, 792)))
@@ -137,22 +137,22 @@ def test_without_a_layout_lines_and_tables_are_areas_in_the_order_of_the_lines(
     assert [row[1:] for row in outline(page) if row[0].startswith("4")] == TABLE
 
 
-def test_text_alone_gets_the_layout_that_its_words_have(make_document: MakeDocument) -> None:
-    kept = [b for b in blocks() if b["BlockType"] in ("PAGE", "LINE", "WORD")]
-    (page,) = read({"Blocks": kept}, make_document((612, 792)))
+def test_response_of_text_only_gets_a_layout_from_its_words(make_document: MakeDocument) -> None:
+    plain = [b for b in blocks() if b["BlockType"] in ("PAGE", "LINE", "WORD")]
+    (page,) = read({"Blocks": plain}, make_document((612, 792)))
     lines = {region.text for region in page.regions if region.level == "line"}
     assert lines == {"Costs", "one", "two", "rent", "7.00", "stray"}
 
 
 @pytest.mark.parametrize(("turned", "degrees"), [(0, None), (1, 270.0), (2, 180.0), (3, 90.0)])
-def test_the_turn_of_a_page_is_where_its_text_runs(
+def test_turn_of_a_page_follows_the_direction_of_its_text(
     make_document: MakeDocument, turned: int, degrees: float | None
 ) -> None:
     (page,) = read({"Blocks": blocks(turned=turned)}, make_document((612, 792)))
     assert page.page.upright == (None if degrees is None else Upright(degrees, 612, 792))
 
 
-def test_the_answers_of_a_long_job_are_one_document(
+def test_responses_of_an_asynchronous_job_are_one_document(
     make_document: MakeDocument, outline: Outline
 ) -> None:
     word = block("WORD", "w", (0.2, 0.2, 0.4, 0.3), Text="two", Page=2)
@@ -177,7 +177,7 @@ def test_the_answers_of_a_long_job_are_one_document(
         ({"Blocks": [{"BlockType": "PAGE", "Page": 2}]}, "says nothing of page 1"),
     ],
 )
-def test_what_is_wrong_in_the_file_is_said(
+def test_invalid_file_is_refused_with_what_is_wrong_in_it(
     make_document: MakeDocument, data: Any, complaint: str
 ) -> None:
     with pytest.raises(UnreadableDocument, match=complaint):

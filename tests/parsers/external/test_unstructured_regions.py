@@ -93,13 +93,13 @@ def element_at(
     return kind(text=text, coordinates=points, coordinate_system=PixelSpace(200, 400), **more)
 
 
-def test_no_elements_are_a_blank_document(make_document: MakeDocument) -> None:
+def test_no_elements_make_a_blank_document(make_document: MakeDocument) -> None:
     (page,) = UnstructuredElements([]).parse(make_document((200, 400)))
     assert page.regions == ()
 
 
 @pytest.mark.parametrize("saved", [False, True])
-def test_elements_are_taken_as_they_are_or_as_they_were_saved(
+def test_elements_are_accepted_as_objects_or_saved_json(
     make_document: MakeDocument, outline: Outline, saved: bool
 ) -> None:
     elements = [
@@ -119,7 +119,9 @@ def test_elements_are_taken_as_they_are_or_as_they_were_saved(
     ]
 
 
-def test_points_count_from_the_bottom(make_document: MakeDocument, outline: Outline) -> None:
+def test_points_with_a_bottom_left_origin_are_converted(
+    make_document: MakeDocument, outline: Outline
+) -> None:
     points = ((20, 380), (20, 360), (100, 360), (100, 380))
     text = NarrativeText("up", coordinates=points, coordinate_system=PointSpace(200, 400))
     (page,) = UnstructuredElements([text], words=None).parse(make_document((200, 400)))
@@ -130,7 +132,7 @@ def test_points_count_from_the_bottom(make_document: MakeDocument, outline: Outl
     ("data", "complaint"),
     [
         (b"{}", "must be a list"),
-        (b"[{}]", "gives no coordinates"),
+        (b"[{}]", "has no coordinates"),
         (b'[{"text": "a", "metadata": {"coordinates": {}}}]', "layout_width must be a number"),
         (
             b'[{"metadata": {"coordinates": {"layout_width": 1, "layout_height": 1,'
@@ -139,7 +141,7 @@ def test_points_count_from_the_bottom(make_document: MakeDocument, outline: Outl
         ),
     ],
 )
-def test_what_is_wrong_in_the_file_is_said(
+def test_invalid_file_is_refused_with_what_is_wrong_in_it(
     make_document: MakeDocument, data: bytes, complaint: str
 ) -> None:
     with pytest.raises(UnreadableDocument, match=complaint):
@@ -147,7 +149,7 @@ def test_what_is_wrong_in_the_file_is_said(
 
 
 @pytest.mark.usefixtures("spacy_model")
-def test_regions_of_a_pdf_hold_its_words_on_turned_pages_too(letter: Path) -> None:
+def test_regions_of_a_pdf_contain_its_words_also_on_rotated_pages(letter: Path) -> None:
     upright, turned, blank = UnstructuredParser().parse(open_document(letter))
     assert blank.regions == ()
     assert (turned.page.width, turned.page.height) == (HEIGHT, WIDTH)
@@ -166,7 +168,7 @@ def test_regions_of_a_pdf_hold_its_words_on_turned_pages_too(letter: Path) -> No
 
 
 @pytest.mark.usefixtures("spacy_model")
-def test_a_picture_is_read_by_unstructureds_own_ocr(tmp_path: Path) -> None:
+def test_image_is_read_by_the_ocr_of_unstructured(tmp_path: Path) -> None:
     image = Image.new("RGB", (700, 300), "white")
     draw = ImageDraw.Draw(image)
     draw.text((60, 120), "Seven crates of apples", fill="black", font=ImageFont.load_default(40))
@@ -180,24 +182,24 @@ def test_a_picture_is_read_by_unstructureds_own_ocr(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("spacy_model")
-def test_fast_that_finds_nothing_is_an_error_of_ours(tmp_path: Path) -> None:
+def test_strategy_fast_without_results_is_an_error_of_ours(tmp_path: Path) -> None:
     Image.new("RGB", (90, 60), "white").save(tmp_path / "scan.pdf")
     with pytest.raises(UnreadableDocument, match=r"found nothing in .*scan.pdf.*'ocr_only'"):
         list(UnstructuredParser("fast").parse(open_document(tmp_path / "scan.pdf")))
 
 
 @pytest.mark.usefixtures("spacy_model")
-def test_what_is_no_file_and_what_is_damaged_is_refused(letter: Path, tmp_path: Path) -> None:
+def test_missing_and_damaged_files_are_refused(letter: Path, tmp_path: Path) -> None:
     with pytest.raises(UnreadableDocument, match="unstructured reads files"):
         list(UnstructuredParser().parse(open_document(letter.read_bytes())))
     document = open_document(letter)
     (tmp_path / "letter.docx").write_bytes(b"PK\x03\x04")
     moved = Document("a", str(tmp_path / "letter.docx"), "h", document.open_pages, 3)
-    with pytest.raises(UnreadableDocument, match="names no places in office files"):
+    with pytest.raises(UnreadableDocument, match="gives no coordinates for office files"):
         list(UnstructuredParser().parse(moved))
 
 
-def test_a_missing_model_is_named_before_anything_is_read(
+def test_missing_spacy_model_is_named_before_parsing(
     letter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spacy.util, "is_package", lambda _: False)
@@ -206,7 +208,7 @@ def test_a_missing_model_is_named_before_anything_is_read(
 
 
 @pytest.mark.usefixtures("spacy_model")
-def test_nothing_is_reported_or_advertised(letter: Path) -> None:
+def test_unstructured_sends_and_prints_nothing(letter: Path) -> None:
     code = (
         "import json, os, sys\n"
         f"sys.path[:0] = {sys.path!r}\n"
@@ -229,7 +231,7 @@ def test_nothing_is_reported_or_advertised(letter: Path) -> None:
     assert json.loads(shown.stdout) == [3, "1", "true", "1"]
 
 
-def test_an_unknown_strategy_is_refused() -> None:
+def test_unknown_strategy_is_refused() -> None:
     with pytest.raises(InvalidInput, match="'slow'"):
         UnstructuredParser("slow")
 

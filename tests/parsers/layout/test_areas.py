@@ -16,8 +16,8 @@ def line(text: str, x: float, y: float, scale: float = 1.0) -> Line:
     return Line(tuple(range(len(text.split()))), box, text, height=0.02 * scale)
 
 
-def find(lines: list[Line], *found: ModelBox) -> list[tuple[str, list[str]]]:
-    areas = find_areas(lines, found, page_area=1.0)
+def find(lines: list[Line], *boxes: ModelBox) -> list[tuple[str, list[str]]]:
+    areas = find_areas(lines, boxes, page_area=1.0)
     return sorted((area.kind, [each.text for each in area.lines]) for area in areas)
 
 
@@ -36,11 +36,11 @@ def form(rows: int) -> list[Line]:
 PAGE_BOX = Box(0.05, 0.05, 0.95, 0.95)
 
 
-def test_no_lines_and_no_boxes_make_no_areas() -> None:
+def test_no_lines_and_no_model_boxes_make_no_areas() -> None:
     assert find_areas([], [], page_area=1.0) == []
 
 
-def test_a_figure_without_words_is_an_area_and_a_text_without_words_is_not() -> None:
+def test_model_figure_without_words_is_an_area_but_model_text_is_not() -> None:
     figure = ModelBox("figure", Box(0.1, 0.1, 0.4, 0.4), 0.9)
     text = ModelBox("text", Box(0.1, 0.6, 0.4, 0.9), 0.9)
 
@@ -56,7 +56,7 @@ def test_a_figure_without_words_is_an_area_and_a_text_without_words_is_not() -> 
         (16, 0.5, Box(0.0, 0.0, 1.0, 1.0), True),  # but not the whole page
     ],
 )
-def test_a_figure_that_is_a_page_of_text_is_opened_up(
+def test_model_figure_that_is_a_page_of_text_is_dissolved(
     rows: int, painted: float, box: Box, opened: bool
 ) -> None:
     areas = find(form(rows), ModelBox("figure", box, 0.9, painted))
@@ -65,7 +65,7 @@ def test_a_figure_that_is_a_page_of_text_is_opened_up(
     assert (len(areas) >= 3) == opened
 
 
-def test_a_figure_beside_much_other_text_is_not_opened_up() -> None:
+def test_model_figure_beside_much_other_text_is_kept() -> None:
     rows = form(16)
     essay = [line("running text " * 8, 0.0, 0.92 + 0.005 * i) for i in range(12)]
 
@@ -74,7 +74,7 @@ def test_a_figure_beside_much_other_text_is_not_opened_up() -> None:
     assert "figure" in [kind for kind, _ in areas]
 
 
-def test_a_figure_whose_cells_stand_in_columns_is_a_table() -> None:
+def test_model_figure_with_cells_in_columns_is_a_table() -> None:
     cells = [line(f"c{i}{j}", 0.1 + 0.3 * j, 0.1 + 0.05 * i) for i in range(12) for j in range(3)]
 
     ((kind, texts),) = find(cells, ModelBox("figure", PAGE_BOX, 0.9))
@@ -83,7 +83,7 @@ def test_a_figure_whose_cells_stand_in_columns_is_a_table() -> None:
     assert len(texts) == 36
 
 
-def test_of_two_boxes_of_the_same_thing_the_surer_counts() -> None:
+def test_duplicate_model_box_of_the_lower_score_is_dropped() -> None:
     caption = line("a line", 0.2, 0.2)
     boxes = [
         ModelBox("title", Box(0.19, 0.19, 0.3, 0.23), 0.5),
@@ -93,7 +93,7 @@ def test_of_two_boxes_of_the_same_thing_the_surer_counts() -> None:
     assert find([caption], *boxes) == [("text", ["a line"])]
 
 
-def test_a_figure_around_a_surer_figure_gives_way() -> None:
+def test_model_figure_around_one_of_a_higher_score_is_dropped() -> None:
     inner = ModelBox("figure", Box(0.6, 0.1, 0.9, 0.4), 0.8)
     outer = ModelBox("figure", Box(0.0, 0.0, 1.0, 0.95), 0.5)
 
@@ -102,14 +102,14 @@ def test_a_figure_around_a_surer_figure_gives_way() -> None:
     assert area.frame == inner.box
 
 
-def test_the_line_that_a_text_box_cut_off_joins_its_text() -> None:
+def test_line_cut_off_by_a_model_text_box_joins_the_text() -> None:
     lines = [line("a paragraph of three lines", 0.1, 0.1 + 0.03 * i) for i in range(3)]
     box = ModelBox("text", Box(0.09, 0.09, 0.4, 0.155), 0.9)
 
     assert find(lines, box) == [("text", ["a paragraph of three lines"] * 3)]
 
 
-def test_the_column_that_a_table_box_cut_off_joins_the_table() -> None:
+def test_column_cut_off_by_a_model_table_box_joins_the_table() -> None:
     labels = [line(f"Label {i}", 0.1, 0.1 + 0.03 * i) for i in range(3)]
     values = [line(f"{i}.50", 0.3 + 0.1 * j, 0.1 + 0.03 * i) for i in range(3) for j in range(4)]
     table = ModelBox("table", Box(0.18, 0.09, 0.7, 0.19), 0.9)
@@ -122,7 +122,7 @@ def test_the_column_that_a_table_box_cut_off_joins_the_table() -> None:
     assert len(texts) == 15
 
 
-def test_a_text_with_a_heading_between_its_lines_is_two_texts() -> None:
+def test_text_with_a_heading_between_its_lines_is_split() -> None:
     lines = [line("some line of the paragraph", 0.1, y) for y in (0.10, 0.13, 0.22, 0.25)]
     heading = line("A heading", 0.1, 0.17)
     text = ModelBox("text", Box(0.09, 0.09, 0.4, 0.28), 0.9)
@@ -148,7 +148,7 @@ TABLE = Area("table", (line("cell", 0.2, 0.75),), Box(0.1, 0.7, 0.5, 0.9))
         (Area("caption", (line("Costs", 0.1, 0.2),)), None),  # more than three heights away
     ],
 )
-def test_a_caption_joins_the_figure_or_table_right_above_or_below(
+def test_caption_joins_the_figure_or_table_right_above_or_below(
     area: Area, host: str | None
 ) -> None:
     areas = attach_captions([area, FIGURE, TABLE])
@@ -157,7 +157,7 @@ def test_a_caption_joins_the_figure_or_table_right_above_or_below(
     assert len(areas) == (2 if host else 3)
 
 
-def test_of_two_numbered_captions_a_figure_takes_the_one_below() -> None:
+def test_figure_with_two_numbered_captions_takes_the_one_below() -> None:
     above = Area("text", (line("Figure 1: Of another figure", 0.1, 0.27),))
     below = Area("text", (line("Figure 2: Of this figure", 0.1, 0.61),))
 
@@ -167,7 +167,7 @@ def test_of_two_numbered_captions_a_figure_takes_the_one_below() -> None:
     assert areas[1:] == [above]
 
 
-def test_the_box_of_a_figure_holds_its_caption() -> None:
+def test_box_of_a_figure_includes_its_caption() -> None:
     caption = Area("caption", (line("Sales by region", 0.1, 0.61),))
 
     (figure,) = attach_captions([caption, FIGURE])
@@ -193,7 +193,7 @@ BODY = Area("text", tuple(line("some words of the body", 0.1, 0.3 + 0.03 * i) fo
         (Area("title", (line("Discount", 0.1, 0.2), line("1.00", 0.6, 0.2))), "text"),
     ],
 )
-def test_roles_go_by_size_and_place(area: Area, kind: str) -> None:
+def test_roles_depend_on_size_and_place(area: Area, kind: str) -> None:
     named, body = name_roles([area, BODY])
 
     assert named.kind == kind

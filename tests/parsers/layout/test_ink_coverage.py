@@ -11,7 +11,7 @@ NO_WORDS = np.zeros((0, 4))
 
 
 @pytest.mark.parametrize("paper", ["white", "lightyellow"])
-def test_a_filled_quarter_counts_as_a_quarter_whatever_the_paper(paper: str) -> None:
+def test_painted_share_of_a_filled_quarter_is_a_quarter_on_any_paper(paper: str) -> None:
     image = Image.new("RGB", (640, 320), paper)
     image.paste("navy", (0, 0, 160, 160))
 
@@ -19,7 +19,7 @@ def test_a_filled_quarter_counts_as_a_quarter_whatever_the_paper(paper: str) -> 
     assert painted_share(image, Box(0.5, 0.0, 1.0, 1.0), NO_WORDS) == 0.0
 
 
-def test_thin_rules_count_as_nothing() -> None:
+def test_thin_rules_are_not_painted() -> None:
     image = Image.new("RGB", (1280, 1280), "white")
     draw = ImageDraw.Draw(image)
     for y in range(50, 1280, 100):
@@ -28,7 +28,7 @@ def test_thin_rules_count_as_nothing() -> None:
     assert painted_share(image, Box(0.0, 0.0, 1.0, 1.0), NO_WORDS) == 0.0
 
 
-def test_what_words_cover_does_not_count() -> None:
+def test_painted_share_ignores_words() -> None:
     image = Image.new("RGB", (640, 640), "white")
     image.paste("black", (0, 0, 320, 320))
     box = Box(0.0, 0.0, 1.0, 1.0)

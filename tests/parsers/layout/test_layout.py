@@ -59,25 +59,25 @@ def assert_is_a_partition(parsed: ParsedPage) -> None:
             assert all(child.box.share_inside(region.box) > 1 - 1e-9 for child in children)
 
 
-def test_a_page_without_words_has_no_regions() -> None:
+def test_page_without_words_has_no_regions() -> None:
     parsed = lay()
 
     assert parsed.words == ()
     assert parsed.regions == ()
 
 
-def test_an_unknown_mode_is_refused() -> None:
+def test_unknown_layout_mode_is_refused() -> None:
     with pytest.raises(InvalidInput, match="mode must be one of"):
         Layout("magic")
 
 
-def test_auto_is_the_model_where_it_is_installed_and_says_so() -> None:
+def test_auto_mode_uses_the_model_if_installed_and_names_it() -> None:
     assert Layout().fingerprint == Layout("model").fingerprint
     assert "rapid-layout" in Layout("model").fingerprint
     assert Layout("geometry").fingerprint != Layout("model").fingerprint
 
 
-def test_making_a_layout_does_not_load_the_model() -> None:
+def test_constructing_a_layout_does_not_load_the_model() -> None:
     code = (
         "import sys; from colregion.parsers.layout import Layout; Layout();"
         "assert not {'rapid_layout', 'onnxruntime', 'cv2'} & set(sys.modules)"
@@ -85,7 +85,7 @@ def test_making_a_layout_does_not_load_the_model() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_one_line_is_area_block_and_line_with_a_margin_of_white() -> None:
+def test_single_line_is_an_area_a_block_and_a_padded_line() -> None:
     parsed = lay(line("Hello world", 0.2, 0.4))
 
     area, block, leaf = parsed.regions
@@ -97,7 +97,7 @@ def test_one_line_is_area_block_and_line_with_a_margin_of_white() -> None:
     assert leaf.ocr_confidence == pytest.approx(0.9)
 
 
-def test_confidence_is_the_mean_over_words_and_none_for_text_that_was_not_recognised() -> None:
+def test_region_confidence_is_the_mean_over_its_words_and_none_for_a_text_layer() -> None:
     sure, unsure = line("sure unsure", 0.2, 0.4)
     words = [sure, Word(unsure.text, unsure.box, confidence=0.3)]
     typed = [Word(word.text, word.box) for word in words]
@@ -118,7 +118,7 @@ RIGHT = [
 ]
 
 
-def test_two_columns_are_read_one_after_the_other_under_their_title() -> None:
+def test_columns_under_a_title_are_read_one_after_the_other() -> None:
     title = line("One wide title over both columns", 0.15, 0.05, scale=2)
     columns = [
         line(text, x, 0.2 + 0.03 * i)
@@ -137,7 +137,7 @@ def test_two_columns_are_read_one_after_the_other_under_their_title() -> None:
     assert_is_a_partition(parsed)
 
 
-def test_columns_are_found_also_without_full_lines_when_they_do_not_stand_level() -> None:
+def test_unaligned_short_lines_side_by_side_are_columns() -> None:
     left = [line(text, 0.1, 0.3 + 0.03 * i) for i, text in enumerate(["apple", "pear", "plum"])]
     right = [line(text, 0.6, 0.315 + 0.03 * i) for i, text in enumerate(["oak", "elm", "fir"])]
 
@@ -146,7 +146,7 @@ def test_columns_are_found_also_without_full_lines_when_they_do_not_stand_level(
     assert texts(parsed, "area") == ["apple\npear\nplum", "oak\nelm\nfir"]
 
 
-def test_a_label_and_its_value_are_two_lines_of_one_row() -> None:
+def test_label_and_value_are_two_lines_of_one_row() -> None:
     parsed = lay(line("Invoice date:", 0.1, 0.5), line("12 May 2021", 0.6, 0.5))
 
     (row,) = at_level(parsed, "block")
@@ -157,7 +157,7 @@ def test_a_label_and_its_value_are_two_lines_of_one_row() -> None:
 TABLE = [("Region", "2020", "2021"), ("North", "10.5", "11.0"), ("South", "7.25", "8.75")]
 
 
-def test_a_table_has_its_rows_as_blocks_and_its_cells_as_lines() -> None:
+def test_table_has_rows_as_blocks_and_cells_as_lines() -> None:
     cells = [
         line(text, x, 0.3 + 0.03 * i)
         for i, row in enumerate(TABLE)
@@ -185,7 +185,7 @@ def receipt() -> list[list[Word]]:
     return lines
 
 
-def test_a_receipt_falls_into_groups_of_rows() -> None:
+def test_receipt_is_split_into_groups_of_rows() -> None:
     parsed = lay(*receipt())
 
     areas = texts(parsed, "area")
@@ -197,7 +197,7 @@ def test_a_receipt_falls_into_groups_of_rows() -> None:
     assert_is_a_partition(parsed)
 
 
-def test_a_long_form_of_even_rows_never_stays_one_area() -> None:
+def test_long_form_of_regular_rows_is_split() -> None:
     rows = [
         part
         for i in range(20)
@@ -212,7 +212,7 @@ def test_a_long_form_of_even_rows_never_stays_one_area() -> None:
     assert len(at_level(parsed, "block")) == 20
 
 
-def test_a_list_of_bullets_is_one_area_with_an_item_a_block() -> None:
+def test_bullet_list_is_one_area_with_one_block_per_item() -> None:
     items = ["• Patient registration", "• Billing systems and", "• Sensors", "• Telemedicine"]
     lines = [line(text, 0.1, 0.2 + 0.06 * i) for i, text in enumerate(items)]
     lines += [line("• " + word, 0.1, 0.44 + 0.06 * i) for i, word in enumerate("abcd")]
@@ -224,7 +224,7 @@ def test_a_list_of_bullets_is_one_area_with_an_item_a_block() -> None:
     assert len(at_level(parsed, "block")) == 8
 
 
-def test_items_of_two_columns_are_not_taken_for_rows() -> None:
+def test_list_items_in_two_columns_are_not_rows() -> None:
     left = [line("• " + word, 0.1, 0.2 + 0.06 * i) for i, word in enumerate("abcd")]
     right = [line("• " + word, 0.6, 0.22 + 0.06 * i) for i, word in enumerate("efgh")]
 
@@ -244,7 +244,7 @@ def test_paragraphs_of_a_column_are_blocks() -> None:
     assert [len(text.split("\n")) for text in texts(parsed, "block")] == [2, 2, 2]
 
 
-def test_headers_and_footers_are_marked_and_stand_first_and_last() -> None:
+def test_headers_come_first_and_footers_last() -> None:
     body = [line(LEFT[i % 3] + " " + RIGHT[i % 3], 0.1, 0.2 + 0.03 * i) for i in range(12)]
 
     parsed = lay(line("17", 0.5, 0.96), line("Annual report", 0.4, 0.02), *body)
@@ -254,7 +254,7 @@ def test_headers_and_footers_are_marked_and_stand_first_and_last() -> None:
     assert texts(parsed, "area")[2] == "17"
 
 
-def test_invisible_words_are_kept_but_in_no_region() -> None:
+def test_invisible_words_are_kept_outside_all_regions() -> None:
     seen, hidden = line("seen hidden", 0.2, 0.4)
     ghost = Word(hidden.text, hidden.box, visible=False)
 
@@ -264,7 +264,7 @@ def test_invisible_words_are_kept_but_in_no_region() -> None:
     assert {region.text for region in parsed.regions} == {"seen"}
 
 
-def test_equal_input_gives_an_equal_tree_whatever_the_order_of_the_words() -> None:
+def test_region_tree_does_not_depend_on_the_order_of_the_words() -> None:
     words = [word for words in receipt() for word in words]
 
     first, second = (Layout("geometry").build(page(), words) for _ in range(2))
@@ -274,8 +274,8 @@ def test_equal_input_gives_an_equal_tree_whatever_the_order_of_the_words() -> No
     assert first.words == second.words == turned.words
 
 
-def test_a_page_that_lies_sideways_is_read_upright_and_boxed_as_displayed() -> None:
-    """Text that runs up the page: turned a quarter clockwise it stands upright."""
+def test_sideways_page_is_read_upright_with_boxes_as_displayed() -> None:
+    """Text that runs up the page: turned a quarter clockwise it is upright."""
     upright = Upright(90.0, width=1000, height=1000)
     words = [
         Word(word.text, upright.box_on_page(word.box))
@@ -301,8 +301,8 @@ def drawn_page(*, dpi: int | None = None) -> Image.Image:
     for text, x, y, size in DRAWN:
         draw.text((x, y), text, fill="black", font=ImageFont.load_default(size=size))
     draw.rectangle((150, 480, 850, 860), outline="black", width=3)
-    for i, colour in enumerate(("navy", "firebrick", "seagreen", "orange", "purple")):
-        draw.rectangle((200 + 125 * i, 800 - 60 * (i + 1), 275 + 125 * i, 845), fill=colour)
+    for i, color in enumerate(("navy", "firebrick", "seagreen", "orange", "purple")):
+        draw.rectangle((200 + 125 * i, 800 - 60 * (i + 1), 275 + 125 * i, 845), fill=color)
     return image
 
 
@@ -328,7 +328,7 @@ def drawn_words() -> list[Word]:
     return words
 
 
-def picture_page(load_image: object) -> Page:
+def image_page(load_image: object) -> Page:
     return Page("doc", 1, 1000, 1300, "px", load_image)  # type: ignore[arg-type]
 
 
@@ -337,8 +337,8 @@ def layout() -> Layout:
     return Layout("model")
 
 
-def test_the_model_finds_the_figure_and_its_caption_is_part_of_it(layout: Layout) -> None:
-    parsed = layout.build(picture_page(drawn_page), drawn_words())
+def test_model_detects_a_figure_that_includes_its_caption(layout: Layout) -> None:
+    parsed = layout.build(image_page(drawn_page), drawn_words())
 
     (figure,) = [area for area in at_level(parsed, "area") if area.kind == "figure"]
     chart = Box.from_pixels((150, 480, 850, 860), width_px=1000, height_px=1300)
@@ -353,8 +353,8 @@ def test_the_model_finds_the_figure_and_its_caption_is_part_of_it(layout: Layout
     assert_is_a_partition(parsed)
 
 
-def test_a_figure_on_a_page_without_words_is_an_area_without_text(layout: Layout) -> None:
-    parsed = layout.build(picture_page(drawn_page), [])
+def test_figure_on_a_page_without_words_is_an_area_without_text(layout: Layout) -> None:
+    parsed = layout.build(image_page(drawn_page), [])
 
     figures = [region for region in parsed.regions if region.kind == "figure"]
     assert [figure.text for figure in figures] == [""]
@@ -362,17 +362,17 @@ def test_a_figure_on_a_page_without_words_is_an_area_without_text(layout: Layout
     assert figures[0].ocr_confidence is None
 
 
-def test_a_blank_page_has_no_regions_with_the_model(layout: Layout) -> None:
+def test_model_detects_nothing_on_a_blank_page(layout: Layout) -> None:
     assert layout.build(page(), []).regions == ()
 
 
-def test_the_model_is_deterministic(layout: Layout) -> None:
-    first, second = (layout.build(picture_page(drawn_page), drawn_words()) for _ in range(2))
+def test_layout_model_is_deterministic(layout: Layout) -> None:
+    first, second = (layout.build(image_page(drawn_page), drawn_words()) for _ in range(2))
 
     assert first.regions == second.regions
 
 
-def test_the_model_sees_a_sideways_page_upright(layout: Layout) -> None:
+def test_layout_model_gets_a_sideways_page_upright(layout: Layout) -> None:
     def sideways(*, dpi: int | None = None) -> Image.Image:
         return drawn_page(dpi=dpi).transpose(Image.Transpose.ROTATE_90)
 
@@ -390,10 +390,10 @@ def test_the_model_sees_a_sideways_page_upright(layout: Layout) -> None:
     assert figure.text == "Figure 3: Sales by region"
 
 
-def test_the_model_keeps_its_log_to_itself() -> None:
+def test_layout_model_logs_nothing() -> None:
     code = (
         "from PIL import Image; from colregion.parsers.layout.model import LayoutModel;"
-        "LayoutModel().find(Image.new('RGB', (300, 400), 'white'))"
+        "LayoutModel().detect(Image.new('RGB', (300, 400), 'white'))"
     )
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 

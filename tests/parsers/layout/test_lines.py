@@ -27,7 +27,7 @@ def test_no_words_make_no_lines() -> None:
         (9.0, ["Total", "amount"]),
     ],
 )
-def test_a_gap_of_more_than_two_and_a_quarter_characters_ends_a_line(
+def test_gap_of_more_than_two_and_a_quarter_characters_ends_a_line(
     space_chars: float, expected: list[str]
 ) -> None:
     texts, boxes = set_words(("Total", 0.1, 0.5), ("amount", 0.15 + 0.01 * space_chars, 0.5))
@@ -35,7 +35,7 @@ def test_a_gap_of_more_than_two_and_a_quarter_characters_ends_a_line(
     assert [line.text for line in find_lines(texts, boxes)] == expected
 
 
-def test_a_line_is_the_union_of_its_words_whatever_their_order() -> None:
+def test_line_is_the_union_of_its_words_in_any_order() -> None:
     texts, boxes = set_words(("world", 0.26, 0.503), ("Hello", 0.2, 0.5))
 
     (line,) = find_lines(texts, boxes)
@@ -45,7 +45,7 @@ def test_a_line_is_the_union_of_its_words_whatever_their_order() -> None:
     assert line.box == Box(0.2, 0.5, 0.31, 0.523)
 
 
-def test_words_of_two_blocks_of_the_recogniser_are_joined_over_an_ordinary_gap_only() -> None:
+def test_words_of_two_ocr_blocks_are_joined_only_over_a_normal_gap() -> None:
     texts, boxes = set_words(("left", 0.1, 0.5), ("right", 0.155, 0.5))  # 1.5 characters apart
 
     assert len(find_lines(texts, boxes)) == 1
@@ -54,14 +54,8 @@ def test_words_of_two_blocks_of_the_recogniser_are_joined_over_an_ordinary_gap_o
     assert len(find_lines(texts, boxes, blocks=[1, 2])) == 2
 
 
-def test_words_of_two_groups_are_never_joined() -> None:
-    texts, boxes = set_words(("left", 0.1, 0.5), ("right", 0.15, 0.5))
-
-    assert len(find_lines(texts, boxes, groups=np.array([0, 1]))) == 2
-
-
-def test_lines_of_a_skewed_scan_stay_apart() -> None:
-    """Each word stands 0.006 lower than the one on its left: the lines, 0.03 apart, sink by more
+def test_lines_of_a_skewed_scan_are_not_joined() -> None:
+    """Each word is 0.006 lower than the one on its left: the lines, 0.03 apart, sink by more
     than their distance over six words."""
     words = [
         (f"row{r}", 0.1 + 0.05 * c, 0.1 + 0.03 * r + 0.006 * c) for r in range(3) for c in range(7)
@@ -73,14 +67,14 @@ def test_lines_of_a_skewed_scan_stay_apart() -> None:
     assert [line.text for line in lines] == [" ".join([f"row{r}"] * 7) for r in range(3)]
 
 
-def test_a_tall_rule_does_not_join_the_lines_that_it_crosses() -> None:
+def test_tall_rule_does_not_join_the_lines_it_crosses() -> None:
     texts = ["I", "upper", "lower"]
     boxes = np.array([(0.1, 0.1, 0.11, 0.2), (0.12, 0.11, 0.17, 0.13), (0.12, 0.15, 0.17, 0.17)])
 
     assert [line.text for line in find_lines(texts, boxes)] == ["I", "upper", "lower"]
 
 
-def test_words_of_a_script_that_reads_leftward_are_read_from_the_right() -> None:
+def test_right_to_left_words_are_read_from_the_right() -> None:
     texts, boxes = set_words(("شكرا", 0.1, 0.5), ("جزيلا", 0.15, 0.5))
 
     (line,) = find_lines(texts, boxes)
@@ -89,7 +83,7 @@ def test_words_of_a_script_that_reads_leftward_are_read_from_the_right() -> None
     assert line.text == "جزيلا شكرا"
 
 
-def test_the_height_of_a_line_is_that_of_its_type_also_where_the_ink_is_low() -> None:
+def test_line_height_is_that_of_the_type_if_boxes_fit_the_ink() -> None:
     """Boxes around the ink: "Ag" is a full letter of 0.02, "see" reaches from x-height to base."""
     texts = ["Ag", "Ag", "see", "see"]
     boxes = np.array(
@@ -106,13 +100,13 @@ def test_the_height_of_a_line_is_that_of_its_type_also_where_the_ink_is_low() ->
     assert heights == pytest.approx([0.02, 0.02])
 
 
-def test_the_height_of_a_line_is_that_of_its_boxes_where_all_are_as_high_as_the_type() -> None:
+def test_line_height_is_that_of_the_boxes_if_they_fit_the_type() -> None:
     texts, boxes = set_words(("Ag", 0.1, 0.1), ("see", 0.13, 0.1), ("one", 0.1, 0.3))
 
     assert [line.height for line in find_lines(texts, boxes)] == pytest.approx([0.02, 0.02])
 
 
-def test_rows_hold_lines_side_by_side_from_the_left() -> None:
+def test_rows_contain_lines_side_by_side_from_the_left() -> None:
     texts, boxes = set_words(
         ("12.50", 0.7, 0.503), ("Total", 0.1, 0.5), ("Date", 0.1, 0.4), ("Paid", 0.1, 0.53)
     )
@@ -126,7 +120,7 @@ def test_rows_hold_lines_side_by_side_from_the_left() -> None:
     ]
 
 
-def test_lines_above_each_other_never_share_a_row() -> None:
+def test_lines_above_each_other_are_separate_rows() -> None:
     texts = ["upper", "lower"]
     boxes = np.array([(0.1, 0.10, 0.2, 0.12), (0.1, 0.109, 0.2, 0.129)])
 

@@ -10,7 +10,7 @@ from colregion.parsers.layout.page_frame import Frame
 from colregion.testing import make_page
 
 
-def test_an_upright_page_is_measured_in_its_own_height() -> None:
+def test_upright_page_is_measured_in_fractions_of_its_height() -> None:
     frame = Frame(Upright(0.0, width=300, height=600))
 
     assert frame.aspect == 0.5
@@ -20,7 +20,7 @@ def test_an_upright_page_is_measured_in_its_own_height() -> None:
     assert frame.on_page(Box(0.1, 0.1, 0.2, 0.3)).xyxy == pytest.approx((0.2, 0.1, 0.4, 0.3))
 
 
-def test_no_boxes_stay_none() -> None:
+def test_converting_no_boxes_returns_none() -> None:
     assert Frame(Upright(90.0, 300, 600)).square(np.zeros((0, 4))).shape == (0, 4)
 
 
@@ -34,7 +34,7 @@ def test_no_boxes_stay_none() -> None:
         (270.0, (0.075, 0.75, 0.125, 0.85)),  # centre 20 from the left, 160 from the top
     ],
 )
-def test_quarter_turns_move_boxes_there_and_back(
+def test_boxes_survive_quarter_turns_there_and_back(
     degrees: float, upright_box: tuple[float, float, float, float]
 ) -> None:
     frame = Frame(Upright(degrees, width=200, height=100))
@@ -46,7 +46,7 @@ def test_quarter_turns_move_boxes_there_and_back(
     assert frame.on_page(Box(*square[0].tolist())).xyxy == pytest.approx(shown[0].tolist())
 
 
-def test_a_word_askew_gets_its_own_size_back() -> None:
+def test_own_size_of_a_skewed_word_is_recovered() -> None:
     """A word of 80 x 10 px that rises by 10 degrees; the box around it is 80.5 x 23.7 px."""
     angle = np.radians(10.0)
     width, height = (
@@ -63,13 +63,13 @@ def test_a_word_askew_gets_its_own_size_back() -> None:
     assert ((x0 + x1) / 2, (y0 + y1) / 2) == pytest.approx((side / 2, side / 2))
 
 
-def test_the_picture_turns_with_the_boxes() -> None:
+def test_image_is_turned_like_the_boxes() -> None:
     """A dark spot in the upper left of a page that needs a quarter turn clockwise."""
     image = Image.new("RGB", (200, 100), "white")
     image.paste("black", (30, 15, 50, 25))
     frame = Frame(Upright(90.0, width=200, height=100))
 
-    turned = frame.turned(image)
+    turned = frame.turn_image(image)
 
     dark = np.argwhere(np.asarray(turned)[..., 0] < 128)
     (y0, x0), (y1, x1) = dark.min(axis=0), dark.max(axis=0) + 1
@@ -83,7 +83,7 @@ def column(text: str, *, x0: float) -> Word:
     return Word(text, Box(x0, 0.1, x0 + 0.05, 0.6))
 
 
-def test_columns_of_chinese_are_lines_from_the_right_to_the_left() -> None:
+def test_vertical_chinese_lines_are_read_from_right_to_left() -> None:
     page = make_page()  # 60 x 80
     frame = Frame.along_lines(page, [column("縦書きの", x0=0.8), column("二行目です", x0=0.6)])
     first, second = frame.square(np.array([[0.8, 0.1, 0.85, 0.6], [0.6, 0.1, 0.65, 0.6]]))
@@ -99,6 +99,6 @@ def test_columns_of_chinese_are_lines_from_the_right_to_the_left() -> None:
     [[], [column("sideways", x0=0.8)], [Word("横書きの行", Box(0.1, 0.1, 0.6, 0.15))]],
     ids=["none", "Latin", "level"],
 )
-def test_other_pages_keep_the_frame_in_which_they_stand_upright(words: list[Word]) -> None:
+def test_pages_without_vertical_lines_keep_their_upright_frame(words: list[Word]) -> None:
     page = make_page()
     assert Frame.along_lines(page, words) == Frame.of(page)

@@ -6,7 +6,7 @@ from colregion.core.geometry import Box
 from colregion.core.regions import Word
 from colregion.parsers.ocr.cjk import join_unspaced
 
-# A picture twice as wide as high: 0.01 of its width is 0.02 of its height.
+# An image twice as wide as high: 0.01 of its width is 0.02 of its height.
 ASPECT = 2.0
 
 
@@ -19,7 +19,7 @@ def in_a_row(*texts: str, gap: float, line: int = 0) -> list[Word]:
     ]
 
 
-def test_no_words_stay_none() -> None:
+def test_joining_no_words_returns_none() -> None:
     assert join_unspaced([], aspect=ASPECT) == []
 
 
@@ -42,13 +42,13 @@ def test_pieces_of_scripts_without_spaces_are_joined(
     assert [word.text for word in words] == joined
 
 
-def test_a_joined_word_is_around_its_pieces_and_as_sure_as_their_mean() -> None:
+def test_joined_word_has_the_box_and_mean_confidence_of_its_pieces() -> None:
     (word,) = join_unspaced(in_a_row("東京", "都", gap=0.0), aspect=ASPECT)
     assert word.box.xyxy == pytest.approx((0.1, 0.3, 0.15, 0.4))
     assert word.confidence == pytest.approx((2 * 0.5 + 0.6) / 3)
 
 
-def test_pieces_of_a_column_are_joined_downwards() -> None:
+def test_pieces_of_a_vertical_line_are_joined() -> None:
     pieces = [
         Word(c, Box(0.8, 0.1 + 0.12 * i, 0.85, 0.2 + 0.12 * i)) for i, c in enumerate("縦書き")
     ]
@@ -57,6 +57,6 @@ def test_pieces_of_a_column_are_joined_downwards() -> None:
     assert word.box.xyxy == pytest.approx((0.8, 0.1, 0.85, 0.44))
 
 
-def test_pieces_of_two_lines_stay_apart() -> None:
+def test_pieces_of_two_lines_are_not_joined() -> None:
     words = [*in_a_row("東", gap=0.0), *in_a_row("京", gap=0.0, line=1)]
     assert len(join_unspaced(words, aspect=ASPECT)) == 2

@@ -1,4 +1,4 @@
-"""A second reader for pages that the first is not sure of."""
+"""A second OCR engine for the pages of which the first is unsure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import pytest
 from colregion.core.documents import Page
 from colregion.core.geometry import Box
 from colregion.core.regions import Word
-from colregion.parsers.ocr.fallback import SecondReading, mean_confidence
-from colregion.parsers.words import WordReader
+from colregion.parsers.ocr.fallback import FallbackReader
+from colregion.parsers.ocr.orientation import character_confidence
+from colregion.parsers.word_reader import WordReader
 from colregion.testing import make_page
 
 AT = Box(0.1, 0.1, 0.4, 0.2)
 
 
-class Sure(WordReader):
-    """Reads its name on every page, as sure as it was told to be; nothing for None."""
+class FixedConfidence(WordReader):
+    """Reads its name on every page with a fixed confidence; nothing for None."""
 
     def __init__(self, name: str, confidence: float | None) -> None:
         self.name = name
@@ -32,31 +33,33 @@ class Sure(WordReader):
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "taken", "asked_again"),
+    ("first", "second", "expected", "second_is_used"),
     [
         (0.85, 0.99, ["first"], False),
         (0.84, 0.99, ["second"], True),
         (0.84, 0.5, ["first"], True),
         (0.84, 0.84, ["first"], True),
-        (None, 0.3, ["second"], True),  # nothing read is nothing to be sure of
+        (None, 0.3, ["second"], True),  # nothing read counts as confidence 0
         (None, None, [], True),
     ],
 )
-def test_the_surer_reading_is_taken(
-    first: float | None, second: float | None, taken: list[str], asked_again: bool
+def test_result_of_the_higher_confidence_is_used(
+    first: float | None, second: float | None, expected: list[str], second_is_used: bool
 ) -> None:
-    other = Sure("second", second)
-    reader = SecondReading(Sure("first", first), other)
-    assert [word.text for word in reader.read(make_page())] == taken
-    assert other.read_pages == int(asked_again)
+    other = FixedConfidence("second", second)
+    reader = FallbackReader(FixedConfidence("first", first), other)
+    assert [word.text for word in reader.read(make_page())] == expected
+    assert other.read_pages == int(second_is_used)
 
 
-def test_long_words_count_for_more() -> None:
+def test_character_confidence_weights_words_by_their_length() -> None:
     words = (Word("abc", AT, 0.9), Word("d", AT, 0.5))
-    assert mean_confidence(words) == pytest.approx(0.8)
-    assert mean_confidence(()) == 0.0
+    assert character_confidence(words) == pytest.approx(0.8)
+    assert character_confidence(()) == 0.0
 
 
-def test_the_fingerprint_names_both_and_the_limit() -> None:
-    name = SecondReading(Sure("a", 1), Sure("b", 1), sure=0.7).fingerprint
+def test_fingerprint_names_both_readers_and_the_limit() -> None:
+    name = FallbackReader(
+        FixedConfidence("a", 1), FixedConfidence("b", 1), min_confidence=0.7
+    ).fingerprint
     assert all(part in name for part in ("a", "b", "0.7"))

@@ -1,4 +1,4 @@
-"""What every reader of pictures has to do, on pages drawn here."""
+"""Behaviour shared by all OCR readers, on rendered pages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from colregion.core.documents import Page
 from colregion.core.geometry import Box, Upright
 from colregion.parsers.ocr.rapidocr import RapidOcrReader
 from colregion.parsers.ocr.tesseract import TesseractReader
-from colregion.parsers.words import WordReader
+from colregion.parsers.word_reader import WordReader
 
 WIDTH, HEIGHT = 900, 640
 LINES = (
@@ -27,8 +27,8 @@ LINES = (
 
 
 @dataclass(frozen=True)
-class Picture:
-    """Loads a picture that is there already."""
+class FixedImage:
+    """Loads a fixed image at any resolution."""
 
     image: Image.Image
 
@@ -37,7 +37,7 @@ class Picture:
 
 
 def page_of(image: Image.Image) -> Page:
-    return Page("drawn", 1, image.width, image.height, "px", Picture(image))
+    return Page("drawn", 1, image.width, image.height, "px", FixedImage(image))
 
 
 def letter() -> Image.Image:
@@ -50,10 +50,10 @@ def letter() -> Image.Image:
 
 
 def places(*, degrees_clockwise: float) -> Mapping[str, Box]:
-    """Where the words of `letter` lie once it is turned, from turning a black box of each."""
+    """The boxes of the words of `letter` after turning it, from turning a black box of each."""
     draw = ImageDraw.Draw(Image.new("L", (1, 1)))
     font = ImageFont.load_default(size=32)
-    found = {}
+    boxes = {}
     for (x, y), text in LINES:
         for word in text.split():
             left = x + draw.textlength(text[: text.index(word)], font=font)
@@ -62,8 +62,8 @@ def places(*, degrees_clockwise: float) -> Mapping[str, Box]:
             mask = mask.rotate(-degrees_clockwise, expand=True)
             corners = mask.getbbox()
             assert corners is not None
-            found[word] = Box.from_pixels(corners, width_px=mask.width, height_px=mask.height)
-    return found
+            boxes[word] = Box.from_pixels(corners, width_px=mask.width, height_px=mask.height)
+    return boxes
 
 
 def turned_letter(degrees_clockwise: float) -> Image.Image:
@@ -77,14 +77,14 @@ def reader(request: pytest.FixtureRequest) -> WordReader:
     return TesseractReader() if request.param == "tesseract" else RapidOcrReader()
 
 
-def test_a_blank_page_has_no_words_and_is_not_turned(reader: WordReader) -> None:
+def test_ocr_of_a_blank_page_has_no_words_and_no_turn(reader: WordReader) -> None:
     page = page_of(Image.new("RGB", (300, 200), "white"))
 
-    assert reader.read_turned(page) == (page, ())
+    assert reader.read_upright(page) == (page, ())
 
 
-def test_words_stand_where_they_are_printed(reader: WordReader) -> None:
-    page, words = reader.read_turned(page_of(letter()))
+def test_ocr_words_are_where_they_are_printed(reader: WordReader) -> None:
+    page, words = reader.read_upright(page_of(letter()))
 
     assert page.upright is None
     where = places(degrees_clockwise=0)
@@ -98,10 +98,10 @@ def test_words_stand_where_they_are_printed(reader: WordReader) -> None:
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270, 3, -5, 184])
-def test_a_turned_page_is_found_and_boxes_lie_on_it_as_displayed(
+def test_turned_page_is_detected_and_its_boxes_are_as_displayed(
     reader: WordReader, degrees: float
 ) -> None:
-    page, words = reader.read_turned(page_of(turned_letter(degrees)))
+    page, words = reader.read_upright(page_of(turned_letter(degrees)))
 
     assert page.upright is not None
     assert page.upright.degrees_clockwise == pytest.approx(-degrees % 360, abs=0.4)
@@ -112,18 +112,18 @@ def test_a_turned_page_is_found_and_boxes_lie_on_it_as_displayed(
         assert read[text].iou(where[text]) > 0.4, text
 
 
-def test_a_turn_that_is_known_is_believed(reader: WordReader) -> None:
+def test_known_turn_is_used(reader: WordReader) -> None:
     image = turned_letter(180)
     page = replace(page_of(image), upright=Upright(180.0, image.width, image.height))
 
-    same, words = reader.read_turned(page)
+    same, words = reader.read_upright(page)
 
     assert same is page
     where = places(degrees_clockwise=180)["Balance"]
     assert next(w.box for w in words if w.text == "Balance").iou(where) > 0.4
 
 
-def test_pages_read_side_by_side_are_read_as_one_by_one(reader: WordReader) -> None:
+def test_parallel_ocr_gives_the_words_of_sequential_ocr(reader: WordReader) -> None:
     pages = [page_of(letter()), page_of(Image.new("RGB", (80, 60), "white")), page_of(letter())]
 
     with ThreadPoolExecutor(3) as pool:

@@ -26,11 +26,11 @@ def printed(*, degrees_clockwise: float = 0.0) -> Image.Image:
         Image.effect_noise((400, 300), 90),
     ],
 )
-def test_a_picture_without_lines_has_no_skew(image: Image.Image) -> None:
+def test_image_without_lines_has_no_skew(image: Image.Image) -> None:
     assert skew(image) == 0.0
 
 
-def test_a_page_that_lies_straight_to_within_a_degree_is_left_alone() -> None:
+def test_page_straight_to_within_a_degree_has_no_skew() -> None:
     assert skew(printed()) == 0.0
     assert skew(printed(degrees_clockwise=0.5)) == 0.0
 
@@ -39,5 +39,5 @@ def test_a_page_that_lies_straight_to_within_a_degree_is_left_alone() -> None:
     ("lies", "skewed"),
     [(2, -2), (-3.5, 3.5), (11, -11), (93, -3), (266, 4), (180, 0)],
 )
-def test_the_skew_is_the_turn_that_straightens_the_lines(lies: float, skewed: float) -> None:
+def test_skew_is_the_turn_that_straightens_the_lines(lies: float, skewed: float) -> None:
     assert skew(printed(degrees_clockwise=lies)) == pytest.approx(skewed, abs=0.25)

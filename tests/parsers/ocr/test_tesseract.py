@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,8 +13,8 @@ from colregion.errors import InvalidInput, MissingDependency
 from colregion.parsers.ocr.tesseract import (
     TesseractReader,
     at_readable_dpi,
+    parse_word_table,
     tesseract_installed,
-    words_of_table,
 )
 
 Row: TypeAlias = tuple[str, float, tuple[int, int, int, int], tuple[int, int, int]]
@@ -34,24 +35,24 @@ def drawn(*, width_px: int, height_px: int, size_px: int) -> Image.Image:
     return image
 
 
-class AtAnyDpi:
-    """A page of 288 x 144 points that is drawn at the resolution asked for."""
+class ScalableImage:
+    """A page of 288 x 144 points, rendered at the requested resolution."""
 
     def __init__(self) -> None:
-        self.asked: list[int | None] = []
+        self.requested: list[int | None] = []
 
     def __call__(self, *, dpi: int | None = None) -> Image.Image:
-        self.asked.append(dpi)
+        self.requested.append(dpi)
         dpi = dpi or 72
         return drawn(width_px=4 * dpi, height_px=2 * dpi, size_px=dpi // 4)
 
 
-def test_no_rows_give_no_words() -> None:
-    assert words_of_table({}, width_px=200, height_px=100) == []
+def test_empty_table_has_no_words() -> None:
+    assert parse_word_table({}, width_px=200, height_px=100) == []
 
 
-def test_words_carry_box_confidence_and_a_count_of_lines_and_blocks() -> None:
-    words = words_of_table(
+def test_words_have_box_confidence_and_line_and_block_numbers() -> None:
+    words = parse_word_table(
         table(
             ("", -1, (0, 0, 200, 100), (1, 0, 0)),
             ("Total", 96, (20, 10, 40, 5), (1, 1, 1)),
@@ -74,18 +75,16 @@ def test_words_carry_box_confidence_and_a_count_of_lines_and_blocks() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        ("  ", 95.0, (20, 10, 40, 5), (1, 1, 1)),  # a picture's empty word
+        ("  ", 95.0, (20, 10, 40, 5), (1, 1, 1)),  # an image's empty word
         ("Total", -1.0, (20, 10, 40, 5), (1, 1, 1)),
-        ("A", 90.0, (0, 0, 200, 60), (1, 1, 1)),  # a picture taken for a letter
+        ("A", 90.0, (0, 0, 200, 60), (1, 1, 1)),  # a figure
         ("|", 90.0, (100, 0, 4, 90), (1, 1, 1)),  # a rule
         ("Total", 95.0, (20, 10, 0, 5), (1, 1, 1)),
-        ("Total", 95.0, (200, 10, 30, 5), (1, 1, 1)),  # beside the page
+        ("Total", 95.0, (200, 10, 30, 5), (1, 1, 1)),  # off the page
     ],
 )
-def test_what_is_no_word_is_left_out(
-    row: Row,
-) -> None:
-    assert words_of_table(table(row), width_px=200, height_px=100) == []
+def test_rows_that_are_no_words_are_skipped(row: Row) -> None:
+    assert parse_word_table(table(row), width_px=200, height_px=100) == []
 
 
 @pytest.mark.parametrize(
@@ -99,17 +98,17 @@ def test_what_is_no_word_is_left_out(
         ((1, 3000), 1200, (1, 1000), 400),
     ],
 )
-def test_pictures_come_to_a_resolution_that_can_be_read(
+def test_images_are_resampled_to_a_readable_resolution(
     size: tuple[int, int], dpi: float, new_size: tuple[int, int], new_dpi: float
 ) -> None:
-    image, told = at_readable_dpi(Image.new("L", size), dpi=dpi)
+    image, resampled_dpi = at_readable_dpi(Image.new("L", size), dpi=dpi)
 
     assert image.size == new_size
-    assert told == pytest.approx(new_dpi)
+    assert resampled_dpi == pytest.approx(new_dpi)
 
 
 @pytest.mark.parametrize("languages", ["", "eng+", "eng deu", "--psm", "eng;deu"])
-def test_languages_that_are_no_list_of_codes_are_refused(languages: str) -> None:
+def test_malformed_language_list_is_refused(languages: str) -> None:
     with pytest.raises(InvalidInput, match=r"eng\+deu"):
         TesseractReader(languages=languages)
 
@@ -118,9 +117,7 @@ def test_languages_that_are_no_list_of_codes_are_refused(languages: str) -> None
     ("languages", "package"),
     [("xyz", "tesseract-ocr-xyz"), ("eng+xy_zz", "tesseract-ocr-xy-zz"), ("script/Xy", "xy")],
 )
-def test_a_language_that_is_not_installed_is_named_with_its_package(
-    languages: str, package: str
-) -> None:
+def test_missing_language_data_names_its_package(languages: str, package: str) -> None:
     image = drawn(width_px=200, height_px=100, size_px=20)
     page = Page("doc", 1, 200, 100, "px", lambda *, dpi=None: image)  # noqa: ARG005
 
@@ -128,7 +125,7 @@ def test_a_language_that_is_not_installed_is_named_with_its_package(
         TesseractReader(languages=languages).read(page)
 
 
-def test_without_the_program_the_error_says_how_to_install_it(
+def test_missing_program_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -138,25 +135,35 @@ def test_without_the_program_the_error_says_how_to_install_it(
     assert not tesseract_installed()
 
 
-def test_a_page_in_points_is_drawn_at_200_dpi() -> None:
-    load = AtAnyDpi()
+def test_page_in_points_is_rendered_at_200_dpi() -> None:
+    load = ScalableImage()
 
     words = TesseractReader().read(Page("doc", 1, 288, 144, "pt", load))
 
-    assert load.asked == [200]
+    assert load.requested == [200]
     assert [word.text for word in words] == ["Thursday"]
     assert words[0].box.x0 == pytest.approx(0.25, abs=0.01)
 
 
-def test_the_thread_limit_reaches_no_other_library() -> None:
-    before = os.environ.get("OMP_THREAD_LIMIT")
+def test_thread_limit_is_set_for_tesseract_but_not_for_this_process(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    log, program = tmp_path / "limits", tmp_path / "tesseract"
+    installed = shutil.which("tesseract")
+    program.write_text(f'#!/bin/sh\necho "$OMP_THREAD_LIMIT $*" >> {log}\nexec {installed} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv("OMP_THREAD_LIMIT", raising=False)
 
-    TesseractReader().read(Page("doc", 1, 288, 144, "pt", AtAnyDpi()))
+    words = TesseractReader().read(Page("doc", 1, 288, 144, "pt", ScalableImage()))
 
-    assert os.environ.get("OMP_THREAD_LIMIT") == before
+    assert [word.text for word in words] == ["Thursday"]
+    recognitions = [call for call in log.read_text().splitlines() if "--psm" in call]
+    assert [call.split(" ")[0] for call in recognitions] == ["1"]
+    assert "OMP_THREAD_LIMIT" not in os.environ
 
 
-def test_the_fingerprint_tells_languages_apart() -> None:
+def test_fingerprint_depends_on_the_languages() -> None:
     assert TesseractReader().fingerprint != TesseractReader("osd").fingerprint
     assert "eng" in TesseractReader().fingerprint
 
@@ -177,26 +184,28 @@ RUSSIAN = lines_of(
 )
 
 
-def test_the_language_goes_by_the_script_where_english_is_not_legible() -> None:
-    page, words = TesseractReader("auto").read_turned(RUSSIAN)
+def test_auto_language_reads_the_detected_script_if_english_is_not_legible() -> None:
+    page, words = TesseractReader("auto").read_upright(RUSSIAN)
     assert {"заседание", "четверг"} <= {word.text for word in words}
     assert (page.missing, page.upright) == ("", None)
 
 
-def test_what_is_legible_as_english_is_read_as_english(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_language_detects_no_script_if_english_is_legible(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     reader = TesseractReader("auto")
 
-    def look(*_: object, **__: object) -> tuple[str, float, bool]:
-        raise AssertionError("the script was looked at")
+    def detect(*_: object, **__: object) -> tuple[str, float, bool]:
+        raise AssertionError("the script was detected")
 
-    monkeypatch.setattr(reader, "_script", look)
+    monkeypatch.setattr(reader, "_script", detect)
     words = reader.read(lines_of("The chairman opened the meeting", "at ten on Thursday"))
     assert {"chairman", "Thursday"} <= {word.text for word in words}
 
 
-def test_a_script_whose_language_is_not_installed_is_named_with_its_package() -> None:
+def test_missing_language_of_a_detected_script_is_named_with_its_package() -> None:
     reader = TesseractReader("auto")
     reader.__dict__["_installed"] = frozenset({"eng", "osd"})
-    page, _ = reader.read_turned(RUSSIAN)
+    page, _ = reader.read_upright(RUSSIAN)
     assert "Cyrillic" in page.missing
     assert "apt-get install tesseract-ocr-rus" in page.missing

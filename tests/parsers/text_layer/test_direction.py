@@ -28,24 +28,24 @@ def layer(text: str, *, step: tuple[float, float], start: tuple[float, float]) -
         ((-6.0, 0.0), (350.0, 50.0), 180.0),
     ],
 )
-def test_the_turn_makes_letters_follow_each_other_to_the_right(
+def test_turn_makes_letters_run_from_left_to_right(
     step: tuple[float, float], start: tuple[float, float], degrees: float
 ) -> None:
     assert turn_to_upright(layer(TEXT, step=step, start=start), width=400, height=300) == degrees
 
 
 @pytest.mark.parametrize("text", ["", "p. 3", "שלום עולם " * 5, "縦書きの文章です" * 5])
-def test_few_letters_and_other_ways_of_writing_say_nothing(text: str) -> None:
+def test_short_right_to_left_and_unspaced_text_gives_no_turn(text: str) -> None:
     downwards = layer(text, step=(0.0, 5.0), start=(50.0, 20.0))
     to_the_left = layer(text, step=(-5.0, 0.0), start=(390.0, 20.0))
     assert turn_to_upright(downwards, width=400, height=300) == 0.0
     assert turn_to_upright(to_the_left, width=400, height=300) == 0.0
 
 
-def test_a_page_whose_text_runs_down_is_to_be_turned_and_its_words_stay_on_the_page() -> None:
+def test_page_with_vertical_text_gets_upright_and_keeps_its_word_boxes() -> None:
     characters = layer(TEXT, step=(0.0, 6.0), start=(50.0, 20.0))
     page = Page("d", 1, 400, 300, "pt", PlainImage(400, 300), lambda: characters)
-    turned, words = TextLayerReader().read_turned(page)
+    turned, words = TextLayerReader().read_upright(page)
     assert turned.upright is not None
     assert turned.upright.degrees_clockwise == 270.0
     assert words[0].text == "Received"

@@ -10,7 +10,7 @@ from reportlab.pdfgen.canvas import Canvas
 from colregion.core.documents import Page
 from colregion.core.regions import Word
 from colregion.documents import open_document
-from colregion.parsers.text_layer.hidden_text import mark_hidden_text, suspicions
+from colregion.parsers.text_layer.hidden_text import hidden_text_reasons, mark_hidden_text
 from colregion.parsers.text_layer.reader import TextLayerReader
 
 
@@ -30,11 +30,11 @@ def marks(draw: Callable[[Canvas], object]) -> dict[str, str]:
     }
 
 
-def test_no_words_give_none() -> None:
+def test_marking_hidden_text_of_no_words_returns_none() -> None:
     assert mark_hidden_text(page_of(lambda canvas: canvas.showPage()), ()) == ()
 
 
-def test_text_as_people_set_it_is_not_suspect() -> None:
+def test_normal_text_is_not_hidden() -> None:
     def draw(canvas: Canvas) -> None:
         canvas.setFont("Helvetica", 10)
         canvas.drawString(20, 150, "plain I . - text")
@@ -47,7 +47,7 @@ def test_text_as_people_set_it_is_not_suspect() -> None:
         canvas.rect(20, 80, 100, 20, fill=1)
         canvas.setFillGray(1)
         canvas.drawString(24, 86, "reversed")
-        # Of one brightness, 76 of 255, but not of one colour.
+        # Of one brightness, 76 of 255, but not of one color.
         canvas.setFillColorRGB(1, 0, 0)
         canvas.rect(20, 40, 100, 20, fill=1, stroke=0)
         canvas.setFillColorRGB(0, 130 / 255, 0)
@@ -59,7 +59,7 @@ def test_text_as_people_set_it_is_not_suspect() -> None:
 @pytest.mark.parametrize(
     ("gray", "background"), [(1.0, None), (0.97, None), (0.5, 0.5), (0.0, 0.0)]
 )
-def test_text_in_the_colour_of_what_is_under_it_is_faint(
+def test_text_in_the_color_of_its_background_is_faint(
     gray: float, background: float | None
 ) -> None:
     def draw(canvas: Canvas) -> None:
@@ -72,7 +72,7 @@ def test_text_in_the_colour_of_what_is_under_it_is_faint(
     assert set(marks(draw).values()) == {"faint"}
 
 
-def test_text_beneath_a_plain_shape_is_faint() -> None:
+def test_text_under_a_plain_shape_is_faint() -> None:
     def draw(canvas: Canvas) -> None:
         canvas.drawString(20, 100, "beneath")
         canvas.setFillGray(1)
@@ -81,7 +81,7 @@ def test_text_beneath_a_plain_shape_is_faint() -> None:
     assert marks(draw) == {"beneath": "faint"}
 
 
-def test_text_below_two_points_is_tiny_whichever_way_it_runs() -> None:
+def test_text_below_two_points_is_tiny_in_any_direction() -> None:
     def draw(canvas: Canvas) -> None:
         canvas.setFont("Helvetica", 1)
         canvas.drawString(20, 100, "level")
@@ -102,23 +102,23 @@ def test_text_without_ink_is_invisible() -> None:
     assert marks(draw) == {"seen": "", "unseen": "invisible"}
 
 
-def test_recognised_words_were_seen_and_pictures_have_no_words_of_their_own() -> None:
+def test_ocr_words_and_images_have_no_hidden_text() -> None:
     page = page_of(lambda canvas: canvas.drawString(20, 150, " "))
     box = open_document(Image.new("RGB", (40, 30), "white"))
-    (picture,) = box.pages()
+    (image,) = box.pages()
     (word, *_) = TextLayerReader().read(page_of(lambda canvas: canvas.drawString(20, 150, "word")))
-    recognised = Word(word.text, word.box, confidence=0.9)
-    assert mark_hidden_text(page, [recognised]) == (recognised,)
-    assert mark_hidden_text(picture, [word]) == (word,)
+    recognized = Word(word.text, word.box, confidence=0.9)
+    assert mark_hidden_text(page, [recognized]) == (recognized,)
+    assert mark_hidden_text(image, [word]) == (word,)
 
 
-def test_suspicions_are_each_reason_once() -> None:
+def test_hidden_text_reasons_are_sorted_without_repetition() -> None:
     (word,) = TextLayerReader().read(page_of(lambda canvas: canvas.drawString(20, 150, "word")))
-    given = [
+    words = [
         word,
         Word("a", word.box, hidden_text="tiny"),
         Word("b", word.box, hidden_text="tiny"),
         Word("c", word.box, visible=False),
     ]
-    assert suspicions(given) == ("invisible", "tiny")
-    assert suspicions([]) == ()
+    assert hidden_text_reasons(words) == ("invisible", "tiny")
+    assert hidden_text_reasons([]) == ()

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from colregion.core.documents import Page, TextLayer
-from colregion.parsers.text_layer.quality import Soundness, judge
+from colregion.parsers.text_layer.quality import Soundness, assess_text_layer
 
 ENGLISH = (
     "The committee met on Tuesday to discuss the budget for the coming year and agreed that the "
@@ -53,7 +53,7 @@ MIXED = " ".join(a + b for a, b in zip(ENGLISH.split(), RUSSIAN.split(), strict=
 
 
 @dataclass(frozen=True)
-class Picture:
+class Drawing:
     """A white page of 300 x 400 pixels with black rectangles."""
 
     rectangles: tuple[tuple[int, int, int, int], ...] = ()
@@ -75,34 +75,34 @@ def layer(text: str, *, top: float = 0.2, visible: bool = True, times: int = 1) 
     return TextLayer(tuple(characters), boxes, np.full(len(place), visible))
 
 
-def page(text: TextLayer | None, picture: Picture | None = None) -> Page:
+def page(text: TextLayer | None, drawing: Drawing | None = None) -> Page:
     return Page(
         doc_id="d",
         number=1,
         width=300,
         height=400,
         unit="pt",
-        load_image=picture or Picture(),
-        load_text=None if text is None else partial(lambda kept: kept, text),
+        load_image=drawing or Drawing(),
+        load_text=None if text is None else partial(lambda layer: layer, text),
     )
 
 
-SCAN = Picture(((20, 60, 280, 340),))
+SCAN = Drawing(((20, 60, 280, 340),))
 
 
-def test_a_blank_page_is_sound_and_has_nothing_to_recognise() -> None:
-    assert judge(page(layer(""))) == Soundness(True, "blank")
-    assert judge(page(layer(" \n "))) == Soundness(True, "blank")
+def test_text_layer_of_an_empty_page_is_sound() -> None:
+    assert assess_text_layer(page(layer(""))) == Soundness(True, "blank")
+    assert assess_text_layer(page(layer(" \n "))) == Soundness(True, "blank")
 
 
-def test_a_page_without_characters_that_shows_something_is_missing_them() -> None:
-    assert judge(page(layer(""), SCAN)) == Soundness(False, "missing")
-    thin_writing = Picture(tuple((40 + 5 * i, 50, 41 + 5 * i, 59) for i in range(20)))
-    assert judge(page(layer(""), thin_writing)) == Soundness(False, "missing")
+def test_page_that_shows_something_without_characters_is_missing_its_text_layer() -> None:
+    assert assess_text_layer(page(layer(""), SCAN)) == Soundness(False, "missing")
+    thin_writing = Drawing(tuple((40 + 5 * i, 50, 41 + 5 * i, 59) for i in range(20)))
+    assert assess_text_layer(page(layer(""), thin_writing)) == Soundness(False, "missing")
 
 
-def test_a_page_of_a_picture_is_missing_its_characters() -> None:
-    assert judge(page(None)) == Soundness(False, "missing")
+def test_image_is_missing_its_text_layer() -> None:
+    assert assess_text_layer(page(None)) == Soundness(False, "missing")
 
 
 @pytest.mark.parametrize(
@@ -122,24 +122,26 @@ def test_a_page_of_a_picture_is_missing_its_characters() -> None:
     ],
 )
 def test_text_of_any_language_and_tables_are_sound(text: str) -> None:
-    assert judge(page(layer(text))) == Soundness(True)
+    assert assess_text_layer(page(layer(text))) == Soundness(True)
 
 
 @pytest.mark.parametrize(
     "text",
     [SHIFTED, SWAPPED, CID, UNMAPPED, PRIVATE, CONTROL, SYMBOLS, MIXED, "\ufffd", "\x01\x02"],
 )
-def test_what_is_no_text_is_garbled(text: str) -> None:
-    assert judge(page(layer(text), SCAN)) == Soundness(False, "garbled")
+def test_text_of_no_language_is_garbled(text: str) -> None:
+    assert assess_text_layer(page(layer(text), SCAN)) == Soundness(False, "garbled")
 
 
-def test_characters_without_ink_are_invisible() -> None:
-    assert judge(page(layer(ENGLISH, visible=False), SCAN)) == Soundness(False, "invisible")
+def test_text_layer_without_ink_is_invisible() -> None:
+    assert assess_text_layer(page(layer(ENGLISH, visible=False), SCAN)) == Soundness(
+        False, "invisible"
+    )
 
 
-def test_text_that_is_drawn_twice_a_little_apart_is_doubled() -> None:
+def test_text_drawn_twice_at_an_offset_is_doubled() -> None:
     text = layer(ENGLISH, times=2)
-    assert judge(page(text)) == Soundness(False, "doubled")
+    assert assess_text_layer(page(text)) == Soundness(False, "doubled")
 
 
 @pytest.mark.parametrize(
@@ -147,29 +149,31 @@ def test_text_that_is_drawn_twice_a_little_apart_is_doubled() -> None:
     [("Downloaded from the library", 0.4), ("page 3", 0.96), (ENGLISH, 0.005)],
     ids=["stamp", "page number", "text in the margin"],
 )
-def test_a_stamp_over_a_scan_does_not_stand_for_it(text: str, top: float) -> None:
-    assert judge(page(layer(text, top=top), SCAN)) == Soundness(False, "missing")
+def test_stamp_on_a_scan_is_no_sound_text_layer(text: str, top: float) -> None:
+    assert assess_text_layer(page(layer(text, top=top), SCAN)) == Soundness(False, "missing")
 
 
-def test_a_short_text_with_little_beside_it_is_sound() -> None:
-    title = Picture(((0, 80, 134, 86), (20, 300, 60, 302)))
-    assert judge(page(layer("The report of the committee", top=0.2), title)) == Soundness(True)
+def test_short_text_with_little_ink_outside_it_is_sound() -> None:
+    title = Drawing(((0, 80, 134, 86), (20, 300, 60, 302)))
+    assert assess_text_layer(
+        page(layer("The report of the committee", top=0.2), title)
+    ) == Soundness(True)
 
 
-def test_a_long_text_beside_a_large_picture_is_sound() -> None:
-    assert judge(page(layer(ENGLISH), SCAN)) == Soundness(True)
+def test_long_text_beside_a_large_image_is_sound() -> None:
+    assert assess_text_layer(page(layer(ENGLISH), SCAN)) == Soundness(True)
 
 
-def test_a_page_with_more_lines_beside_its_words_than_in_them_is_partial() -> None:
+def test_text_layer_with_more_lines_outside_it_than_in_it_is_partial() -> None:
     lines = tuple(
         (20 + 14 * i, y, 28 + 14 * i, y + 6) for y in range(140, 380, 12) for i in range(18)
     )
-    assert judge(page(layer(ENGLISH), Picture(lines))) == Soundness(True, "partial")
+    assert assess_text_layer(page(layer(ENGLISH), Drawing(lines))) == Soundness(True, "partial")
 
 
-def test_a_drawing_beside_the_words_is_no_text_that_is_missing() -> None:
+def test_drawing_outside_the_text_layer_is_no_missing_text() -> None:
     rng = np.random.default_rng(3)
     dots = tuple(
         (int(x), int(y), int(x) + 3, int(y) + 3) for x, y in rng.integers(140, 290, (300, 2))
     )
-    assert judge(page(layer(ENGLISH), Picture(dots))) == Soundness(True)
+    assert assess_text_layer(page(layer(ENGLISH), Drawing(dots))) == Soundness(True)

@@ -13,9 +13,9 @@ from PIL import Image
 from colregion.core.documents import TextLayer
 from colregion.core.regions import Word
 from colregion.documents import open_document
-from colregion.parsers.text_layer.reader import TextLayerReader, words_of
+from colregion.parsers.text_layer.reader import TextLayerReader, extract_words
 
-# Set on a page of 400 x 200 units: each character is 10 high and 5 wide unless said otherwise.
+# Set on a page of 400 x 200 units: each character is 10 high and 5 wide by default.
 WIDTH, HEIGHT = 400.0, 200.0
 
 
@@ -54,19 +54,19 @@ def layer(*runs: Run) -> TextLayer:
 
 
 def words(*runs: Run) -> tuple[Word, ...]:
-    return words_of(layer(*runs), width=WIDTH, height=HEIGHT)
+    return extract_words(layer(*runs), width=WIDTH, height=HEIGHT)
 
 
 def texts(*runs: Run) -> list[str]:
     return [word.text for word in words(*runs)]
 
 
-def test_no_characters_and_blanks_alone_give_no_words() -> None:
+def test_blanks_make_no_words() -> None:
     assert words() == ()
     assert words(Run(" \r\n\u00a0\u200b")) == ()
 
 
-def test_a_word_has_the_box_around_its_characters() -> None:
+def test_word_box_is_around_its_characters() -> None:
     first, second = words(Run("ab cde"))
     assert first.box.xyxy == pytest.approx((100 / 400, 50 / 200, 110 / 400, 60 / 200))
     assert second.box.xyxy == pytest.approx((115 / 400, 50 / 200, 130 / 400, 60 / 200))
@@ -90,17 +90,17 @@ def test_a_word_has_the_box_around_its_characters() -> None:
         ([Run("seen"), Run("not", x=120, visible=False)], ["seen", "not"]),
     ],
 )
-def test_where_words_end(runs: list[Run], expected: list[str]) -> None:
+def test_characters_are_split_into_words(runs: list[Run], expected: list[str]) -> None:
     assert texts(*runs) == expected
 
 
-def test_text_that_runs_down_the_page_makes_words_too() -> None:
+def test_vertical_text_is_split_into_words() -> None:
     first, second = words(Run("up an", down=True))
     assert (first.text, second.text) == ("up", "an")
     assert first.box.xyxy == pytest.approx((100 / 400, 50 / 200, 110 / 400, 60 / 200))
 
 
-def test_text_that_runs_to_the_left_keeps_the_order_of_the_file() -> None:
+def test_right_to_left_text_keeps_the_order_of_the_file() -> None:
     assert texts(Run("\u05e9\u05dc\u05d5\u05dd \u05e8\u05d1", x=300, gap=-10)) == [
         "\u05e9\u05dc\u05d5\u05dd",
         "\u05e8\u05d1",
@@ -119,34 +119,34 @@ def test_text_that_runs_to_the_left_keeps_the_order_of_the_file() -> None:
         ("\u6771\u4eac", "\u6771\u4eac"),
     ],
 )
-def test_letters_are_plain(written: str, expected: str) -> None:
+def test_ligatures_and_letter_shapes_are_normalized(written: str, expected: str) -> None:
     assert texts(Run(written)) == [expected]
 
 
-def test_characters_without_shape_alone_make_no_word() -> None:
+def test_characters_without_area_make_no_word() -> None:
     assert texts(Run("\u0301")) == []
 
 
-def test_words_drawn_without_ink_are_marked() -> None:
-    found = words(Run("seen"), Run("unseen", y=100, visible=False))
-    assert [word.visible for word in found] == [True, False]
+def test_words_without_ink_are_not_visible() -> None:
+    result = words(Run("seen"), Run("unseen", y=100, visible=False))
+    assert [word.visible for word in result] == [True, False]
 
 
 def test_words_are_clipped_to_the_page_and_dropped_when_mostly_off_it() -> None:
-    (found,) = words(Run("abcd", x=-5), Run("abcd", x=-12, y=80), Run("off", y=300))
-    assert found.box.xyxy == pytest.approx((0, 50 / 200, 15 / 400, 60 / 200))
+    (word,) = words(Run("abcd", x=-5), Run("abcd", x=-12, y=80), Run("off", y=300))
+    assert word.box.xyxy == pytest.approx((0, 50 / 200, 15 / 400, 60 / 200))
 
 
-def test_a_page_of_a_picture_has_no_words() -> None:
+def test_image_has_no_text_layer_words() -> None:
     file = io.BytesIO()
     Image.new("RGB", (20, 10)).save(file, "PNG")
     assert TextLayerReader().read(next(open_document(file.getvalue()).pages())) == ()
 
 
-def test_the_reader_measures_gaps_on_the_page_as_it_is_shaped() -> None:
+def test_gaps_are_measured_in_the_aspect_of_the_page() -> None:
     # Two characters 4 units apart across a page so wide that they are 1 % of it apart.
     narrow, wide = (
-        words_of(layer(Run("ab", gap=4)), width=width, height=HEIGHT)
+        extract_words(layer(Run("ab", gap=4)), width=width, height=HEIGHT)
         for width in (WIDTH, 4 * WIDTH)
     )
     assert ([w.text for w in narrow], [w.text for w in wide]) == (["ab"], ["a", "b"])

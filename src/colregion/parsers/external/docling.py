@@ -1,20 +1,31 @@
-"""Regions from docling: the JSON of a DoclingDocument (`save_as_json`, `export_to_dict`).
+"""Regions from docling: a `DoclingDocument` or its JSON (`save_as_json`, `export_to_dict`).
 
-Boxes are {l, t, r, b} in the page's own size, with the origin that `coord_origin` says: at the
-bottom left with y up, or at the top left with y down. Docling names blocks but no lines.
+Docling names blocks but no lines.
 """
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from colregion.core.geometry import Box
-from colregion.errors import UnreadableDocument
-from colregion.parsers.external.found import GivenPage, GivenRegion, box_around, region_of
-from colregion.parsers.external.json_reader import Node, read_json
-from colregion.parsers.external.source import RegionSource
+from colregion.errors import UnreadableDocument, require
+from colregion.parsers.external.region_source import RegionSource, SourceData
+from colregion.parsers.external.regions import (
+    ExternalPage,
+    ExternalRegion,
+    box_around,
+    region_of,
+    rows_of,
+)
+from colregion.parsers.word_reader import WordReader
+
+if TYPE_CHECKING:
+    from docling_core.types.doc import BoundingBox, DocItem, DoclingDocument, NodeItem, TableItem
+    from docling_core.types.doc.document import FloatingItem
 
 _KINDS = {
     "title": "title",
@@ -28,222 +39,208 @@ _KINDS = {
     "chart": "figure",
     "table": "table",
     "document_index": "table",
-    "form": "table",
-    "key_value_region": "table",
 }
-_LISTS = ("list", "ordered_list")
 
-_Places: TypeAlias = dict[int, list[GivenRegion]]
-"""Regions by page number, in reading order."""
+_Placed: TypeAlias = tuple[int, ExternalRegion]
+"""A page number and a region of that page."""
+_ByPage: TypeAlias = dict[int, list[ExternalRegion]]
 
 
 class DoclingRegions(RegionSource):
-    """Regions that docling found."""
+    """Takes the regions of a docling document.
+
+    Args:
+        source: a `DoclingDocument`, or its JSON as a path, bytes or dict; None takes the file
+            `NAME.docling.json` next to each document.
+        words: as for `RegionSource`.
+
+    Raises:
+        InvalidInput: `source` is none of these, or an unknown reader.
+    """
 
     name = "docling"
     suffix = ".docling.json"
 
-    def pages(self, content: bytes, *, name: str) -> Mapping[int, GivenPage]:
-        root = read_json(content, name=name)
-        if root["schema_name"].text() != "DoclingDocument":
-            raise UnreadableDocument(f"{name} is no DoclingDocument; save it with save_as_json")
-        document = _Document(root)
-        places = document.read()
-        if document.has_text and not places:
+    def __init__(
+        self,
+        source: SourceData | DoclingDocument | None = None,
+        *,
+        words: str | WordReader | None = "auto",
+    ) -> None:
+        to_json = getattr(source, "model_dump_json", None)
+        data: Any = to_json(by_alias=True).encode() if to_json else source
+        super().__init__(data, words=words)
+
+    def pages(self, content: bytes, *, name: str) -> Mapping[int, ExternalPage]:
+        package = require("docling_core.types.doc", extra="docling")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # boxes that were clipped to the page
+                document = package.DoclingDocument.model_validate_json(content)
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as cause:
             raise UnreadableDocument(
-                f"{name} gives no places on pages, as of a file that had none (DOCX, HTML); "
+                f"{name} is no DoclingDocument that docling-core can read ({_first_error(cause)}); "
+                "save it with save_as_json, or update docling-core"
+            ) from cause
+        reader = _Reader(document, name=name)
+        regions = reader.read()
+        if not regions and any(item.text for item in document.texts):
+            raise UnreadableDocument(
+                f"{name} gives no places on pages, like a document converted from DOCX or HTML; "
                 "convert it to PDF first"
             )
         return {
-            number: GivenPage(tuple(places.get(number, ())), size_wh=size)
-            for number, size in document.sizes.items()
+            number: ExternalPage(tuple(regions.get(number, ())), size_wh=size)
+            for number, size in reader.sizes.items()
         }
 
 
-class _Document:
-    """A DoclingDocument's items by their references, walked in reading order."""
+def _first_error(error: Exception) -> str:
+    """On one line, with the place in the file where pydantic names one."""
+    errors: Any = getattr(error, "errors", None)
+    if errors is None:
+        return f"{type(error).__name__}: {error}"
+    # Of a union, every member that the label rules out complains about the label first.
+    first = min(errors(include_url=False), key=lambda each: each["type"] == "literal_error")
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
 
-    def __init__(self, root: Node) -> None:
-        self.root = root
-        self.sizes = {
-            page["page_no"].page_number(): (
-                page["size"]["width"].length(),
-                page["size"]["height"].length(),
-            )
-            for page in root["pages"].members().values()
-        }
-        self.items = {
-            f"#/{group}/{i}": item
-            for group in ("texts", "tables", "pictures", "groups", "field_regions", "field_items")
-            for i, item in enumerate(root[group].items())
-        }
+
+class _Reader:
+    """Converts the items of a document to regions."""
+
+    def __init__(self, document: DoclingDocument, *, name: str) -> None:
+        self.document = document
+        self.name = name
+        self.sizes: dict[int, tuple[float, float]] = {}
+        for number, page in document.pages.items():
+            width, height = page.size.width, page.size.height
+            if not (0 < width < math.inf and 0 < height < math.inf):
+                raise UnreadableDocument(f"{name}: page {number} has no size: {page.size}")
+            self.sizes[number] = width, height
+        hosts = [*document.tables, *document.pictures]
+        self.captions = {ref.cref for host in hosts for ref in host.captions}
         self.done: set[str] = set()
-        # Captions come with what they belong to, not where the body names them.
-        hosts = [item for ref, item in self.items.items() if "/tables/" in ref or "/pict" in ref]
-        self.captions = {ref for host in hosts for ref in _references(host["captions"])}
-        self.told: set[str] = set()
 
-    @property
-    def has_text(self) -> bool:
-        return any(item["text"].text() for ref, item in self.items.items() if "/texts/" in ref)
+    def read(self) -> _ByPage:
+        """Regions by page, in reading order; headers and footers of older files, which are not
+        in the body, come last."""
+        roots = (self.document.body, dict(self.document)["furniture"])  # a deprecated attribute
+        return _by_page(placed for root in roots for placed in self._below(root))
 
-    def read(self) -> _Places:
-        """Everything that hangs on the body, then headers and footers of older files."""
-        places: _Places = defaultdict(list)
-        for top in ("body", "furniture"):
-            for number, region in self._walk(self.root[top]["children"]):
-                places[number].append(region)
-        return places
+    def _below(self, root: NodeItem) -> Iterator[_Placed]:
+        stack, visited = [root], {root.self_ref}
+        while stack:  # no recursion: items may be nested deeply
+            node = stack.pop()
+            children = [ref.resolve(self.document) for ref in node.children]
+            children = [child for child in children if child.self_ref not in visited]
+            visited.update(child.self_ref for child in children)
+            stack += reversed(children)
+            if node.self_ref not in self.done and node.self_ref not in self.captions:
+                yield from self._convert(node)
 
-    def _take(self, references: Node) -> Iterator[tuple[str, Node]]:
-        """The items referred to, each the first time only: a file may refer in circles."""
-        for ref in _references(references):
-            if ref in self.items and ref not in self.done:
-                self.done.add(ref)
-                yield ref, self.items[ref]
+    def _convert(self, node: Any) -> Iterator[_Placed]:
+        label = node.label.value
+        if label in ("list", "ordered_list"):
+            for number, items in self._children(node).items():
+                if region := region_of(items, kind="list"):
+                    yield number, region
+        elif "/tables/" in node.self_ref:
+            yield from self._host(node, "table", self._rows(node))
+        elif "/pictures/" in node.self_ref:
+            yield from self._host(node, "figure", self._children(node))
+        elif "/texts/" in node.self_ref:
+            yield from self._places(node, _KINDS.get(label, "text"))
 
-    def _walk(self, references: Node) -> Iterator[tuple[int, GivenRegion]]:
-        # A stack instead of recursion: items may be nested as deep as the file likes.
-        stack = [iter(list(self._take(references)))]
-        while stack:
-            found = next(stack[-1], None)
-            if found is None:
-                stack.pop()
-                continue
-            ref, item = found
-            if ref in self.captions:
-                continue
-            if item["label"].text() in _LISTS:
-                yield from self._list(item)
-            elif "/tables/" in ref:
-                yield from self._hosting(item, self._rows(item))
-            elif "/pictures/" in ref:
-                inner = _by_page(self._walk_flat(item["children"]))
-                yield from self._hosting(item, inner)
-            else:
-                yield from self._places(item)
-            stack.append(iter(list(self._take(item["children"]))))
-
-    def _walk_flat(self, references: Node) -> Iterator[tuple[int, GivenRegion]]:
-        for ref, item in self._take(references):
-            if ref not in self.captions:
-                yield from self._places(item)
-
-    def _list(self, group: Node) -> Iterator[tuple[int, GivenRegion]]:
-        """The items of a list as one region a page."""
-        by_page = _by_page(self._walk_flat(group["children"]))
-        for number, items in by_page.items():
-            if region := region_of(items, kind="list"):
-                yield number, region
-
-    def _hosting(self, host: Node, parts: _Places) -> Iterator[tuple[int, GivenRegion]]:
-        """A table or figure with its parts and captions; those above it come first."""
-        kind = "table" if _kind(host) == "table" else "figure"
-        captions = _by_page(self._captions_of(host))
-        placed = dict(_first_of_each_page(self._places(host, kind=kind)))
-        for number in sorted({*placed, *captions}):
-            own = placed.get(number)
-            inner = parts.get(number, [])
-            if own is None:
-                yield from ((number, caption) for caption in captions[number])
-                continue
-            above = [c for c in captions.get(number, ()) if c.box.center[1] < own.box.center[1]]
-            below = [c for c in captions.get(number, ()) if c not in above]
-            text = "" if inner else own.text
-            region = region_of([*above, *inner, *below], kind=kind, text=text, box=own.box)
-            if region is not None:
-                yield number, region
-
-    def _captions_of(self, host: Node) -> Iterator[tuple[int, GivenRegion]]:
-        for ref in _references(host["captions"]):
-            if ref in self.items and ref not in self.told:
-                self.told.add(ref)
-                yield from self._places(self.items[ref], kind="caption")
-
-    def _rows(self, table: Node) -> _Places:
-        """The rows of a table whose cells have places, on the page that the table is on."""
-        prov = next(table["prov"].items(), None)
-        if prov is None:
-            return {}
-        number = prov["page_no"].page_number()
-        rows: dict[int, dict[int, GivenRegion]] = defaultdict(dict)
-        for cell in table["data"]["table_cells"].items():
-            box = self._box(cell["bbox"], number) if cell["bbox"] else None
-            text = cell["text"].text()
-            if box is not None and text.strip():
-                row = cell["start_row_offset_idx"].whole()
-                column = cell["start_col_offset_idx"].whole()
-                rows[row][column] = GivenRegion(box, text, "row")
-        made = (
-            region_of([cells[column] for column in sorted(cells)], kind="row")
-            for _, cells in sorted(rows.items())
+    def _children(self, node: NodeItem) -> _ByPage:
+        """The texts directly below a list or picture, which are then done."""
+        refs = {ref.cref: ref for ref in node.children if "/texts/" in ref.cref}
+        texts = [
+            ref.resolve(self.document)
+            for cref, ref in refs.items()
+            if cref not in self.done and cref not in self.captions
+        ]
+        self.done.update(refs)
+        return _by_page(
+            placed
+            for item in texts
+            for placed in self._places(item, _KINDS.get(item.label.value, "text"))
         )
-        return {number: [row for row in made if row is not None]}
 
-    def _places(self, item: Node, *, kind: str = "") -> Iterator[tuple[int, GivenRegion]]:
-        """The item on each page that it stands on, with its share of the text."""
-        text = item["text"].text() or _cells_text(item)
-        if not text and _kind(item) not in ("figure", "table"):
-            return  # a group; what is in it follows
-        provs = list(item["prov"].items())
-        for prov in provs:
-            number = prov["page_no"].page_number()
-            box = self._box(prov["bbox"], number)
-            share = _slice(text, prov["charspan"]) if len(provs) > 1 else text
-            if box is not None:
-                yield number, GivenRegion(box, share, kind or _kind(item))
+    def _host(self, host: FloatingItem, kind: str, parts: _ByPage) -> Iterator[_Placed]:
+        """A table or picture with its parts and captions; captions above it come first."""
+        captions = _by_page(
+            placed
+            for ref in host.captions
+            if ref.cref not in self.done
+            for placed in self._places(ref.resolve(self.document), "caption")
+        )
+        self.done.update(ref.cref for ref in host.captions)
+        own = {number: regions[0] for number, regions in _by_page(self._places(host, kind)).items()}
+        for number in sorted({*own, *captions}):
+            beside = captions.get(number, [])
+            if number not in own:
+                yield from ((number, caption) for caption in beside)
+                continue
+            box, inner = own[number].box, parts.get(number, [])
+            above = [caption for caption in beside if caption.box.center[1] < box.center[1]]
+            below = [caption for caption in beside if caption not in above]
+            text = "" if inner else own[number].text
+            if region := region_of([*above, *inner, *below], kind=kind, text=text, box=box):
+                yield number, region
 
-    def _box(self, bbox: Node, number: int) -> Box | None:
+    def _rows(self, table: TableItem) -> _ByPage:
+        """The rows of a table whose cells have boxes, on the table's page."""
+        if not table.prov:
+            return {}
+        number = table.prov[0].page_no
+        cells = [
+            (
+                cell.start_row_offset_idx,
+                cell.start_col_offset_idx,
+                ExternalRegion(box, cell.text, "row"),
+            )
+            for cell in table.data.table_cells
+            if cell.bbox and cell.text.strip() and (box := self._box(cell.bbox, number))
+        ]
+        return {number: rows_of(cells)}
+
+    def _places(self, item: DocItem, kind: str) -> Iterator[_Placed]:
+        """The item on each of its pages, with its share of the text."""
+        is_table = "/tables/" in item.self_ref
+        text: str = _cells_text(item) if is_table else getattr(item, "text", "")
+        if not text and kind not in ("figure", "table"):
+            return
+        for prov in item.prov:
+            start, end = prov.charspan
+            share = text[start:end] if len(item.prov) > 1 and min(start, end) >= 0 else text
+            if box := self._box(prov.bbox, prov.page_no):
+                yield prov.page_no, ExternalRegion(box, share, kind)
+
+    def _box(self, bbox: BoundingBox, number: int) -> Box | None:
         if number not in self.sizes:
             raise UnreadableDocument(
-                f"{bbox.where} is on page {number}, which the file does not list; export it again"
+                f"{self.name}: an item is on page {number}, which the file does not list; "
+                "export it again"
             )
         width, height = self.sizes[number]
-        left, top, right, bottom = (bbox[side].number() for side in "ltrb")
-        origin = bbox["coord_origin"].text() or "TOPLEFT"
-        if origin == "BOTTOMLEFT":
-            top, bottom = height - top, height - bottom
-        elif origin != "TOPLEFT":
-            raise UnreadableDocument(f"{bbox.where} has an unknown coord_origin {origin!r}")
-        return box_around([(left, top), (right, bottom)], width=width, height=height)
+        if not all(map(math.isfinite, bbox.as_tuple())):
+            raise UnreadableDocument(f"{self.name}: a box on page {number} is not finite: {bbox}")
+        corners = bbox.to_top_left_origin(page_height=height)
+        return box_around(
+            [(corners.l, corners.t), (corners.r, corners.b)], width=width, height=height
+        )
 
 
-def _references(children: Node) -> Iterator[str]:
-    for child in children.items():
-        yield child["$ref"].text() or child["cref"].text()
-
-
-def _kind(item: Node) -> str:
-    return _KINDS.get(item["label"].text(), "text")
-
-
-def _cells_text(item: Node) -> str:
-    """A table's text where its cells have no places: a row a line."""
+def _cells_text(table: Any) -> str:
+    """A table's text where its cells have no boxes: one line per row."""
     rows: dict[int, list[str]] = defaultdict(list)
-    for cell in item["data"]["table_cells"].items():
-        rows[cell["start_row_offset_idx"].whole()].append(cell["text"].text().strip())
+    for cell in table.data.table_cells:
+        rows[cell.start_row_offset_idx].append(cell.text.strip())
     return "\n".join(" | ".join(cells) for _, cells in sorted(rows.items()))
 
 
-def _slice(text: str, span: Node) -> str:
-    bounds = [bound.whole() for bound in span.items()]
-    if len(bounds) != 2 or min(bounds) < 0:
-        return text
-    return text[bounds[0] : bounds[1]]
-
-
-def _by_page(places: Iterator[tuple[int, GivenRegion]]) -> _Places:
-    found: _Places = defaultdict(list)
-    for number, region in places:
-        found[number].append(region)
-    return found
-
-
-def _first_of_each_page(
-    places: Iterator[tuple[int, GivenRegion]],
-) -> Iterator[tuple[int, GivenRegion]]:
-    seen: set[int] = set()
-    for number, region in places:
-        if number not in seen:
-            seen.add(number)
-            yield number, region
+def _by_page(placed: Iterable[_Placed]) -> _ByPage:
+    pages: _ByPage = defaultdict(list)
+    for number, region in placed:
+        pages[number].append(region)
+    return pages

@@ -1,29 +1,29 @@
-"""Regions from a function of the user's own."""
+"""Regions from a user's function."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 
 from colregion.core.documents import Document, Page
 from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput
-from colregion.parsers.external.found import GivenPage, GivenRegion
-from colregion.parsers.external.tree import build_given
-from colregion.parsers.page_parser import PageParser
-from colregion.parsers.readers import load_reader
-from colregion.parsers.words import WordReader
+from colregion.parsers.auto_reader import load_reader
+from colregion.parsers.external.page_builder import build_page
+from colregion.parsers.external.regions import ExternalPage, ExternalRegion
+from colregion.parsers.page_parser import parse_pages, read_words
+from colregion.parsers.word_reader import WordReader
 
 
 class FunctionRegions(Parser):
-    """Regions that a function gives for each page.
+    """Takes each page's regions from a function.
 
     Args:
-        find: takes a `Page` and gives its regions in reading order, boxes on the page as
-            displayed; none for a blank page. Called from several threads, once a page.
-        name: of the function and its version. The index goes by it: pages are read again only
-            when it changes.
-        words: what reads the words in the regions, as for `load_reader`; None reads none, and a
+        find: returns the regions of a `Page` in reading order, boxes on the page as displayed;
+            none for a blank page. Called once per page, from several threads.
+        name: of the function and its version. Indexed pages are parsed again only when it
+            changes.
+        words: reads the words in the regions, as for `load_reader`; None reads none, and a
             region then has its text but no lines.
 
     Raises:
@@ -32,7 +32,7 @@ class FunctionRegions(Parser):
 
     def __init__(
         self,
-        find: Callable[[Page], Iterable[GivenRegion]],
+        find: Callable[[Page], Iterable[ExternalRegion]],
         *,
         name: str,
         words: str | WordReader | None = "auto",
@@ -49,37 +49,22 @@ class FunctionRegions(Parser):
         return f"function-1 {self._name} ({reader})"
 
     def parse(self, document: Document) -> Iterator[ParsedPage]:
-        """Every page in order. What the function raises is raised.
+        """Yield every page in order. Errors of the function are not caught.
 
         Raises:
-            InvalidInput: the function gave something else than regions.
+            InvalidInput: the function returned something other than regions.
         """
-        reader = self._reader or _NoWords()
-        yield from PageParser(reader, _FunctionLayout(self._find, self._name)).parse(document)
+        yield from parse_pages(document, self._parse_page)
 
-
-class _NoWords(WordReader):
-    @property
-    def fingerprint(self) -> str:
-        return "no words"
-
-    def read(self, page: Page) -> tuple[Word, ...]:  # noqa: ARG002
-        return ()
-
-
-class _FunctionLayout:
-    """The layout that the function gives."""
-
-    def __init__(self, find: Callable[[Page], Iterable[GivenRegion]], name: str) -> None:
-        self._find = find
-        self.fingerprint = name
-
-    def build(self, page: Page, words: Sequence[Word]) -> ParsedPage:
+    def _parse_page(self, page: Page) -> ParsedPage:
+        words: tuple[Word, ...] = ()
+        if self._reader is not None:
+            page, words = read_words(self._reader, page)
         regions = tuple(self._find(page))
-        strange = next((one for one in regions if not isinstance(one, GivenRegion)), None)
-        if strange is not None:
-            raise InvalidInput(
-                f"{self.fingerprint} must give GivenRegion, got {type(strange).__name__}"
-            )
-        given = GivenPage(regions)
-        return build_given(page, given, () if given.has_words else words)
+        for region in regions:
+            if not isinstance(region, ExternalRegion):
+                raise InvalidInput(
+                    f"{self._name} must give ExternalRegion, got {type(region).__name__}"
+                )
+        external = ExternalPage(regions)
+        return build_page(page, external, () if external.has_words else words)

@@ -1,8 +1,8 @@
 """Regions from hOCR, which Tesseract, OCRopus and others write.
 
-HTML whose elements say in their `class` what they are and in their `title` where: pixels of the
-page's picture, origin top-left, y down. It is read with the standard library's HTML parser, which
-knows no document types of its own and fetches nothing.
+HTML whose elements say in `class` what they are and in `title` where: pixels of the page image,
+origin top-left, y down. It is read with the standard library's HTML parser, which ignores
+document types and fetches nothing.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from html.parser import HTMLParser
 
 from colregion.core.geometry import Box
 from colregion.errors import UnreadableDocument
-from colregion.parsers.external.found import (
-    GivenPage,
-    GivenRegion,
+from colregion.parsers.external.region_source import RegionSource
+from colregion.parsers.external.regions import (
+    ExternalPage,
+    ExternalRegion,
     box_around,
     line_of,
+    make_word,
     region_of,
-    word_at,
 )
-from colregion.parsers.external.source import RegionSource
 
 _PAGE = "ocr_page"
 _AREAS = {"ocr_carea": "text", "ocrx_block": "text", "ocr_table": "table", "ocr_float": "text"}
@@ -39,7 +39,7 @@ _PARAGRAPHS = ("ocr_par",)
 _WORDS = ("ocrx_word", "ocr_word")
 _KNOWN = {_PAGE, *_AREAS, *_FIGURES, *_LINES, *_PARAGRAPHS, *_WORDS}
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
-_MOST_NESTED = 200
+_MAX_DEPTH = 200
 
 _NUMBER = r"[-+]?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})"
 _BBOX = re.compile(rf"\bbbox\s+({_NUMBER})\s+({_NUMBER})\s+({_NUMBER})\s+({_NUMBER})")
@@ -48,36 +48,39 @@ _ANGLE = re.compile(rf"\btextangle\s+({_NUMBER})")
 
 
 class HocrRegions(RegionSource):
-    """Regions of an hOCR file; its pages are those of the document, in order."""
+    """Takes the regions of an hOCR file; its pages are those of the document, in order."""
 
     name = "hocr"
     suffix = ".hocr"
 
-    def pages(self, content: bytes, *, name: str) -> Mapping[int, GivenPage]:
+    def pages(self, content: bytes, *, name: str) -> Mapping[int, ExternalPage]:
         reader = _Reader(name)
         reader.feed(content.decode("utf-8", "replace"))
         reader.close()
         if not reader.pages:
             raise UnreadableDocument(f"{name} is no hOCR: it has no element of class ocr_page")
-        return {i: _page(element, name) for i, element in enumerate(reader.pages, start=1)}
+        return {i: _Page(page, name).read() for i, page in enumerate(reader.pages, start=1)}
 
 
 @dataclass(eq=False)
 class _Element:
-    """An element of a class that hOCR defines; those between are left out."""
+    """An element of a class that hOCR defines, with those below it and its own text."""
 
     kind: str
     title: str
     parts: list[_Element] = field(default_factory=list)
     text: list[str] = field(default_factory=list)
 
-    def inside(self, *kinds: str) -> Iterator[_Element]:
-        """The elements of these kinds below, not looking into them, in order."""
+    def find(self, *kinds: str) -> Iterator[_Element]:
+        """The outermost elements of these kinds below, in order."""
         for part in self.parts:
             if part.kind in kinds:
                 yield part
             else:
-                yield from part.inside(*kinds)
+                yield from part.find(*kinds)
+
+    def all_text(self) -> str:
+        return "".join([*self.text, *(part.all_text() for part in self.parts)])
 
 
 class _Reader(HTMLParser):
@@ -90,19 +93,21 @@ class _Reader(HTMLParser):
         self.open: list[tuple[str, _Element | None]] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {key: value or "" for key, value in attrs}
-        kinds = [kind for kind in given.get("class", "").split() if kind in _KNOWN]
-        element = _Element(kinds[0], given.get("title", "")) if kinds else None
+        attributes = {key: value or "" for key, value in attrs}
+        kinds = [kind for kind in attributes.get("class", "").split() if kind in _KNOWN]
+        element = _Element(kinds[0], attributes.get("title", "")) if kinds else None
         if element is not None:
-            around = self._around()
+            parent = self._parent()
             if element.kind == _PAGE:
                 self.pages.append(element)
-            elif around is not None:
-                around.parts.append(element)
+            elif parent is not None:
+                parent.parts.append(element)
         if tag not in _VOID:
             self.open.append((tag, element))
-            if len(self.open) > _MOST_NESTED:
-                raise UnreadableDocument(f"{self.name} is nested without end; export it again")
+            if len(self.open) > _MAX_DEPTH:
+                raise UnreadableDocument(
+                    f"{self.name} is nested more than {_MAX_DEPTH} deep; export it again"
+                )
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
@@ -115,92 +120,79 @@ class _Reader(HTMLParser):
                 return
 
     def handle_data(self, data: str) -> None:
-        around = self._around()
-        if around is not None:
-            around.text.append(data)
+        parent = self._parent()
+        if parent is not None:
+            parent.text.append(data)
 
-    def _around(self) -> _Element | None:
+    def _parent(self) -> _Element | None:
         return next((element for _, element in reversed(self.open) if element), None)
 
 
-def _page(element: _Element, name: str) -> GivenPage:
-    found = _BBOX.search(element.title)
-    if found is None:
-        raise UnreadableDocument(f"{name} has a page without a bbox, so its size is unknown")
-    x0, y0, x1, y1 = map(float, found.groups())
-    if x1 <= x0 or y1 <= y0:
-        raise UnreadableDocument(f"{name} has a page of no size: {found.group()}")
-    page = _Places(x0, y0, x1 - x0, y1 - y0)
-    areas = (page.area(area) for area in element.inside(*_AREAS, *_FIGURES, *_PARAGRAPHS, *_LINES))
-    return GivenPage(
-        tuple(area for area in areas if area),
-        size_wh=(page.width, page.height),
-        degrees_clockwise=_turn(element),
-    )
+class _Page:
+    """Converts the elements of a page, whose bbox gives its origin and size in pixels."""
 
+    def __init__(self, element: _Element, name: str) -> None:
+        match = _BBOX.search(element.title)
+        if match is None:
+            raise UnreadableDocument(f"{name} has a page without a bbox, so its size is unknown")
+        self.x0, self.y0, x1, y1 = map(float, match.groups())
+        self.width, self.height = x1 - self.x0, y1 - self.y0
+        if min(self.width, self.height) <= 0:
+            raise UnreadableDocument(f"{name} has a page without a size: {match.group()}")
+        self.element = element
 
-@dataclass(frozen=True, slots=True)
-class _Places:
-    """A page's origin and size in pixels, by which its elements become regions."""
+    def read(self) -> ExternalPage:
+        elements = self.element.find(*_AREAS, *_FIGURES, *_PARAGRAPHS, *_LINES)
+        return ExternalPage(
+            tuple(area for area in map(self._area, elements) if area),
+            size_wh=(self.width, self.height),
+            degrees_clockwise=_turn(self.element),
+        )
 
-    x0: float
-    y0: float
-    width: float
-    height: float
-
-    def box(self, element: _Element) -> Box | None:
-        found = _BBOX.search(element.title)
-        if found is None:
+    def _box(self, element: _Element) -> Box | None:
+        match = _BBOX.search(element.title)
+        if match is None:
             return None
-        x0, y0, x1, y1 = map(float, found.groups())
+        x0, y0, x1, y1 = map(float, match.groups())
         corners = [(x0 - self.x0, y0 - self.y0), (x1 - self.x0, y1 - self.y0)]
         return box_around(corners, width=self.width, height=self.height)
 
-    def area(self, element: _Element) -> GivenRegion | None:
-        box = self.box(element)
+    def _area(self, element: _Element) -> ExternalRegion | None:
+        box = self._box(element)
         if element.kind in _FIGURES:
-            return GivenRegion(box, kind="figure") if box else None
-        if element.kind in _AREAS:
-            blocks = [self.block(part) for part in element.inside(*_PARAGRAPHS, *_LINES)]
-        else:
-            blocks = [self.block(element)]
-        parts = [block for block in blocks if block]
-        kinds = {part.kind for part in parts}
+            return ExternalRegion(box, kind="figure") if box else None
+        blocks = element.find(*_PARAGRAPHS, *_LINES) if element.kind in _AREAS else iter([element])
+        parts = [part for part in map(self._block, blocks) if part]
         kind = _AREAS.get(element.kind, "text")
-        kind = kinds.pop() if kind == "text" and len(kinds) == 1 else kind
+        kind = _common_kind(parts) if kind == "text" else kind
         return region_of(parts, kind=kind, box=box) if parts else None
 
-    def block(self, element: _Element) -> GivenRegion | None:
-        """A paragraph, or a line that stands in none."""
-        lines = [element] if element.kind in _LINES else list(element.inside(*_LINES))
-        made = [line for line in map(self.line, lines) if line]
-        kinds = {line.kind for line in made}
-        return region_of(made, kind=kinds.pop() if len(kinds) == 1 else "text") if made else None
+    def _block(self, element: _Element) -> ExternalRegion | None:
+        """A paragraph, or a line outside one."""
+        elements = [element] if element.kind in _LINES else element.find(*_LINES)
+        lines = [line for line in map(self._line, elements) if line]
+        return region_of(lines, kind=_common_kind(lines))
 
-    def line(self, element: _Element) -> GivenRegion | None:
+    def _line(self, element: _Element) -> ExternalRegion | None:
         words = []
-        for part in element.inside(*_WORDS):
-            sure = _CONFIDENCE.search(part.title)
-            text = "".join(_all_text(part))
-            confidence = float(sure.group(1)) / 100 if sure else None
-            words.append(word_at(" ".join(text.split()), self.box(part), confidence))
-        if not any(words):
-            return None
-        return line_of(words, kind=_LINES[element.kind], box=self.box(element))
+        for word in element.find(*_WORDS):
+            match = _CONFIDENCE.search(word.title)
+            confidence = float(match.group(1)) / 100 if match else None
+            words.append(make_word(" ".join(word.all_text().split()), self._box(word), confidence))
+        return line_of(words, kind=_LINES[element.kind], box=self._box(element))
 
 
-def _all_text(element: _Element) -> Iterator[str]:
-    yield from element.text
-    for part in element.parts:
-        yield from _all_text(part)
+def _common_kind(regions: list[ExternalRegion]) -> str:
+    kinds = {region.kind for region in regions}
+    return kinds.pop() if len(kinds) == 1 else "text"
 
 
 def _turn(page: _Element) -> float:
-    """The turn that makes most lines upright. `textangle` counts counter-clockwise, so it is at
-    the same time the turn clockwise that undoes it."""
+    """The clockwise turn that makes most words upright, which is `textangle`: it counts
+    counter-clockwise."""
     votes: dict[float, int] = {}
-    for line in page.inside(*_LINES):
-        found = _ANGLE.search(line.title)
-        angle = float(found.group(1)) % 360.0 if found else 0.0
-        votes[angle] = votes.get(angle, 0) + sum(1 for _ in line.inside(*_WORDS))
+    for line in page.find(*_LINES):
+        match = _ANGLE.search(line.title)
+        angle = float(match.group(1)) % 360.0 if match else 0.0
+        votes[angle] = votes.get(angle, 0) + sum(1 for _ in line.find(*_WORDS))
     return max(votes, key=lambda angle: votes[angle], default=0.0)

@@ -1,4 +1,4 @@
-"""JSON from anywhere, looked at with care: whatever is not as expected is said in its own terms."""
+"""Validated access to untrusted JSON."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from colregion.errors import UnreadableDocument
 
-_LARGEST = 1e9  # coordinates and counts beyond are no page's, and would only overflow later
+_MAX_NUMBER = 1e9  # larger ones are no page coordinates or counts, and would overflow later
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A value of a JSON file and where it stands in it. What is absent reads as null.
+    """A value of a JSON file and its path there; a missing value is null.
 
     Every method raises UnreadableDocument for a value of another type.
     """
@@ -24,7 +24,7 @@ class Node:
     where: str
 
     def __getitem__(self, key: str) -> Node:
-        """A member of an object; null where it is absent, or where this is null itself."""
+        """A member of an object; null if it is missing or this is null."""
         where = f"{self.where}.{key}"
         if self.value is None:
             return Node(None, where)
@@ -37,7 +37,7 @@ class Node:
         return self.value is not None
 
     def members(self) -> dict[str, Node]:
-        """The members of an object; none of null."""
+        """The members of an object; {} for null."""
         if self.value is None:
             return {}
         if not isinstance(self.value, dict):
@@ -45,7 +45,7 @@ class Node:
         return {key: Node(value, f"{self.where}.{key}") for key, value in self.value.items()}
 
     def items(self) -> Iterator[Node]:
-        """The items of a list; none of null."""
+        """The items of a list; none for null."""
         if self.value is None:
             return
         if not isinstance(self.value, list):
@@ -54,7 +54,7 @@ class Node:
             yield Node(value, f"{self.where}[{i}]")
 
     def text(self) -> str:
-        """A string; "" of null."""
+        """A string; "" for null."""
         if self.value is None:
             return ""
         if not isinstance(self.value, str):
@@ -62,15 +62,15 @@ class Node:
         return self.value
 
     def number(self) -> float:
-        """A number that a page's coordinates can be."""
+        """A number in the range of page coordinates."""
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
             raise self._not("a number")
-        if not -_LARGEST < self.value < _LARGEST:
+        if not -_MAX_NUMBER < self.value < _MAX_NUMBER:
             raise self._not("a number of a page's size")
         return float(self.value)
 
     def whole(self) -> int:
-        """A whole number."""
+        """An integer."""
         number = self.number()
         if number != math.floor(number):
             raise self._not("a whole number")
@@ -91,16 +91,16 @@ class Node:
         return number
 
     def _not(self, expected: str) -> UnreadableDocument:
-        found = json.dumps(self.value, default=str)
-        found = found if len(found) <= 40 else f"{found[:37]}..."
-        return UnreadableDocument(f"{self.where} must be {expected}, got {found}")
+        value = json.dumps(self.value, default=str)
+        value = value if len(value) <= 40 else f"{value[:37]}..."
+        return UnreadableDocument(f"{self.where} must be {expected}, got {value}")
 
 
 def read_json(content: bytes, *, name: str) -> Node:
-    """The file's value.
+    """Parse a JSON file.
 
     Raises:
-        UnreadableDocument: the content is no JSON, or is nested without measure.
+        UnreadableDocument: it is no JSON, or nested too deeply.
     """
     try:
         return Node(json.loads(content), name)

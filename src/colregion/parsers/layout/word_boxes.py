@@ -1,4 +1,4 @@
-"""Word boxes as recognisers give them, made fit for measuring."""
+"""Correction of OCR word boxes."""
 
 from __future__ import annotations
 
@@ -9,38 +9,35 @@ import numpy as np
 
 from colregion.core.geometry import FloatArray
 
-TOO_HIGH = 1.5
-"""A word whose type seems higher than its line's by this factor, without being wider, has a box
-that reaches into the next line."""
-
-_WIDER = 1.3  # text that really is larger is wider too
-_SLACK = 0.25  # text heights by which a word may stand higher or lower than its neighbour
+_TOO_TALL = 1.5  # ratio to the line's type from which a box reaches into the next line, unless
+_WIDER = 1.3  # the word is wider too, as larger text is
+_SLACK = 0.25  # text heights by which a word may be higher or lower than its neighbour
 
 _LOW = frozenset("acemnorsuvwxzαεικμνοπστυωавгдежзиклмнопстхчшъыьэюя.:_-–—~=+<>·•…")
 _HANGING = frozenset("gpqyjçşţγηρφχψβζξцщруф,;()[]{}|@$/")
 
 
 def ink_share(text: str) -> float:
-    """How much of the height of a full letter, "Ag", the ink of a word takes up."""
+    """Share of the type's height ("Ag") that the ink of a word takes up."""
     tall = any(c not in _LOW and c not in _HANGING for c in text)
     hanging = any(c in _HANGING for c in text)
     return (1.0 if tall else 0.7) - (0.0 if hanging else 0.22)
 
 
-def steady_boxes(
+def trim_tall_boxes(
     texts: Sequence[str], boxes_xyxy: FloatArray, lines: Sequence[int | None]
 ) -> FloatArray:
-    """(N, 4) boxes, those that reach into a neighbouring line cut to the height of their own.
+    """Trim boxes that reach into a neighbouring line to the height of their own.
 
-    Tesseract gives such boxes where lines stand close. They are known by the other words of the
-    line that the recogniser put them in.
+    Tesseract makes such boxes where lines are close. They stand out among the other words of
+    their OCR line.
 
     Args:
         texts: N words.
         boxes_xyxy: (N, 4) square units, upright.
-        lines: N line numbers of the recogniser; None, where it gives none, leaves a box alone.
+        lines: N line numbers from OCR; a box without one (None) is left alone.
     """
-    steady = boxes_xyxy.copy()
+    trimmed = boxes_xyxy.copy()
     members: dict[int, list[int]] = defaultdict(list)
     for i, line in enumerate(lines):
         if line is not None:
@@ -48,23 +45,23 @@ def steady_boxes(
     for run in members.values():
         if len(run) > 2:
             own = np.array(run)
-            steady[own] = _steady_line([texts[i] for i in run], boxes_xyxy[own])
-    return steady
+            trimmed[own] = _trim_line([texts[i] for i in run], boxes_xyxy[own])
+    return trimmed
 
 
-def _steady_line(texts: Sequence[str], boxes: FloatArray) -> FloatArray:
+def _trim_line(texts: Sequence[str], boxes: FloatArray) -> FloatArray:
     heights = (boxes[:, 3] - boxes[:, 1]) / np.array([ink_share(text) for text in texts])
     widths = (boxes[:, 2] - boxes[:, 0]) / np.array([len(text) for text in texts])
     usual = float(np.median(heights))
-    high = (heights > TOO_HIGH * usual) & (widths < _WIDER * np.median(widths))
-    if not high.any() or high.all():
+    tall = (heights > _TOO_TALL * usual) & (widths < _WIDER * np.median(widths))
+    if not tall.any() or tall.all():
         return boxes
-    steady = boxes.copy()
-    sound = boxes[~high]
-    for i in np.flatnonzero(high):
-        near = sound[np.abs(sound[:, 0] + sound[:, 2] - boxes[i, 0] - boxes[i, 2]).argmin()]
+    trimmed = boxes.copy()
+    others = boxes[~tall]
+    for i in np.flatnonzero(tall):
+        near = others[np.abs(others[:, 0] + others[:, 2] - boxes[i, 0] - boxes[i, 2]).argmin()]
         top = max(boxes[i, 1], near[1] - _SLACK * usual)
         bottom = min(boxes[i, 3], near[3] + _SLACK * usual)
         if bottom - top > _SLACK * usual:
-            steady[i, [1, 3]] = top, bottom
-    return steady
+            trimmed[i, [1, 3]] = top, bottom
+    return trimmed

@@ -1,50 +1,45 @@
-"""A second reader for the pages that a first, faster one is not sure of."""
+"""A second OCR engine for the pages of which the first is unsure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from colregion.core.documents import Page
 from colregion.core.regions import Word
-from colregion.parsers.words import WordReader
+from colregion.parsers.ocr.orientation import character_confidence
+from colregion.parsers.word_reader import WordReader
 
-# Mean confidence over characters, by Tesseract: half of 135 rendered reports and slides have .94,
-# and nine in ten more than this; of 105 scanned forms and receipts, which RapidOCR reads better,
+# Tesseract's mean confidence over characters: of 135 rendered reports and slides half have .94,
+# nine in ten more than this; of 105 scanned forms and receipts, which RapidOCR reads better,
 # three in four have less.
-SURE = 0.85
+MIN_CONFIDENCE = 0.85
 
 
-class SecondReading(WordReader):
-    """Reads with `first`, and reads a page again with `second` where the first is not sure; of
-    the two readings the surer one is taken, ties to the first.
+class FallbackReader(WordReader):
+    """Reads a page with `first` and, below a confidence, also with `second`; the result of the
+    higher confidence counts, ties go to the first.
 
-    Both readers' words have to carry a confidence; words without one count as not read.
+    Words without a confidence count as not read.
 
     Args:
-        sure: mean confidence over characters, 0-1, from which the first reading is taken as it is.
+        min_confidence: mean over characters, 0-1, from which the first result is used as it is.
     """
 
-    def __init__(self, first: WordReader, second: WordReader, *, sure: float = SURE) -> None:
+    def __init__(
+        self, first: WordReader, second: WordReader, *, min_confidence: float = MIN_CONFIDENCE
+    ) -> None:
         self.first = first
         self.second = second
-        self.sure = sure
+        self.min_confidence = min_confidence
 
     @property
     def fingerprint(self) -> str:
-        return f"{self.first.fingerprint}, below {self.sure} {self.second.fingerprint}"
+        return f"{self.first.fingerprint}, below {self.min_confidence} {self.second.fingerprint}"
 
     def read(self, page: Page) -> tuple[Word, ...]:
-        return self.read_turned(page)[1]
+        return self.read_upright(page)[1]
 
-    def read_turned(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
-        first = self.first.read_turned(page)
-        if mean_confidence(first[1]) >= self.sure:
+    def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
+        first = self.first.read_upright(page)
+        if character_confidence(first[1]) >= self.min_confidence:
             return first
-        second = self.second.read_turned(page)
-        return second if mean_confidence(second[1]) > mean_confidence(first[1]) else first
-
-
-def mean_confidence(words: Sequence[Word]) -> float:
-    """Over the characters of the words, 0-1; 0 when there are none."""
-    letters = sum(len(word.text) for word in words)
-    return sum(len(word.text) * (word.confidence or 0.0) for word in words) / max(letters, 1)
+        second = self.second.read_upright(page)
+        return max(first, second, key=lambda result: character_confidence(result[1]))

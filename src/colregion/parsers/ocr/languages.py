@@ -1,4 +1,4 @@
-"""Which of Tesseract's languages may be written in a script, by the names it has for both."""
+"""Tesseract's languages by script, in its own names for both."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LANGUAGES = {
     "Greek": ("ell+eng",),
     "Gujarati": ("guj",),
     "Gurmukhi": ("pan",),
-    # The data of East Asian languages know Latin letters too.
+    # East Asian language data include Latin letters.
     "Han": ("chi_sim", "chi_tra", "jpn", "chi_sim_vert", "chi_tra_vert", "jpn_vert"),
     "Hangul": ("kor", "kor_vert"),
     "Hebrew": ("heb+eng",),
@@ -30,11 +30,11 @@ _LANGUAGES = {
     "Telugu": ("tel",),
     "Thai": ("tha+eng",),
 }
-"""Lists of codes to try one after another; Latin script is what is read to begin with."""
+"""Codes to try in turn; Latin script is missing because it is tried first anyway."""
 
 
 def languages_of(script: str, *, installed: Collection[str]) -> list[str]:
-    """The lists of codes to try for a script, those only whose data are installed.
+    """The codes to try for a script of which all data are installed.
 
     >>> languages_of("Japanese", installed={"eng", "jpn"})
     ['jpn']
@@ -47,6 +47,6 @@ def languages_of(script: str, *, installed: Collection[str]) -> list[str]:
 
 
 def first_language_of(script: str) -> str | None:
-    """The language whose data to install for a script; None for one that needs none."""
-    lists = _LANGUAGES.get(script)
-    return lists[0].split("+")[0] if lists else None
+    """The language whose data to install for a script; None if it needs none."""
+    candidates = _LANGUAGES.get(script)
+    return candidates[0].split("+")[0] if candidates else None

@@ -1,4 +1,4 @@
-"""Words by RapidOCR, read from the page's picture by models inside its wheel."""
+"""OCR by RapidOCR, with the models in its wheel."""
 
 from __future__ import annotations
 
@@ -17,107 +17,112 @@ from colregion.core.documents import Page
 from colregion.core.geometry import Box, FloatArray
 from colregion.core.regions import Word
 from colregion.errors import BackendError, InvalidBox, require
-from colregion.parsers.ocr.orientation import read_upright
-from colregion.parsers.words import WordReader
+from colregion.parsers.ocr.orientation import recognize_upright
+from colregion.parsers.word_reader import WordReader
 
 DPI = 200
-"""What PDF pages are drawn at. RapidOCR itself reduces pictures to 2000 pixels a side."""
+"""Resolution at which PDF pages are rendered; RapidOCR reduces images to 2000 pixels a side."""
 
-# Mean confidence over characters: 0.9 and more on what lies upright, 0.55-0.75 upside down.
-_DOUBTFUL = 0.82
-_SURE = 0.9  # of one word
+# Mean confidence over characters: 0.9 and more upright, 0.55-0.75 upside down.
+_MIN_CONFIDENCE = 0.82
+_LEGIBLE_CONFIDENCE = 0.9  # of one word
 
-# Pages queue for the one engine; more threads than this gain little on one page.
-_MOST_THREADS = 4
+# Pages queue for the one engine; more threads gain little on one page.
+_MAX_THREADS = 4
 _lock = threading.Lock()
 
 
 def rapidocr_installed() -> bool:
-    """Whether the package and the runtime of its models are there."""
+    """Whether the package and the runtime of its models are installed."""
     return find_spec("rapidocr") is not None and find_spec("onnxruntime") is not None
 
 
 class RapidOcrReader(WordReader):
-    """Reads the page's picture with RapidOCR, one page at a time; nothing is downloaded.
+    """Reads the page image with RapidOCR, one page at a time; nothing is downloaded.
 
-    All readers share one engine, whose models take some 100 MB. A page that lies sideways,
-    upside down or askew is turned, see `turning.read_upright`. Blocks are not named; each line
-    that was detected counts as one.
+    All readers share one engine, whose models take about 100 MB. Detects pages that lie sideways,
+    upside down or skewed, see `recognize_upright`. Words have line numbers but no blocks.
     """
 
     @property
     def fingerprint(self) -> str:
         """Raises MissingDependency when the package is not installed."""
         require("rapidocr", extra="ocr")
-        from importlib.metadata import version  # slow to import, and seldom needed
+        from importlib.metadata import version  # slow to import and seldom needed
 
         return f"rapidocr-1 {version('rapidocr')} {DPI} dpi"
 
     def read(self, page: Page) -> tuple[Word, ...]:
-        return self.read_turned(page)[1]
+        return self.read_upright(page)[1]
 
-    def read_turned(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
+    def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         image = page.load_image(dpi=DPI)
-        return read_upright(page, image, _recognise, doubtful=_DOUBTFUL, sure=_SURE)
+        return recognize_upright(
+            page,
+            image,
+            _recognize,
+            min_confidence=_MIN_CONFIDENCE,
+            legible_confidence=_LEGIBLE_CONFIDENCE,
+        )
 
 
-def _recognise(image: Image.Image) -> list[Word]:
+def _recognize(image: Image.Image) -> list[Word]:
     bgr = np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
     failure = require("rapidocr.inference_engine.onnxruntime", extra="ocr").ONNXRuntimeError
     try:
-        with _lock:  # the engine does not say that calls may overlap
-            found = _engine()(bgr)
+        with _lock:  # the engine is not documented as thread-safe
+            result = _engine()(bgr)
     except failure as cause:
         raise BackendError(f"RapidOCR failed on a page: {cause}") from cause
-    if not found.txts:
+    if not result.txts:
         return []
     size = np.array([image.width, image.height], dtype=np.float64)
-    lines = zip(found.txts, found.scores, found.boxes, strict=True)
+    lines = zip(result.txts, result.scores, result.boxes, strict=True)
     words = []
     for number, (line, score, corners) in enumerate(lines):
-        pieces = [(text, at / size) for text, at in _pieces(found.word_results, number)]
-        for text, corners_xy in words_of_line(line, np.asarray(corners) / size, pieces):
+        pieces = [(text, at / size) for text, at in _pieces(result.word_results, number)]
+        for text, corners_xy in split_line(line, np.asarray(corners) / size, pieces):
             try:
                 x0, y0 = corners_xy.min(axis=0).tolist()
                 x1, y1 = corners_xy.max(axis=0).tolist()
                 box = Box(x0, y0, x1, y1).clip()
-            except InvalidBox:  # squeezed to nothing, or beside the picture
+            except InvalidBox:  # without area, or off the image
                 continue
             words.append(Word(text, box, confidence=min(float(score), 1.0), line=number))
     return words
 
 
-def words_of_line(
+def split_line(
     line: str, corners_xy: FloatArray, pieces: Sequence[tuple[str, FloatArray]]
 ) -> Iterator[tuple[str, FloatArray]]:
-    """The words of a line, parted at white space, each with points (N, 2) around it.
+    """Split a line at white space; yields each word with points (N, 2) around it.
 
     Args:
-        corners_xy: (4, 2) of the line, clockwise from where its text begins.
-        pieces: parts of the line in order with the corners of each; used where together they
-            give the line. Of lines that mix scripts the engine leaves some out. Words are then
-            placed by their characters' share of the line, which is half as exact.
+        corners_xy: (4, 2) of the line, clockwise from where its text starts.
+        pieces: parts of the line in order, each with its corners. They are used if together they
+            spell the line; for mixed scripts the engine omits some. Words are then placed by
+            their characters' share of the line, which is half as exact.
     """
-    spelled = "".join("".join(text.split()) for text, _ in pieces) == "".join(line.split())
+    is_complete = "".join("".join(text.split()) for text, _ in pieces) == "".join(line.split())
     ends = np.cumsum([len("".join(text.split())) for text, _ in pieces])
-    begun = 0
+    start = 0
     for match in re.finditer(r"\S+", line):
-        word, ended = match.group(), begun + len(match.group())
-        if spelled:
-            first = int(np.searchsorted(ends, begun, side="right"))
-            last = int(np.searchsorted(ends, ended, side="left"))
+        word, end = match.group(), start + len(match.group())
+        if is_complete:
+            first = int(np.searchsorted(ends, start, side="right"))
+            last = int(np.searchsorted(ends, end, side="left"))
             yield word, np.concatenate([corners for _, corners in pieces[first : last + 1]])
         else:
             share = np.array([[match.start()], [match.end()]]) / len(line)
             upper = corners_xy[0] + share * (corners_xy[1] - corners_xy[0])
             lower = corners_xy[3] + share * (corners_xy[2] - corners_xy[3])
             yield word, np.concatenate([upper, lower])
-        begun = ended
+        start = end
 
 
 def _pieces(word_results: Sequence[Any], number: int) -> list[tuple[str, FloatArray]]:
-    """The engine's words of a line with their corners (4, 2) in pixels; none where it could not
-    place them, which shows in results of another type or in fewer of them than lines."""
+    """The engine's words of a line with their corners (4, 2) in pixels; [] if it could not place
+    them: the results are then of another type or fewer than the lines."""
     if number >= len(word_results) or not isinstance(word_results[number], list | tuple):
         return []
     return [(text, np.asarray(corners, float)) for text, _, corners in word_results[number]]
@@ -125,17 +130,16 @@ def _pieces(word_results: Sequence[Any], number: int) -> list[tuple[str, FloatAr
 
 @cache
 def _engine() -> Any:
-    # One of several processes that read is told so by the variable that OpenMP goes by.
-    allowed = os.environ.get("OMP_THREAD_LIMIT", "")
-    threads = min(os.cpu_count() or 1, _MOST_THREADS)
-    if allowed.isdigit():
-        threads = max(min(threads, int(allowed)), 1)
+    limit = os.environ.get("OMP_THREAD_LIMIT", "")  # set in worker processes
+    threads = min(os.cpu_count() or 1, _MAX_THREADS)
+    if limit.isdigit():
+        threads = max(min(threads, int(limit)), 1)
     return require("rapidocr", extra="ocr").RapidOCR(
         params={
             "Global.log_level": "critical",
             "Global.return_word_box": True,
-            # Lines that stand upside down stay so and are read as nonsense, by which the page's
-            # turn is found; the engine would turn them but leave their words' boxes mirrored.
+            # Upside-down lines stay so and are read as nonsense, which reveals the page's turn;
+            # the engine would turn them but leave their words' boxes mirrored.
             "Global.use_cls": False,
             "EngineConfig.onnxruntime.intra_op_num_threads": threads,
         }

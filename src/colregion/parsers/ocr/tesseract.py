@@ -1,4 +1,4 @@
-"""Words by Tesseract, read from the page's picture."""
+"""OCR by Tesseract."""
 
 from __future__ import annotations
 
@@ -21,55 +21,53 @@ from colregion.core.regions import Word
 from colregion.errors import BackendError, InvalidBox, InvalidInput, MissingDependency, require
 from colregion.parsers.ocr.cjk import join_unspaced
 from colregion.parsers.ocr.languages import first_language_of, languages_of
-from colregion.parsers.ocr.orientation import Recogniser, read_upright
-from colregion.parsers.words import WordReader
+from colregion.parsers.ocr.orientation import Recognizer, recognize_upright
+from colregion.parsers.word_reader import WordReader
 
 DPI = 200
-"""What PDF pages are drawn at, and what small pictures are enlarged to."""
+"""Resolution at which PDF pages are rendered and to which small images are enlarged."""
 
-# A picture does not say how large its paper was. Taken for an A4 sheet, forms scanned at 90 dpi
-# come to their true resolution, and receipts to one at which their print is as large as a page's.
+# An image does not say how large its paper was. Taken as an A4 sheet, forms scanned at 90 dpi get
+# their true resolution, and receipts one at which their print is as large as a page's.
 _SHEET_SQUARE_INCHES = 8.27 * 11.69
-_MOST_ENLARGED = 2.0  # beyond, nothing is gained and time is lost
-_MOST_DPI = 400  # larger pictures are reduced: they cost time and are read no better
+_MAX_ENLARGEMENT = 2.0  # more gains nothing and costs time
+_MAX_DPI = 400  # larger images are reduced: they cost time and are read no better
 
-_SEGMENTATION = 3  # automatic, without Tesseract's own detection of orientation, which is slow
+_SEGMENTATION = 3  # automatic, without Tesseract's own, slow detection of orientation
 
-# Mean confidence over characters. Measured on forms, receipts and reports: upright or lying on the
-# right side 0.52-0.96, upside down or on the left side 0.16-0.34.
-_DOUBTFUL = 0.55
-_SURE = 0.6  # of one word
+# Mean confidence over characters. Measured on forms, receipts and reports: 0.52-0.96 upright or
+# lying on the right side, 0.16-0.34 upside down or on the left side.
+_MIN_CONFIDENCE = 0.55
+_LEGIBLE_CONFIDENCE = 0.6  # of one word
 
-_LARGEST_WORD = 0.5  # share of the page: a picture taken for a word
-_LARGEST_MARK = 0.01  # the same of a word without letter or digit: a rule or a stain
+_MAX_WORD_AREA = 0.5  # share of the page; larger is a figure
+_MAX_MARK_AREA = 0.01  # the same for a word without letters and digits; larger is a rule or a stain
 
-# Tesseract's own measure of a script: 26 to 44 on pages of Arabic, Hebrew and Devanagari, 0.4 to 2
-# of East Asian scripts, but up to 1.7 for a script that a graph or a noisy form is falsely taken
-# for. Trying a language costs time only; saying that one lacks has to be right.
-_SURE_OF_SCRIPT = 2.0
+# Tesseract's script confidence: 26 to 44 on pages of Arabic, Hebrew and Devanagari, 0.4 to 2 for
+# East Asian scripts, but up to 1.7 for a wrong script on graphs and noisy forms. Trying a language
+# only costs time; a message that one is missing must be right.
+_MIN_SCRIPT_CONFIDENCE = 2.0
 
 AUTO = "auto"
-_FIRST = "eng"  # what "auto" begins with
+_DEFAULT_LANGUAGE = "eng"  # tried first by "auto"
 _LANGUAGE = re.compile(r"[A-Za-z][A-Za-z_]*(/[A-Za-z_]+)?")
 
 
 def tesseract_installed() -> bool:
-    """Whether both the program and the package that speaks with it are there."""
+    """Whether the program and its Python package are installed."""
     return shutil.which("tesseract") is not None and find_spec("pytesseract") is not None
 
 
 class TesseractReader(WordReader):
-    """Reads the page's picture with Tesseract, one process and one thread a page.
+    """Reads the page image with Tesseract, in one process with one thread per page.
 
-    A page that lies sideways, upside down or askew is found by what can be read of it: the
-    picture is turned by the skew of its lines, and where little is legible then, it is also
-    tried without that turn and upside down. Tesseract itself reads lines that run downwards. So
-    a page that lies as it should costs one run. `Page.upright`, where set, is believed.
+    Detects pages that lie sideways, upside down or skewed, see `recognize_upright`;
+    `Page.upright`, where set, is used instead.
 
     Args:
-        languages: Tesseract's codes joined by "+", such as "eng+deu". "auto" reads English; where
-            little is legible then, it looks at the script and tries those languages of it that
-            are installed. What it lacks for the script is said in `Page.missing`.
+        languages: Tesseract's codes joined by "+", such as "eng+deu". "auto" reads English and,
+            where little is legible, tries the installed languages of the detected script;
+            `Page.missing` names the package if there is none.
 
     Raises:
         InvalidInput: `languages` is no such list.
@@ -91,43 +89,49 @@ class TesseractReader(WordReader):
         )
 
     def read(self, page: Page) -> tuple[Word, ...]:
-        return self.read_turned(page)[1]
+        return self.read_upright(page)[1]
 
-    def read_turned(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
+    def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         image = page.load_image(dpi=DPI)
         dpi = image.width / page.width * 72 if page.unit == "pt" else _sheet_dpi(image)
         if self.languages != AUTO:
-            recognise = partial(self._recognise, dpi=dpi, languages=self.languages)
-            return read_upright(page, image, recognise, doubtful=_DOUBTFUL, sure=_SURE)
-        look = _ScriptLook(self, dpi=dpi)
-        page, words = read_upright(
+            recognize = partial(self._recognize, dpi=dpi, languages=self.languages)
+            return recognize_upright(
+                page,
+                image,
+                recognize,
+                min_confidence=_MIN_CONFIDENCE,
+                legible_confidence=_LEGIBLE_CONFIDENCE,
+            )
+        detection = _ScriptDetection(self, dpi=dpi)
+        page, words = recognize_upright(
             page,
             image,
-            partial(self._recognise, dpi=dpi, languages=_FIRST),
-            doubtful=_DOUBTFUL,
-            sure=_SURE,
-            others=look.readers,
+            partial(self._recognize, dpi=dpi, languages=_DEFAULT_LANGUAGE),
+            min_confidence=_MIN_CONFIDENCE,
+            legible_confidence=_LEGIBLE_CONFIDENCE,
+            alternatives=detection.recognizers,
         )
-        return (replace(page, missing=look.lacking) if look.lacking else page), words
+        return (replace(page, missing=detection.missing) if detection.missing else page), words
 
     def __getstate__(self) -> dict[str, str]:
-        return {"languages": self.languages}  # what is installed is found where it is unpickled
+        return {"languages": self.languages}  # the unpickling process checks what is installed
 
     @cached_property
     def _program(self) -> ModuleType:
-        """pytesseract, once it is known that the program and the languages are installed."""
+        """pytesseract, after checking that the program and the languages are installed."""
         package = require("pytesseract", extra="tesseract")
-        # One thread a process is fastest when pages run side by side. The limit is given to
-        # Tesseract's processes only: in this process's own environment it would hold for every
-        # library that uses OpenMP, torch among them.
+        # One thread per process is fastest when pages run in parallel. This environment is passed
+        # to Tesseract's processes only; in this process's own, the limit would also apply to
+        # torch and every other library that uses OpenMP.
         package.pytesseract.environ = {**os.environ, "OMP_THREAD_LIMIT": "1"}
         try:
             package.get_tesseract_version()
             installed = package.get_languages()
         except package.TesseractNotFoundError as cause:
             raise _missing_program() from cause
-        # Of several languages Tesseract leaves out what it lacks without failing.
-        languages = _FIRST if self.languages == AUTO else self.languages
+        # Tesseract silently ignores missing ones of several languages.
+        languages = _DEFAULT_LANGUAGE if self.languages == AUTO else self.languages
         for code in languages.split("+"):
             if set(code) <= {*string.ascii_lowercase, "_"} and code not in installed:
                 raise _missing_language(code)
@@ -138,25 +142,26 @@ class TesseractReader(WordReader):
         return frozenset(self._program.get_languages())
 
     def _script(self, image: Image.Image, *, dpi: float) -> tuple[str, float, bool]:
-        """The script that a picture is written in, the turn in degrees clockwise that makes it
-        stand upright, and whether the script is sure; "" and 0 for too little text to tell."""
+        """The script of an image, the turn in degrees clockwise that makes it upright, and
+        whether the script is certain; "" and 0 for too little text."""
         program = self._program
         if "osd" not in self._installed:
             raise _missing_language("osd")
         image, dpi = at_readable_dpi(image.convert("L"), dpi=dpi)
         image.format = "PPM"
         try:
-            found = program.image_to_osd(
+            detected = program.image_to_osd(
                 image, config=f"--dpi {round(dpi)}", output_type=program.Output.DICT
             )
-        except program.TesseractError:  # how it says that there are too few characters
+        except program.TesseractError:  # too few characters
             return "", 0.0, False
-        return found["script"], float(found["rotate"]), found["script_conf"] > _SURE_OF_SCRIPT
+        is_certain = detected["script_conf"] > _MIN_SCRIPT_CONFIDENCE
+        return detected["script"], float(detected["rotate"]), is_certain
 
-    def _recognise(self, image: Image.Image, *, dpi: float, languages: str) -> list[Word]:
+    def _recognize(self, image: Image.Image, *, dpi: float, languages: str) -> list[Word]:
         program = self._program
         image, dpi = at_readable_dpi(image.convert("L"), dpi=dpi)
-        image.format = "PPM"  # handed over in a file; packing it as PNG would take longer
+        image.format = "PPM"  # passed in a file; PNG compression would take longer
         try:
             table = program.image_to_data(
                 image,
@@ -170,28 +175,28 @@ class TesseractReader(WordReader):
             if "Failed loading language" in cause.message:
                 raise _missing_language(languages) from cause
             raise BackendError(f"Tesseract failed on a page: {cause.message}") from cause
-        words = words_of_table(table, width_px=image.width, height_px=image.height)
+        words = parse_word_table(table, width_px=image.width, height_px=image.height)
         return join_unspaced(words, aspect=image.width / image.height)
 
 
-class _ScriptLook:
-    """What to read a page with that is not legible as English."""
+class _ScriptDetection:
+    """Chooses languages for a page that is not legible as English."""
 
     def __init__(self, reader: TesseractReader, *, dpi: float) -> None:
         self._reader = reader
         self._dpi = dpi
-        self.lacking = ""
+        self.missing = ""
 
-    def readers(self, image: Image.Image) -> Iterator[tuple[Recogniser, float]]:
-        """Recognisers for the script of the picture, each with the turn that it needs."""
+    def recognizers(self, image: Image.Image) -> Iterator[tuple[Recognizer, float]]:
+        """Recognizers for the script of the image, each with the turn that it needs."""
         reader = self._reader
-        script, degrees, is_sure = reader._script(image, dpi=self._dpi)
-        found = languages_of(script, installed=reader._installed)
-        for languages in found:
-            yield partial(reader._recognise, dpi=self._dpi, languages=languages), degrees
+        script, degrees, is_certain = reader._script(image, dpi=self._dpi)
+        candidates = languages_of(script, installed=reader._installed)
+        for languages in candidates:
+            yield partial(reader._recognize, dpi=self._dpi, languages=languages), degrees
         code = first_language_of(script)
-        if code and is_sure and not found:
-            self.lacking = (
+        if code and is_certain and not candidates:
+            self.missing = (
                 f"it looks like {script} script, which was not read. Install it: apt-get install "
                 f"{_package(code)}"
             )
@@ -216,29 +221,29 @@ def _package(code: str) -> str:
 
 
 def _sheet_dpi(image: Image.Image) -> float:
-    """The resolution of a picture if it shows an A4 sheet's area."""
+    """The resolution of an image of an A4 sheet's area."""
     return float((image.width * image.height / _SHEET_SQUARE_INCHES) ** 0.5)
 
 
 def at_readable_dpi(image: Image.Image, *, dpi: float) -> tuple[Image.Image, float]:
-    """The picture at a resolution that Tesseract reads well, and that resolution.
+    """Resample an image to a resolution that Tesseract reads well; returns both.
 
-    The resolution is told to Tesseract: what it guesses without costs it whole blocks of text.
+    Tesseract must be told the resolution: with its own guess it misses whole blocks of text.
     """
-    scale = min(max(DPI / dpi, 1.0), _MOST_ENLARGED)
-    if dpi > _MOST_DPI:
-        scale = _MOST_DPI / dpi
+    scale = min(max(DPI / dpi, 1.0), _MAX_ENLARGEMENT)
+    if dpi > _MAX_DPI:
+        scale = _MAX_DPI / dpi
     if scale != 1.0:
         size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
         image = image.resize(size, Image.Resampling.LANCZOS)
     return image, dpi * scale
 
 
-def words_of_table(
+def parse_word_table(
     table: Mapping[str, Sequence[Any]], *, width_px: int, height_px: int
 ) -> list[Word]:
-    """The words of Tesseract's table, boxes in fractions of the picture; lines and blocks are
-    counted over the page. Its own rows for blocks and lines have a confidence below 0."""
+    """The words of Tesseract's table, boxes in fractions of the image, lines and blocks numbered
+    over the page. The table's rows for blocks and lines have a confidence below 0."""
     words = []
     lines: dict[tuple[int, int, int], int] = {}
     rows = zip(*(table.get(name, ()) for name in _COLUMNS), strict=True)
@@ -248,9 +253,9 @@ def words_of_table(
         corners = (left, top, left + width, top + height)
         try:
             box = Box.from_pixels(corners, width_px=width_px, height_px=height_px).clip()
-        except InvalidBox:  # a stroke without width
+        except InvalidBox:  # no width
             continue
-        if box.area > (_LARGEST_WORD if any(map(str.isalnum, text)) else _LARGEST_MARK):
+        if box.area > (_MAX_WORD_AREA if any(map(str.isalnum, text)) else _MAX_MARK_AREA):
             continue
         words.append(
             Word(

@@ -1,4 +1,4 @@
-"""Whether the characters that a file carries for a page can stand for what the page shows."""
+"""Whether a page's text layer is sound enough to be used instead of OCR."""
 
 from __future__ import annotations
 
@@ -13,108 +13,104 @@ from PIL import Image
 from colregion.core.documents import Page
 from colregion.core.geometry import boxes_to_array
 from colregion.core.regions import Word
-from colregion.parsers.ocr.orientation import SIDE_PX, has_lines, stroke_count, without
-from colregion.parsers.text_layer.reader import words_of
+from colregion.parsers.ocr.orientation import SIDE_PX, erase_words, has_lines, stroke_count
+from colregion.parsers.text_layer.reader import extract_words
 
-# Fewer characters than these may be a stamp, a header or a page number on a page whose text is a
-# scan or is drawn as outlines; so may all that stands in the margins.
+# Fewer characters than this, without those in the margins, may be a stamp, header or page number
+# on a page whose text is a scan or drawn as outlines.
 _STAMP_CHARACTERS = 100
 _MARGIN = 0.08
 
-# Share of characters that are none: unmapped, private, control. Formulas and bullets of sound
-# pages make up some percent.
-_MOST_UNREADABLE = 0.1
-_CID = re.compile(r"\(cid:\d+\)")  # what some writers put for a glyph that they cannot name
+# Share of unmapped, private and control characters; formulas and bullets of sound pages make up a
+# few percent.
+_MAX_UNREADABLE = 0.1
+_CID = re.compile(r"\(cid:\d+\)")  # some writers' placeholder for a glyph without a name
 _LEADERS = re.compile(r"(.)\1{2,}")
 
 # Share of letters, marks and digits: 0.84-1.0 on sound pages of text and tables.
-_LEAST_ALPHANUMERIC = 0.5
-# Share of vowels among this many Latin letters and more: 0.36-0.45 on sound pages of many
-# languages, below 0.2 where letters are shifted by a font's own numbering. Codes and abbreviations
-# have few too, but few letters in a row.
+_MIN_ALPHANUMERIC = 0.5
+# Share of vowels among at least this many Latin letters: 0.36-0.45 on sound pages of many
+# languages, below 0.2 if letters are shifted by a font's own numbering. Codes and abbreviations
+# have few vowels too, but few letters in a row.
 _WORDLIKE = re.compile(r"[^\W\d_]{4,}")
-_ENOUGH_LATIN = 100
-_LEAST_VOWELS, _MOST_VOWELS = 0.2, 0.65
+_MIN_LATIN = 100
+_MIN_VOWELS, _MAX_VOWELS = 0.2, 0.65
 _VOWELS = frozenset("aeiouyæœøıəɛɔ")
-# Share of words that mix alphabets.
-_MOST_MIXED = 0.2
-# Share of characters U+xx00, which is what text with its bytes swapped consists of.
-_MOST_SWAPPED = 0.5
+_MAX_MIXED = 0.2  # share of words that mix alphabets
+_MAX_SWAPPED = 0.5  # share of characters U+xx00: text with its bytes swapped
 
-_MOST_COVERED = 0.3
-_PROBES = 300  # words looked at, spread over the page
+_MAX_COVERED = 0.3
+_PROBES = 300  # words tested for overlap, spread over the page
 
-_BESIDE = 0.5  # share of the strokes
+_OUTSIDE_STROKES = 0.5  # share of the strokes
 
 _BLANK_PX = 12
-_INK = 32  # grey levels of 255 away from the paper's
+_INK = 32  # gray levels (of 255) from the paper's
 
 
 @dataclass(frozen=True, slots=True)
 class Soundness:
-    """A verdict on a page's own characters.
+    """A verdict on a page's text layer.
 
     Args:
-        sound: whether they can be used in place of recognised words.
-        reason: "", "blank" or "partial" for a sound page; else "missing", "invisible",
-            "garbled" or "doubled".
+        sound: whether it can be used instead of OCR.
+        reason: "", "blank" or "partial" if sound; else "missing", "invisible", "garbled" or
+            "doubled".
     """
 
     sound: bool
     reason: str = ""
 
 
-def judge(page: Page) -> Soundness:
-    """Whether the page's own characters stand for what it shows.
+def assess_text_layer(page: Page) -> Soundness:
+    """Assess whether the page's text layer matches what the page shows.
 
-    They do not when there are none on a page that shows something, or few and more is drawn
-    beside than in them ("missing"); when most are drawn without ink, as other recognisers leave
-    them under a scan ("invisible"); when they are no text of any language ("garbled"); when
-    words lie on each other ("doubled"). They are sound as far as they go ("partial") where more is
-    drawn in lines beside than in them: a scan on a set page, or a font that the file maps to
-    nothing. A page that shows nothing is sound ("blank"): there is
-    nothing to recognise. Pages of pictures are always "missing".
+    It does not if it has no characters, or few and more is drawn outside them ("missing"); if
+    most are drawn without ink, as OCR software puts them under a scan ("invisible"); if they are
+    no text of any language ("garbled"); if words lie on each other ("doubled"). It is "partial"
+    if more lines are drawn outside it than in it: a scan pasted on a page, or a font without a
+    mapping to characters. An empty page is sound ("blank"). Images are always "missing".
     """
     if page.load_text is None:
         return Soundness(False, "missing")
     layer = page.load_text()
     inked = [i for i, character in enumerate(layer.characters) if not character.isspace()]
     if not inked:
-        _, beside = _drawn_px(page, [])
-        return Soundness(True, "blank") if beside <= _BLANK_PX else Soundness(False, "missing")
+        _, outside = _drawn_px(page, [])
+        return Soundness(True, "blank") if outside <= _BLANK_PX else Soundness(False, "missing")
     shown = [layer.characters[i] for i in inked if layer.visible[i]]
     if len(shown) < len(inked) / 2:
         return Soundness(False, "invisible")
-    words = [w for w in words_of(layer, width=page.width, height=page.height) if w.visible]
+    words = [w for w in extract_words(layer, width=page.width, height=page.height) if w.visible]
     if _is_garbled(shown, [word.text for word in words]):
         return Soundness(False, "garbled")
     if _may_be_stamp(words):
-        within, beside = _drawn_px(page, words)
-        if beside > within:
+        inside, outside = _drawn_px(page, words)
+        if outside > inside:
             return Soundness(False, "missing")
-    if _covered_share(words) > _MOST_COVERED:
+    if _covered_share(words) > _MAX_COVERED:
         return Soundness(False, "doubled")
-    return Soundness(True, "partial" if _has_lines_beside(page, words) else "")
+    return Soundness(True, "partial" if _has_lines_outside(page, words) else "")
 
 
-def _has_lines_beside(page: Page, words: list[Word]) -> bool:
-    grey = page.image.convert("L")
-    grey.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.BOX)  # as the strokes are looked at
-    beside = without(grey, words)
-    return stroke_count(beside) > _BESIDE * stroke_count(grey) and has_lines(beside)
+def _has_lines_outside(page: Page, words: list[Word]) -> bool:
+    gray = page.image.convert("L")
+    gray.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.BOX)  # the size at which strokes count
+    rest = erase_words(gray, words)
+    return stroke_count(rest) > _OUTSIDE_STROKES * stroke_count(gray) and has_lines(rest)
 
 
 def _drawn_px(page: Page, words: list[Word]) -> tuple[int, int]:
-    """How many pixels are drawn on within the words and beside them."""
-    # The page's own picture, which whatever comes next wants too, at half its size.
-    grey = np.asarray(page.image.convert("L").reduce(2), dtype=np.int16)
-    drawn = np.abs(grey - np.median(grey)) > _INK
-    every = int(drawn.sum())
+    """Number of inked pixels inside the words and outside them."""
+    # The cached page image, which later steps use too, at half its size.
+    gray = np.asarray(page.image.convert("L").reduce(2), dtype=np.int16)
+    drawn = np.abs(gray - np.median(gray)) > _INK
+    total = int(drawn.sum())
     for word in words:
-        x0, y0, x1, y1 = word.box.to_pixels(width_px=grey.shape[1], height_px=grey.shape[0])
+        x0, y0, x1, y1 = word.box.to_pixels(width_px=gray.shape[1], height_px=gray.shape[0])
         drawn[y0:y1, x0:x1] = False
-    beside = int(drawn.sum())
-    return every - beside, beside
+    outside = int(drawn.sum())
+    return total - outside, outside
 
 
 def _may_be_stamp(words: list[Word]) -> bool:
@@ -124,17 +120,17 @@ def _may_be_stamp(words: list[Word]) -> bool:
 
 def _is_garbled(characters: list[str], texts: list[str]) -> bool:
     return (
-        _unreadable_share(characters, texts) > _MOST_UNREADABLE
-        or _swapped_share(characters) > _MOST_SWAPPED
-        or _alphanumeric_share(texts) < _LEAST_ALPHANUMERIC
-        or _mixed_share(texts) > _MOST_MIXED
-        or not _LEAST_VOWELS <= _vowel_share(texts) <= _MOST_VOWELS
+        _unreadable_share(characters, texts) > _MAX_UNREADABLE
+        or _swapped_share(characters) > _MAX_SWAPPED
+        or _alphanumeric_share(texts) < _MIN_ALPHANUMERIC
+        or _mixed_share(texts) > _MAX_MIXED
+        or not _MIN_VOWELS <= _vowel_share(texts) <= _MAX_VOWELS
     )
 
 
 def _unreadable_share(characters: list[str], texts: list[str]) -> float:
     unreadable = sum(map(_is_unreadable, characters))
-    # A private character that stands alone is a bullet or a tick box.
+    # A single private character is a bullet or a tick box.
     unreadable -= sum(len(text) == 1 and unicodedata.category(text) == "Co" for text in texts)
     unreadable += sum(map(len, _CID.findall("".join(characters))))
     return unreadable / len(characters)
@@ -150,17 +146,17 @@ def _swapped_share(characters: list[str]) -> float:
 
 
 def _alphanumeric_share(texts: list[str]) -> float:
-    """Runs of one sign (leaders, rules) count as two of it; 1 for no text."""
+    """Runs of one sign (leaders, rules) count as two; 1 for no text."""
     text = _LEADERS.sub(r"\1\1", "".join(texts))
     return sum(unicodedata.category(c)[0] in "LMN" for c in text) / len(text) if text else 1.0
 
 
 def _vowel_share(texts: list[str]) -> float:
-    """Among the Latin letters of words, whatever their accents; a usual one for too few."""
+    """Among the Latin letters of words, accents ignored; a normal share for too few."""
     runs = "".join(_WORDLIKE.findall(" ".join(texts)))
     latin = [c for c in runs if _script(c) == "LATIN"]
-    if len(latin) < _ENOUGH_LATIN:
-        return (_LEAST_VOWELS + _MOST_VOWELS) / 2
+    if len(latin) < _MIN_LATIN:
+        return (_MIN_VOWELS + _MAX_VOWELS) / 2
     return sum(_is_vowel(c) for c in latin) / len(latin)
 
 
@@ -170,7 +166,7 @@ def _is_vowel(character: str) -> bool:
 
 
 def _mixed_share(texts: list[str]) -> float:
-    """Among the words of alphabets; Han, kana and hangul are mixed with them as a rule."""
+    """Among the words of alphabets; Han, kana and hangul are often mixed with them."""
     alphabets = [{_script(c) for c in text} - {""} for text in texts]
     alphabetic = [scripts for scripts in alphabets if scripts]
     return sum(len(s) > 1 for s in alphabetic) / len(alphabetic) if alphabetic else 0.0
@@ -178,14 +174,14 @@ def _mixed_share(texts: list[str]) -> float:
 
 @lru_cache(maxsize=8192)
 def _script(character: str) -> str:
-    """The first word of a letter's Unicode name; "" for the rest and for East Asian letters."""
+    """The first word of a letter's Unicode name; "" for other characters and East Asian letters."""
     if not character.isalpha() or unicodedata.east_asian_width(character) in "WFH":
         return ""
     return unicodedata.name(character, "").split(" ")[0]
 
 
 def _covered_share(words: list[Word]) -> float:
-    """Among words spread over the page, those whose middle lies in another word's box."""
+    """Share of the probed words whose center is in another word's box."""
     boxes = boxes_to_array(word.box for word in words)
     probes = np.arange(len(boxes))[:: max(1, len(boxes) // _PROBES)]
     if len(boxes) < 2:

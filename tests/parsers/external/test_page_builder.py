@@ -7,8 +7,8 @@ from colregion.core.documents import Page
 from colregion.core.geometry import Box, Upright
 from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput, UnreadableDocument
-from colregion.parsers.external import GivenPage, GivenRegion
-from colregion.parsers.external.tree import build_given
+from colregion.parsers.external.page_builder import build_page
+from colregion.parsers.external.regions import ExternalPage, ExternalRegion
 
 
 def outline(parsed: ParsedPage) -> list[tuple[tuple[int, ...], str, str]]:
@@ -27,20 +27,20 @@ def page(*, width: float = 200, height: float = 400, rotation: int = 0) -> Page:
     )
 
 
-def built(*regions: GivenRegion, words: tuple[Word, ...] = ()) -> ParsedPage:
-    return build_given(page(), GivenPage(regions), words)
+def built(*regions: ExternalRegion, words: tuple[Word, ...] = ()) -> ParsedPage:
+    return build_page(page(), ExternalPage(regions), words)
 
 
-def test_no_regions_leave_the_words_in_none() -> None:
+def test_words_without_external_regions_are_in_no_region() -> None:
     word = Word("stray", Box(0.1, 0.1, 0.2, 0.12))
     parsed = built(words=(word,))
     assert parsed.regions == ()
     assert parsed.words == (word,)
 
 
-def test_words_go_to_the_smallest_region_that_holds_half_of_them_and_make_its_lines() -> None:
-    large = GivenRegion(Box(0.1, 0.1, 0.9, 0.5), kind="figure")
-    small = GivenRegion(Box(0.5, 0.4, 0.9, 0.5), "All of it.", "caption")
+def test_words_are_assigned_to_the_smallest_region_that_contains_half_of_them() -> None:
+    large = ExternalRegion(Box(0.1, 0.1, 0.9, 0.5), kind="figure")
+    small = ExternalRegion(Box(0.5, 0.4, 0.9, 0.5), "All of it.", "caption")
     words = (
         Word("axis", Box(0.15, 0.2, 0.25, 0.22)),
         Word("All", Box(0.55, 0.42, 0.6, 0.44), confidence=0.5),
@@ -63,27 +63,27 @@ def test_words_go_to_the_smallest_region_that_holds_half_of_them_and_make_its_li
     assert parsed.regions[0].ocr_confidence is None
 
 
-def test_without_words_the_text_stands_somewhere_in_the_box() -> None:
+def test_text_of_a_region_without_words_gets_the_regions_box() -> None:
     box = Box(0.25, 0.5, 0.75, 0.625)
-    parsed = built(GivenRegion(box, "net sum"))
+    parsed = built(ExternalRegion(box, "net sum"))
     assert outline(parsed) == [((1,), "text", "net sum")]
     assert parsed.words == (Word("net", box), Word("sum", box))
 
 
-def test_invisible_words_are_of_no_region() -> None:
-    region = GivenRegion(Box(0.1, 0.1, 0.9, 0.2), "seen")
+def test_invisible_words_are_in_no_region() -> None:
+    region = ExternalRegion(Box(0.1, 0.1, 0.9, 0.2), "seen")
     hidden = Word("hidden", Box(0.2, 0.12, 0.4, 0.15), visible=False)
     parsed = built(region, words=(hidden,))
     assert outline(parsed) == [((1,), "text", "seen")]
     assert parsed.words[-1] == hidden
 
 
-def test_a_region_is_widened_to_its_parts_and_takes_their_text() -> None:
+def test_region_is_widened_to_its_parts_and_gets_their_text() -> None:
     parts = (
-        GivenRegion(Box(0.1, 0.1, 0.5, 0.15), "one", "row"),
-        GivenRegion(Box(0.1, 0.2, 0.6, 0.25), "two", "row"),
+        ExternalRegion(Box(0.1, 0.1, 0.5, 0.15), "one", "row"),
+        ExternalRegion(Box(0.1, 0.2, 0.6, 0.25), "two", "row"),
     )
-    parsed = built(GivenRegion(Box(0.1, 0.1, 0.55, 0.24), kind="table", parts=parts))
+    parsed = built(ExternalRegion(Box(0.1, 0.1, 0.55, 0.24), kind="table", parts=parts))
     assert outline(parsed) == [
         ((1,), "table", "one\ntwo"),
         ((1, 1), "row", "one"),
@@ -92,23 +92,24 @@ def test_a_region_is_widened_to_its_parts_and_takes_their_text() -> None:
     assert parsed.regions[0].box == Box(0.1, 0.1, 0.6, 0.25)
 
 
-def test_what_lies_off_the_page_is_left_out_and_what_reaches_over_is_cut() -> None:
+def test_regions_are_clipped_to_the_page_or_dropped_off_it() -> None:
     parsed = built(
-        GivenRegion(Box(1.1, 0.1, 1.5, 0.2), "off"), GivenRegion(Box(0.9, 0.5, 1.5, 0.6), "over")
+        ExternalRegion(Box(1.1, 0.1, 1.5, 0.2), "off"),
+        ExternalRegion(Box(0.9, 0.5, 1.5, 0.6), "over"),
     )
     assert outline(parsed) == [((1,), "text", "over")]
     assert parsed.regions[0].box == Box(0.9, 0.5, 1.0, 0.6)
 
 
-def test_words_without_regions_get_the_layout_that_their_places_have() -> None:
+def test_external_words_without_regions_get_a_layout() -> None:
     words = (Word("Total", Box(0.1, 0.1, 0.2, 0.12)), Word("7.00", Box(0.22, 0.1, 0.3, 0.12)))
-    parsed = build_given(page(), GivenPage(words=words), ())
+    parsed = build_page(page(), ExternalPage(words=words), ())
     assert outline(parsed)[-1] == ((1, 1, 1), "text", "Total 7.00")
 
 
-def test_a_turn_given_by_the_source_is_the_pages() -> None:
+def test_turn_of_the_external_page_becomes_upright() -> None:
     def upright(degrees: float | None) -> Upright | None:
-        return build_given(page(), GivenPage(degrees_clockwise=degrees), ()).page.upright
+        return build_page(page(), ExternalPage(degrees_clockwise=degrees), ()).page.upright
 
     assert upright(270.0) == Upright(270.0, 200, 400)
     assert upright(0.4) is None
@@ -116,12 +117,12 @@ def test_a_turn_given_by_the_source_is_the_pages() -> None:
     assert upright(None) is None
 
 
-def test_boxes_of_a_page_that_the_tool_saw_unturned_are_turned_by_the_files_rotation() -> None:
-    region = GivenRegion(Box(0.1, 0.2, 0.4, 0.3), words=(Word("up", Box(0.1, 0.2, 0.4, 0.3)),))
+def test_boxes_of_a_tool_that_ignores_page_rotation_are_turned() -> None:
+    region = ExternalRegion(Box(0.1, 0.2, 0.4, 0.3), words=(Word("up", Box(0.1, 0.2, 0.4, 0.3)),))
 
     def box(rotation: int) -> tuple[float, ...]:
-        given = GivenPage((region,), size_wh=(800, 400))
-        parsed = build_given(page(rotation=rotation), given, ())
+        external = ExternalPage((region,), size_wh=(800, 400))
+        parsed = build_page(page(rotation=rotation), external, ())
         return tuple(round(value, 4) for value in parsed.words[0].box.xyxy)
 
     # What is left on the page as drawn is at the top after a quarter turn clockwise.
@@ -130,23 +131,23 @@ def test_boxes_of_a_page_that_the_tool_saw_unturned_are_turned_by_the_files_rota
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180])
-def test_a_page_of_another_shape_is_of_another_file(rotation: int) -> None:
-    given = GivenPage((GivenRegion(Box(0, 0, 1, 1)),), size_wh=(300, 310))
+def test_page_of_another_shape_is_refused(rotation: int) -> None:
+    external = ExternalPage((ExternalRegion(Box(0, 0, 1, 1)),), size_wh=(300, 310))
     with pytest.raises(UnreadableDocument, match=r"doc#p1 is 200 x 400 pt, but .* 300 x 310"):
-        build_given(page(rotation=rotation), given, ())
+        build_page(page(rotation=rotation), external, ())
 
 
-def test_half_a_surrogate_pair_is_replaced() -> None:
-    parsed = built(GivenRegion(Box(0, 0, 1, 0.1), "a\ud800b"))
+def test_lone_surrogate_is_replaced() -> None:
+    parsed = built(ExternalRegion(Box(0, 0, 1, 0.1), "a\ud800b"))
     assert parsed.regions[0].text == "a?b"
 
 
-def test_a_fourth_level_an_unknown_kind_and_words_beside_parts_are_refused() -> None:
+def test_external_region_refuses_a_fourth_level_unknown_kinds_and_words_beside_parts() -> None:
     box = Box(0, 0, 1, 0.1)
-    three = GivenRegion(box, parts=(GivenRegion(box, parts=(GivenRegion(box, "x"),)),))
+    three = ExternalRegion(box, parts=(ExternalRegion(box, parts=(ExternalRegion(box, "x"),)),))
     with pytest.raises(InvalidInput, match="at most 3 levels, got 4"):
-        GivenRegion(box, parts=(three,))
+        ExternalRegion(box, parts=(three,))
     with pytest.raises(InvalidInput, match="'chart'"):
-        GivenRegion(box, kind="chart")
+        ExternalRegion(box, kind="chart")
     with pytest.raises(InvalidInput, match="has parts"):
-        GivenRegion(box, parts=(three.parts[0],), words=(Word("x", box),))
+        ExternalRegion(box, parts=(three.parts[0],), words=(Word("x", box),))

@@ -1,0 +1,155 @@
+"""A page's region tree from another tool's regions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from colregion.core.documents import Page
+from colregion.core.geometry import Box, Upright, boxes_to_array
+from colregion.core.regions import LEVELS, ParsedPage, Word
+from colregion.errors import InvalidBox, UnreadableDocument
+from colregion.parsers.external.regions import ExternalPage, ExternalRegion, storable
+from colregion.parsers.layout import Layout
+from colregion.parsers.layout.areas import Area, smallest_containers
+from colregion.parsers.layout.lines import find_lines, find_rows
+from colregion.parsers.layout.page_frame import Frame
+from colregion.parsers.layout.region_tree import RegionNode, parsed_page
+
+_ASPECT_TOLERANCE = 0.02  # of two images of one page, as the log of width over height
+_MIN_TURN = 1.0  # degrees; tools measure the skew of straight text to fractions of one
+
+
+def build_page(page: Page, external: ExternalPage, words: Sequence[Word]) -> ParsedPage:
+    """Return the page with the tool's regions and, below them, the lines of the words in them.
+
+    A region has the tool's text, else that of its parts; its box is the tool's, widened to its
+    parts. Where the tool gives no words, `words` are assigned to the smallest region that
+    contains them and their lines become its parts; words in no region come last. A region with
+    text but no word keeps its text as words that each have the region's whole box.
+
+    Args:
+        words: of the page, where the tool gives none.
+
+    Raises:
+        UnreadableDocument: the tool's page has another shape.
+    """
+    page = _with_upright(page, external)
+    turns = _quarter_turns(page, external)
+    own_words = [_turn_word(word, turns) for word in external.words]
+    if own_words and not external.regions:
+        return Layout("geometry").build(page, own_words)
+    areas = list(_on_page(external.regions, turns))
+    leaves = [leaf for area in areas for leaf in area.leaves()]
+    leaf_words, loose = _assign(words, leaves)
+    nodes = _nodes(areas, iter(leaf_words), Frame.of(page), depth=1)
+    return parsed_page(page, nodes, [*loose, *own_words])
+
+
+def _with_upright(page: Page, external: ExternalPage) -> Page:
+    if external.degrees_clockwise is None:
+        return page
+    degrees = external.degrees_clockwise % 360.0
+    if min(degrees, 360.0 - degrees) < _MIN_TURN:
+        return replace(page, upright=None)
+    return replace(page, upright=Upright(degrees, page.width, page.height))
+
+
+def _quarter_turns(page: Page, external: ExternalPage) -> int:
+    """Clockwise quarter turns from the tool's page to the page as displayed: 0, or the file's
+    own rotation if the tool did not apply it."""
+    if external.size_wh is None:
+        return 0
+    width, height = external.size_wh
+    aspect = math.log(page.width / page.height)
+    if abs(math.log(width / height) - aspect) <= _ASPECT_TOLERANCE:
+        return 0
+    if page.rotation in (90, 270) and abs(math.log(height / width) - aspect) <= _ASPECT_TOLERANCE:
+        return page.rotation // 90
+    raise UnreadableDocument(
+        f"page {page.id} is {page.width:g} x {page.height:g} {page.unit}, but its regions are of a "
+        f"page of {width:g} x {height:g}: they belong to another file, or to another crop of it. "
+        "Give the regions that were made from this file"
+    )
+
+
+def _turn(box: Box, quarters: int) -> Box:
+    for _ in range(quarters):
+        box = Box(1 - box.y1, box.x0, 1 - box.y0, box.x1)
+    return box
+
+
+def _turn_word(word: Word, quarters: int) -> Word:
+    return replace(word, box=_turn(word.box, quarters)) if quarters else word
+
+
+def _on_page(regions: Sequence[ExternalRegion], quarters: int) -> Iterator[ExternalRegion]:
+    """The regions as displayed and clipped to the page, without those off it."""
+    for region in regions:
+        try:
+            box = _turn(region.box, quarters).clip()
+        except InvalidBox:
+            continue
+        yield replace(
+            region,
+            box=box,
+            text=storable(region.text).strip(),
+            parts=tuple(_on_page(region.parts, quarters)),
+            words=tuple(_turn_word(word, quarters) for word in region.words),
+        )
+
+
+def _assign(
+    words: Sequence[Word], leaves: Sequence[ExternalRegion]
+) -> tuple[list[tuple[Word, ...]], list[Word]]:
+    """The words of each leaf, its own or those in its box, and the words in none.
+
+    A word belongs to the smallest region that contains half of it.
+    """
+    owners = smallest_containers([word.box for word in words], [leaf.box for leaf in leaves])
+    assigned = [list(leaf.words) for leaf in leaves]
+    loose: list[Word] = []
+    for word, owner in zip(words, owners, strict=True):
+        (assigned[owner] if owner >= 0 and word.visible else loose).append(word)
+    return [tuple(own) for own in assigned], loose
+
+
+def _nodes(
+    regions: Sequence[ExternalRegion],
+    leaf_words: Iterator[tuple[Word, ...]],
+    frame: Frame,
+    *,
+    depth: int,
+) -> list[RegionNode]:
+    """Args: leaf_words: the words of each leaf, in the order of the leaves."""
+    nodes = []
+    for region in regions:
+        if region.parts:
+            parts = _nodes(region.parts, leaf_words, frame, depth=depth + 1)
+            nodes.append(_around(region, parts))
+        else:
+            nodes.append(_leaf(region, next(leaf_words), frame, depth=depth))
+    return nodes
+
+
+def _leaf(
+    region: ExternalRegion, words: tuple[Word, ...], frame: Frame, *, depth: int
+) -> RegionNode:
+    if not words:
+        spread = tuple(Word(text, region.box) for text in region.text.split())
+        return RegionNode(region.box, region.text, region.kind, words=spread)
+    if depth == len(LEVELS):
+        box = Box.enclosing([region.box, *(word.box for word in words)])
+        text = region.text or " ".join(word.text for word in words)
+        return RegionNode(box, text, region.kind, words=words)
+    squares = frame.square(boxes_to_array(word.box for word in words))
+    lines = find_lines([word.text for word in words], squares)
+    if depth == 1:
+        return _around(region, RegionNode.of_blocks(Area(region.kind, tuple(lines)), words, frame))
+    lines = [line for row in find_rows(lines) for line in row.lines]
+    return _around(region, RegionNode.of_lines(region.kind, lines, words, frame))
+
+
+def _around(region: ExternalRegion, parts: Sequence[RegionNode]) -> RegionNode:
+    return RegionNode.around(parts, kind=region.kind, text=region.text, box=region.box)
