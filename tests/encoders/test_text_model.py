@@ -15,7 +15,7 @@ from colregion.core.geometry import Box, BoxPlacement
 from colregion.core.regions import ParsedPage
 from colregion.encoders import load_encoder
 from colregion.encoders.text import TextModelEncoder
-from colregion.encoders.text.windows import Window, windows, word_of_token
+from colregion.encoders.text.windows import Window, windows, word_of_character
 from colregion.engine import Engine
 from colregion.errors import BackendError, InvalidInput, ModelMismatch
 from colregion.indexes.memory import MemoryIndex
@@ -34,9 +34,9 @@ def bert(working_torchvision: None, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def encoder(bert: Path) -> TextModelEncoder:
-    found = load_encoder(f"text:{bert}")
-    assert isinstance(found, TextModelEncoder)
-    return found
+    encoder = load_encoder(f"text:{bert}")
+    assert isinstance(encoder, TextModelEncoder)
+    return encoder
 
 
 def places(embedding: PageEmbedding) -> list[list[float]]:
@@ -110,10 +110,9 @@ def test_windows_overlap_and_keep_each_token_once(
     assert windows(n_tokens, size=size) == [Window(*one) for one in expected]
 
 
-def test_tokens_belong_to_the_word_that_they_end_in() -> None:
-    # "ab c def": the third token is the space before "def" and its first letter.
-    spans = [(0, 2), (3, 4), (4, 6), (6, 8), (8, 8)]
-    assert word_of_token(["ab", "c", "def"], spans).tolist() == [0, 1, 2, 2, 2]
+def test_spaces_belong_to_the_word_before_them() -> None:
+    characters = np.arange(len("ab c def"))
+    assert word_of_character(["ab", "c", "def"], characters).tolist() == [0, 0, 0, 1, 1, 2, 2, 2]
 
 
 def test_a_question_is_labelled_with_its_words(encoder: TextModelEncoder) -> None:
@@ -173,21 +172,60 @@ def test_stanfords_colbert_projects_marks_and_expands(
     assert places(page) == [list(LEFT.xyxy)]
 
 
-def test_pylates_projection_and_markers_are_used(
+@pytest.mark.parametrize("activation", ["Identity", "Tanh"])
+def test_pylate_checkpoints_use_their_layer_markers_and_mask_tokens(
+    working_torchvision: None,  # noqa: ARG001
+    tmp_path: Path,
+    activation: str,
+) -> None:
+    import torch
+    from transformers import AutoModel
+
+    weight = save_pylate(tmp_path, activation=activation)
+    encoder = TextModelEncoder(str(tmp_path))
+    vocabulary = encoder.tokenizer.get_vocab()
+    total, amount = vocabulary["total"], vocabulary["amount"]
+
+    def theirs(ids: list[int], seen: list[int]) -> np.ndarray:
+        model = AutoModel.from_pretrained(tmp_path).eval()
+        with torch.inference_mode():
+            hidden = model(
+                input_ids=torch.tensor([ids]), attention_mask=torch.tensor([seen])
+            ).last_hidden_state
+            projected = getattr(torch.nn, activation)()(hidden @ weight.T)
+        return np.asarray(torch.nn.functional.normalize(projected, dim=-1)[0].numpy())
+
+    query = encoder.encode_query("total amount")
+    expected = theirs([2, vocabulary["[Q] "], total, amount, 3, *[4] * 5], [1] * 5 + [0] * 5)
+    np.testing.assert_allclose(query.vectors, expected, atol=1e-5)
+    assert query.tokens == ("[Q]", "[Q]", "total", "amount", *["[MASK]"] * 6)
+    page = encode(encoder, ("total", LEFT), ("amount", RIGHT))
+    expected = theirs([2, vocabulary["[D] "], total, amount, 3], [1] * 5)
+    np.testing.assert_allclose(page.vectors, expected[2:4], atol=1e-5)
+
+
+def test_markers_written_on_a_page_are_only_text(
     working_torchvision: None,  # noqa: ARG001
     tmp_path: Path,
 ) -> None:
-    weight = save_pylate(tmp_path)
+    save_pylate(tmp_path)
     encoder = TextModelEncoder(str(tmp_path))
-    plain = encoder.tokenizer.get_vocab()
-    assert encoder._framed([7], question=True)[0][:4] == [2, plain["[Q] "], 7, 3]
-    assert encoder._framed([7], question=False)[0] == [2, plain["[D] "], 7, 3]
-    query = encoder.encode_query("total amount")
-    assert query.vectors.shape == (10, weight.shape[0])
-    assert query.tokens == ("[Q]", "[Q]", "total", "amount", *["[MASK]"] * 6)
+    page = encode(encoder, ("[D]", LEFT), ("total", RIGHT))
+    # Without the brackets, which are punctuation: the letter and the word.
+    assert places(page) == [list(LEFT.xyxy), list(RIGHT.xyxy)]
 
 
-def test_a_layer_after_pooling_is_for_whole_texts_and_not_used(
+def test_question_longer_than_the_mask_length_is_not_cut(
+    working_torchvision: None,  # noqa: ARG001
+    tmp_path: Path,
+) -> None:
+    save_stanford(tmp_path, query_length=8)
+    query = TextModelEncoder(str(tmp_path)).encode_query("total amount due date invoice revenue of")
+    words = ("total", "amount", "due", "date", "invoice", "revenue", "of")
+    assert query.tokens == ("[Q]", "[Q]", *words, "[MASK]")
+
+
+def test_layer_after_pooling_is_for_whole_texts_and_not_used(
     working_torchvision: None,  # noqa: ARG001
     tmp_path: Path,
 ) -> None:
@@ -195,22 +233,14 @@ def test_a_layer_after_pooling_is_for_whole_texts_and_not_used(
     assert TextModelEncoder(str(tmp_path)).encode_query("total").vectors.shape == (1, 32)
 
 
-def test_layers_that_are_not_linear_are_refused(
-    working_torchvision: None,  # noqa: ARG001
-    tmp_path: Path,
-) -> None:
-    save_pylate(tmp_path, activation="Tanh")
-    with pytest.raises(InvalidInput, match="Tanh"):
-        TextModelEncoder(str(tmp_path))
-
-
-def test_a_marker_that_the_tokenizer_lacks_is_an_error(
+def test_colbert_weights_in_a_config_that_denies_them_are_refused(
     working_torchvision: None,  # noqa: ARG001
     tmp_path: Path,
 ) -> None:
     save_stanford(tmp_path)
-    (tmp_path / "artifact.metadata").write_text(json.dumps({"query_token_id": "[nothing]"}))
-    with pytest.raises(BackendError, match=r"lacks the marker '\[nothing\]'"):
+    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps({**config, "architectures": ["BertModel"]}))
+    with pytest.raises(InvalidInput, match=r'set "architectures" there to \["HF_ColBERT"\]'):
         TextModelEncoder(str(tmp_path))
 
 
@@ -230,7 +260,7 @@ def test_bad_checkpoints_say_what_is_wrong(bert: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="holds no weights"):
         load_encoder(f"text:{folder}")
     (folder / "config.json").write_text(json.dumps({"model_type": "siglip", "vision_config": {}}))
-    with pytest.raises(InvalidInput, match=r"reads pictures \(siglip\)"):
+    with pytest.raises(InvalidInput, match=r"reads images \(siglip\)"):
         load_encoder(f"text:{folder}")
     with pytest.raises(InvalidInput, match=r'text model.*encoder="text:'):
         load_encoder(str(bert))
