@@ -33,6 +33,8 @@ def fetch(source: str, *, revision: str | None, local_files_only: bool, extra: s
         InvalidInput: no such folder or repository, or a revision of a folder.
         BackendError: the hub cannot be reached and the cache does not have it.
     """
+    if revision is not None and not isinstance(revision, str):
+        raise InvalidInput(f"revision must be text, got {revision!r}; pass it as an argument")
     folder = Path(source).expanduser()
     if folder.is_dir():
         if revision is not None:
