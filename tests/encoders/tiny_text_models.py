@@ -13,7 +13,7 @@ DIMENSION = 16
 
 
 def save_bert(folder: Path, *, specials: tuple[str, ...] = ()) -> Any:
-    """A BERT that knows a few words and spells all others; the model is given back."""
+    """A BERT that knows a few words and spells all others; returns the model."""
     import torch
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ def load_encoder(spec: str, **options: Any) -> Encoder:
         spec: "static_tokens"; a hub id (`vidore/colqwen2.5-v0.2`) or folder of a visual model or
             LoRA adapter; `text:` and a hub id or folder of a text model; or a name that an
             installed package adds. Options can follow: `ID?device=cuda&pool_factor=3`.
-        options: options of the encoder (`ColVisionEncoder`, `TextModelEncoder`); they override
+        options: options of the encoder (`ColVisionOptions`, `TextModelEncoder`); they override
             those in the spec.
 
     Raises:
@@ -39,27 +40,31 @@ def load_encoder(spec: str, **options: Any) -> Encoder:
     is_folder = spec != "" and Path(spec).is_dir()  # whose name may hold a "?"
     parsed = Spec(spec) if is_folder else parse_spec(spec)
     name = spec if is_folder else spec.partition("?")[0]
-    factory, arguments = _find(name, parsed)
+    load, accepts = _find(name, parsed)
     options = {**parsed.options, **options}
-    _check_options(factory, options, name=name)
-    return factory(*arguments, **options)
+    _check_options(accepts, options, name=name)
+    return load(**options)
 
 
-def _find(name: str, spec: Spec) -> tuple[Callable[..., Encoder], list[str]]:
-    """What makes the encoder, and its positional arguments."""
+def _find(name: str, spec: Spec) -> tuple[Callable[..., Encoder], Callable[..., Any]]:
+    """What makes the encoder from its options, and the class or function that defines these."""
     if name == "static_tokens":
         from colregion.encoders.static.encoder import StaticTokenEncoder
 
-        return StaticTokenEncoder, []
+        return StaticTokenEncoder, StaticTokenEncoder
     if spec.name == "text" and spec.argument is not None:
         from colregion.encoders.text import TextModelEncoder
 
-        return TextModelEncoder, [spec.argument]
+        return partial(TextModelEncoder, spec.argument), TextModelEncoder
     if _HUB_ID.fullmatch(name) or _is_path(name):
-        from colregion.encoders.colvision import ColVisionEncoder
+        from colregion.encoders.colvision import ColVisionEncoder, ColVisionOptions
 
-        return ColVisionEncoder, [name]
-    return _from_entry_point(spec.name), [] if spec.argument is None else [spec.argument]
+        return (
+            lambda **options: ColVisionEncoder(name, ColVisionOptions(**options)),
+            ColVisionOptions,
+        )
+    factory = _from_entry_point(spec.name)
+    return factory if spec.argument is None else partial(factory, spec.argument), factory
 
 
 def _is_path(name: str) -> bool:
@@ -77,8 +82,8 @@ def _from_entry_point(name: str) -> Callable[..., Encoder]:
     return factory
 
 
-def _check_options(factory: Callable[..., Encoder], options: dict[str, Any], *, name: str) -> None:
-    parameters = inspect.signature(factory).parameters.values()
+def _check_options(accepts: Callable[..., Any], options: dict[str, Any], *, name: str) -> None:
+    parameters = inspect.signature(accepts).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return
     known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]

@@ -70,7 +70,7 @@ class TextModelEncoder(Encoder):
 
     Args:
         source: a hub id, or a folder.
-        revision, device, dtype, local_files_only: as for `ColVisionEncoder`.
+        revision, device, dtype, local_files_only: as in `ColVisionOptions`.
         batch_tokens: tokens per forward pass; None for a default that suits the device.
 
     Raises:
@@ -135,8 +135,8 @@ class TextModelEncoder(Encoder):
         parts: list[list[tuple[FloatArray, IntArray]]] = [[] for _ in pages]
         for (i, offset, first, end), encoded in zip(used, self._encode(texts), strict=True):
             place = np.where(encoded.last_character < 0, -1, encoded.last_character + offset)
-            kept = encoded.scored & (first <= place) & (place < end)
-            parts[i].append((encoded.vectors[kept], word_of_character(words[i], place[kept])))
+            use = encoded.scored & (first <= place) & (place < end)
+            parts[i].append((encoded.vectors[use], word_of_character(words[i], place[use])))
         embeddings = []
         for page, page_parts in zip(pages, parts, strict=True):
             vectors = [np.zeros((0, self._dimension), np.float32), *(v for v, _ in page_parts)]
