@@ -20,7 +20,6 @@ from colregion.core.text import content_terms, terms
 from colregion.encoders.static import ngrams, token_table
 from colregion.encoders.static.answer_types import answer_words
 from colregion.errors import InvalidInput
-from colregion.retrieval.confidence import Calibration
 
 DIMENSION = token_table.DIMENSION + ngrams.DIMENSION
 
@@ -52,10 +51,6 @@ class StaticTokenEncoder(Encoder):
     # Exceeded by one in a thousand pairs of random words, and by equal words, misread words,
     # inflected words and close synonyms.
     noise_floor = 0.4
-    # `colregion calibrate` on 508 questions over reports, slides, papers, forms and receipts.
-    calibration = Calibration(
-        weights=(1.86, 5.79, -5.88, 1.48, -0.655, -0.724, 0.775, -2.54), bias=-0.323
-    )
     spec = "static_tokens"
 
     def __init__(self) -> None:
