@@ -249,7 +249,7 @@ def test_unusable_checkpoints_say_what_is_wrong(bert: Path, tmp_path: Path) -> N
         load_encoder(str(bert))
     with pytest.raises(InvalidInput, match="no option 'pool_factor'"):
         load_encoder(f"text:{bert}?pool_factor=2")
-    with pytest.raises(InvalidInput, match="neither a folder"):
+    with pytest.raises(InvalidInput, match="neither an existing folder"):
         load_encoder("text:/no/such/folder")
 
 
