@@ -1,9 +1,13 @@
-"""What tests of models share: tiny checkpoints on disk."""
+"""Tiny checkpoints on disk for the tests of models."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
-from tiny_colvision import ModelShelf
+
+if TYPE_CHECKING:
+    from tiny_colvision import ModelShelf
 
 
 @pytest.fixture(scope="session")
@@ -12,4 +16,6 @@ def models(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> ModelShelf:
     """Tiny checkpoints of every family, made on first use."""
+    from tiny_colvision import ModelShelf
+
     return ModelShelf(tmp_path_factory.mktemp("models"))

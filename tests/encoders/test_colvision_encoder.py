@@ -16,22 +16,24 @@ from colregion.core.embeddings import PageEmbedding, QueryEmbedding, maxsim_scor
 from colregion.core.geometry import Box, GridPlacement
 from colregion.core.regions import ParsedPage
 from colregion.encoders import load_encoder
-from colregion.encoders.colvision import ColVisionEncoder
+from colregion.encoders.colvision import ColVisionEncoder, ColVisionOptions
 from colregion.engine import Engine
 from colregion.errors import BackendError, InvalidInput, ModelMismatch
 from colregion.indexes.memory import MemoryIndex
 from colregion.testing import EncoderContract
 from colregion.testing.fakes import LineParser, PlainImage, make_parsed_page
 
-COLOURS = {"red": (220, 30, 30), "green": (20, 160, 60), "blue": (30, 60, 220)}
+pytestmark = pytest.mark.torch
+
+COLORS = {"red": (220, 30, 30), "green": (20, 160, 60), "blue": (30, 60, 220)}
 QUESTION = "What is the total amount?"
 
 
 def page(*, width_px: int, height_px: int, number: int = 1, spot: float = 0.5) -> ParsedPage:
-    """A page with two coloured spots."""
+    """A page with two colored spots."""
     painted = (
-        (Box(0.1, 0.1, 0.1 + spot / 2, 0.3), COLOURS["red"]),
-        (Box(0.5, 0.6, 0.9, 0.6 + spot / 2), COLOURS["blue"]),
+        (Box(0.1, 0.1, 0.1 + spot / 2, 0.3), COLORS["red"]),
+        (Box(0.5, 0.6, 0.9, 0.6 + spot / 2), COLORS["blue"]),
     )
     image = PlainImage(width_px=width_px, height_px=height_px, painted=painted)
     return make_parsed_page([], number=number, image=image)
@@ -60,7 +62,7 @@ class TestOneFamilyOfEachKind(EncoderContract):
         return models.encoder(request.param)
 
 
-def test_vectors_and_scores_are_the_librarys_own(models: ModelShelf, family: str) -> None:
+def test_vectors_and_scores_equal_the_librarys(models: ModelShelf, family: str) -> None:
     import torch
 
     model_class, processor_class, _ = classes(family)
@@ -87,7 +89,9 @@ def test_vectors_and_scores_are_the_librarys_own(models: ModelShelf, family: str
         assert ours == pytest.approx(float(score([asked], [expected])[0, 0]), abs=1e-4)
 
 
-def test_pages_of_mixed_sizes_give_the_same_in_one_batch(models: ModelShelf, family: str) -> None:
+def test_vectors_of_mixed_page_sizes_do_not_depend_on_the_batch(
+    models: ModelShelf, family: str
+) -> None:
     together = models.encoder(family, batch_tokens=100_000).encode_pages(MIXED)
     for one, batched in zip(MIXED, together, strict=True):
         (alone,) = models.encoder(family).encode_pages([one])
@@ -96,7 +100,7 @@ def test_pages_of_mixed_sizes_give_the_same_in_one_batch(models: ModelShelf, fam
             np.testing.assert_array_equal(a, b)
 
 
-def test_half_precision_gives_nearly_the_same(models: ModelShelf, family: str) -> None:
+def test_half_precision_changes_vectors_little(models: ModelShelf, family: str) -> None:
     (full,) = models.encoder(family).encode_pages(MIXED[:1])
     (half,) = models.encoder(family, dtype="bfloat16").encode_pages(MIXED[:1])
     assert half.vectors.dtype == np.float32
@@ -104,7 +108,7 @@ def test_half_precision_gives_nearly_the_same(models: ModelShelf, family: str) -
     assert np.median(cosines) > 0.99
 
 
-def test_attention_can_be_chosen(models: ModelShelf) -> None:
+def test_attention_implementation_can_be_chosen(models: ModelShelf) -> None:
     (usual,) = models.encoder("colqwen2_5").encode_pages(MIXED[:1])
     plain = models.encoder("colqwen2_5", attention="eager")
     assert plain.model.config._attn_implementation == "eager"
@@ -115,7 +119,7 @@ def test_attention_can_be_chosen(models: ModelShelf) -> None:
 
 
 @pytest.mark.parametrize("family", ["colpali", "colqwen2", "colqwen2_5", "colqwen3", "colqwen3_5"])
-def test_the_grid_is_the_processors_own(models: ModelShelf, family: str) -> None:
+def test_grid_equals_the_processors(models: ModelShelf, family: str) -> None:
     processor = classes(family)[1].from_pretrained(models.folder(family))
     for one in MIXED:
         image = one.page.image
@@ -130,7 +134,7 @@ def test_the_grid_is_the_processors_own(models: ModelShelf, family: str) -> None
         np.testing.assert_array_equal(layer.ravel(), np.flatnonzero(mask.numpy()))
 
 
-def test_the_map_is_the_processors_own_where_pages_are_cut_into_tiles(models: ModelShelf) -> None:
+def test_map_of_a_tiled_page_equals_the_processors(models: ModelShelf) -> None:
     import torch
 
     processor = classes("colmodernvbert")[1].from_pretrained(models.folder("colmodernvbert"))
@@ -149,18 +153,18 @@ def test_the_map_is_the_processors_own_where_pages_are_cut_into_tiles(models: Mo
 
 
 class PaintAsker(ColVisionEncoder):
-    """Asks for a colour by what the model itself makes of a page of that colour."""
+    """Encodes the name of a color as the model's vectors for a page of that color."""
 
     def encode_query(self, text: str) -> QueryEmbedding:
-        colours = [word for word in text.lower().split() if word in COLOURS]
+        colors = [word for word in text.lower().split() if word in COLORS]
         vectors = []
-        for colour in colours:
-            painted = PlainImage(width_px=320, height_px=320, color=COLOURS[colour])
+        for color in colors:
+            painted = PlainImage(width_px=320, height_px=320, color=COLORS[color])
             (embedding,) = self.encode_pages([make_parsed_page([], image=painted)])
             layer = grid_of(embedding).layers[0]
             vectors.append(embedding.vectors[layer[layer.shape[0] // 2, layer.shape[1] // 2]])
         n = len(vectors)
-        return QueryEmbedding(np.stack(vectors), tuple(colours), np.ones(n, bool), np.ones(n))
+        return QueryEmbedding(np.stack(vectors), tuple(colors), np.ones(n, bool), np.ones(n))
 
 
 PAINTED = {
@@ -171,14 +175,12 @@ PAINTED = {
 
 
 @pytest.mark.parametrize("size", [(400, 640), (640, 400)], ids=["portrait", "landscape"])
-def test_a_painted_region_is_found_through_the_whole_engine(
+def test_engine_finds_the_region_with_the_color_asked_for(
     models: ModelShelf, family: str, size: tuple[int, int]
 ) -> None:
     encoder = PaintAsker(str(models.folder(family, blind=True)))
     parser = LineParser([(f"region {name}", box) for name, box in PAINTED.items()])
-    image = PlainImage(
-        *size, painted=tuple((box, COLOURS[name]) for name, box in PAINTED.items())
-    )()
+    image = PlainImage(*size, painted=tuple((box, COLORS[name]) for name, box in PAINTED.items()))()
     with Engine(MemoryIndex(), encoder=encoder, parser=parser) as engine:
         report = engine.add(image, doc_id="painted")
         assert not report.failed
@@ -193,11 +195,11 @@ def test_a_painted_region_is_found_through_the_whole_engine(
 
 def content_words(query: QueryEmbedding) -> list[str]:
     """The words of the map, each once."""
-    found = [token for token, told in zip(query.tokens, query.content, strict=True) if told]
-    return list(dict.fromkeys(found))
+    tokens = zip(query.tokens, query.content, strict=True)
+    return list(dict.fromkeys(token for token, is_content in tokens if is_content))
 
 
-def test_a_questions_words_make_the_map_and_all_tokens_the_score(
+def test_map_uses_the_questions_words_and_page_score_uses_all_tokens(
     models: ModelShelf, family: str
 ) -> None:
     encoder = models.encoder(family)
@@ -212,7 +214,7 @@ def test_a_questions_words_make_the_map_and_all_tokens_the_score(
     assert len(longer.tokens) == len(query.tokens) + 1
 
 
-def test_a_question_of_stop_words_is_mapped_by_them(models: ModelShelf) -> None:
+def test_question_with_only_stop_words_is_mapped_by_them(models: ModelShelf) -> None:
     assert content_words(models.encoder("colpali").encode_query("Who are you?")) == [
         "who",
         "are",
@@ -220,27 +222,27 @@ def test_a_question_of_stop_words_is_mapped_by_them(models: ModelShelf) -> None:
     ]
 
 
-def test_stop_words_are_those_of_the_questions_language(models: ModelShelf) -> None:
+def test_stop_words_follow_the_questions_language(models: ModelShelf) -> None:
     query = models.encoder("colqwen2").encode_query("Quel est le montant de la facture ?")
     assert content_words(query) == ["montant", "facture"]
 
 
-def test_a_question_may_begin_and_end_like_the_prompt_around_it(models: ModelShelf) -> None:
+def test_question_may_start_and_end_like_the_prompt_around_it(models: ModelShelf) -> None:
     query = models.encoder("colgemma3").encode_query("Query: user")
     assert content_words(query) == ["query", "user"]
 
 
-def test_a_question_cannot_bring_special_tokens(models: ModelShelf, family: str) -> None:
+def test_special_tokens_in_a_question_are_only_text(models: ModelShelf, family: str) -> None:
     encoder = models.encoder(family)
     tokenizer = encoder.processor.tokenizer
     for special in tokenizer.all_special_tokens:
         query = encoder.encode_query(f"total {special} amount")
         assert "amount" in content_words(query)
-        ids = encoder._question(f"total {special[0]} {special[1:]} amount")["input_ids"][0]
+        ids = encoder._query_batch(f"total {special[0]} {special[1:]} amount")["input_ids"][0]
         assert len(ids) == len(query.tokens)
 
 
-def test_pooling_shrinks_the_page_and_still_covers_every_cell(
+def test_pooled_page_has_fewer_vectors_and_covers_every_cell(
     models: ModelShelf, family: str
 ) -> None:
     (whole,) = models.encoder(family).encode_pages(MIXED[:1])
@@ -263,7 +265,7 @@ def test_pooling_shrinks_the_page_and_still_covers_every_cell(
     assert grid_of(pooled).areas.sum() == pytest.approx(1)
 
 
-def test_pooling_and_thumbnail_belong_to_the_fingerprint(models: ModelShelf) -> None:
+def test_fingerprint_includes_pooling_and_thumbnail(models: ModelShelf) -> None:
     plain = models.encoder("colmodernvbert")
     others = [
         models.encoder("colmodernvbert", pool_factor=3),
@@ -277,7 +279,7 @@ def test_pooling_and_thumbnail_belong_to_the_fingerprint(models: ModelShelf) -> 
 
 
 @pytest.mark.parametrize("family", TILED)
-def test_the_thumbnail_is_in_the_map_by_one_argument(models: ModelShelf, family: str) -> None:
+def test_thumbnail_in_map_adds_the_thumbnail_to_the_map(models: ModelShelf, family: str) -> None:
     (plain,) = models.encoder(family).encode_pages(MIXED[:1])
     (shown,) = models.encoder(family, thumbnail_in_map=True).encode_pages(MIXED[:1])
     fine, thumbnail = grid_of(plain).layers
@@ -288,25 +290,25 @@ def test_the_thumbnail_is_in_the_map_by_one_argument(models: ModelShelf, family:
     assert set(cover.indices.tolist()) == set(fine.ravel().tolist())
 
 
-def test_explain_shows_the_layers_it_is_asked_for(models: ModelShelf) -> None:
+def test_explain_shows_the_requested_layers(models: ModelShelf) -> None:
     encoder = models.encoder("colidefics3")
     with Engine(MemoryIndex(), encoder=encoder, parser=LineParser([])) as engine:
         engine.add(MIXED[0].page.image, doc_id="d")
-        found = {
+        maps = {
             layers: engine.explain("total", "d#p1", layers=layers).raster(rows=36, cols=36)
             for layers in (None, (0,), (1,), (0, 1))
         }
-        np.testing.assert_array_equal(found[None], found[0,])
-        blocks = found[1,].reshape(3, 12, 3, 12)
+        np.testing.assert_array_equal(maps[None], maps[0,])
+        blocks = maps[1,].reshape(3, 12, 3, 12)
         np.testing.assert_allclose(blocks, blocks[:, :1, :, :1].repeat(12, 1).repeat(12, 3))
-        np.testing.assert_allclose(found[0, 1], (found[0,] + found[1,]) / 2, atol=1e-6)
+        np.testing.assert_allclose(maps[0, 1], (maps[0,] + maps[1,]) / 2, atol=1e-6)
         with pytest.raises(InvalidInput, match="map_layers"):
             engine.explain("total", "d#p1", layers=(2,))
         with pytest.raises(InvalidInput, match="one layer"):
             engine.explain("total", "d#p1", layers=())
 
 
-def test_fewer_visual_tokens_on_request(models: ModelShelf) -> None:
+def test_max_num_visual_tokens_limits_a_page(models: ModelShelf) -> None:
     for family in QWEN:
         encoder = models.encoder(family, max_num_visual_tokens=100)
         (embedding,) = encoder.encode_pages(MIXED[:1])
@@ -315,11 +317,13 @@ def test_fewer_visual_tokens_on_request(models: ModelShelf) -> None:
         assert "max_num_visual_tokens=100" in encoder.fingerprint
 
 
-def test_where_memory_runs_out_the_batch_is_halved(models: ModelShelf) -> None:
+def test_batch_is_halved_when_memory_runs_out(models: ModelShelf) -> None:
     """A hook stands in for a device that holds two pages."""
     import torch
 
-    encoder = ColVisionEncoder(str(models.folder("colpali")), batch_tokens=100_000)
+    encoder = ColVisionEncoder(
+        str(models.folder("colpali")), ColVisionOptions(batch_tokens=100_000)
+    )
     sizes: list[int] = []
 
     def hold_two(_module: Any, _args: Any, inputs: dict[str, Any]) -> None:
@@ -344,7 +348,7 @@ def test_where_memory_runs_out_the_batch_is_halved(models: ModelShelf) -> None:
         encoder.encode_pages(pages)
 
 
-def test_a_model_that_gives_no_numbers_is_an_error(models: ModelShelf) -> None:
+def test_vectors_that_are_not_finite_are_an_error(models: ModelShelf) -> None:
     encoder = ColVisionEncoder(str(models.folder("colpali")))
     encoder.model.custom_text_proj.bias.data.fill_(float("nan"))
     with pytest.raises(BackendError, match=r"page doc#p1.*float32"):
@@ -354,13 +358,13 @@ def test_a_model_that_gives_no_numbers_is_an_error(models: ModelShelf) -> None:
 
 
 @pytest.mark.parametrize("family", QWEN)
-def test_a_page_that_the_processor_refuses_is_named(models: ModelShelf, family: str) -> None:
+def test_page_that_the_processor_refuses_is_named(models: ModelShelf, family: str) -> None:
     sliver = make_parsed_page([], image=PlainImage(width_px=4000, height_px=10))
     with pytest.raises(InvalidInput, match="doc#p1 of 4000 x 10 px"):
         models.encoder(family).encode_pages([sliver])
 
 
-def test_a_refused_page_fails_its_document_and_no_other(models: ModelShelf) -> None:
+def test_page_that_the_processor_refuses_fails_only_its_document(models: ModelShelf) -> None:
     encoder = models.encoder("colqwen2_5")
     with Engine(MemoryIndex(), encoder=encoder, parser=LineParser([])) as engine:
         report = engine.add([Image.new("RGB", (3000, 10)), MIXED[0].page.image])
@@ -369,14 +373,14 @@ def test_a_refused_page_fails_its_document_and_no_other(models: ModelShelf) -> N
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200)])
-def test_tiny_pages_are_read(models: ModelShelf, family: str, size: tuple[int, int]) -> None:
+def test_tiny_pages_are_encoded(models: ModelShelf, family: str, size: tuple[int, int]) -> None:
     width_px, height_px = size
     one = make_parsed_page([], image=PlainImage(width_px=width_px, height_px=height_px))
     (embedding,) = models.encoder(family).encode_pages([one])
     assert grid_of(embedding).areas.sum() == pytest.approx(1)
 
 
-def test_an_index_reopens_with_its_model_and_settings(models: ModelShelf, tmp_path: Path) -> None:
+def test_index_reopens_with_its_model_and_settings(models: ModelShelf, tmp_path: Path) -> None:
     folder = str(models.folder("colqwen2_5"))
     library = tmp_path / "library"
     parser = LineParser([("total", Box(0.1, 0.1, 0.5, 0.2))])
@@ -397,7 +401,7 @@ def test_an_index_reopens_with_its_model_and_settings(models: ModelShelf, tmp_pa
             Engine.open(library, encoder=encoder, parser=parser)
 
 
-def test_pages_are_found_by_the_models_own_score(models: ModelShelf) -> None:
+def test_pages_are_ordered_by_the_models_score(models: ModelShelf) -> None:
     encoder = models.encoder("colpali")
     parser = LineParser([("the total of all", Box(0.1, 0.1, 0.5, 0.2))])
     with Engine(MemoryIndex(), encoder=encoder, parser=parser) as engine:
@@ -411,33 +415,33 @@ def test_pages_are_found_by_the_models_own_score(models: ModelShelf) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"pool_factor": 0}, "pool_factor must be 1 or more"),
         ({"pool_factor": 1.5}, "pool_factor must be a whole number"),
         ({"batch_tokens": 0}, "batch_tokens must be 1 or more"),
         ({"max_num_visual_tokens": 3}, "at least 4"),
-        ({"device": "cuda:9"}, "'cuda:9' is not there"),
+        ({"device": "cuda:9"}, "'cuda:9' is not available"),
         ({"device": "toaster"}, "device must be"),
         ({"dtype": "int8"}, "dtype must be one of"),
         ({"revision": "main"}, "is a folder and has no revision"),
-        ({"colour": "red"}, "no option 'colour'; known are revision, device"),
+        ({"color": "red"}, "no option 'color'; known are revision, device"),
     ],
 )
-def test_options_that_cannot_be_are_refused(
-    models: ModelShelf, options: dict[str, Any], said: str
+def test_invalid_options_are_refused(
+    models: ModelShelf, options: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(InvalidInput, match=said):
+    with pytest.raises(InvalidInput, match=message):
         load_encoder(str(models.folder("colqwen2_5")), **options)
 
 
-def test_a_token_limit_is_for_models_that_have_one(models: ModelShelf) -> None:
+def test_max_num_visual_tokens_is_refused_by_models_without_it(models: ModelShelf) -> None:
     for family in ("colpali", "colidefics3", "colgemma3"):
         with pytest.raises(InvalidInput, match="ColQwen families"):
             load_encoder(str(models.folder(family)), max_num_visual_tokens=200)
 
 
-def test_options_can_follow_the_name(models: ModelShelf) -> None:
+def test_options_in_the_spec_are_applied(models: ModelShelf) -> None:
     folder = models.folder("colqwen2_5")
     encoder = load_encoder(f"{folder}?pool_factor=2&device=cpu&local_files_only=true")
     assert encoder.spec == f"{folder}?pool_factor=2"
@@ -446,7 +450,7 @@ def test_options_can_follow_the_name(models: ModelShelf) -> None:
         load_encoder(f"{folder}?cuda")
 
 
-def test_threads_share_a_model(models: ModelShelf) -> None:
+def test_threads_can_share_an_encoder(models: ModelShelf) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     encoder = models.encoder("colqwen2")
@@ -456,5 +460,5 @@ def test_threads_share_a_model(models: ModelShelf) -> None:
         return encoder.encode_query(QUESTION).vectors.ravel().tolist()
 
     with ThreadPoolExecutor(4) as pool:
-        for found in pool.map(ask, range(8)):
-            np.testing.assert_allclose(found, expected.ravel(), atol=1e-5)
+        for vectors in pool.map(ask, range(8)):
+            np.testing.assert_allclose(vectors, expected.ravel(), atol=1e-5)

@@ -1,4 +1,4 @@
-"""From a name to a model: which class, which files, and what is said when something is missing."""
+"""Loading of visual models: classes, files, adapters, and errors for what is missing."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from colregion.encoders.colvision.checkpoint import ENGINE, NATIVE, Family, find
 from colregion.encoders.torch_utils import model_files
 from colregion.errors import BackendError, InvalidInput, MissingDependency
 from colregion.testing.fakes import PlainImage, make_parsed_page
+
+pytestmark = pytest.mark.torch
 
 PAGE = make_parsed_page([], image=PlainImage(width_px=300, height_px=420))
 
@@ -75,20 +77,20 @@ COLQWEN2_5 = Family("ColQwen2_5", "ColQwen2_5_Processor", ENGINE)
         ),
     ],
 )
-def test_the_class_is_read_from_the_small_files(
+def test_model_class_is_read_from_the_json_files(
     tmp_path: Path, files: dict[str, dict[str, Any]], family: Family
 ) -> None:
     assert find_family(write(tmp_path, **files), None, name="m") == family
 
 
-def test_an_adapter_that_says_nothing_is_of_its_bases_family(tmp_path: Path) -> None:
+def test_adapter_without_class_has_its_bases_family(tmp_path: Path) -> None:
     adapter = write(tmp_path / "a", adapter_config={"auto_mapping": None})
     base = write(tmp_path / "b", config={"model_type": "idefics3", "vision_config": {}})
     assert find_family(adapter, base, name="m").model == "ColIdefics3"
 
 
 @pytest.mark.parametrize(
-    ("files", "said"),
+    ("files", "message"),
     [
         ({"config": {"model_type": "qwen2_5_omni_thinker"}}, "ColQwen2.5-Omni.*Take ColQwen2.5"),
         ({"config": {"architectures": ["ColQwen2_5Omni"]}}, "Omni"),
@@ -102,18 +104,18 @@ def test_an_adapter_that_says_nothing_is_of_its_bases_family(tmp_path: Path) -> 
         ({}, "no config.json.*ColGemma3"),
     ],
 )
-def test_models_that_cannot_be_used_are_refused_with_the_reason(
-    tmp_path: Path, files: dict[str, dict[str, Any]], said: str
+def test_unsupported_models_are_refused_with_the_reason(
+    tmp_path: Path, files: dict[str, dict[str, Any]], message: str
 ) -> None:
-    with pytest.raises(InvalidInput, match=said):
+    with pytest.raises(InvalidInput, match=message):
         find_family(write(tmp_path, **files), None, name="m")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_is_recognised_by_its_own_checkpoint(models: ModelShelf, family: str) -> None:
+def test_saved_checkpoint_of_every_family_is_recognized(models: ModelShelf, family: str) -> None:
     model, processor, module = classes(family)
-    found = find_family(models.folder(family), None, name=family)
-    assert found == Family(model.__name__, processor.__name__, module.__name__)
+    detected = find_family(models.folder(family), None, name=family)
+    assert detected == Family(model.__name__, processor.__name__, module.__name__)
 
 
 TARGETS = r"(.*\.(q_proj|v_proj|query_key_value|Wqkv)$)|(.*custom_text_proj$)|(^linear$)"
@@ -146,7 +148,7 @@ def save_adapter(
 
 
 @pytest.mark.parametrize("family", [f for f in FAMILIES if not f.endswith("-native")])
-def test_an_adapter_gives_the_merged_models_output(
+def test_adapter_gives_the_merged_models_output(
     models: ModelShelf, family: str, tmp_path: Path
 ) -> None:
     import torch
@@ -166,7 +168,7 @@ def test_an_adapter_gives_the_merged_models_output(
     assert encoder.fingerprint != plain.fingerprint
 
 
-def test_an_adapter_that_brings_its_projection_whole_needs_none_in_the_base(
+def test_adapter_with_a_whole_projection_needs_none_in_its_base(
     models: ModelShelf, tmp_path: Path
 ) -> None:
     import torch
@@ -191,19 +193,17 @@ def without_projection(source: Path, folder: Path) -> Path:
     return folder
 
 
-def test_weights_that_are_missing_are_an_error(models: ModelShelf, tmp_path: Path) -> None:
+def test_missing_weights_are_an_error(models: ModelShelf, tmp_path: Path) -> None:
     backbone = without_projection(models.folder("colqwen2"), tmp_path / "backbone")
-    said = r"backbone lacks the weights custom_text_proj\.bias, custom_text_proj\.weight"
-    with pytest.raises(BackendError, match=said):
+    message = r"backbone lacks the weights custom_text_proj\.bias, custom_text_proj\.weight"
+    with pytest.raises(BackendError, match=message):
         load_encoder(str(backbone))
     save_adapter(models, "colqwen2", tmp_path / "adapter", base=str(backbone))
-    with pytest.raises(BackendError, match=said):
+    with pytest.raises(BackendError, match=message):
         load_encoder(str(tmp_path / "adapter"))
 
 
-def test_an_adapter_without_its_base_says_what_is_missing(
-    models: ModelShelf, tmp_path: Path
-) -> None:
+def test_adapter_without_its_base_names_what_is_missing(models: ModelShelf, tmp_path: Path) -> None:
     save_adapter(models, "colqwen2", tmp_path, base="nobody/no-such-base")
     with pytest.raises(BackendError, match=r"base of the adapter .*no-such-base.*hf download"):
         load_encoder(str(tmp_path))
@@ -217,17 +217,17 @@ def copy_of(models: ModelShelf, folder: Path) -> Path:
     return folder
 
 
-def test_a_folder_without_weights_is_refused(models: ModelShelf, tmp_path: Path) -> None:
+def test_folder_without_weights_is_refused(models: ModelShelf, tmp_path: Path) -> None:
     folder = copy_of(models, tmp_path / "model")
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(InvalidInput, match=r"no weights.*pytorch_model\.bin is a pickle"):
         load_encoder(str(folder))
     (folder / "pytorch_model.bin").unlink()
-    with pytest.raises(InvalidInput, match="holds no weights"):
+    with pytest.raises(InvalidInput, match="has no weights"):
         load_encoder(str(folder))
 
 
-def test_a_missing_part_of_the_weights_is_named(models: ModelShelf, tmp_path: Path) -> None:
+def test_missing_weight_file_is_named(models: ModelShelf, tmp_path: Path) -> None:
     folder = copy_of(models, tmp_path / "model")
     index = {"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
@@ -243,7 +243,7 @@ def test_damaged_weights_are_an_error(models: ModelShelf, tmp_path: Path, damage
         load_encoder(str(folder))
 
 
-def test_damaged_small_files_are_an_error(models: ModelShelf, tmp_path: Path) -> None:
+def test_damaged_json_files_are_an_error(models: ModelShelf, tmp_path: Path) -> None:
     folder = copy_of(models, tmp_path / "model")
     (folder / "config.json").write_text("{")
     with pytest.raises(BackendError, match=r"config\.json is damaged"):
@@ -253,14 +253,14 @@ def test_damaged_small_files_are_an_error(models: ModelShelf, tmp_path: Path) ->
         load_encoder(str(folder))
 
 
-def test_a_processor_that_cannot_be_loaded_is_an_error(models: ModelShelf, tmp_path: Path) -> None:
+def test_processor_that_cannot_be_loaded_is_an_error(models: ModelShelf, tmp_path: Path) -> None:
     folder = copy_of(models, tmp_path / "model")
     (folder / "tokenizer.json").unlink()
     with pytest.raises(BackendError, match="could not be loaded as ColQwen2"):
         load_encoder(str(folder))
 
 
-def test_the_fingerprint_is_of_the_weights_wherever_they_are(
+def test_fingerprint_depends_on_weights_and_not_on_the_folder(
     models: ModelShelf, tmp_path: Path
 ) -> None:
     folder = copy_of(models, tmp_path / "elsewhere")
@@ -292,7 +292,7 @@ def cache(models: ModelShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_model_in_the_cache_needs_no_network_and_its_commit_is_recorded() -> None:
+def test_cached_model_needs_no_network_and_spec_records_its_commit() -> None:
     encoder = load_encoder(HUB_ID, local_files_only=True, pool_factor=2)
     assert encoder.fingerprint.startswith("ColQwen2@")
     assert encoder.spec == f"{HUB_ID}?revision={COMMIT}&pool_factor=2"
@@ -300,14 +300,16 @@ def test_a_model_in_the_cache_needs_no_network_and_its_commit_is_recorded() -> N
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_revision_can_be_pinned() -> None:
+def test_revision_can_be_pinned() -> None:
     assert load_encoder(HUB_ID, revision="v1").fingerprint.startswith("ColPali@")
     assert load_encoder(HUB_ID, revision=OLD).fingerprint.startswith("ColPali@")
 
 
 @pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("options", [{}, {"local_files_only": True}, {"revision": "v9"}])
-def test_what_is_neither_cached_nor_reachable_says_how_to_get_it(options: dict[str, Any]) -> None:
+def test_model_neither_cached_nor_reachable_says_how_to_download_it(
+    options: dict[str, Any],
+) -> None:
     name = HUB_ID if "revision" in options else "someone/else"
     with pytest.raises(BackendError, match=f"hf download {name}"):
         load_encoder(name, **options)
@@ -315,12 +317,12 @@ def test_what_is_neither_cached_nor_reachable_says_how_to_get_it(options: dict[s
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "./nothing", "~/nothing-here"])
 @pytest.mark.usefixtures("models")
-def test_a_folder_that_is_not_there_is_refused(name: str) -> None:
-    with pytest.raises(InvalidInput, match="neither a folder that is there nor a hub id"):
+def test_missing_folder_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInput, match="neither an existing folder nor a hub id"):
         load_encoder(name)
 
 
-def test_a_torchvision_built_for_another_torch_is_explained(
+def test_torchvision_built_for_another_torch_is_explained(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def broken(module: str, *, extra: str) -> None:

@@ -1,4 +1,4 @@
-"""The proof that every vector looks where its placement says, family by family.
+"""Checks for every family that each vector's placement is the part of the page it depends on.
 
 The checkpoints are blind: a vector depends on its own patch only. A block of a page is changed,
 and the vector that changes most must be the one whose cell holds the block.
@@ -28,6 +28,8 @@ from colregion.core.geometry import GridPlacement, IntArray, Upright
 from colregion.core.regions import ParsedPage
 from colregion.encoders.colvision import ColVisionEncoder
 
+pytestmark = pytest.mark.torch
+
 # Width x height: portrait, landscape, very wide, small, large.
 SHAPES = [(425, 550), (600, 300), (1600, 300), (100, 150), (1240, 1754)]
 POSITIONS = 10
@@ -35,7 +37,7 @@ POSITIONS = 10
 
 @dataclass(frozen=True)
 class Pixels:
-    """An `ImageLoader` of given pixels (height, width, 3)."""
+    """An `ImageLoader` with these pixels (height, width, 3)."""
 
     values: NDArray[np.uint8]
 
@@ -43,11 +45,11 @@ class Pixels:
         return Image.fromarray(self.values)
 
 
-def page_of(values: NDArray[np.uint8], *, turned: float = 0) -> ParsedPage:
+def page_of(values: NDArray[np.uint8], *, rotation: float = 0) -> ParsedPage:
     height_px, width_px, _ = values.shape
     page = Page("doc", 1, width_px, height_px, "px", Pixels(values))
-    if turned:
-        page = replace(page, upright=Upright(turned, width_px, height_px))
+    if rotation:
+        page = replace(page, upright=Upright(rotation, width_px, height_px))
     return ParsedPage(page, (), ())
 
 
@@ -74,7 +76,7 @@ def grid_of(embedding: PageEmbedding) -> GridPlacement:
     return embedding.placement
 
 
-def found_cell(layer: IntArray, before: PageEmbedding, after: PageEmbedding) -> tuple[int, int]:
+def changed_cell(layer: IntArray, before: PageEmbedding, after: PageEmbedding) -> tuple[int, int]:
     """The cell of a layer whose vector differs most."""
     change = np.abs(after.vectors - before.vectors).max(axis=1)
     row, col = np.unravel_index(change[layer].argmax(), layer.shape)
@@ -86,28 +88,28 @@ def check_positions(
     *,
     shape: tuple[int, int],
     n: int,
-    turned: float = 0,
+    rotation: float = 0,
     layer_number: int = 0,
 ) -> None:
     width_px, height_px = shape
     rng = np.random.default_rng(width_px)
     values = noise(rng, width_px=width_px, height_px=height_px)
-    (before,) = encoder.encode_pages([page_of(values, turned=turned)])
+    (before,) = encoder.encode_pages([page_of(values, rotation=rotation)])
     layer = grid_of(before).layers[layer_number]
     prompt = np.setdiff1d(
         np.arange(len(before.vectors)),
         np.concatenate([one.ravel() for one in grid_of(before).layers]),
     )
     assert len(prompt) > 0
-    wanted, found = [], []
+    expected, cells = [], []
     for row, col, block in blocks(rng, layer, n, width_px=width_px, height_px=height_px):
         changed = values.copy()
         changed[block] = 255 if (row + col) % 2 else 0
-        (after,) = encoder.encode_pages([page_of(changed, turned=turned)])
-        wanted.append((row, col))
-        found.append(found_cell(layer, before, after))
+        (after,) = encoder.encode_pages([page_of(changed, rotation=rotation)])
+        expected.append((row, col))
+        cells.append(changed_cell(layer, before, after))
         np.testing.assert_allclose(after.vectors[prompt], before.vectors[prompt], atol=1e-5)
-    assert found == wanted
+    assert cells == expected
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -118,26 +120,24 @@ def encoder(request: pytest.FixtureRequest, models: ModelShelf) -> ColVisionEnco
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"{shape[0]}x{shape[1]}")
-def test_the_vector_that_changes_is_the_one_that_looks_there(
+def test_changing_a_block_of_pixels_changes_the_vector_placed_there(
     encoder: ColVisionEncoder, shape: tuple[int, int]
 ) -> None:
     check_positions(encoder, shape=shape, n=POSITIONS)
 
 
-@pytest.mark.parametrize("turned", [90, 180, -90])
-def test_a_page_on_its_side_is_read_upright_and_placed_as_displayed(
-    encoder: ColVisionEncoder, turned: float
+@pytest.mark.parametrize("rotation", [90, 180, -90])
+def test_sideways_page_is_encoded_upright_and_placed_as_displayed(
+    encoder: ColVisionEncoder, rotation: float
 ) -> None:
-    check_positions(encoder, shape=(600, 300), n=4, turned=turned)
+    check_positions(encoder, shape=(600, 300), n=4, rotation=rotation)
 
 
 @pytest.mark.parametrize("family", TILED)
-def test_the_thumbnail_covers_the_page_as_a_layer_of_its_own(
-    models: ModelShelf, family: str
-) -> None:
+def test_thumbnail_is_a_separate_layer_over_the_whole_page(models: ModelShelf, family: str) -> None:
     encoder = models.encoder(family, blind=True)
     check_positions(encoder, shape=(550, 425), n=6, layer_number=1)
-    check_positions(encoder, shape=(550, 425), n=4, layer_number=1, turned=90)
+    check_positions(encoder, shape=(550, 425), n=4, layer_number=1, rotation=90)
 
 
 def test_tiles_of_the_published_size_are_placed(models: ModelShelf) -> None:
@@ -147,7 +147,7 @@ def test_tiles_of_the_published_size_are_placed(models: ModelShelf) -> None:
     check_positions(encoder, shape=(1654, 2339), n=2)
 
 
-def test_a_page_of_one_tile_has_only_its_thumbnail(models: ModelShelf) -> None:
+def test_page_of_one_tile_has_only_its_thumbnail(models: ModelShelf) -> None:
     encoder = models.encoder("colidefics3", blind=True)
     encoder = _with_longest_edge(encoder, TILE_PX)
     try:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from colregion.encoders.colvision.placement import layers_of, placement_of, turned_back
+from colregion.encoders.colvision.placement import layers_of, placement_of, rotate_back
 from colregion.encoders.torch_utils.batching import plan, run_halving
 from colregion.encoders.torch_utils.query_tokens import label, without_specials
 from colregion.errors import BackendError
@@ -24,19 +24,19 @@ def decode(ids: Sequence[int]) -> str:
 def layers(
     ids: list[int], *, grid: tuple[int, int] | None = None, tiled: bool = False
 ) -> list[list[list[int]]]:
-    found = layers_of(ids, image_id=IMAGE, grid=grid, tiled=tiled, decode=decode)
-    return [layer.tolist() for layer in found]
+    layers = layers_of(ids, image_id=IMAGE, grid=grid, tiled=tiled, decode=decode)
+    return [layer.tolist() for layer in layers]
 
 
-def test_a_grid_is_filled_row_by_row_from_after_the_prompt() -> None:
+def test_grid_is_filled_row_by_row_after_the_prompt() -> None:
     assert layers([5, 5, *[IMAGE] * 6, 5], grid=(2, 3)) == [[[2, 3, 4], [5, 6, 7]]]
 
 
-def test_without_a_grid_a_page_is_a_square() -> None:
+def test_page_without_grid_is_square() -> None:
     assert layers([*TILE, 5]) == [[[0, 1], [2, 3]]]
 
 
-def test_tiles_are_put_where_they_say_and_the_thumbnail_is_a_layer() -> None:
+def test_tiles_are_placed_by_their_names_and_thumbnail_is_a_layer() -> None:
     ids = [5, 1, *TILE, 5, 2, *TILE, 5, 3, *TILE, 4, *TILE, 5]
     assert layers(ids, tiled=True) == [
         [[2, 3, 8, 9, 14, 15], [4, 5, 10, 11, 16, 17]],
@@ -44,7 +44,7 @@ def test_tiles_are_put_where_they_say_and_the_thumbnail_is_a_layer() -> None:
     ]
 
 
-def test_a_page_of_one_tile_is_its_thumbnail() -> None:
+def test_layers_of_a_page_of_one_tile_are_its_thumbnail() -> None:
     assert layers([5, 4, *TILE, 5], tiled=True) == [[[2, 3], [4, 5]]]
 
 
@@ -59,7 +59,7 @@ def test_a_page_of_one_tile_is_its_thumbnail() -> None:
         ([4, *TILE, 4, *TILE], None, True, "two thumbnails"),
     ],
 )
-def test_what_does_not_fit_is_an_error(
+def test_patches_that_do_not_fill_the_grid_are_an_error(
     ids: list[int], grid: tuple[int, int] | None, tiled: bool, said: str
 ) -> None:
     with pytest.raises(BackendError, match=said):
@@ -77,12 +77,14 @@ def test_what_does_not_fit_is_an_error(
         (3, [[3, 0], [4, 1], [5, 2]]),
     ],
 )
-def test_layers_are_turned_back(turns: int, expected: list[list[int]]) -> None:
-    (layer,) = turned_back([np.arange(6).reshape(2, 3)], quarter_turns=turns)
+def test_layers_are_rotated_back_to_the_displayed_page(
+    turns: int, expected: list[list[int]]
+) -> None:
+    (layer,) = rotate_back([np.arange(6).reshape(2, 3)], quarter_turns=turns)
     assert layer.tolist() == expected
 
 
-def test_the_map_uses_the_finest_layer_unless_told() -> None:
+def test_map_uses_only_the_finest_layer_by_default() -> None:
     two = [np.array([[0, 1]]), np.array([[2]])]
     plain = placement_of(two, n_vectors=4, thumbnail_in_map=False)
     assert plain.areas.tolist() == [0.5, 0.5, 0, 0]
@@ -100,13 +102,14 @@ def test_the_map_uses_the_finest_layer_unless_told() -> None:
         ([3, 5, 5], 100, [[1, 2, 0]]),
     ],
 )
-def test_batches_hold_so_many_padded_tokens(
+def test_batches_stay_within_the_budget_of_padded_tokens(
     tokens: list[int], budget: int, batches: list[list[int]]
 ) -> None:
     assert plan(tokens, budget=budget) == batches
 
 
-def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
+@pytest.mark.torch
+def test_other_runtime_errors_are_not_treated_as_out_of_memory() -> None:
     import torch
 
     def run(_: Sequence[int]) -> list[int]:
@@ -116,7 +119,8 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
         run_halving([1, 2], run, torch=torch)
 
 
-def test_a_cpus_lack_of_memory_halves_too() -> None:
+@pytest.mark.torch
+def test_batch_is_halved_when_a_cpu_runs_out_of_memory() -> None:
     import torch
 
     def run(positions: Sequence[int]) -> list[int]:
@@ -127,7 +131,7 @@ def test_a_cpus_lack_of_memory_halves_too() -> None:
     assert run_halving([1, 2, 3], run, torch=torch) == [10, 20, 30]
 
 
-def test_names_of_special_tokens_are_broken_up() -> None:
+def test_special_token_names_are_split() -> None:
     broken = without_specials("a <pad> b <|im_end|>", ["<pad>", "<|im_end|>", "x"])
     assert broken == "a < pad> b < |im_end|>"
 
@@ -139,7 +143,7 @@ def decode_pieces(ids: Sequence[int]) -> str:
     return "".join(PIECES[one] for one in ids)
 
 
-def test_pieces_are_labelled_with_their_word_and_what_stands_around_is_no_content() -> None:
+def test_pieces_are_labelled_with_their_word_and_the_template_is_not_content() -> None:
     labels = label([0, 1, 2, 3, 4, 5, 6, 7, 8, 8], [0, 1, 2, 8, 8], decode=decode_pieces)
     assert labels.tokens == (
         *("<s>", "Query", ":", "what", "is", "total", "total", "?"),
@@ -148,7 +152,7 @@ def test_pieces_are_labelled_with_their_word_and_what_stands_around_is_no_conten
     assert np.flatnonzero(labels.content).tolist() == [5, 6]
 
 
-def test_a_question_that_ends_like_the_suffix_keeps_its_own_tokens() -> None:
+def test_question_that_ends_like_the_suffix_keeps_its_tokens() -> None:
     # Template ":" + question + "?": the question's own mark is one of two.
     labels = label([2, 5, 6, 7, 7], [2, 7], decode=decode_pieces)
     assert labels.tokens == (":", "total", "total", "?", "?")

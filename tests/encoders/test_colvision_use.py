@@ -17,6 +17,8 @@ from colregion.export.html import Section, html_report
 from colregion.langchain import RegionRetriever as LangChainRetriever
 from colregion.llama_index import RegionRetriever as LlamaIndexRetriever
 
+pytestmark = pytest.mark.torch
+
 (REPORT,) = DOCUMENTS.glob("*report*.pdf")
 QUESTION = "How many passengers travelled in 2024?"
 
@@ -38,7 +40,7 @@ def library(models: ModelShelf, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
-def test_the_index_says_its_model_and_its_settings(
+def test_info_shows_the_visual_model_and_its_settings(
     library: Path, models: ModelShelf, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run("info", "--index", library, "--json") == 0
@@ -47,7 +49,7 @@ def test_the_index_says_its_model_and_its_settings(
     assert facts["model"] == f"{models.folder('colqwen2_5')}?max_num_visual_tokens=64"
 
 
-def test_search_needs_no_encoder_named_and_refuses_another(
+def test_search_uses_the_indexs_model_and_refuses_another(
     library: Path, models: ModelShelf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     html = tmp_path / "answer.html"
@@ -60,7 +62,7 @@ def test_search_needs_no_encoder_named_and_refuses_another(
     assert run("search", QUESTION, "--index", library, "--encoder", other) == 1
 
 
-def test_the_adapters_find_the_same_as_the_engine(library: Path) -> None:
+def test_adapters_return_the_engines_hits_with_a_visual_model(library: Path) -> None:
     with Engine.open(library) as engine:
         expected = [hit.id for hit in engine.search(QUESTION, k=3)]
     documents = LangChainRetriever(index=str(library), k=3).invoke(QUESTION)
@@ -70,7 +72,7 @@ def test_the_adapters_find_the_same_as_the_engine(library: Path) -> None:
     Engine.shared(str(library)).close()
 
 
-def test_the_report_has_a_map_of_the_question_and_of_each_content_token(library: Path) -> None:
+def test_report_has_a_map_for_the_question_and_each_content_token(library: Path) -> None:
     with Engine.open(library) as engine:
         hits = engine.search(QUESTION, k=1)
         relevance = engine.explain(QUESTION, hits[0].page_id)
@@ -82,16 +84,16 @@ def test_the_report_has_a_map_of_the_question_and_of_each_content_token(library:
 def test_eval_runs_with_a_visual_model(
     models: ModelShelf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    picture = tmp_path / "page.png"
+    image_file = tmp_path / "page.png"
     with Engine.open(tmp_path / "unused") as engine:
         page = next(iter(engine.rank("passengers", [REPORT], k=1))).parsed.page
-    page.image.resize((400, 566)).save(picture)
+    page.image.resize((400, 566)).save(image_file)
     case = {
         "id": "a",
         "dataset": "d",
         "doc_id": "doc",
         "page": 1,
-        "image": picture.name,
+        "image": image_file.name,
         "question": QUESTION,
         "answers": ["466"],
         "boxes": [[10, 10, 200, 60]],
@@ -105,7 +107,7 @@ def test_eval_runs_with_a_visual_model(
     assert {"colregion", "paper"} <= set(rows)
 
 
-def test_the_bench_compares_with_the_model_alone(models: ModelShelf) -> None:
+def test_bench_compares_a_visual_model_with_and_without_colregion(models: ModelShelf) -> None:
     row = visual_row(f"{models.folder('colqwen2_5')}?max_num_visual_tokens=36")
     assert row["name"] == "visual"
     assert row["ratio"] > 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("huggingface_hub", reason="needs the extra text or colpali")
+pytestmark = pytest.mark.torch
 
 _OPEN = """
 import colregion

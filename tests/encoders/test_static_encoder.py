@@ -17,7 +17,7 @@ from colregion.encoders.static import token_table
 from colregion.encoders.static.answer_types import answer_words
 from colregion.encoders.static.encoder import DIMENSION, StaticTokenEncoder
 from colregion.encoders.static.ngrams import ngram_vector
-from colregion.encoders.static.token_table import TokenTable, cut_pieces
+from colregion.encoders.static.token_table import TokenTable, split_pieces
 from colregion.errors import BackendError, InvalidInput
 from colregion.testing import EncoderContract, PlainImage, make_page
 
@@ -54,7 +54,7 @@ class TestStaticTokenEncoder(EncoderContract):
         return StaticTokenEncoder()
 
 
-def test_a_blank_page_gives_no_vectors_of_the_usual_dimension(encoder: Encoder) -> None:
+def test_blank_page_gives_0_vectors_of_384_dimensions(encoder: Encoder) -> None:
     embedding = embed(encoder)
     assert embedding.vectors.shape == (0, DIMENSION) == (0, 384)
     assert len(embedding.placement) == 0
@@ -96,7 +96,7 @@ def test_equal_words_have_similarity_one(encoder: Encoder, asked: str, written: 
         ("العربية", "عربية"),
     ],
 )
-def test_related_words_stand_above_the_noise_floor(
+def test_related_words_exceed_the_noise_floor(
     encoder: StaticTokenEncoder, asked: str, written: str
 ) -> None:
     assert encoder.noise_floor < alike(encoder, asked, written) < 0.9
@@ -114,7 +114,9 @@ def test_related_words_stand_above_the_noise_floor(
         ("12", "87"),
     ],
 )
-def test_unrelated_words_stand_near_zero(encoder: Encoder, asked: str, written: str) -> None:
+def test_unrelated_words_have_similarity_near_zero(
+    encoder: Encoder, asked: str, written: str
+) -> None:
     assert abs(alike(encoder, asked, written)) < 0.2
 
 
@@ -129,7 +131,9 @@ def test_unrelated_words_stand_near_zero(encoder: Encoder, asked: str, written: 
         ("2015", "2016", "1987"),
     ],
 )
-def test_the_nearer_word_wins(encoder: Encoder, asked: str, nearer: str, farther: str) -> None:
+def test_closer_word_has_the_higher_similarity(
+    encoder: Encoder, asked: str, nearer: str, farther: str
+) -> None:
     assert alike(encoder, asked, nearer) > alike(encoder, asked, farther) + 0.1
 
 
@@ -143,34 +147,34 @@ def test_every_word_vector_has_length_one(encoder: Encoder) -> None:
     np.testing.assert_allclose(np.linalg.norm(query.vectors, axis=1), 1, atol=1e-5)
 
 
-def test_terms_of_a_word_share_its_width_by_their_length(encoder: Encoder) -> None:
+def test_terms_of_a_word_divide_its_width_by_their_length(encoder: Encoder) -> None:
     embedding = embed(encoder, Word("net/total", BOX))  # 3 and 5 letters
     np.testing.assert_allclose(
         boxes_of(embedding), [[0.1, 0.2, 0.25, 0.25], [0.25, 0.2, 0.5, 0.25]]
     )
 
 
-def test_text_without_spaces_has_a_place_for_each_pair_of_characters(encoder: Encoder) -> None:
+def test_text_without_spaces_has_a_box_for_each_pair_of_characters(encoder: Encoder) -> None:
     embedding = embed(encoder, Word("東京都庁舎", BOX))  # four pairs
     np.testing.assert_allclose(boxes_of(embedding)[:, 0], [0.1, 0.2, 0.3, 0.4])
     assert encoder.encode_query("都庁").vectors[0] @ embedding.vectors[2] == pytest.approx(1)
 
 
-def test_terms_of_a_word_that_runs_upwards_all_have_its_box(encoder: Encoder) -> None:
+def test_terms_of_a_vertical_word_all_have_its_box(encoder: Encoder) -> None:
     # 0.06 x 0.05 of a page of 60 x 80 pixels: 3.6 wide, 4 high.
     upwards = Box(0.1, 0.2, 0.16, 0.25)
     embedding = embed(encoder, Word("net/total", upwards))
     np.testing.assert_allclose(boxes_of(embedding), [upwards.xyxy, upwards.xyxy])
 
 
-def test_vectors_stand_in_the_order_of_the_words(encoder: Encoder) -> None:
+def test_vectors_are_in_the_order_of_the_words(encoder: Encoder) -> None:
     other = Box(0.6, 0.2, 0.9, 0.25)
     embedding = embed(encoder, Word("amount", BOX), Word("due", other, visible=False))
     np.testing.assert_allclose(boxes_of(embedding), [BOX.xyxy, other.xyxy])
     np.testing.assert_array_equal(embedding.vectors, encoder.encode_query("amount due").vectors)
 
 
-def test_a_date_answers_to_date_at_its_whole_box(encoder: Encoder) -> None:
+def test_date_has_a_vector_for_date_at_its_whole_box(encoder: Encoder) -> None:
     embedding = embed(encoder, Word("28/12/1994", BOX))
     np.testing.assert_allclose(boxes_of(embedding)[-1], BOX.xyxy)
     assert len(embedding.vectors) == 4  # three numbers and what they are
@@ -201,12 +205,12 @@ def test_a_date_answers_to_date_at_its_whole_box(encoder: Encoder) -> None:
         ("www.example.org", "website"),
     ],
 )
-def test_values_answer_to_their_kind(text: str, first: str | None) -> None:
+def test_answer_type_is_recognized_from_the_text(text: str, first: str | None) -> None:
     assert next(iter(answer_words(text)), None) == first
 
 
 @pytest.mark.parametrize("empty", ["", "  ", "?!"])
-def test_a_question_without_words_is_refused(encoder: Encoder, empty: str) -> None:
+def test_question_without_words_is_refused(encoder: Encoder, empty: str) -> None:
     with pytest.raises(InvalidInput, match="no words"):
         encoder.encode_query(empty)
 
@@ -215,19 +219,19 @@ def test_a_question_without_words_is_refused(encoder: Encoder, empty: str) -> No
     ("question", "tokens"),
     [
         ("What is the net total?", ("net", "total")),
-        ("Who are you?", ("who", "are", "you")),  # stop words only: all are kept
+        ("Who are you?", ("who", "are", "you")),  # stop words only: all are used
         ("When was it issued?", ("issued", "date")),
         ("When is the due date?", ("due", "date")),
         ("What holds when it rains?", ("holds", "rains")),
     ],
 )
-def test_a_question_gives_its_content_terms(
+def test_question_gives_its_content_terms(
     encoder: Encoder, question: str, tokens: tuple[str, ...]
 ) -> None:
     assert encoder.encode_query(question).tokens == tokens
 
 
-def test_vectors_are_those_of_this_fingerprint(encoder: Encoder) -> None:
+def test_vectors_match_the_fingerprint(encoder: Encoder) -> None:
     """Indexes on disk hold these vectors: whoever changes them must change the fingerprint."""
     vectors = encoder.encode_query("Invoice lnvoice 1,234.50 東京").vectors
     rounded = np.rint(vectors * 1000).astype(np.int32)
@@ -253,7 +257,7 @@ def test_threads_get_the_same_vectors() -> None:
         np.testing.assert_array_equal(results[0], other)
 
 
-def test_vectors_of_an_embedding_can_be_changed_without_harm(encoder: Encoder) -> None:
+def test_changing_an_embeddings_vectors_does_not_change_the_encoder(encoder: Encoder) -> None:
     embed(encoder, Word("total", BOX)).vectors[:] = 0
     assert alike(encoder, "total", "total") == pytest.approx(1.0, abs=1e-5)
 
@@ -268,18 +272,18 @@ def test_vectors_of_an_embedding_can_be_changed_without_harm(encoder: Encoder) -
         ("ununun", ["unun", "##un"]),  # the longest first
     ],
 )
-def test_words_are_cut_into_the_longest_known_pieces(word: str, pieces: list[str]) -> None:
-    assert cut_pieces(word, {"un", "unun", "##un", "##able"}) == pieces
+def test_words_are_split_into_the_longest_known_pieces(word: str, pieces: list[str]) -> None:
+    assert split_pieces(word, {"un", "unun", "##un", "##able"}) == pieces
 
 
 @pytest.mark.parametrize("word", ["한국어", "2015", "b12", "straße", "x" * 65])
-def test_the_table_has_no_meaning_for_other_scripts_and_numbers(word: str) -> None:
+def test_table_has_no_meaning_for_other_scripts_and_numbers(word: str) -> None:
     vector, n_pieces = TokenTable().lookup(word)
     assert n_pieces == 0
     assert not vector.any()
 
 
-def test_every_row_of_the_table_can_be_normalised() -> None:
+def test_every_row_of_the_table_can_be_normalized() -> None:
     folder = Path(token_table.__file__).parent
     rows = np.load(folder / "static_tokens.npy")
     pieces = (folder / "static_tokens.txt").read_text(encoding="utf-8").splitlines()
@@ -289,7 +293,7 @@ def test_every_row_of_the_table_can_be_normalised() -> None:
     assert (np.abs(rows.astype(int)).max(axis=1) == 127).all()
 
 
-def test_a_missing_table_is_named(tmp_path: Path) -> None:
+def test_missing_table_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match=r"static_tokens\.txt"):
         TokenTable(tmp_path).lookup("total")
 
@@ -312,5 +316,5 @@ def test_ngram_vectors_have_length_one(term: str) -> None:
         ("12,34,567", "1234567", False),
     ],
 )
-def test_numbers_compare_by_their_value_not_their_separators(a: str, b: str, equal: bool) -> None:
+def test_numbers_compare_by_value_and_not_by_separators(a: str, b: str, equal: bool) -> None:
     assert (ngram_vector(a) @ ngram_vector(b) > 0.999) == equal

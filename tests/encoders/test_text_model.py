@@ -1,9 +1,8 @@
-"""Contextual text models: places, windows, ColBERT's additions, and bad checkpoints."""
+"""Text models: placement of tokens, long pages, ColBERT checkpoints, and damaged checkpoints."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +14,13 @@ from colregion.core.geometry import Box, BoxPlacement
 from colregion.core.regions import ParsedPage
 from colregion.encoders import load_encoder
 from colregion.encoders.text import TextModelEncoder
-from colregion.encoders.text.windows import Window, windows, word_of_token
 from colregion.engine import Engine
 from colregion.errors import BackendError, InvalidInput, ModelMismatch
 from colregion.indexes.memory import MemoryIndex
 from colregion.testing import EncoderContract
 from colregion.testing.fakes import LineParser, make_parsed_page
+
+pytestmark = pytest.mark.torch
 
 LEFT, RIGHT = Box(0.1, 0.1, 0.4, 0.2), Box(0.5, 0.6, 0.9, 0.7)
 
@@ -34,9 +34,9 @@ def bert(working_torchvision: None, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="session")
 def encoder(bert: Path) -> TextModelEncoder:
-    found = load_encoder(f"text:{bert}")
-    assert isinstance(found, TextModelEncoder)
-    return found
+    encoder = load_encoder(f"text:{bert}")
+    assert isinstance(encoder, TextModelEncoder)
+    return encoder
 
 
 def places(embedding: PageEmbedding) -> list[list[float]]:
@@ -62,32 +62,34 @@ class TestColBert(EncoderContract):
         return TextModelEncoder(str(tmp_path))
 
 
-def test_every_token_looks_at_its_words_box(encoder: TextModelEncoder) -> None:
+def test_every_token_is_placed_at_its_words_box(encoder: TextModelEncoder) -> None:
     embedding = encode(encoder, ("total", LEFT), ("dues,", RIGHT))
     # One token, then "due", "##s" and the comma.
     assert places(embedding) == [list(LEFT.xyxy), *[list(RIGHT.xyxy)] * 3]
 
 
-def test_vectors_are_the_models_own_in_context(encoder: TextModelEncoder, bert: Path) -> None:
+def test_vectors_equal_the_models_in_context(encoder: TextModelEncoder, bert: Path) -> None:
     import torch
     from transformers import AutoModel, AutoTokenizer
 
     batch = AutoTokenizer.from_pretrained(bert)("total amount", return_tensors="pt")
     with torch.inference_mode():
-        found = AutoModel.from_pretrained(bert).eval()(**batch).last_hidden_state[0, 1:-1].numpy()
-    found /= np.linalg.norm(found, axis=1, keepdims=True)
+        expected = (
+            AutoModel.from_pretrained(bert).eval()(**batch).last_hidden_state[0, 1:-1].numpy()
+        )
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     embedding = encode(encoder, ("total", LEFT), ("amount", RIGHT))
-    np.testing.assert_allclose(embedding.vectors, found, atol=1e-5)
-    np.testing.assert_allclose(encoder.encode_query("total amount").vectors, found, atol=1e-5)
+    np.testing.assert_allclose(embedding.vectors, expected, atol=1e-5)
+    np.testing.assert_allclose(encoder.encode_query("total amount").vectors, expected, atol=1e-5)
     alone = encode(encoder, ("total", LEFT))
     assert np.abs(alone.vectors[0] - embedding.vectors[0]).max() > 0.01
 
 
-def test_a_page_without_words_has_no_vectors(encoder: TextModelEncoder) -> None:
+def test_page_without_words_has_no_vectors(encoder: TextModelEncoder) -> None:
     assert encode(encoder).vectors.shape == (0, 32)
 
 
-def test_a_long_page_is_read_in_windows_and_every_word_is_there_once(
+def test_long_page_is_encoded_in_windows_with_every_word_once(
     encoder: TextModelEncoder,
 ) -> None:
     lines = [("total", Box(0.1, i / 200, 0.4, (i + 1) / 200)) for i in range(150)]
@@ -95,52 +97,32 @@ def test_a_long_page_is_read_in_windows_and_every_word_is_there_once(
     assert places(embedding) == [list(box.xyxy) for _, box in lines]
 
 
-@pytest.mark.parametrize(
-    ("n_tokens", "size", "expected"),
-    [
-        (0, 8, []),
-        (8, 8, [(0, 8, 0, 8)]),
-        (9, 8, [(0, 8, 0, 7), (6, 9, 7, 9)]),
-        (20, 8, [(0, 8, 0, 7), (6, 14, 7, 13), (12, 20, 13, 20)]),
-    ],
-)
-def test_windows_overlap_and_keep_each_token_once(
-    n_tokens: int, size: int, expected: Sequence[tuple[int, int, int, int]]
-) -> None:
-    assert windows(n_tokens, size=size) == [Window(*one) for one in expected]
-
-
-def test_tokens_belong_to_the_word_that_they_end_in() -> None:
-    # "ab c def": the third token is the space before "def" and its first letter.
-    spans = [(0, 2), (3, 4), (4, 6), (6, 8), (8, 8)]
-    assert word_of_token(["ab", "c", "def"], spans).tolist() == [0, 1, 2, 2, 2]
-
-
-def test_a_question_is_labelled_with_its_words(encoder: TextModelEncoder) -> None:
+def test_question_tokens_are_labelled_with_their_words(encoder: TextModelEncoder) -> None:
     query = encoder.encode_query("What is the Overdue amount?")
     assert query.tokens == ("what", "is", "the", *["overdue"] * 7, "amount", "?")
-    content = [token for token, told in zip(query.tokens, query.content, strict=True) if told]
+    tokens = zip(query.tokens, query.content, strict=True)
+    content = [token for token, is_content in tokens if is_content]
     assert content == [*["overdue"] * 7, "amount"]
     assert encoder.weighs_terms
 
 
-def test_noise_is_what_unrelated_words_have_in_common(encoder: TextModelEncoder) -> None:
+def test_noise_floor_is_measured_when_the_model_is_loaded(encoder: TextModelEncoder) -> None:
     assert 0 < encoder.noise_floor < 0.95
 
 
-def test_special_tokens_in_text_are_only_text(encoder: TextModelEncoder) -> None:
+def test_special_tokens_on_a_page_are_only_text(encoder: TextModelEncoder) -> None:
     embedding = encode(encoder, ("[SEP]", LEFT), ("total", RIGHT))
     assert places(embedding)[-1] == list(RIGHT.xyxy)
     assert places(embedding)[:-1] == [list(LEFT.xyxy)] * (len(embedding.vectors) - 1)
     assert len(embedding.vectors) == 6  # "[", "s", "##e", "##p", "]" and the word
 
 
-def test_a_question_longer_than_the_model_is_refused(encoder: TextModelEncoder) -> None:
+def test_question_longer_than_the_model_is_refused(encoder: TextModelEncoder) -> None:
     with pytest.raises(InvalidInput, match="the question has 60 tokens; the model takes 36"):
         encoder.encode_query("total " * 60)
 
 
-def test_stanfords_colbert_projects_marks_and_expands(
+def test_stanford_checkpoints_use_their_projection_markers_and_mask_tokens(
     working_torchvision: None,  # noqa: ARG001
     tmp_path: Path,
 ) -> None:
@@ -173,21 +155,60 @@ def test_stanfords_colbert_projects_marks_and_expands(
     assert places(page) == [list(LEFT.xyxy)]
 
 
-def test_pylates_projection_and_markers_are_used(
+@pytest.mark.parametrize("activation", ["Identity", "Tanh"])
+def test_pylate_checkpoints_use_their_layer_markers_and_mask_tokens(
+    working_torchvision: None,  # noqa: ARG001
+    tmp_path: Path,
+    activation: str,
+) -> None:
+    import torch
+    from transformers import AutoModel
+
+    weight = save_pylate(tmp_path, activation=activation)
+    encoder = TextModelEncoder(str(tmp_path))
+    vocabulary = encoder.tokenizer.get_vocab()
+    total, amount = vocabulary["total"], vocabulary["amount"]
+
+    def theirs(ids: list[int], seen: list[int]) -> np.ndarray:
+        model = AutoModel.from_pretrained(tmp_path).eval()
+        with torch.inference_mode():
+            hidden = model(
+                input_ids=torch.tensor([ids]), attention_mask=torch.tensor([seen])
+            ).last_hidden_state
+            projected = getattr(torch.nn, activation)()(hidden @ weight.T)
+        return np.asarray(torch.nn.functional.normalize(projected, dim=-1)[0].numpy())
+
+    query = encoder.encode_query("total amount")
+    expected = theirs([2, vocabulary["[Q] "], total, amount, 3, *[4] * 5], [1] * 5 + [0] * 5)
+    np.testing.assert_allclose(query.vectors, expected, atol=1e-5)
+    assert query.tokens == ("[Q]", "[Q]", "total", "amount", *["[MASK]"] * 6)
+    page = encode(encoder, ("total", LEFT), ("amount", RIGHT))
+    expected = theirs([2, vocabulary["[D] "], total, amount, 3], [1] * 5)
+    np.testing.assert_allclose(page.vectors, expected[2:4], atol=1e-5)
+
+
+def test_markers_written_on_a_page_are_only_text(
     working_torchvision: None,  # noqa: ARG001
     tmp_path: Path,
 ) -> None:
-    weight = save_pylate(tmp_path)
+    save_pylate(tmp_path)
     encoder = TextModelEncoder(str(tmp_path))
-    plain = encoder.tokenizer.get_vocab()
-    assert encoder._framed([7], question=True)[0][:4] == [2, plain["[Q] "], 7, 3]
-    assert encoder._framed([7], question=False)[0] == [2, plain["[D] "], 7, 3]
-    query = encoder.encode_query("total amount")
-    assert query.vectors.shape == (10, weight.shape[0])
-    assert query.tokens == ("[Q]", "[Q]", "total", "amount", *["[MASK]"] * 6)
+    page = encode(encoder, ("[D]", LEFT), ("total", RIGHT))
+    # Without the brackets, which are punctuation: the letter and the word.
+    assert places(page) == [list(LEFT.xyxy), list(RIGHT.xyxy)]
 
 
-def test_a_layer_after_pooling_is_for_whole_texts_and_not_used(
+def test_question_longer_than_the_mask_length_is_not_cut(
+    working_torchvision: None,  # noqa: ARG001
+    tmp_path: Path,
+) -> None:
+    save_stanford(tmp_path, query_length=8)
+    query = TextModelEncoder(str(tmp_path)).encode_query("total amount due date invoice revenue of")
+    words = ("total", "amount", "due", "date", "invoice", "revenue", "of")
+    assert query.tokens == ("[Q]", "[Q]", *words, "[MASK]")
+
+
+def test_layer_after_pooling_is_for_whole_texts_and_not_used(
     working_torchvision: None,  # noqa: ARG001
     tmp_path: Path,
 ) -> None:
@@ -195,26 +216,18 @@ def test_a_layer_after_pooling_is_for_whole_texts_and_not_used(
     assert TextModelEncoder(str(tmp_path)).encode_query("total").vectors.shape == (1, 32)
 
 
-def test_layers_that_are_not_linear_are_refused(
-    working_torchvision: None,  # noqa: ARG001
-    tmp_path: Path,
-) -> None:
-    save_pylate(tmp_path, activation="Tanh")
-    with pytest.raises(InvalidInput, match="Tanh"):
-        TextModelEncoder(str(tmp_path))
-
-
-def test_a_marker_that_the_tokenizer_lacks_is_an_error(
+def test_colbert_weights_in_a_config_that_denies_them_are_refused(
     working_torchvision: None,  # noqa: ARG001
     tmp_path: Path,
 ) -> None:
     save_stanford(tmp_path)
-    (tmp_path / "artifact.metadata").write_text(json.dumps({"query_token_id": "[nothing]"}))
-    with pytest.raises(BackendError, match=r"lacks the marker '\[nothing\]'"):
+    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    (tmp_path / "config.json").write_text(json.dumps({**config, "architectures": ["BertModel"]}))
+    with pytest.raises(InvalidInput, match=r'set "architectures" there to \["HF_ColBERT"\]'):
         TextModelEncoder(str(tmp_path))
 
 
-def test_bad_checkpoints_say_what_is_wrong(bert: Path, tmp_path: Path) -> None:
+def test_unusable_checkpoints_say_what_is_wrong(bert: Path, tmp_path: Path) -> None:
     import shutil
 
     from safetensors.torch import load_file, save_file
@@ -227,20 +240,20 @@ def test_bad_checkpoints_say_what_is_wrong(bert: Path, tmp_path: Path) -> None:
     with pytest.raises(BackendError, match=r"lacks the weights embeddings\.word_embeddings"):
         load_encoder(f"text:{folder}")
     file.unlink()
-    with pytest.raises(InvalidInput, match="holds no weights"):
+    with pytest.raises(InvalidInput, match="has no weights"):
         load_encoder(f"text:{folder}")
     (folder / "config.json").write_text(json.dumps({"model_type": "siglip", "vision_config": {}}))
-    with pytest.raises(InvalidInput, match=r"reads pictures \(siglip\)"):
+    with pytest.raises(InvalidInput, match=r"reads images \(siglip\)"):
         load_encoder(f"text:{folder}")
     with pytest.raises(InvalidInput, match=r'text model.*encoder="text:'):
         load_encoder(str(bert))
     with pytest.raises(InvalidInput, match="no option 'pool_factor'"):
         load_encoder(f"text:{bert}?pool_factor=2")
-    with pytest.raises(InvalidInput, match="neither a folder"):
+    with pytest.raises(InvalidInput, match="neither an existing folder"):
         load_encoder("text:/no/such/folder")
 
 
-def test_the_word_that_is_asked_for_is_found_and_the_index_knows_its_model(
+def test_engine_finds_the_line_and_index_knows_its_text_model(
     bert: Path, encoder: TextModelEncoder
 ) -> None:
     parser = LineParser([("invoice date", LEFT), ("total amount due", RIGHT)])
@@ -256,7 +269,7 @@ def test_the_word_that_is_asked_for_is_found_and_the_index_knows_its_model(
             Engine.open(index, encoder="static_tokens", parser=parser)
 
 
-def test_mixed_lengths_give_the_same_in_one_batch(bert: Path) -> None:
+def test_vectors_of_mixed_page_lengths_do_not_depend_on_the_batch(bert: Path) -> None:
     pages: list[ParsedPage] = [
         make_parsed_page([("total amount due " * n, LEFT)], number=n) for n in (1, 5, 30)
     ]

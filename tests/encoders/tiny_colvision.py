@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from colregion.encoders.colvision import ColVisionEncoder
+from colregion.encoders.colvision import ColVisionEncoder, ColVisionOptions
 
 WIDTH, HEADS, INNER = 32, 2, 64
 TILE_PX, TILES, TILE_SIDE = 192, 4, 3  # Idefics: pages of at most 4 x 4 tiles of 3 x 3 patches
@@ -410,7 +410,7 @@ def _blind(model: Any) -> None:
                     weight.zero_()
         elif _POSITIONS.search(name) and hasattr(module, "weight"):
             module.weight.zero_()
-    assert outputs >= 2, f"found {outputs} attention outputs; have the modules been renamed?"
+    assert outputs >= 2, f"only {outputs} attention outputs; have the modules been renamed?"
 
 
 class ModelShelf:
@@ -434,5 +434,6 @@ class ModelShelf:
         """An encoder, loaded once for the same options."""
         key = (family, blind, repr(sorted(options.items())))
         if key not in self._loaded:
-            self._loaded[key] = ColVisionEncoder(str(self.folder(family, blind=blind)), **options)
+            folder = str(self.folder(family, blind=blind))
+            self._loaded[key] = ColVisionEncoder(folder, ColVisionOptions(**options))
         return self._loaded[key]

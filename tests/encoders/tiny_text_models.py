@@ -13,7 +13,7 @@ DIMENSION = 16
 
 
 def save_bert(folder: Path, *, specials: tuple[str, ...] = ()) -> Any:
-    """A BERT that knows a few words and spells all others; the model is given back."""
+    """A BERT that knows a few words and spells all others; returns the model."""
     import torch
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
@@ -62,8 +62,16 @@ def save_stanford(folder: Path, *, query_length: int = 12) -> tuple[Any, Any]:
     file = folder / "model.safetensors"
     weights = {f"bert.{name}": tensor for name, tensor in load_file(file).items()}
     save_file({**weights, "linear.weight": weight}, file, metadata={"format": "pt"})
-    told = {"query_token_id": "[unused0]", "doc_token_id": "[unused1]", "mask_punctuation": True}
-    (folder / "artifact.metadata").write_text(json.dumps({**told, "query_maxlen": query_length}))
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, "architectures": ["HF_ColBERT"]}))
+    settings = {
+        "query_token_id": "[unused0]",
+        "doc_token_id": "[unused1]",
+        "mask_punctuation": True,
+    }
+    (folder / "artifact.metadata").write_text(
+        json.dumps({**settings, "query_maxlen": query_length})
+    )
     return model, weight
 
 
@@ -77,13 +85,22 @@ def save_pylate(folder: Path, *, pooled: bool = False, activation: str = "Identi
     dense = folder / "1_Dense"
     dense.mkdir()
     save_file({"linear.weight": weight}, dense / "model.safetensors")
-    function = f"torch.nn.modules.linear.{activation}"
-    (dense / "config.json").write_text(json.dumps({"activation_function": function}))
-    kinds = [("", "models.Transformer"), ("1_Dense", "models.Dense.Dense")]
+    function = (
+        f"torch.nn.modules.{'linear' if activation == 'Identity' else 'activation'}.{activation}"
+    )
+    sizes = {"in_features": 32, "out_features": DIMENSION, "bias": False}
+    (dense / "config.json").write_text(json.dumps({**sizes, "activation_function": function}))
+    kinds = [
+        ("", "sentence_transformers.models.Transformer"),
+        ("1_Dense", "pylate.models.Dense.Dense"),
+    ]
     if pooled:
         kinds.insert(1, ("1_Pooling", "sentence_transformers.models.Pooling"))
-    modules = [{"path": path, "type": kind} for path, kind in kinds]
+    modules = [
+        {"idx": i, "name": str(i), "path": path, "type": kind}
+        for i, (path, kind) in enumerate(kinds)
+    ]
     (folder / "modules.json").write_text(json.dumps(modules))
-    told = {"query_prefix": "[Q] ", "document_prefix": "[D] ", "query_length": 10}
-    (folder / "config_sentence_transformers.json").write_text(json.dumps(told))
+    settings = {"query_prefix": "[Q] ", "document_prefix": "[D] ", "query_length": 10}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(settings))
     return weight

@@ -1,76 +1,92 @@
-"""Encoders: what turns pages and questions into vectors."""
+"""Encoders turn pages and questions into vectors. Importing this package loads none of them."""
 
 from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from colregion.core.interfaces import Encoder
+from colregion.core.specs import Spec, parse_spec
 from colregion.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from colregion.core.interfaces import Encoder
+
+_ENTRY_POINTS = "colregion.encoders"
 _KNOWN = ("static_tokens", "text:ID of a text model", "a hub id or a folder of a visual model")
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 def load_encoder(spec: str, **options: Any) -> Encoder:
-    """The encoder that a name stands for.
+    """Load an encoder by name.
+
+    Packages can add names with an entry point in the group `colregion.encoders`: a class or
+    function that is called with the spec's argument, if it has one, and the options by keyword.
 
     Args:
-        spec: "static_tokens"; or a hub id (`vidore/colqwen2.5-v0.2`) or folder of a visual
-            model or LoRA adapter; or `text:` before one of a text model. Options can follow:
-            `ID?device=cuda&pool_factor=3`.
-        options: of `ColVisionEncoder` or `TextModelEncoder`; they count before those in the spec.
+        spec: "static_tokens"; a hub id (`vidore/colqwen2.5-v0.2`) or folder of a visual model or
+            LoRA adapter; `text:` and a hub id or folder of a text model; or a name that an
+            installed package adds. Options can follow: `ID?device=cuda&pool_factor=3`.
+        options: options of the encoder (`ColVisionOptions`, `TextModelEncoder`); they override
+            those in the spec.
 
     Raises:
         InvalidInput: an unknown name or option; the message lists the known ones.
-        MissingDependency, BackendError: as the encoder's own.
+        MissingDependency, BackendError: as raised by the encoder.
     """
-    name, given = _split(spec)
-    given.update(options)
+    is_folder = spec != "" and Path(spec).is_dir()  # whose name may hold a "?"
+    parsed = Spec(spec) if is_folder else parse_spec(spec)
+    name = spec if is_folder else spec.partition("?")[0]
+    load, accepts = _find(name, parsed)
+    options = {**parsed.options, **options}
+    _check_options(accepts, options, name=name)
+    return load(**options)
+
+
+def _find(name: str, spec: Spec) -> tuple[Callable[..., Encoder], Callable[..., Any]]:
+    """What makes the encoder from its options, and the class or function that defines these."""
     if name == "static_tokens":
         from colregion.encoders.static.encoder import StaticTokenEncoder
 
-        _check(StaticTokenEncoder, given, name=name)
-        return StaticTokenEncoder()
-    if name.startswith("text:"):
+        return StaticTokenEncoder, StaticTokenEncoder
+    if spec.name == "text" and spec.argument is not None:
         from colregion.encoders.text import TextModelEncoder
 
-        _check(TextModelEncoder, given, name=name)
-        return TextModelEncoder(name.removeprefix("text:"), **given)
+        return partial(TextModelEncoder, spec.argument), TextModelEncoder
     if _HUB_ID.fullmatch(name) or _is_path(name):
-        from colregion.encoders.colvision import ColVisionEncoder
+        from colregion.encoders.colvision import ColVisionEncoder, ColVisionOptions
 
-        _check(ColVisionEncoder, given, name=name)
-        return ColVisionEncoder(name, **given)
-    raise InvalidInput(f"unknown encoder {name!r}; known are {', '.join(_KNOWN)}")
-
-
-def _split(spec: str) -> tuple[str, dict[str, Any]]:
-    """The name, and the options behind a question mark: whole numbers, true, false or text."""
-    if spec and Path(spec).is_dir():
-        return spec, {}
-    name, _, query = spec.partition("?")
-    options: dict[str, Any] = {}
-    for part in filter(None, query.split("&")):
-        key, separator, value = part.partition("=")
-        if not separator:
-            raise InvalidInput(f"options of an encoder are NAME=VALUE, got {part!r} in {spec!r}")
-        options[key] = (
-            int(value) if value.isdigit() else {"true": True, "false": False}.get(value, value)
+        return (
+            lambda **options: ColVisionEncoder(name, ColVisionOptions(**options)),
+            ColVisionOptions,
         )
-    return name, options
+    factory = _from_entry_point(spec.name)
+    return factory if spec.argument is None else partial(factory, spec.argument), factory
 
 
 def _is_path(name: str) -> bool:
-    looks_like_one = name.startswith(("/", "./", "../", "~"))
-    return looks_like_one or (bool(name) and Path(name).is_dir())
+    return name.startswith(("/", "./", "../", "~")) or (name != "" and Path(name).is_dir())
 
 
-def _check(encoder: type[Encoder], options: dict[str, Any], *, name: str) -> None:
-    parameters = inspect.signature(encoder).parameters.values()
-    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+def _from_entry_point(name: str) -> Callable[..., Encoder]:
+    from importlib.metadata import entry_points
+
+    added = {point.name: point for point in entry_points(group=_ENTRY_POINTS)}
+    if name not in added:
+        known = ", ".join((*_KNOWN, *sorted(added)))
+        raise InvalidInput(f"unknown encoder {name!r}; known are {known}")
+    factory: Callable[..., Encoder] = added[name].load()
+    return factory
+
+
+def _check_options(accepts: Callable[..., Any], options: dict[str, Any], *, name: str) -> None:
+    parameters = inspect.signature(accepts).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    known = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
     for option in options:
         if option not in known:
             raise InvalidInput(

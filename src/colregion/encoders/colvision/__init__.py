@@ -1,5 +1,5 @@
-"""Visual models: which vectors they make of a page, and where on the page each looks."""
+"""Visual models: the vectors of a page, and the place on the page of each."""
 
-from colregion.encoders.colvision.encoder import ColVisionEncoder
+from colregion.encoders.colvision.encoder import ColVisionEncoder, ColVisionOptions
 
-__all__ = ["ColVisionEncoder"]
+__all__ = ["ColVisionEncoder", "ColVisionOptions"]

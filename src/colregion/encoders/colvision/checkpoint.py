@@ -1,7 +1,7 @@
-"""Which classes load a checkpoint, found in its small JSON files.
+"""The classes that load a checkpoint, determined from its JSON files.
 
-The automatic classes of transformers cannot tell: for most of this family they load the bare
-backbone without its projection, and say nothing.
+transformers' automatic classes do not suffice: for most of this family they silently load the bare
+backbone without its projection.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "tokeni
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The classes of a checkpoint, and the module that has both."""
+    """The classes of a checkpoint, and the module that defines both."""
 
     model: str
     processor: str
@@ -57,16 +57,16 @@ class Family:
 def find_family(folder: Path, base: Path | None, *, name: str) -> Family:
     """The classes for the model in `folder`.
 
-    Looked at in this order: the class that an adapter was trained on, a type of transformers'
-    own, the architecture, the processor's class, the backbone; then the same of the adapter's
-    base.
+    Checked in this order: the class that an adapter was trained on, a model type defined by
+    transformers, the architecture, the processor's class, the backbone; then the same for the
+    adapter's base.
 
     Args:
-        base: of an adapter, the folder of what it adapts.
-        name: what the user called it, for messages.
+        base: for an adapter, the folder of the model that it adapts.
+        name: the user's name for the model, for messages.
 
     Raises:
-        InvalidInput: a model of one vector a page, of text only, or of no known family.
+        InvalidInput: a model with one vector per page, a text model, or an unknown family.
     """
     for place in filter(None, (folder, base)):
         config = read_json(place, "config.json")
@@ -92,24 +92,22 @@ def find_family(folder: Path, base: Path | None, *, name: str) -> Family:
             model = _BACKBONES[kind]
             return Family(model, _PROCESSORS[model], ENGINE)
         _refuse_text(config, name=name)
-    found = read_json(base or folder, "config.json")
-    kind = found.get("model_type") or "no config.json, or one without model_type"
-    raise InvalidInput(
-        f"{name} is of no family that is known here ({kind}). Known are {', '.join(KNOWN)}"
-    )
+    config = read_json(base or folder, "config.json")
+    kind = config.get("model_type") or "no config.json, or one without model_type"
+    raise InvalidInput(f"{name} is of an unknown family ({kind}); known are {', '.join(KNOWN)}")
 
 
 def _refuse_others(classes: list[str], *, name: str) -> None:
-    for found in classes:
-        if "omni" in found.lower():
+    for cls in classes:
+        if "omni" in cls.lower():
             raise InvalidInput(
                 f"{name} is a ColQwen2.5-Omni model, which colpali-engine 0.3.18 cannot load with "
-                "the releases of transformers it asks for. Take ColQwen2.5 or ColQwen3 instead"
+                "the releases of transformers it requires. Use ColQwen2.5 or ColQwen3 instead"
             )
-        if found.startswith("Bi"):
+        if cls.startswith("Bi"):
             raise InvalidInput(
-                f"{name} is a bi-encoder ({found}): it makes one vector of a whole page, which "
-                "cannot say where on the page an answer stands. Take the Col* model of the family"
+                f"{name} is a bi-encoder ({cls}): it makes one vector per page, which cannot tell "
+                "where on the page an answer is. Use the Col* model of the family"
             )
 
 
@@ -117,6 +115,6 @@ def _refuse_text(config: Mapping[str, Any], *, name: str) -> None:
     sees = any(key in config for key in ("vision_config", "vlm_config", "image_token_id"))
     if config.get("model_type") and not sees:
         raise InvalidInput(
-            f"{name} is a text model ({config['model_type']}), which cannot read pictures. "
+            f"{name} is a text model ({config['model_type']}), which cannot read images. "
             f'Use it on the words of a page: encoder="text:{name}"'
         )

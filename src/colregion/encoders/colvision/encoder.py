@@ -1,9 +1,10 @@
-"""Visual models of late interaction: ColPali and its family."""
+"""Visual late-interaction models: ColPali and its family."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from colregion.encoders.colvision.placement import (
     image_token_id,
     layers_of,
     placement_of,
-    turned_back,
+    rotate_back,
 )
 from colregion.encoders.colvision.pooling import pool
 from colregion.encoders.torch_utils.batching import plan, run_halving
@@ -31,118 +32,131 @@ _CLOCKWISE = {
     2: Image.Transpose.ROTATE_180,
     3: Image.Transpose.ROTATE_90,
 }
-# Visual tokens run at once. More makes an accelerator little faster and needs more memory; on a
-# CPU one page after the other is as fast as several together.
+# Visual tokens per forward pass. More makes an accelerator little faster and needs more memory; on
+# a CPU single pages are as fast as batches.
 _BATCH_TOKENS = {"cuda": 8192, "mps": 2048, "cpu": 1}
 _BATCH_PAGES = {"cuda": 32, "mps": 4, "cpu": 1}
 
 
-class ColVisionEncoder(Encoder):
-    """A ColPali-family model through colpali-engine, or one of transformers' own.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColVisionOptions:
+    """Options of a `ColVisionEncoder`.
 
-    A page has the model's vectors for its patches, which look at the cells of a grid, and for
-    the tokens of the prompt, which look nowhere and count for the page's score only. A page
-    found to lie on its side is shown to the model upright. A question's vectors all weigh one,
-    as the model was trained; its map is made by the words that are no stop words.
+    Args:
+        revision: a branch, tag or commit of the hub.
+        device: "cpu", "cuda", "cuda:1", "mps"; None for the best that is available.
+        dtype: "bfloat16", "float16" or "float32"; None for bfloat16 on an accelerator and
+            float32 on a CPU.
+        attention: transformers' attention: "sdpa", "eager", "flash_attention_2"; None for its
+            default.
+        max_num_visual_tokens: for the ColQwen families, the maximum of visual tokens per page.
+        pool_factor: average number of patches pooled into one vector; 1 keeps all.
+        thumbnail_in_map: for models that also see a small image of the whole page (ColIdefics3,
+            ColModernVBert), include it in the map and in regions' scores. It always counts for
+            the page's score.
+        batch_tokens: visual tokens per forward pass; None for a default that suits the device.
+        local_files_only: never ask the hub, use its cache. `HF_HUB_OFFLINE=1` does the same.
+
+    Raises:
+        InvalidInput: a number that is not a whole number of 1 or more.
+    """
+
+    revision: str | None = None
+    device: str | None = None
+    dtype: str | None = None
+    attention: str | None = None
+    max_num_visual_tokens: int | None = None
+    pool_factor: int = 1
+    thumbnail_in_map: bool = False
+    batch_tokens: int | None = None
+    local_files_only: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("pool_factor", "batch_tokens", "max_num_visual_tokens"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+                raise InvalidInput(f"{name} must be a whole number, got {value!r}")
+            if value is not None and value < 1:
+                raise InvalidInput(f"{name} must be 1 or more, got {value}")
+
+    @property
+    def vector_settings(self) -> str:
+        """The settings that change vectors or their places, as in a spec: an index made on a GPU
+        can be used on a CPU."""
+        settings = {
+            "max_num_visual_tokens": self.max_num_visual_tokens,
+            "pool_factor": self.pool_factor if self.pool_factor > 1 else None,
+            "thumbnail_in_map": "true" if self.thumbnail_in_map else None,
+        }
+        return "&".join(f"{key}={value}" for key, value in settings.items() if value)
+
+
+class ColVisionEncoder(Encoder):
+    """A model of the ColPali family, run by colpali-engine or transformers.
+
+    A page has the model's vectors for its patches, placed on the cells of a grid, and for the
+    tokens of the prompt, which have no place and count for the page's score only. A page that
+    lies on its side is shown to the model upright. All of a question's vectors have weight one,
+    as the model was trained; its map is made from its words without stop words.
 
     Similarities are raw cosines. Safe to use from threads, one at a time on the device.
 
     Args:
         source: a hub id (`vidore/colqwen2.5-v0.2`), or a folder, of a model or a LoRA adapter.
-        revision: a branch, tag or commit of the hub.
-        device: "cpu", "cuda", "cuda:1", "mps"; None for the best that is there.
-        dtype: "bfloat16", "float16" or "float32"; None for the first on an accelerator and the
-            last on a CPU.
-        attention: of transformers: "sdpa", "eager", "flash_attention_2"; None for its choice.
-        max_num_visual_tokens: for the ColQwen families, at most so many cells a page.
-        pool_factor: so many patches share a vector, on average; 1 keeps all.
-        thumbnail_in_map: for models that also see a small picture of the whole page
-            (ColIdefics3, ColModernVBert), let it take part in the map and in regions' scores. It
-            always counts for the page's score.
-        batch_tokens: visual tokens run at once; None for what suits the device.
-        local_files_only: never ask the hub, use its cache. `HF_HUB_OFFLINE=1` does the same.
 
     Attributes:
         model, processor, device: what was loaded, and where it runs.
 
     Raises:
         MissingDependency: the extra `colpali` is not installed.
-        InvalidInput: no such model, not a model that reads pages, or an argument that cannot be.
+        InvalidInput: no such model, not a model that reads pages, or options that do not suit it.
         BackendError: the model cannot be fetched, is incomplete or cannot be loaded.
     """
 
     weighs_terms = False
 
-    def __init__(
-        self,
-        source: str,
-        *,
-        revision: str | None = None,
-        device: str | None = None,
-        dtype: str | None = None,
-        attention: str | None = None,
-        max_num_visual_tokens: int | None = None,
-        pool_factor: int = 1,
-        thumbnail_in_map: bool = False,
-        batch_tokens: int | None = None,
-        local_files_only: bool = False,
-    ) -> None:
-        for name, value in (
-            ("pool_factor", pool_factor),
-            ("batch_tokens", batch_tokens),
-            ("max_num_visual_tokens", max_num_visual_tokens),
-        ):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-                raise InvalidInput(f"{name} must be a whole number, got {value!r}")
-            if value is not None and value < 1:
-                raise InvalidInput(f"{name} must be 1 or more, got {value}")
+    def __init__(self, source: str, options: ColVisionOptions | None = None) -> None:
+        options = options or ColVisionOptions()
         checkpoint = find_checkpoint(
-            str(source), revision=revision, local_files_only=local_files_only
+            source, revision=options.revision, local_files_only=options.local_files_only
         )
         loaded = load(
             checkpoint,
-            device=device,
-            dtype=dtype,
-            attention=attention,
-            max_num_visual_tokens=max_num_visual_tokens,
+            device=options.device,
+            dtype=options.dtype,
+            attention=options.attention,
+            max_num_visual_tokens=options.max_num_visual_tokens,
         )
         self.model, self.processor = loaded.model, loaded.processor
         self.device = loaded.device
         kind = loaded.device.partition(":")[0]
         self.batch_pages = _BATCH_PAGES[kind]
-        self._batch_tokens = batch_tokens or _BATCH_TOKENS[kind]
-        self._pool_factor = pool_factor
-        self._thumbnail_in_map = thumbnail_in_map
+        self._batch_tokens = options.batch_tokens or _BATCH_TOKENS[kind]
+        self._options = options
         self._image_id = image_token_id(loaded.model.config)
         self._lock = threading.Lock()
-        # Only what changes vectors or their places: an index made on a GPU is used on a CPU.
-        lasting = {
-            "max_num_visual_tokens": max_num_visual_tokens,
-            "pool_factor": pool_factor if pool_factor > 1 else None,
-            "thumbnail_in_map": "true" if thumbnail_in_map else None,
-        }
-        settings = "&".join(f"{key}={value}" for key, value in lasting.items() if value)
+        settings = options.vector_settings
         weights = digest([folder for folder in (checkpoint.folder, checkpoint.base) if folder])
         self._fingerprint = f"{checkpoint.family.model}@{weights}" + f"?{settings}" * bool(settings)
         commit = commit_of(checkpoint.folder)
-        place = str(source) if commit else str(checkpoint.folder)
+        base = source if commit else str(checkpoint.folder)
         settings = "&".join(filter(None, (f"revision={commit}" if commit else "", settings)))
-        self.spec = place + f"?{settings}" * bool(settings)
+        self.spec = base + f"?{settings}" * bool(settings)
 
     @property
     def fingerprint(self) -> str:
         return self._fingerprint
 
     def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
-        """One embedding a page, float32.
+        """One embedding per page, float32.
 
         Raises:
             InvalidInput: a page of a shape that the model's processor refuses.
-            BackendError: one page does not fit the device's memory, or the model gave no numbers.
+            BackendError: one page does not fit the device's memory, or a vector is not finite.
         """
         images = [_upright(page) for page in pages]
         tokens = [self._visual_tokens(image) for image in images]
-        done: dict[int, PageEmbedding] = {}
+        embeddings: dict[int, PageEmbedding] = {}
 
         def run(positions: Sequence[int]) -> list[PageEmbedding]:
             return self._encode([pages[i] for i in positions], [images[i] for i in positions])
@@ -150,11 +164,11 @@ class ColVisionEncoder(Encoder):
         with self._lock:
             for batch in plan(tokens, budget=self._batch_tokens):
                 results = run_halving(batch, run, torch=require("torch", extra="colpali"))
-                done.update(zip(batch, results, strict=True))
-        return [done[i] for i in range(len(pages))]
+                embeddings.update(zip(batch, results, strict=True))
+        return [embeddings[i] for i in range(len(pages))]
 
     def encode_query(self, text: str) -> QueryEmbedding:
-        """All tokens that the model makes of the question.
+        """The vectors of all tokens that the processor makes from the question.
 
         Raises:
             InvalidInput: the text is empty.
@@ -164,25 +178,27 @@ class ColVisionEncoder(Encoder):
         tokenizer = self.processor.tokenizer
         safe = without_specials(text, tokenizer.all_special_tokens)
         with self._lock:
-            batch, empty = self._question(safe), self._question("")
+            batch, empty = self._query_batch(safe), self._query_batch("")
             (vectors,) = self._run(batch)
         labels = label(
             batch["input_ids"][0].tolist(), empty["input_ids"][0].tolist(), decode=self._decode
         )
         if not np.isfinite(vectors).all():
-            raise BackendError(f"the model gave no numbers for {text!r}; try dtype='float32'")
+            raise BackendError(
+                f"the model's vectors of {text!r} are not finite; try dtype='float32'"
+            )
         weights = np.ones(len(vectors), dtype=np.float32)
         return QueryEmbedding(vectors, labels.tokens, labels.content, weights)
 
-    def _question(self, text: str) -> Any:
-        """The processor's batch of one question. The classes do not agree on the argument's
-        name, and all take it first but colpali-engine's base, whose first does the same."""
+    def _query_batch(self, text: str) -> Any:
+        """The processor's batch for one question. The classes differ in the argument's name, but
+        all accept it as the first."""
         return self.processor.process_queries([text])
 
     def _encode(
         self, pages: Sequence[ParsedPage], images: Sequence[Image.Image]
     ) -> list[PageEmbedding]:
-        batch = self._processed(pages, images)
+        batch = self._process_images(pages, images)
         grids = batch["image_grid_thw"].tolist() if "image_grid_thw" in batch else None
         merge = getattr(self.processor.image_processor, "merge_size", 1)
         tiled = batch["pixel_values"].ndim == 5 and grids is None
@@ -198,7 +214,7 @@ class ColVisionEncoder(Encoder):
             )
             if not np.isfinite(vectors).all():
                 raise BackendError(
-                    f"the model gave no numbers for page {page.id}; try dtype='float32'"
+                    f"the model's vectors of page {page.id} are not finite; try dtype='float32'"
                 )
             embeddings.append(self._embedding(page, vectors, layers))
         return embeddings
@@ -206,16 +222,16 @@ class ColVisionEncoder(Encoder):
     def _embedding(
         self, page: ParsedPage, vectors: FloatArray, layers: Sequence[IntArray]
     ) -> PageEmbedding:
-        vectors, layers = pool(vectors, layers, factor=self._pool_factor)
+        vectors, layers = pool(vectors, layers, factor=self._options.pool_factor)
         placement = placement_of(
-            turned_back(layers, quarter_turns=_quarter_turns(page)),
+            rotate_back(layers, quarter_turns=_quarter_turns(page)),
             n_vectors=len(vectors),
-            thumbnail_in_map=self._thumbnail_in_map,
+            thumbnail_in_map=self._options.thumbnail_in_map,
         )
         return PageEmbedding(vectors, placement)
 
     def _run(self, batch: Any) -> list[FloatArray]:
-        """(V, D) float32 of each row of a batch, without its padding."""
+        """The (V, D) float32 vectors of each row of a batch, without padding."""
         torch = require("torch", extra="colpali")
         inputs = {
             key: value.to(
@@ -228,9 +244,9 @@ class ColVisionEncoder(Encoder):
             output = self.model(**inputs)
         rows = getattr(output, "embeddings", output).float().cpu()
         mask = batch["attention_mask"].bool()
-        return [row[kept].numpy() for row, kept in zip(rows, mask, strict=True)]
+        return [row[real].numpy() for row, real in zip(rows, mask, strict=True)]
 
-    def _processed(self, pages: Sequence[ParsedPage], images: Sequence[Image.Image]) -> Any:
+    def _process_images(self, pages: Sequence[ParsedPage], images: Sequence[Image.Image]) -> Any:
         try:
             return self.processor.process_images(list(images))
         except (ValueError, ZeroDivisionError) as cause:
@@ -239,8 +255,8 @@ class ColVisionEncoder(Encoder):
                 for page, image in zip(pages, images, strict=True)
             )
             raise InvalidInput(
-                f"the model's processor refuses {shapes}: {cause}. Cut the page into parts of a "
-                "more usual shape"
+                f"the model's processor refuses {shapes}: {cause}. Split the page into parts "
+                "that are less elongated"
             ) from cause
 
     def _visual_tokens(self, image: Image.Image) -> int:
@@ -255,7 +271,7 @@ class ColVisionEncoder(Encoder):
 
 
 def _quarter_turns(page: ParsedPage) -> int:
-    """Quarters clockwise that bring the page nearest to upright, 0-3."""
+    """Clockwise quarter turns (0-3) that bring the page closest to upright."""
     upright = page.page.upright
     return round(upright.degrees_clockwise / 90) % 4 if upright else 0
 

@@ -1,4 +1,4 @@
-"""From the files of a checkpoint to a model and a processor that can be used."""
+"""Loads a checkpoint: its files, its model on a device, and its processor."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Checkpoint:
     """A model's files.
 
     Args:
-        folder: of the model, or of the adapter.
-        base: of an adapter, the folder of what it adapts.
+        folder: the model's, or the adapter's.
+        base: for an adapter, the folder of the model that it adapts; else None.
     """
 
     folder: Path
@@ -46,19 +46,19 @@ def find_checkpoint(source: str, *, revision: str | None, local_files_only: bool
     """Fetch a model's files, and those of its base when it is an adapter.
 
     Raises:
-        InvalidInput: not there, no weights, or of no family known here.
+        InvalidInput: no such model, one without weights, or one of an unknown family.
         BackendError: the hub cannot be reached and the cache lacks something.
     """
     folder = fetch(source, revision=revision, local_files_only=local_files_only, extra="colpali")
     adapter = read_json(folder, "adapter_config.json")
     base = None
     if adapter:
-        named = adapter.get("base_model_name_or_path")
-        if not isinstance(named, str) or not named:
+        base_name = adapter.get("base_model_name_or_path")
+        if not isinstance(base_name, str) or not base_name:
             raise InvalidInput(f"the adapter {source} does not name its base model")
         try:
             base = fetch(
-                named,
+                base_name,
                 revision=adapter.get("revision"),
                 local_files_only=local_files_only,
                 extra="colpali",
@@ -83,13 +83,10 @@ def load(
     """Load the model and its processor.
 
     Args:
-        device: "cpu", "cuda", "cuda:1", "mps"; None for the best one that is there.
-        dtype: one of `devices.DTYPES`; None for bfloat16 on an accelerator and float32 on a CPU.
-        attention: an implementation that transformers knows; None for its own choice.
-        max_num_visual_tokens: see `limit_tokens`.
+        device, dtype, attention, max_num_visual_tokens: as in `ColVisionOptions`.
 
     Raises:
-        InvalidInput: a device or dtype that is not there.
+        InvalidInput: a device or dtype that is not available.
         BackendError: weights are missing or damaged, or the library cannot load them.
     """
     torch = require("torch", extra="colpali")
@@ -110,8 +107,8 @@ def load(
             f"{checkpoint.folder} could not be loaded as {checkpoint.family.model}: {cause}"
         ) from cause
     if checkpoint.family.model == "ColPali":
-        # Its head for generating text is never loaded and never used, yet it would be run, over
-        # 257,000 words for each of 1,000 patches, and cannot be moved to a device.
+        # Its head for generating text is neither loaded nor used, but would run, over 257,000 words
+        # for each of 1,000 patches, and cannot be moved to a device.
         model.model.lm_head = torch.nn.Identity()
     if max_num_visual_tokens is not None:
         limit_tokens(processor, max_num_visual_tokens, name=checkpoint.family.model)
@@ -124,8 +121,8 @@ def _load_weights(cls: Any, checkpoint: Checkpoint, options: dict[str, Any]) -> 
         model, info = cls.from_pretrained(checkpoint.folder, **fixed, **options)
         _check_complete(info["missing_keys"], checkpoint.folder)
         return model
-    # What loading an adapter reports is about the adapter only, and a projection that the base
-    # lacks would be left random: look at the base first, without reading its numbers.
+    # Loading an adapter reports on the adapter only, and a projection that the base lacks would be
+    # random: check the base first, without reading its numbers.
     _, info = cls.from_pretrained(checkpoint.base, device_map="meta", **fixed, **options)
     (weights,) = check_weights(checkpoint.folder, adapter=True)
     whole = [name for name in weight_names(weights) if "lora_" not in name]
@@ -143,7 +140,7 @@ def _load_weights(cls: Any, checkpoint: Checkpoint, options: dict[str, Any]) -> 
 
 
 def _in_adapter(key: str, adapter_names: Sequence[str]) -> bool:
-    """Whether the adapter brings the module whole: its names have a prefix and inner parts."""
+    """Whether the adapter contains the whole module: its names have a prefix and inner parts."""
     module, _, part = key.rpartition(".")
     return any(f"{module}." in name and name.endswith(part) for name in adapter_names)
 
@@ -154,12 +151,12 @@ def _check_complete(missing: Any, folder: Path) -> None:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         raise BackendError(
             f"{folder} lacks the weights {', '.join(names[:3])}{more}, which would be random. "
-            "It is incomplete, or a backbone that was not trained to find pages"
+            "It is incomplete, or a backbone that was not trained for retrieval"
         )
 
 
 def _processor_folder(checkpoint: Checkpoint) -> Path:
-    """An adapter is often saved without the processor's files; then its base has them."""
+    """The folder with the processor's files: an adapter is often saved without them."""
     own = checkpoint.folder
     has_own = (own / "tokenizer_config.json").is_file() and any(
         (own / name).is_file() for name in ("preprocessor_config.json", "processor_config.json")
@@ -169,8 +166,8 @@ def _processor_folder(checkpoint: Checkpoint) -> Path:
 
 def _classes(family: Family) -> ModuleType:
     try:
-        # A torchvision that was built for another torch fails with a RuntimeError here, and
-        # with misleading errors later.
+        # A torchvision built for another torch fails with a RuntimeError here, and with misleading
+        # errors later.
         require("torchvision", extra="colpali")
     except RuntimeError as cause:
         raise MissingDependency(
@@ -190,34 +187,32 @@ def _errors_of_loading(torch: ModuleType) -> tuple[type[Exception], ...]:
 
 
 def limit_tokens(processor: Any, limit: int, *, name: str) -> None:
-    """Make pages smaller, so that each has at most `limit` visual tokens.
+    """Make the processor resize pages so that each has at most `limit` visual tokens.
 
     Raises:
-        InvalidInput: a limit below what the processor allows, or a family whose pages all have
-            the size that it was trained with.
+        InvalidInput: a limit below the processor's minimum, or a family with a fixed page size.
     """
     images = processor.image_processor
     if getattr(images, "merge_size", None) is None:
         raise InvalidInput(
-            f"max_num_visual_tokens is for the ColQwen families; {name} resizes every page in its "
-            "own way"
+            f"max_num_visual_tokens is for the ColQwen families; {name} has its own page size"
         )
     cell_px = images.patch_size * images.merge_size
-    least = -(-images.size["shortest_edge"] // cell_px**2)
-    if limit < max(least, 1):
-        raise InvalidInput(f"max_num_visual_tokens must be at least {least}, got {limit}")
+    minimum = -(-images.size["shortest_edge"] // cell_px**2)
+    if limit < max(minimum, 1):
+        raise InvalidInput(f"max_num_visual_tokens must be at least {minimum}, got {limit}")
     images.size["longest_edge"] = limit * cell_px**2
 
 
 def visual_tokens(processor: Any, *, width_px: int, height_px: int) -> int:
-    """About how many visual tokens a page will have; only batches are planned with it."""
+    """Approximate number of visual tokens of a page, for planning batches."""
     images = processor.image_processor
     merge = getattr(images, "merge_size", None)
     if merge is not None:
         n_patches = int(images.get_number_of_image_patches(height_px, width_px, {}))
         return n_patches // int(merge) ** 2
-    a_tile = getattr(processor, "image_seq_len", None)
-    if a_tile is not None:
+    tokens_per_tile = getattr(processor, "image_seq_len", None)
+    if tokens_per_tile is not None:
         n_tiles, _, _ = images.get_number_of_image_patches(height_px, width_px, {})
-        return int(n_tiles) * int(a_tile)
+        return int(n_tiles) * int(tokens_per_tile)
     return int(processor.image_seq_length)

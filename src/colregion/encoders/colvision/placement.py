@@ -1,8 +1,8 @@
-"""Where each vector of a page looks, read from what the processor made of that page.
+"""Placement of a page's vectors, read from the processor's output for that page.
 
-Nothing is worked out again from the page's size: the grid is in the batch, and the tiles name
-their own row and column in the prompt. No family pads or crops a page, so that every grid covers
-exactly the page.
+Nothing is computed again from the page's size: the grid is in the batch, and tiles name their row
+and column in the prompt. No family pads or crops a page, so that every grid covers exactly the
+page.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TILE = re.compile(r"<row_(\d+)_col_(\d+)>")
 
 
 def image_token_id(config: Any) -> int:
-    """The id at whose places the model itself puts the page's patches into the sequence."""
+    """The id of the tokens that the model replaces with the page's patches."""
     return int(getattr(config, "vlm_config", config).image_token_id)
 
 
@@ -34,13 +34,13 @@ def layers_of(
     tiled: bool,
     decode: Callable[[Sequence[int]], str],
 ) -> tuple[IntArray, ...]:
-    """The layers of one page: arrays (rows, cols) of places in the sequence.
+    """The layers of one page: (rows, cols) arrays of positions in the sequence.
 
     Args:
         ids: the page's sequence of L token ids, without padding.
         image_id: the id of a patch.
-        grid: (rows, cols) where the batch says so, as the Qwen families do.
-        tiled: whether the page was cut into tiles, each named before its patches, followed by
+        grid: (rows, cols) where the batch contains it, as with the Qwen families; else None.
+        tiled: whether the page was split into tiles, each named before its patches, followed by
             a thumbnail of the whole page.
         decode: token ids to text.
 
@@ -49,17 +49,17 @@ def layers_of(
         tile and is its own thumbnail.
 
     Raises:
-        BackendError: patches and grid do not agree, which a new version of a library could cause.
+        BackendError: patches and grid do not match, which a new version of a library could cause.
     """
-    places = np.flatnonzero(np.asarray(ids) == image_id)
-    if len(places) == 0:
-        raise BackendError("the processor gave the page no visual tokens")
+    positions = np.flatnonzero(np.asarray(ids) == image_id)
+    if len(positions) == 0:
+        raise BackendError("the processor produced no visual tokens for the page")
     if grid is not None:
-        return (_shaped(places, *grid),)
+        return (_shaped(positions, *grid),)
     if tiled:
         return _tiles(ids, image_id=image_id, decode=decode)
-    side = math.isqrt(len(places))
-    return (_shaped(places, side, side),)
+    side = math.isqrt(len(positions))
+    return (_shaped(positions, side, side),)
 
 
 def _tiles(
@@ -75,10 +75,10 @@ def _tiles(
         else:
             side = math.isqrt(length)
             patches = _shaped(np.arange(start, start + length), side, side)
-            # What stands before a tile may also end the one before it.
-            found = _TILE.findall(name)
-            if found:
-                tiles[int(found[-1][0]), int(found[-1][1])] = patches
+            # The text before a tile may also end the previous one.
+            names = _TILE.findall(name)
+            if names:
+                tiles[int(names[-1][0]), int(names[-1][1])] = patches
             elif thumbnail is None:
                 thumbnail = patches
             else:
@@ -95,21 +95,21 @@ def _tiles(
     return (np.block(rows), thumbnail)
 
 
-def _shaped(places: IntArray, rows: int, cols: int) -> IntArray:
-    if rows * cols != len(places):
-        raise BackendError(f"{len(places)} visual tokens do not fill a grid of {rows} x {cols}")
-    return places.reshape(rows, cols)
+def _shaped(positions: IntArray, rows: int, cols: int) -> IntArray:
+    if rows * cols != len(positions):
+        raise BackendError(f"{len(positions)} visual tokens do not fill a grid of {rows} x {cols}")
+    return positions.reshape(rows, cols)
 
 
-def turned_back(layers: Sequence[IntArray], *, quarter_turns: int) -> tuple[IntArray, ...]:
-    """The layers on the page as displayed, when it was turned clockwise by so many quarters."""
+def rotate_back(layers: Sequence[IntArray], *, quarter_turns: int) -> tuple[IntArray, ...]:
+    """The layers on the page as displayed, for a page rotated clockwise by `quarter_turns`."""
     return tuple(np.rot90(layer, quarter_turns) for layer in layers)
 
 
 def placement_of(
     layers: Sequence[IntArray], *, n_vectors: int, thumbnail_in_map: bool
 ) -> GridPlacement:
-    """The placement of V vectors; its map uses the finest layer, and the thumbnail when asked."""
+    """The placement of V vectors; the map uses the finest layer, and optionally the thumbnail."""
     shown = tuple(range(len(layers))) if thumbnail_in_map else (0,)
     stored = tuple(np.ascontiguousarray(layer, dtype=np.int32) for layer in layers)
     return GridPlacement(stored, n_vectors=n_vectors, map_layers=shown)

@@ -1,4 +1,4 @@
-"""Fewer vectors a page: neighbours in meaning are replaced by their mean, places kept."""
+"""Token pooling: similar patches of a page share their mean vector and keep their places."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def pool(
 ) -> tuple[FloatArray, tuple[IntArray, ...]]:
     """Pool a page's patches with colpali-engine's hierarchical pooler.
 
-    Each layer is pooled apart, so that a vector stays in one of them; vectors in no layer
-    (prompt tokens) stay as they are. Every cell keeps a vector: that of its cluster.
+    Each layer is pooled separately, so that a vector belongs to one layer; vectors in no layer
+    (prompt tokens) do not change. Every cell has a vector: that of its cluster.
 
     Args:
         vectors: (V, D).
-        layers: places of each cell's vector.
-        factor: patches a vector, on average; 1 changes nothing.
+        layers: index of each cell's vector.
+        factor: average number of patches per pooled vector; 1 changes nothing.
 
     Returns:
-        (V', D) float32 vectors, prompt first, and the layers with their new places.
+        (V', D) float32 vectors, prompt first, and the layers with their new indices.
     """
     if factor == 1:
         return vectors, tuple(layers)
@@ -34,8 +34,8 @@ def pool(
         "colpali_engine.compression.token_pooling", extra="colpali"
     ).HierarchicalTokenPooler()
     placed = np.unique(np.concatenate([layer.ravel() for layer in layers]))
-    kept = [np.delete(vectors, placed, axis=0)]
-    n_kept = len(kept[0])
+    parts = [np.delete(vectors, placed, axis=0)]
+    n_vectors = len(parts[0])
     pooled_layers = []
     for layer in layers:
         cells = np.ascontiguousarray(vectors[layer.ravel()], dtype=np.float32)
@@ -48,14 +48,14 @@ def pool(
         else:
             pooled, clusters = cells, [np.zeros(1, dtype=np.int64)]
         cluster_of = _cluster_of(clusters, n_cells=len(cells))
-        pooled_layers.append((n_kept + cluster_of).reshape(layer.shape))
-        kept.append(pooled)
-        n_kept += len(pooled)
-    return np.concatenate(kept), tuple(pooled_layers)
+        pooled_layers.append((n_vectors + cluster_of).reshape(layer.shape))
+        parts.append(pooled)
+        n_vectors += len(pooled)
+    return np.concatenate(parts), tuple(pooled_layers)
 
 
 def _cluster_of(clusters: Sequence[NDArray[np.int64]], *, n_cells: int) -> NDArray[np.int64]:
-    """(cells,) the pooled vector of each cell. An empty cluster has made no vector."""
+    """(cells,) index of each cell's pooled vector. An empty cluster has no vector."""
     cluster_of = np.full(n_cells, -1, dtype=np.int64)
     for position, members in enumerate(filter(len, clusters)):
         cluster_of[members] = position

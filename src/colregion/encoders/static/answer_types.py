@@ -1,11 +1,11 @@
-"""What kind of answer a word looks like: a date, an amount, a percentage, ..."""
+"""The type of answer that a word looks like: a date, an amount, a percentage, ..."""
 
 from __future__ import annotations
 
 import re
 
-# A form says "Date" and "Amount due" beside values that do not contain these words. Each kind is
-# told by its punctuation, which `text.terms` leaves out, and stands for the words it answers to.
+# Forms print "Date" and "Amount due" next to values that do not contain these words. Each type is
+# recognized by its punctuation, which `text.terms` drops, and maps to the words that ask for it.
 _TYPES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
     (re.compile(pattern), words)
     for pattern, words in (
@@ -25,7 +25,7 @@ _TYPES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
 
 
 def answer_words(text: str) -> tuple[str, ...]:
-    """The words that a page word such as this is an answer to; () for most.
+    """The question words that a page's word looks like an answer to; () for most words.
 
     >>> answer_words("28/12/1994"), answer_words("(RM12.30)"), answer_words("Total")
     (('date',), ('amount', 'price', 'cost'), ())

@@ -1,8 +1,8 @@
-"""The default encoder: one vector a word, from its meaning and its spelling. Needs numpy only.
+"""The default encoder: one vector per word, from its meaning and its spelling. Needs numpy only.
 
-A vector is [a * meaning (128), b * spelling (256)] with a^2 + b^2 = 1 and both parts of length 1,
-so that one dot product weighs the two: 1 for equal words, about 0.4 times the cosine of the
-meanings for others, plus what they share in spelling.
+A vector is [a * meaning (128), b * spelling (256)] with a^2 + b^2 = 1 and both parts of length 1.
+The dot product of two is 1 for equal words, else about 0.4 times the cosine of their meanings plus
+0.6 times that of their spellings.
 """
 
 from __future__ import annotations
@@ -23,33 +23,33 @@ from colregion.errors import InvalidInput
 
 DIMENSION = token_table.DIMENSION + ngrams.DIMENSION
 
-# The share of the meaning, a^2, of a word that is one piece of the table; a word of n pieces has
-# 1/n of it, because the mean of its pieces says less and less: misread words fall into many.
-# Evidence recall of recognised lines (FUNSD, SROIE, MMDocIR) is flat from 0.4 to 0.6; with
-# 0.2 receipts lose 0.07, because dates and amounts are found by meaning.
-_MEANING = 0.4
+# The share of the meaning, a^2, for a word that is one piece of the table. A word of n pieces has
+# 1/n of it, because the mean of more pieces means less: misread words split into many. Evidence
+# recall on OCR lines (FUNSD, SROIE, MMDocIR) is flat from 0.4 to 0.6; at 0.2 receipts lose 0.07,
+# because dates and amounts are matched by meaning.
+_MEANING_SHARE = 0.4
 
 _CACHED_TERMS = 8192
 
 
 class StaticTokenEncoder(Encoder):
-    """Static vectors at the places of the words. No model is run, nothing is downloaded.
+    """Static vectors at the boxes of the words. Runs no model and downloads nothing.
 
-    A page has one vector for each term (`text.terms`) of each word, in the words' order; terms of
-    one word share its width in proportion to their length, so that a line of Chinese that was
-    read as one word still has places. A word that looks like a date, an amount or the like
-    has one more vector, at its whole box, with the meaning of "date" or "amount" and no spelling.
-    Words without letters or digits have none. Invisible words are encoded like all others.
+    A page has one vector for each term (`text.terms`) of each word, in the words' order. Terms of
+    one word divide its width in proportion to their length, so that a line of Chinese that was
+    read as one word still has distinct places. A word that looks like a date, an amount or another
+    answer type has one more vector, at its whole box, with the meaning of "date" or "amount" and
+    no spelling. Words without letters or digits have no vector. Invisible words are encoded too.
 
-    A question has one vector for each of its content terms, and one of "date" when it begins with
+    A question has one vector for each of its content terms, and one for "date" when it starts with
     "when".
 
-    Words of other scripts, numbers, and words mixed of both have no meaning here, only spelling.
-    Safe to use from threads.
+    Numbers and words with characters other than a-z have no meaning here, only spelling. Safe to
+    use from threads.
     """
 
-    # One pair of random words in a thousand is more alike; equal words, misread words, inflected
-    # words and close synonyms are.
+    # Exceeded by one in a thousand pairs of random words, and by equal words, misread words,
+    # inflected words and close synonyms.
     noise_floor = 0.4
     spec = "static_tokens"
 
@@ -60,24 +60,24 @@ class StaticTokenEncoder(Encoder):
 
     @property
     def fingerprint(self) -> str:
-        # To be raised with every change of the vectors; a test holds their checksum.
+        # Raise with every change of the vectors; a test pins their checksum.
         return "static_tokens-1"
 
     def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
-        """One embedding a page, float32, D = 384; a page without words gives (0, 384)."""
+        """One embedding per page, float32, D = 384; a page without words gives (0, 384)."""
         return [self._encode(page) for page in pages]
 
     def encode_query(self, text: str) -> QueryEmbedding:
-        """The content terms of the question; of one that holds stop words only, all of them.
+        """The question's content terms, or all its terms if they are all stop words.
 
         Raises:
-            InvalidInput: the text holds no letter or digit.
+            InvalidInput: the text has no letter or digit.
         """
-        every = terms(text)
-        if not every:
-            raise InvalidInput(f"the question holds no words: {text!r}")
+        all_terms = terms(text)
+        if not all_terms:
+            raise InvalidInput(f"the question has no words: {text!r}")
         tokens = content_terms(text)
-        if every[0] == "when" and "date" not in tokens:
+        if all_terms[0] == "when" and "date" not in tokens:
             tokens.append("date")
         return QueryEmbedding(
             vectors=np.stack([self._vector(token) for token in tokens]),
@@ -91,46 +91,46 @@ class StaticTokenEncoder(Encoder):
         vectors: list[FloatArray] = []
         boxes: list[Box] = []
         for word in page.words:
-            for term, box in _places(word, aspect=aspect):
+            for term, box in _term_boxes(word, aspect=aspect):
                 vectors.append(self._vector(term))
                 boxes.append(box)
-            answers_to = answer_words(word.text)
-            if answers_to:
-                vectors.append(self._answer(answers_to))
+            types = answer_words(word.text)
+            if types:
+                vectors.append(self._answer(types))
                 boxes.append(word.box)
         stacked = np.stack(vectors) if vectors else np.zeros((0, DIMENSION), dtype=np.float32)
         return PageEmbedding(stacked, BoxPlacement(boxes_to_array(boxes)))
 
     def _term_vector(self, term: str) -> FloatArray:
         meaning, n_pieces = self._table.lookup(term)
-        share = _MEANING / n_pieces if n_pieces else 0.0
+        share = _MEANING_SHARE / n_pieces if n_pieces else 0.0
         spelling = ngrams.ngram_vector(term)
-        return _frozen(np.concatenate([share**0.5 * meaning, (1 - share) ** 0.5 * spelling]))
+        return _read_only(np.concatenate([share**0.5 * meaning, (1 - share) ** 0.5 * spelling]))
 
     def _answer_vector(self, words: tuple[str, ...]) -> FloatArray:
         meaning = np.sum([self._table.lookup(word)[0] for word in words], axis=0)
-        meaning *= _MEANING**0.5 / np.linalg.norm(meaning)
-        return _frozen(np.concatenate([meaning, np.zeros(ngrams.DIMENSION, dtype=np.float32)]))
+        meaning *= _MEANING_SHARE**0.5 / np.linalg.norm(meaning)
+        return _read_only(np.concatenate([meaning, np.zeros(ngrams.DIMENSION, dtype=np.float32)]))
 
 
-def _frozen(vector: FloatArray) -> FloatArray:
-    # Cached vectors are handed out many times.
+def _read_only(vector: FloatArray) -> FloatArray:
+    # Cached vectors are shared by all callers.
     vector = np.asarray(vector, dtype=np.float32)
     vector.flags.writeable = False
     return vector
 
 
-def _places(word: Word, *, aspect: float) -> Iterator[tuple[str, Box]]:
+def _term_boxes(word: Word, *, aspect: float) -> Iterator[tuple[str, Box]]:
     """The word's terms, each with its part of the word's width. A word that is taller than wide
-    may run either way, so each of its terms has the whole box."""
-    found = terms(word.text)
+    may be vertical, so that each of its terms has the whole box."""
+    word_terms = terms(word.text)
     box = word.box
-    if len(found) < 2 or box.height > box.width * aspect:
-        yield from ((term, box) for term in found)
+    if len(word_terms) < 2 or box.height > box.width * aspect:
+        yield from ((term, box) for term in word_terms)
         return
-    step = box.width / sum(map(len, found))
+    step = box.width / sum(map(len, word_terms))
     start = box.x0
-    for term in found:
+    for term in word_terms:
         end = min(start + step * len(term), box.x1)
         yield term, Box(start, box.y0, end, box.y1)
         start = end

@@ -1,4 +1,4 @@
-"""The shipped table of word pieces and their vectors, and the cutting of words into pieces."""
+"""The shipped table of word pieces and their vectors, and WordPiece tokenization."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ DIMENSION = 128
 _LONGEST_WORD = 64
 
 
-def cut_pieces(word: str, known: Container[str]) -> list[str]:
-    """WordPiece: the longest known piece from the left, again and again, all but the first
-    written with "##"; [] when the word cannot be made of known pieces.
+def split_pieces(word: str, vocabulary: Container[str]) -> list[str]:
+    """WordPiece: repeatedly the longest known piece from the left, all but the first with the
+    prefix "##"; [] when the word does not consist of known pieces.
 
-    >>> cut_pieces("subtotals", {"sub", "##to", "##total", "##s"})
+    >>> split_pieces("subtotals", {"sub", "##to", "##total", "##s"})
     ['sub', '##total', '##s']
     """
     pieces: list[str] = []
@@ -30,7 +30,7 @@ def cut_pieces(word: str, known: Container[str]) -> list[str]:
     while start < len(word):
         mark = "##" if start else ""
         ends = range(len(word), start, -1)
-        end = next((end for end in ends if mark + word[start:end] in known), None)
+        end = next((end for end in ends if mark + word[start:end] in vocabulary), None)
         if end is None:
             return []
         pieces.append(mark + word[start:end])
@@ -39,30 +39,30 @@ def cut_pieces(word: str, known: Container[str]) -> list[str]:
 
 
 class TokenTable:
-    """Vectors of the word pieces of all-MiniLM-L6-v2, 8 bits a component.
+    """Vectors of the word pieces of all-MiniLM-L6-v2, 8 bits per component.
 
-    Made by `scripts/build_static_tokens.py`. Nothing is read before the first look-up.
+    Made by `scripts/build_static_tokens.py`. Files are read at the first lookup.
 
     Args:
-        folder: holds `static_tokens.npy`, (N, 128) int8, and `static_tokens.txt`, N lines.
+        folder: contains `static_tokens.npy`, (N, 128) int8, and `static_tokens.txt`, N lines.
     """
 
     def __init__(self, folder: Path = Path(__file__).parent) -> None:
         self._folder = folder
 
     def lookup(self, word: str) -> tuple[FloatArray, int]:
-        """The (128,) float32 vector of length 1 of a folded word, and of how many pieces it is
-        the mean; zeros and 0 for a word that has no meaning to the model, which read English:
-        one with other characters than a-z, or far too long.
+        """The (128,) float32 unit vector of a folded word, and the number of pieces it is the mean
+        of; zeros and 0 for a word that the English model does not know: one with characters
+        other than a-z, or longer than 64.
         """
         nothing = (np.zeros(DIMENSION, dtype=np.float32), 0)
         if not (word.isascii() and word.isalpha()) or len(word) > _LONGEST_WORD:
             return nothing
-        pieces = cut_pieces(word, self._rows)
+        pieces = split_pieces(word, self._rows)
         if not pieces:
             return nothing
-        # Long pieces carry the word: weighted by its letters the mean's cosine with the model's
-        # own vector of the whole word is 0.71, unweighted 0.68 (1500 words of 2 and 3 pieces).
+        # Weighted by letters, the mean's cosine with the model's vector of the whole word is 0.71,
+        # unweighted 0.68 (1500 words of 2 and 3 pieces).
         rows = [
             len(piece.removeprefix("##")) * _unit(self._vectors[self._rows[piece]])
             for piece in pieces

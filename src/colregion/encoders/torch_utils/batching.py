@@ -1,4 +1,4 @@
-"""Sequences in batches that fit the device, whatever their lengths."""
+"""Batches of sequences that fit the device's memory."""
 
 from __future__ import annotations
 
@@ -14,10 +14,15 @@ _MEMORY_MESSAGES = ("out of memory", "can't allocate memory", "not enough memory
 
 
 def plan(tokens: Sequence[int], *, budget: int) -> list[list[int]]:
-    """Positions of the sequences batch by batch, longest first so that little is padding.
+    """Group sequences into batches, longest first so that little is padding.
 
-    A batch costs its sequences times the longest of them, and at most `budget`; one that is
-    longer stands alone. No sequences give [].
+    Args:
+        tokens: the length of each sequence.
+        budget: maximum of a batch's padded tokens (its sequences times the longest of them). A
+            longer sequence is a batch of its own.
+
+    Returns:
+        The indices of each batch's sequences. No sequences give [].
     """
     batches: list[list[int]] = []
     for position in sorted(range(len(tokens)), key=lambda i: (-tokens[i], i)):
@@ -34,10 +39,10 @@ def run_halving(
     *,
     torch: ModuleType,
 ) -> list[_Result]:
-    """What `run` gives for the positions; where memory runs out, for one half after the other.
+    """`run(positions)`; where memory runs out, for one half after the other.
 
     Raises:
-        BackendError: one alone is too much.
+        BackendError: memory does not suffice for a single position.
     """
     try:
         return list(run(positions))
@@ -46,11 +51,11 @@ def run_halving(
             raise
         if len(positions) == 1:
             raise BackendError(
-                "one page does not fit the device's memory. Give the model less to do: "
+                "one page does not fit the device's memory. Reduce it with "
                 "max_num_visual_tokens for the ColQwen families, dtype='bfloat16', a smaller "
                 "model, or device='cpu'"
             ) from cause
-    # Outside the handler: the error holds on to the frames whose tensors have to go.
+    # Outside the handler: the error refers to frames whose tensors have to be freed first.
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     middle = (len(positions) + 1) // 2
@@ -61,5 +66,5 @@ def run_halving(
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
-    """CUDA has a class of its own for this, CPU and MPS only words; all are RuntimeErrors."""
+    """Whether memory ran out. CUDA has an error class for this, CPU and MPS only a message."""
     return any(words in str(error).lower() for words in _MEMORY_MESSAGES)

@@ -1,4 +1,4 @@
-"""Where a model runs, and in which numbers."""
+"""The device and the number type that a model runs with."""
 
 from __future__ import annotations
 
@@ -9,32 +9,41 @@ from colregion.errors import InvalidInput
 DTYPES = ("bfloat16", "float16", "float32")
 
 
-def pick_device(torch: ModuleType, wanted: str | None) -> str:
-    """The device to run on. Raises InvalidInput for one that is not there."""
+def pick_device(torch: ModuleType, requested: str | None) -> str:
+    """The device to run on, by default the best available.
+
+    Raises:
+        InvalidInput: the requested device is not available.
+    """
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    if wanted is None:
+    if requested is None:
         return "cuda" if cuda else "mps" if mps else "cpu"
     try:
-        device = torch.device(wanted)
+        device = torch.device(requested)
     except RuntimeError as cause:
-        raise InvalidInput(f"device must be cpu, cuda, cuda:N or mps, got {wanted!r}") from cause
-    there = {"cpu": True, "cuda": cuda, "mps": mps}.get(device.type, False)
-    if there and device.type == "cuda" and device.index is not None:
-        there = device.index < torch.cuda.device_count()
-    if not there:
-        found = [name for name, is_there in (("cuda", cuda), ("mps", mps)) if is_there]
+        raise InvalidInput(f"device must be cpu, cuda, cuda:N or mps, got {requested!r}") from cause
+    availability = {"cpu": True, "cuda": cuda, "mps": mps}
+    available = availability.get(device.type, False)
+    if available and device.type == "cuda" and device.index is not None:
+        available = device.index < torch.cuda.device_count()
+    if not available:
+        names = " and ".join(name for name, usable in availability.items() if usable)
         raise InvalidInput(
-            f"the device {wanted!r} is not there for torch {torch.__version__}; there is "
-            f"{' and '.join(['cpu', *found])}. For an NVIDIA card install its driver and a build "
-            "of torch with CUDA, or leave device out"
+            f"device {requested!r} is not available to torch {torch.__version__}; available: "
+            f"{names}. For an NVIDIA card install its driver and a build of torch with CUDA, or "
+            "omit device"
         )
-    return wanted
+    return requested
 
 
-def pick_dtype(device: str, wanted: str | None) -> str:
-    """The name of the number type to run in. Raises InvalidInput for one not in `DTYPES`."""
-    if wanted is None:
+def pick_dtype(device: str, requested: str | None) -> str:
+    """The name of the number type: by default float32 on a CPU and bfloat16 elsewhere.
+
+    Raises:
+        InvalidInput: the requested type is not one of `DTYPES`.
+    """
+    if requested is None:
         return "float32" if device == "cpu" else "bfloat16"
-    if wanted not in DTYPES:
-        raise InvalidInput(f"dtype must be one of {', '.join(DTYPES)}, got {wanted!r}")
-    return wanted
+    if requested not in DTYPES:
+        raise InvalidInput(f"dtype must be one of {', '.join(DTYPES)}, got {requested!r}")
+    return requested

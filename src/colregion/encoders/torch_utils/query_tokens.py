@@ -1,4 +1,4 @@
-"""Which tokens of a question are its own words, and which word each of them came from."""
+"""Labels for a question's tokens: the word of each, and whether it counts for the map."""
 
 from __future__ import annotations
 
@@ -16,15 +16,20 @@ _MAX_UNSPACED = 2
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Args: tokens: T labels; content: (T,) which of them count for the map."""
+    """Labels of T tokens.
+
+    Args:
+        tokens: T labels.
+        content: (T,) which of them count for the map.
+    """
 
     tokens: tuple[str, ...]
     content: NDArray[np.bool_]
 
 
 def without_specials(text: str, specials: Sequence[str]) -> str:
-    """The question with the names of special tokens broken up, so that nobody can put an image
-    or the end of a prompt into it."""
+    """The text with a space inserted into each special token's name, so that a text cannot contain
+    an image or the end of a prompt."""
     for special in sorted(specials, key=len, reverse=True):
         if len(special) > 1:
             text = text.replace(special, f"{special[0]} {special[1:]}")
@@ -36,21 +41,22 @@ def label(
 ) -> Labels:
     """Labels of a question's T tokens.
 
-    What the processor puts around a question is what it makes of the empty one: the ids that
-    the two share at the beginning are the prefix, those at the end the suffix (template,
-    special and augmentation tokens). No family's template has to be known for that.
+    The processor's template is found by comparison with the empty question: the ids that the two
+    share at the start are the prefix, those at the end the suffix (template, special and
+    augmentation tokens).
 
-    A token is labelled with the folded word that it came from, so that pieces of one word share
-    its label; content are the tokens of words, without stop words unless there is nothing else.
+    A token's label is the folded word that contains it, so that pieces of one word share a label.
+    Content tokens are those of words that are not stop words, or of all words if there are only
+    stop words.
 
     Args:
-        ids: T token ids of the question.
-        empty_ids: of the empty question, by the same processor.
-        decode: token ids to text.
+        ids: the question's T token ids.
+        empty_ids: the empty question's token ids, from the same processor.
+        decode: converts token ids to text.
     """
-    prefix = _shared(ids, empty_ids)
-    most = min(len(ids), len(empty_ids)) - prefix
-    suffix = min(_shared(ids[::-1], empty_ids[::-1]), most)
+    prefix = _shared_prefix(ids, empty_ids)
+    longest_suffix = min(len(ids), len(empty_ids)) - prefix
+    suffix = min(_shared_prefix(ids[::-1], empty_ids[::-1]), longest_suffix)
     own = label_words(ids[prefix : len(ids) - suffix], decode=decode)
     before = [decode([token]) for token in ids[:prefix]]
     after = [decode([token]) for token in ids[len(ids) - suffix :]]
@@ -60,16 +66,16 @@ def label(
 
 
 def label_words(ids: Sequence[int], *, decode: Callable[[Sequence[int]], str]) -> Labels:
-    """Labels of tokens that are all the question's own; see `label`."""
+    """Labels of tokens without a template around them; see `label`."""
     words = _words(ids, decode)
     text = decode(ids)
-    idle = set(terms(text)) - set(content_terms(text))
-    content = np.array([is_word and word not in idle for word, is_word in words], dtype=bool)
+    stop_words = set(terms(text)) - set(content_terms(text))
+    content = np.array([is_word and word not in stop_words for word, is_word in words], dtype=bool)
     return Labels(tuple(word for word, _ in words), content)
 
 
-def _shared(a: Sequence[int], b: Sequence[int]) -> int:
-    """How many ids two sequences share from the start."""
+def _shared_prefix(a: Sequence[int], b: Sequence[int]) -> int:
+    """Length of the common prefix of two sequences."""
     count = 0
     for left, right in zip(a, b, strict=False):
         if left != right:
@@ -79,25 +85,25 @@ def _shared(a: Sequence[int], b: Sequence[int]) -> int:
 
 
 def _words(ids: Sequence[int], decode: Callable[[Sequence[int]], str]) -> list[tuple[str, bool]]:
-    """For each token its label, and whether that is a word."""
+    """Each token's label, and whether that is a word."""
     text = decode(ids)
     spans = word_spans(text)
     ends = [0]
     for n in range(1, len(ids) + 1):
-        # Part of a character decodes to a stand-in of another length.
+        # Part of a character decodes to a replacement character, perhaps of another length.
         ends.append(max(ends[-1], min(len(decode(ids[:n])), len(text))))
-    found = []
+    labels = []
     for start, end in pairwise(ends):
-        # A token that ends within a character belongs to the character before its end.
+        # A token that ends inside a character belongs to that character.
         first = start if end > start else max(start - 1, 0)
         last = max(end, first + 1)
         touched = [(a, b) for a, b, _ in spans if a < last and first < b]
         if not touched:
-            found.append((text[first:last].strip() or "␣", False))
+            labels.append((text[first:last].strip() or "␣", False))
             continue
         a, b = touched[0]
         unspaced = next(unspaced for x, _, unspaced in spans if x == a)
         if unspaced and b - a > _MAX_UNSPACED:
             a, b = max(a, first), min(b, last)
-        found.append((fold(text[a:b]), True))
-    return found
+        labels.append((fold(text[a:b]), True))
+    return labels
