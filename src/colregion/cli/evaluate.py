@@ -71,7 +71,7 @@ def evaluate(
 
 
 def _replay(path: Path, *, boxes: int, as_json: bool, output: Path | None) -> None:
-    from colregion.evaluation.replay import replay_file
+    from benchmarks.replay import replay_file
     from colregion.evaluation.table import print_replay
 
     result = replay_file(path, boxes=boxes)
@@ -127,12 +127,12 @@ def bench(
 ) -> None:
     """Measure speed on this machine, as ratios to the named alternatives."""
     if encoder is None:
-        from colregion.evaluation.bench import run_bench
+        from benchmarks.speed import run_bench
 
         result = run_bench(console=err, pages=pages, two_stage_pages=two_stage_pages)
     else:
-        from colregion.evaluation.bench_visual import visual_row
-        from colregion.evaluation.machine import describe_machine
+        from benchmarks.machine import describe_machine
+        from benchmarks.visual import visual_row
 
         result = {"machine": describe_machine(), "rows": [visual_row(encoder)]}
     if emit_json(result, to_stdout=as_json, output=output):

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.replay import RULES, read_replays, replay_file
 from colregion.errors import InvalidInput
-from colregion.evaluation.replay import RULES, read_replays, replay_file
 
 # Pixels of 2550 x 3300. The second box is the evidence to the pixel; the third lies right below.
 ROW: dict[str, Any] = {

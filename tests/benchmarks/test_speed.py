@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks import machine, speed
+from benchmarks.adapters import adapter_rows
+from benchmarks.coherent_pages import SIDE, CoherentPages
+from benchmarks.local_index import maxsim_rows, two_stage_row
+from benchmarks.timing import timed
 from colregion import Engine
 from colregion.core.geometry import GridPlacement
 from colregion.encoders import load_encoder
-from colregion.evaluation import bench, machine
-from colregion.evaluation.bench_adapters import adapter_rows
-from colregion.evaluation.bench_index import maxsim_rows, two_stage_row
-from colregion.evaluation.coherent_pages import SIDE, CoherentPages
-from colregion.evaluation.timing import timed
 from colregion.indexes.memory import MemoryIndex
 from colregion.parsers import load_parser
 from colregion.retrieval import maxsim
@@ -40,12 +40,12 @@ def test_both_are_run_equally_often_and_the_ratio_is_of_the_two() -> None:
 
 def test_the_loops_over_patches_give_the_same_scores() -> None:
     rng = np.random.default_rng(3)
-    side, boxes = 5, bench._random_boxes(rng, 20)
+    side, boxes = 5, speed._random_boxes(rng, 20)
     sim = rng.random((4, side * side))
     grid = GridPlacement((np.arange(side * side).reshape(side, side),), n_vectors=side * side)
     ours = maxsim.region_maxsim(sim, grid.coverage(boxes), np.ones(4))
-    assert bench._loop_over_patches(sim, boxes, side=side) == pytest.approx(ours)
-    assert bench._loop_over_all_patches(sim, boxes, side=side) == pytest.approx(ours)
+    assert speed._loop_over_patches(sim, boxes, side=side) == pytest.approx(ours)
+    assert speed._loop_over_all_patches(sim, boxes, side=side) == pytest.approx(ours)
 
 
 def test_every_form_of_exact_search_is_measured_beside_every_alternative(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_question_is_about_its_page() -> None:
 
 
 def test_the_adapters_are_measured_beside_the_engine(tmp_path: Path) -> None:
-    rows = list(adapter_rows(lambda engine: list(bench._word_pages(engine, 2)), folder=tmp_path))
+    rows = list(adapter_rows(lambda engine: list(speed._word_pages(engine, 2)), folder=tmp_path))
     assert [row["name"] for row in rows] == [
         "langchain",
         "langchain-async",
@@ -117,6 +117,6 @@ def test_pages_of_made_up_words_are_the_same_every_time() -> None:
     engine = Engine(
         MemoryIndex(), encoder=load_encoder("static_tokens"), parser=load_parser("auto")
     )
-    first, again = ([page.parsed.text for page in bench._word_pages(engine, 2)] for _ in range(2))
+    first, again = ([page.parsed.text for page in speed._word_pages(engine, 2)] for _ in range(2))
     assert first == again
     assert len(first[0].split()) == 500
