@@ -1,4 +1,4 @@
-"""Fits `retrieval.merging.EVIDENCE_PRIOR` and the baseline's `GEOMETRY_PRIOR` to replay files.
+"""Fit `merged_boxes.EVIDENCE_PRIOR` and the baseline `replay.GEOMETRY_PRIOR` to replay files.
 
     python -m benchmarks.fit_evidence_prior REPLAY.jsonl...
 
@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.merged_boxes import EvidencePrior, features, merge_candidates, softmax
 from benchmarks.replay import Replay, chosen, read_replays
 from colregion.core.geometry import FloatArray, pairwise_iou
-from colregion.retrieval.merging import EvidencePrior, features, merge_candidates, softmax
 
 NAMES = tuple(field.name for field in fields(EvidencePrior))
 FOLDS = 5

@@ -231,8 +231,7 @@ class Engine:
 
         Args:
             filters: see `colregion.core.filters`.
-            method: "colregion", "merged" for neighbouring regions made one where they are likely
-                to belong together, or "paper" for the published propagation.
+            method: "colregion", or "paper" for the published propagation.
             keep: a threshold within each page; None for the method's own.
             min_confidence: 0-1; leave out what is less likely to be right, everything if need be.
             max_area: a budget for what is returned, in pages (0.1 is a tenth of one); filled

@@ -247,28 +247,6 @@ class TestVisualModels:
         assert best.box.xyxy == pytest.approx((1 / 3, 0.5, 2 / 3, 1.0))
 
 
-class TestMerged:
-    def test_it_gives_at_most_three_boxes_of_what_ranks_in_the_upper_half(self) -> None:
-        page = make_page()
-        boxes = [Box(0.1, y, 0.9, y + 0.08) for y in (0.1, 0.2, 0.3, 0.6, 0.7, 0.8)]
-        regions = tuple(Region(page.id, (i,), b, f"t{i}") for i, b in enumerate(boxes, start=1))
-        placement = BoxPlacement(np.array([box.xyxy for box in boxes]))
-        vectors = np.diag([0.9, 0.8, 0.7, 0.1, 0.1, 0.1]).astype(np.float32)
-        words = tuple(Word("w", box) for box in boxes)
-        embedded = EmbeddedPage(ParsedPage(page, words, regions), PageEmbedding(vectors, placement))
-        query = QueryEmbedding(
-            np.ones((1, 6), dtype=np.float32), ("w",), np.ones(1, dtype=bool), np.ones(1)
-        )
-
-        found = score_regions(embedded, query, method="merged")
-
-        assert 1 <= len(found) <= 3
-        assert found[0].region.box == Box(0.1, 0.1, 0.9, 0.28)
-        assert found[0].region.text == "t1\nt2"
-        assert all(one.region.box.y1 < 0.5 for one in found)
-        assert [one.score for one in found] == sorted((o.score for o in found), reverse=True)
-
-
 def page_weight(*words: str, usual_length: float | None = None) -> float:
     page = embedded()
     length = usual_length or len(page.embedding.vectors)
@@ -299,7 +277,7 @@ class TestPaper:
         assert default_keep("colregion").rule == "none"
 
 
-@pytest.mark.parametrize("method", ["colregion", "merged", "paper"])
+@pytest.mark.parametrize("method", ["colregion", "paper"])
 def test_a_page_without_regions_gives_nothing(method: str) -> None:
     page = make_page()
     nothing = EmbeddedPage(

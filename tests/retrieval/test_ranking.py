@@ -61,8 +61,8 @@ class TestConfidence:
         both = page(("total", TOP), ("net", WIDE))
         found = ranked(both, calibration=BY_OWN)
         assert [one.confidence for one in found] == pytest.approx([0.880797, 0.119203], abs=1e-6)
-        merged = ranked(both, calibration=BY_OWN, method="merged")
-        assert {one.confidence for one in merged} == {None}
+        paper = ranked(both, calibration=BY_OWN, method="paper")
+        assert {one.confidence for one in paper} == {None}
 
     def test_what_is_less_likely_is_left_out(self) -> None:
         both = page(("total", TOP), ("net", WIDE))

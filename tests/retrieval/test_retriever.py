@@ -16,7 +16,7 @@ def test_a_choice_that_cannot_be_met_is_refused_at_birth() -> None:
         with pytest.raises(InvalidInput, match="max_area must be above 0"):
             Choice(max_area=budget)
     with pytest.raises(InvalidInput, match="min_confidence is for the method 'colregion'"):
-        Choice(method="merged", min_confidence=0.5)
+        Choice(method="paper", min_confidence=0.5)
 
 
 def test_only_a_budget_or_a_confidence_leaves_out() -> None:

@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colregion.core.embeddings import EmbeddedPage, QueryEmbedding, similarity
-from colregion.core.geometry import Box, BoxPlacement, Coverage, FloatArray, GridPlacement
+from colregion.core.geometry import BoxPlacement, Coverage, FloatArray, GridPlacement
 from colregion.core.regions import LEVELS, ParsedPage
 from colregion.core.text import content_terms, terms
 from colregion.errors import InvalidInput
-from colregion.retrieval import maxsim, merging
+from colregion.retrieval import maxsim
 from colregion.retrieval.answer_types import NOTHING, Expectation
 from colregion.retrieval.patches import patch_regions
-from colregion.retrieval.regions import OnPage, Pieces, Scored, joined, without_repeats
+from colregion.retrieval.regions import OnPage, Pieces, Scored, without_repeats
 from colregion.retrieval.selection import Keep
 
-Method: TypeAlias = Literal["colregion", "merged", "paper"]
-METHODS: tuple[Method, ...] = ("colregion", "merged", "paper")
+Method: TypeAlias = Literal["colregion", "paper"]
+METHODS: tuple[Method, ...] = ("colregion", "paper")
 
 # A word belongs to a region when most of it lies inside; the patches of a grid are coarser than
 # lines of text, so any overlap counts.
@@ -39,9 +39,6 @@ LEXICAL_WEIGHT = 0.5
 # hold, and how often the words asked stand there. Their sum is 1.
 _MEAN_WEIGHT, _AREA_WEIGHT, _LINE_WEIGHT, _FREQUENCY_WEIGHT = 1 / 3, 1 / 6, 1 / 3, 1 / 6
 _MISSING = 0.05  # what a word that is nowhere on the page counts in a geometric mean
-# How many merged boxes a page gives at most.
-_MERGED = 3
-_MOST_RANKED = 20  # areas; candidates grow with their square
 
 
 class Weights(TypedDict, total=False):
@@ -84,8 +81,7 @@ def score_regions(
 
     "colregion": late interaction restricted to each region and to its surroundings; an area is
     returned whole or in parts, whichever holds the evidence, and a form's label with its value.
-    "merged": the upper half of the page's areas by the same evidence, merged where they are
-    likely to belong together, at most three boxes (`retrieval.merging`). "paper": layout areas by
+    "paper": layout areas by
     the highest similarity of any token to any vector that touches them (arXiv 2512.02660 as it
     was run); of the arguments below it takes none.
 
@@ -137,8 +133,6 @@ def score_regions(
     parsed = page.parsed
     area = np.where(parsed.parents >= 0, own[parsed.parents], own)
     evidence = own + area_weight * area
-    if method == "merged":
-        return _merged(parsed, evidence, page_weight * on_page.evidence)
     bonus = expected.bonuses(parsed.regions)
     # A line is compared with the other lines of its block only.
     evidence += np.where([len(region.path) < len(LEVELS) for region in parsed.regions], bonus, 0.0)
@@ -245,24 +239,3 @@ def _cover(page: EmbeddedPage) -> Coverage:
     if isinstance(placement, BoxPlacement):
         return maxsim.mostly_inside(page.region_cover, placement.areas, min_share=_WORD_SHARE)
     return page.region_cover
-
-
-def _merged(parsed: ParsedPage, evidence: FloatArray, offset: float) -> list[Scored]:
-    """Up to three boxes of merged areas. Their scores fall as each adds less to what can be
-    expected of those before it, down from the evidence of the best area."""
-    areas = np.flatnonzero(parsed.parents < 0)
-    ranked = areas[np.argsort(-evidence[areas], kind="stable")]
-    ranked = ranked[: min(max(-(-len(ranked) // 2), 1), _MOST_RANKED)]
-    boxes = parsed.region_boxes[ranked]
-    candidates = merging.merge_candidates(boxes)
-    chances = merging.probabilities(candidates, boxes)
-    picked = merging.expected_overlap_choice(candidates.boxes_xyxy, chances, k=_MERGED)
-    found = []
-    for place, candidate in enumerate(picked.tolist()):
-        held = sorted(ranked[candidates.held[candidate]].tolist())
-        region = joined(
-            [parsed.regions[position] for position in held],
-            box=Box(*candidates.boxes_xyxy[candidate].tolist()),
-        )
-        found.append(Scored(region, float(evidence[ranked[0]]) / (1 + place) + offset))
-    return found
