@@ -9,6 +9,7 @@ from reportlab.lib.colors import HexColor
 from reportlab.lib.enums import TA_JUSTIFY, TA_LEFT
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.platypus import Paragraph
+
 from scripts.demo_documents import shore_battery as model
 from scripts.demo_documents.paper_figures import (
     CASES,

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pypdfium2
 from PIL import Image, ImageFilter
+
 from scripts.demo_documents import facts
 from scripts.demo_documents.sheet import Sheet, Type
 

@@ -236,24 +236,6 @@ def test_what_is_unlikely_can_be_left_out(
     assert run(*arguments, "--min-confidence", 2) == 2
 
 
-def test_a_replay_is_measured_and_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    row = {
-        "sample_id": 1,
-        "doc_name": "a",
-        "gt_boxes_by_page": [[[200, 1000, 1200, 1500]]],
-        "ranked_boxes": [[200, 1000, 1200, 1500]],
-    }
-    file = tmp_path / "model.jsonl"
-    file.write_text(json.dumps(row))
-    assert run("eval", "--replay", file, "--boxes", 1, "--json") == 0
-    rows = json.loads(capsys.readouterr().out)["rows"]
-    assert rows["colregion"]["hit"]["0.7"] == 1.0
-    assert run("eval", "--replay", file) == 0
-    assert "best_merged" in capsys.readouterr().out
-    assert run("eval") == 2
-    assert run("eval", file, "--replay", file) == 2
-
-
 def test_damage_is_listed_and_the_rest_is_searched(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pypdfium2
 import pytest
 from PIL import Image
-from scripts.make_demo_documents import make
 
 from colregion.demo import DOCUMENTS, QUESTIONS, Question
+from scripts.make_demo_documents import make
 
 PAGES = {
     "tarrow-annual-report-2024.pdf": 5,

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from tiny_colvision import ModelShelf
 
+from benchmarks.visual import visual_row
 from colregion.cli import main
 from colregion.demo import DOCUMENTS
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
-from colregion.evaluation.bench_visual import visual_row
 from colregion.export.html import Section, html_report
 from colregion.langchain import RegionRetriever as LangChainRetriever
 from colregion.llama_index import RegionRetriever as LlamaIndexRetriever

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.coherent_pages import CoherentPage, CoherentPages
+from benchmarks.local_index import fill
 from colregion.core.filters import parse_filters
-from colregion.evaluation.bench_index import fill
-from colregion.evaluation.coherent_pages import CoherentPage, CoherentPages
 from colregion.indexes.coarse_vectors import SKETCH_VECTORS, sketch
 from colregion.indexes.local import scoring as local_scoring
 from colregion.indexes.local.index import LocalIndex

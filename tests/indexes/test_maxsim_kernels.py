@@ -1,4 +1,4 @@
-"""Every kernel gives the same matches; the compiled and the portable one are always tested."""
+"""Every MaxSim kernel against brute force, and the choice between kernels."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def kernel(request: pytest.FixtureRequest) -> Kernel:
     return load_kernel(request.param, numbers=1)
 
 
-def wanted(
+def brute_force(
     rows: NDArray[Any], first: NDArray[Any], counts: NDArray[Any], tokens: FloatArray
 ) -> FloatArray:
     pages = [rows[a : a + n].astype(np.float64) for a, n in zip(first, counts, strict=True)]
     return np.array([(tokens @ page.T).max(axis=1) for page in pages])
 
 
-def test_the_best_match_of_each_token_on_each_page(kernel: Kernel) -> None:
+def test_kernel_returns_best_match_per_token_and_page(kernel: Kernel) -> None:
     rows = np.array([[1, 0], [0, 2], [-1, -1], [3, -4]], dtype=np.float16)
     tokens = np.array([[1, 1], [-1, 0], [0.5, 0.25]], dtype=np.float32)
     # Pages of the rows 0-1, 2 and 2-3.
@@ -39,7 +39,7 @@ def test_the_best_match_of_each_token_on_each_page(kernel: Kernel) -> None:
     np.testing.assert_allclose(bytes_, best, atol=1e-3)
 
 
-def test_no_pages_and_no_tokens_give_no_matches(kernel: Kernel) -> None:
+def test_kernel_without_pages_or_tokens_returns_empty_arrays(kernel: Kernel) -> None:
     rows = np.ones((4, 3), dtype=np.float16)
     none = np.empty(0, dtype=np.int64)
     assert kernel(rows, none, none, np.ones((2, 3), np.float32)).shape == (0, 2)
@@ -51,7 +51,7 @@ def test_no_pages_and_no_tokens_give_no_matches(kernel: Kernel) -> None:
 @pytest.mark.parametrize(
     ("dim", "tokens"), [(128, 20), (320, 33), (7, 1), (1, 24), (128, 25), (96, 3000)]
 )
-def test_any_dimension_and_any_number_of_vectors_and_tokens(
+def test_kernel_agrees_with_brute_force_for_any_shape(
     kernel: Kernel, dtype: type, dim: int, tokens: int
 ) -> None:
     rng = np.random.default_rng([dim, tokens])
@@ -61,12 +61,12 @@ def test_any_dimension_and_any_number_of_vectors_and_tokens(
         (rng.standard_normal((counts.sum(), dim)) * 30).clip(-127, 127).astype(dtype)
     )
     question = rng.standard_normal((tokens, dim)).astype(np.float32)
-    expected = wanted(rows, first, counts, question)
+    expected = brute_force(rows, first, counts, question)
     got = kernel(rows, first, counts, question)
     np.testing.assert_allclose(got, expected, atol=2e-4 * np.abs(expected).max())
 
 
-def test_only_negative_matches_and_a_last_block_that_is_not_full(kernel: Kernel) -> None:
+def test_kernel_handles_negative_matches_and_a_partial_last_block(kernel: Kernel) -> None:
     rows = -np.ones((37, 8), dtype=np.float16)
     best = kernel(rows, np.array([0]), np.array([37]), np.ones((1, 8), np.float32))
     assert best.tolist() == [[-8]]
@@ -74,7 +74,7 @@ def test_only_negative_matches_and_a_last_block_that_is_not_full(kernel: Kernel)
 
 @pytest.mark.parametrize("dtype", [np.float16, np.int8])
 @pytest.mark.parametrize("name", ["numpy", "numba"])
-def test_equal_pages_match_equally_to_the_last_bit(name: str, dtype: type) -> None:
+def test_equal_pages_get_bitwise_equal_matches(name: str, dtype: type) -> None:
     rng = np.random.default_rng(2)
     page: NDArray[Any] = (rng.standard_normal((300, 128)) * 20).astype(dtype)
     other: NDArray[Any] = (rng.standard_normal((77, 128)) * 20).astype(dtype)
@@ -85,7 +85,7 @@ def test_equal_pages_match_equally_to_the_last_bit(name: str, dtype: type) -> No
     assert (best == best[0]).all()
 
 
-def test_large_questions_and_the_smallest_halves_keep_their_digits(kernel: Kernel) -> None:
+def test_kernel_is_precise_for_extreme_queries_and_halves(kernel: Kernel) -> None:
     rows = np.array([[2.0**-24], [65504.0]], dtype=np.float16)  # the smallest and largest there is
     tokens = np.array([[-3e9], [1e6], [1e-20]], dtype=np.float32)
     best = kernel(rows, np.array([0, 1]), np.array([1, 1]), tokens)
@@ -93,14 +93,7 @@ def test_large_questions_and_the_smallest_halves_keep_their_digits(kernel: Kerne
     np.testing.assert_allclose(best, expected, rtol=1e-6)
 
 
-def test_the_largest_sums_of_integers_do_not_overflow() -> None:
-    rows = np.full((4, 4096), 127, dtype=np.int8)
-    tokens = np.full((1, 4096), 1.0, dtype=np.float32)
-    best = load_kernel("numba", numbers=1)(rows, np.array([0]), np.array([4]), tokens)
-    np.testing.assert_allclose(best, 127 * 4096, rtol=1e-3)
-
-
-def test_widening_halves_is_exact() -> None:
+def test_widen_converts_every_finite_half_exactly() -> None:
     halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     finite = halves[np.isfinite(halves)]
     widened = widen(finite)
@@ -109,13 +102,13 @@ def test_widening_halves_is_exact() -> None:
 
 
 @pytest.mark.parametrize(("n", "cost"), [(0, 1), (1, 1 << 40), (7, 1), (1000, 1 << 40)])
-def test_threads_get_every_page_once(n: int, cost: int) -> None:
+def test_in_threads_covers_every_page_once(n: int, cost: int) -> None:
     seen: list[int] = []
     in_threads(seen.extend, n=n, cost=cost)
     assert sorted(seen) == list(range(n))
 
 
-def test_the_environment_says_what_auto_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variable_selects_the_auto_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLREGION_KERNEL", "numpy")
     assert load_kernel("auto", numbers=1 << 40) is load_kernel("numpy", numbers=1)
     monkeypatch.setenv("COLREGION_KERNEL", "cobol")
@@ -123,12 +116,12 @@ def test_the_environment_says_what_auto_is(monkeypatch: pytest.MonkeyPatch) -> N
         load_kernel("auto", numbers=1)
 
 
-def test_small_indexes_do_not_wait_for_a_compiler() -> None:
+def test_auto_kernel_is_compiled_only_for_large_indexes() -> None:
     assert load_kernel("auto", numbers=1000) is load_kernel("numpy", numbers=1)
     assert load_kernel("auto", numbers=1 << 40) is load_kernel("numba", numbers=1)
 
 
-def test_what_cannot_be_kept_on_the_disk_is_compiled_all_the_same() -> None:
+def test_compilation_works_without_a_writable_cache() -> None:
     from colregion.indexes.maxsim_kernels import numba_kernel
 
     made: dict[str, Any] = {}

@@ -206,12 +206,3 @@ def bootstrap_ci(
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
-
-
-def area_precision(boxes_xyxy: FloatArray, evidence_xyxy: FloatArray) -> float:
-    """Share of the area that the boxes (N, 4) cover which is evidence (E, 4), 0-1; 0 for none."""
-    returned = union_area(boxes_xyxy)
-    if returned == 0:
-        return 0.0
-    with_evidence = union_area(np.concatenate([boxes_xyxy, evidence_xyxy]))
-    return (returned + union_area(evidence_xyxy) - with_evidence) / returned

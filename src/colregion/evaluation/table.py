@@ -52,30 +52,3 @@ def _cell(figures: Mapping[str, Any], measure: str, budget: str) -> str:
     if budget and value is not None:
         value = value[budget]
     return "" if value is None else f"{value:.3f}"
-
-
-_REPLAY_COLUMNS = (
-    ("boxes", "", "boxes"),
-    ("miou", "", "mIoU"),
-    ("hit", "0.25", "hit\n.25"),
-    ("hit", "0.5", "hit\n.5"),
-    ("hit", "0.7", "hit\n.7"),
-    ("any_hit_at_1", "0.5", "any, 1st\n.5"),
-    ("area_precision", "", "area\nprecision"),
-    ("area_precision_at_1", "", "of the\n1st"),
-)
-
-
-def print_replay(result: Mapping[str, Any], *, console: Console) -> None:
-    """The table of what `replay.replay_file` returned."""
-    title = f"{result['model']} (n = {result['questions']})"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 0, 0, 1))
-    table.add_column("rule")
-    for _, _, head in _REPLAY_COLUMNS:
-        table.add_column(head, justify="right")
-    for name, figures in result["rows"].items():
-        cells = (_cell(figures, measure, budget) for measure, budget, _ in _REPLAY_COLUMNS)
-        table.add_row(name, *cells)
-    console.print(table)
-    low, high = result["rows"]["colregion"]["ci95"]["hit"]["0.5"]
-    console.print(f"colregion, hit .5: 95 % interval {low:.3f} to {high:.3f}, over documents")

@@ -1,6 +1,6 @@
 """A page in few vectors: what the first of two stages of a search compares with the question.
 
-Measured on the pages of `evaluation.coherent_pages`, 2,000 pages, the share of the exact ten best
+Measured on the pages of `benchmarks.coherent_pages`, 2,000 pages, the share of the exact ten best
 among the best 25 / 50 / 100 of the first stage, at 64 vectors a page: means of 4 x 4 tiles .93 /
 .95 / .97; means of groups of alike vectors .94 / .98 / .99, and stretched to the length of their
 members .97 / .99 / 1.00. The signs of all 1,024 vectors against the float question find as much

@@ -79,7 +79,7 @@ EVIDENCE_PRIOR = EvidencePrior(
     largest_share=1.35,
     single=-0.39,
 )
-"""Fitted by `scripts/fit_evidence_prior` to what two visual models ranked on pages of scientific
+"""Fitted by `benchmarks.fit_evidence_prior` to what two visual models ranked on pages of scientific
 papers with known evidence; `docs/relevance.md` has the figures on documents held out."""
 
 

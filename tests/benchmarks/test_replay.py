@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.replay import RULES, read_replays, replay_file
 from colregion.errors import InvalidInput
-from colregion.evaluation.replay import RULES, read_replays, replay_file
 
 # Pixels of 2550 x 3300. The second box is the evidence to the pixel; the third lies right below.
 ROW: dict[str, Any] = {
@@ -41,7 +41,7 @@ def written(folder: Path, *rows: Any) -> Path:
     return path
 
 
-def test_the_rows_say_what_the_protocol_says(tmp_path: Path) -> None:
+def test_replay_figures_follow_the_protocol(tmp_path: Path) -> None:
     result = replay_file(written(tmp_path, ROW, HALF, FAILED), boxes=2)
     rows = result["rows"]
 
@@ -62,7 +62,7 @@ def test_the_rows_say_what_the_protocol_says(tmp_path: Path) -> None:
     assert published["ci95"]["miou"] == [0.25, 1.0]
 
 
-def test_the_random_rule_is_the_same_every_time(tmp_path: Path) -> None:
+def test_random_rule_is_reproducible(tmp_path: Path) -> None:
     path = written(tmp_path, ROW)
     assert replay_file(path, boxes=1) == replay_file(path, boxes=1)
 
@@ -79,12 +79,12 @@ def test_the_random_rule_is_the_same_every_time(tmp_path: Path) -> None:
         ROW | {"gt_boxes_by_page": []},
     ],
 )
-def test_a_line_that_is_no_replay_is_named(tmp_path: Path, bad: Any) -> None:
+def test_malformed_replay_is_reported_with_its_line(tmp_path: Path, bad: Any) -> None:
     with pytest.raises(InvalidInput, match="line 2"):
         read_replays(written(tmp_path, ROW, bad))
 
 
-def test_a_file_without_replays_is_refused(tmp_path: Path) -> None:
+def test_file_without_replays_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no replay"):
         read_replays(written(tmp_path, FAILED))
     with pytest.raises(InvalidInput, match="cannot be read"):
@@ -93,6 +93,6 @@ def test_a_file_without_replays_is_refused(tmp_path: Path) -> None:
         replay_file(written(tmp_path, ROW), boxes=0)
 
 
-def test_a_page_on_which_nothing_was_kept_scores_nothing(tmp_path: Path) -> None:
+def test_page_without_ranked_boxes_scores_zero(tmp_path: Path) -> None:
     rows = replay_file(written(tmp_path, ROW | {"ranked_boxes": []}))["rows"]
     assert {row["miou"] for row in rows.values()} == {0.0}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.machine import has
 from colregion.core.geometry import FloatArray
 from colregion.errors import require
-from colregion.evaluation.machine import has
 
 
 def colpali_scorer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from colregion.retrieval.merging import (
+from benchmarks.merged_boxes import (
     EVIDENCE_PRIOR,
     EvidencePrior,
     expected_overlap_choice,

@@ -21,17 +21,17 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from colregion.core.geometry import FloatArray, IntArray, pairwise_iou
-from colregion.errors import InvalidInput
-from colregion.evaluation import baselines, metrics
-from colregion.evaluation.summary import mean_figures
-from colregion.retrieval.merging import (
+from benchmarks.merged_boxes import (
     EVIDENCE_PRIOR,
     EvidencePrior,
     expected_overlap_choice,
     merge_candidates,
     probabilities,
 )
+from colregion.core.geometry import FloatArray, IntArray, pairwise_iou, union_area
+from colregion.errors import InvalidInput
+from colregion.evaluation import baselines
+from colregion.evaluation.summary import mean_figures
 
 IOU_THRESHOLDS = (0.25, 0.5, 0.7)
 
@@ -144,8 +144,8 @@ def replay_file(path: str | Path, *, boxes: int = 3) -> dict[str, Any]:
 def _figures(replay: Replay, kept: FloatArray) -> dict[tuple[str, str], float]:
     score = pairwise_iou(replay.evidence_xyxy, kept).max(axis=1, initial=0.0).mean()
     first = pairwise_iou(replay.on_page_xyxy, kept[:1]).max(initial=0.0)
-    precision = metrics.area_precision(kept, replay.on_page_xyxy)
-    precision_at_1 = metrics.area_precision(kept[:1], replay.on_page_xyxy)
+    precision = area_precision(kept, replay.on_page_xyxy)
+    precision_at_1 = area_precision(kept[:1], replay.on_page_xyxy)
     return {
         ("boxes", ""): float(len(kept)),
         ("miou", ""): float(score),
@@ -154,6 +154,15 @@ def _figures(replay: Replay, kept: FloatArray) -> dict[tuple[str, str], float]:
         ("area_precision", ""): precision,
         ("area_precision_at_1", ""): precision_at_1,
     }
+
+
+def area_precision(boxes_xyxy: FloatArray, evidence_xyxy: FloatArray) -> float:
+    """Share of the area that the boxes (N, 4) cover which is evidence (E, 4), 0-1; 0 for none."""
+    returned = union_area(boxes_xyxy)
+    if returned == 0:
+        return 0.0
+    with_evidence = union_area(np.concatenate([boxes_xyxy, evidence_xyxy]))
+    return (returned + union_area(evidence_xyxy) - with_evidence) / returned
 
 
 def published(replay: Replay, boxes: int) -> FloatArray:  # noqa: ARG001

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks.alternatives import EdgeShard, colpali_scorer
+from benchmarks.coherent_pages import SIDE, CoherentPages
+from benchmarks.machine import has
+from benchmarks.timing import Row, medians_ms, row
 from colregion.core.documents import DocumentEntry, Page
 from colregion.core.embeddings import EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.geometry import FloatArray, GridPlacement
 from colregion.core.regions import ParsedPage
-from colregion.evaluation.bench_alternatives import EdgeShard, colpali_scorer
-from colregion.evaluation.coherent_pages import SIDE, CoherentPages
-from colregion.evaluation.machine import has
-from colregion.evaluation.timing import Row, medians_ms, row
 from colregion.indexes.local.index import LocalIndex
 from colregion.indexes.local.recall import plain_query
 

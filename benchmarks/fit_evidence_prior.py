@@ -1,6 +1,6 @@
-"""Fits `retrieval.merging.EVIDENCE_PRIOR` and the baseline's `GEOMETRY_PRIOR` to replay files.
+"""Fit `merged_boxes.EVIDENCE_PRIOR` and the baseline `replay.GEOMETRY_PRIOR` to replay files.
 
-    python scripts/fit_evidence_prior.py REPLAY.jsonl...
+    python -m benchmarks.fit_evidence_prior REPLAY.jsonl...
 
 Prints, for each file, what rules fitted to the other documents reach on it (five folds by
 document), then the weights fitted to everything. The fit is a conditional logit: of a page's
@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.merged_boxes import EvidencePrior, features, merge_candidates, softmax
+from benchmarks.replay import Replay, chosen, read_replays
 from colregion.core.geometry import FloatArray, pairwise_iou
-from colregion.evaluation.replay import Replay, chosen, read_replays
-from colregion.retrieval.merging import EvidencePrior, features, merge_candidates, softmax
 
 NAMES = tuple(field.name for field in fields(EvidencePrior))
 FOLDS = 5

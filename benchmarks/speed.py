@@ -16,6 +16,10 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from benchmarks.adapters import adapter_rows
+from benchmarks.local_index import blank_page, maxsim_rows, two_stage_row
+from benchmarks.machine import describe_machine
+from benchmarks.timing import Row, medians_ms, row, timed
 from colregion.core.embeddings import EmbeddedPage
 from colregion.core.geometry import Box, FloatArray, GridPlacement
 from colregion.core.regions import ParsedPage, Region, Word
@@ -23,10 +27,6 @@ from colregion.demo import DOCUMENTS
 from colregion.documents import open_document
 from colregion.encoders import load_encoder
 from colregion.engine import Engine
-from colregion.evaluation.bench_adapters import adapter_rows
-from colregion.evaluation.bench_index import blank_page, maxsim_rows, two_stage_row
-from colregion.evaluation.machine import describe_machine
-from colregion.evaluation.timing import Row, medians_ms, row, timed
 from colregion.indexes import open_index
 from colregion.indexes.memory import MemoryIndex
 from colregion.parsers import load_parser

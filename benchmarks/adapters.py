@@ -9,12 +9,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from benchmarks.timing import Row, timed
 from colregion.core.embeddings import EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.interfaces import Encoder
 from colregion.core.regions import ParsedPage
 from colregion.encoders import load_encoder
 from colregion.engine import Engine
-from colregion.evaluation.timing import Row, timed
 from colregion.indexes import open_index
 from colregion.parsers import load_parser
 

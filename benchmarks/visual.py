@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.timing import Row, timed
 from colregion.core.regions import ParsedPage
 from colregion.demo import DOCUMENTS
 from colregion.documents import open_document
 from colregion.encoders import load_encoder
 from colregion.encoders.colvision import ColVisionEncoder
 from colregion.errors import InvalidInput, require
-from colregion.evaluation.timing import Row, timed
 
 
 def visual_row(spec: str) -> Row:

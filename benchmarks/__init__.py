@@ -1,0 +1,1 @@
+"""Measurements of speed and of published protocols; run with `python -m benchmarks`."""
