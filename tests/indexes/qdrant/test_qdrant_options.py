@@ -23,14 +23,14 @@ def test_a_spec_names_location_and_collection(spec: str, location: str, collecti
 def test_options_follow_a_question_mark() -> None:
     *_, options = parse_spec(
         "qdrant:http://host:6333/pages?images=/data/pictures&grpc_port=6334&timeout_s=2.5"
-        "&candidates=0&quantisation=int8&shards=6&replicas=2"
+        "&candidates=0&quantization=int8&shards=6&replicas=2"
     )
     assert options == QdrantOptions(
         images=Path("/data/pictures"),
         grpc_port=6334,
         timeout_s=2.5,
         candidates=0,
-        quantisation="int8",
+        quantization="int8",
         shards=6,
         replicas=2,
     )
@@ -49,7 +49,7 @@ def test_options_follow_a_question_mark() -> None:
         ("qdrant:http://host/pages?grpc_port=many", "options"),
         ("qdrant:http://host/pages?shards", "options"),
         ("qdrant:http://host/pages?shards=0", "shards must be 1"),
-        ("qdrant:http://host/pages?quantisation=int4", "one of none, int8, binary"),
+        ("qdrant:http://host/pages?quantization=int4", "one of none, int8, binary"),
         ("qdrant:http://host/pages?timeout_s=0", "timeout_s"),
         ("qdrant:http://host/pages?candidates=-1", "candidates"),
     ],
