@@ -19,6 +19,7 @@ from colregion.core.filters import parse_filters
 from colregion.core.geometry import Box, GridPlacement
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexed
 from colregion.indexes.qdrant import QdrantIndex, QdrantOptions, connection, schema
+from colregion.indexes.qdrant import documents as documents_module
 from colregion.indexes.qdrant import index as index_module
 from colregion.indexes.qdrant import pages as pages_module
 from colregion.testing import make_parsed_page
@@ -27,7 +28,7 @@ from colregion.testing import make_parsed_page
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "_WAITS_S", (0.0, 0.0))
-    monkeypatch.setattr(index_module, "_FRESH_S", -1.0)
+    monkeypatch.setattr(documents_module, "_FRESH_S", -1.0)
     monkeypatch.setattr(pages_module, "_PAGES_PER_REQUEST", 1)  # uploads of several requests
 
 
@@ -92,12 +93,12 @@ def healthy(_method: str, _path: str) -> None:
     return
 
 
-def test_a_server_that_is_down_is_named() -> None:
+def test_unreachable_server_is_named_in_the_error() -> None:
     with pytest.raises(BackendError, match=r"http://127.0.0.1:9 cannot be reached"):
         QdrantIndex("http://127.0.0.1:9", "pages")
 
 
-def test_a_late_server_is_an_error_that_names_the_option(small_qdrant: Any) -> None:
+def test_timeout_error_names_the_option_timeout_s(small_qdrant: Any) -> None:
     with QdrantIndex(small_qdrant.url, "pages", QdrantOptions(timeout_s=1.0)) as index:
         small_qdrant.fault = lambda *_: time.sleep(2.0)
         with pytest.raises(BackendError, match=r"within 1 s.*timeout_s"):
@@ -106,7 +107,7 @@ def test_a_late_server_is_an_error_that_names_the_option(small_qdrant: Any) -> N
     assert QdrantIndex(small_qdrant.url, "pages").search(QUERY, k=1) == []
 
 
-def test_a_server_that_stumbles_is_asked_again(small_qdrant: Any) -> None:
+def test_requests_are_retried_after_transient_failures(small_qdrant: Any) -> None:
     index = QdrantIndex(small_qdrant.url, "pages")
     count = 0
 
@@ -123,7 +124,7 @@ def test_a_server_that_stumbles_is_asked_again(small_qdrant: Any) -> None:
     assert [page.page_id for page in index.search(QUERY, k=9)] == ["doc#p1", "doc#p2"]
 
 
-def test_a_key_that_is_refused_is_said_to_be(small_qdrant: Any) -> None:
+def test_refused_access_names_the_variable_of_the_api_key(small_qdrant: Any) -> None:
     def refuse(_method: str, _path: str) -> None:
         raise small_qdrant.refused(401, "Must provide an API key")
 
@@ -132,7 +133,7 @@ def test_a_key_that_is_refused_is_said_to_be(small_qdrant: Any) -> None:
         QdrantIndex(small_qdrant.url, "pages")
 
 
-def test_a_collection_of_somebody_else_is_left_alone(small_qdrant: Any) -> None:
+def test_collection_of_another_application_is_refused_and_unchanged(small_qdrant: Any) -> None:
     small_qdrant.client.create_collection("theirs", vectors_config={})
     point = models.PointStruct(id=1, vector={}, payload={"text": "mine"})
     small_qdrant.client.upsert("theirs", [point])
@@ -141,7 +142,7 @@ def test_a_collection_of_somebody_else_is_left_alone(small_qdrant: Any) -> None:
     assert small_qdrant.client.count("theirs").count == 1
 
 
-def test_an_index_of_another_format_is_refused(
+def test_index_of_another_format_is_refused_with_the_cure(
     small_qdrant: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     QdrantIndex(small_qdrant.url, "pages")
@@ -150,7 +151,7 @@ def test_an_index_of_another_format_is_refused(
         QdrantIndex(small_qdrant.url, "pages")
 
 
-def test_a_collection_whose_maker_died_before_its_first_point_is_taken_over(
+def test_empty_collection_without_format_is_taken_over(
     small_qdrant: Any,
 ) -> None:
     small_qdrant.client.create_collection("pages", vectors_config={})
@@ -159,7 +160,7 @@ def test_a_collection_whose_maker_died_before_its_first_point_is_taken_over(
     assert QdrantIndex(small_qdrant.url, "pages", create=False).page_count == 2
 
 
-def test_a_page_larger_than_servers_take_names_the_options_that_make_it_smaller() -> None:
+def test_page_too_large_for_a_server_names_options_that_make_it_smaller() -> None:
     index = QdrantIndex(":memory:", "pages")
     v = 1_048_576 // 128
     too_large = EmbeddedPage(
@@ -170,7 +171,7 @@ def test_a_page_larger_than_servers_take_names_the_options_that_make_it_smaller(
     assert index.documents() == []
 
 
-def test_a_vector_beyond_16_bit_floats_is_refused() -> None:
+def test_vector_beyond_16_bit_floats_is_refused() -> None:
     index = QdrantIndex(":memory:", "pages")
     large = PageEmbedding(np.full((1, 4), 70000.0, np.float32), one_row(1))
     with pytest.raises(InvalidInput, match=r"70000.*16-bit"):
@@ -410,7 +411,7 @@ def test_replaced_and_removed_documents_leave_no_points_or_images(
     assert list((tmp_path / "images").iterdir()) == []
 
 
-def test_a_damaged_page_is_named_as_such(small_qdrant: Any) -> None:
+def test_damaged_page_is_reported_as_damaged(small_qdrant: Any) -> None:
     QdrantIndex(small_qdrant.url, "pages").replace(entry("old"), pages("old", n=1))
     index = QdrantIndex(small_qdrant.url, "pages")
     everything = models.Filter(must_not=[])
@@ -419,7 +420,7 @@ def test_a_damaged_page_is_named_as_such(small_qdrant: Any) -> None:
         index.load(["doc#p1"])
 
 
-def test_a_page_that_vanished_from_the_server_is_reported_as_lost(small_qdrant: Any) -> None:
+def test_page_that_vanished_from_the_server_is_reported_as_lost(small_qdrant: Any) -> None:
     QdrantIndex(small_qdrant.url, "pages").replace(entry("old"), pages("old", n=1))
     small_qdrant.client.delete("pages-d4", models.FilterSelector(filter=models.Filter()))
     index = QdrantIndex(small_qdrant.url, "pages")

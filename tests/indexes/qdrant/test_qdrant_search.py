@@ -105,26 +105,26 @@ def both() -> tuple[Index, Index]:
         [{"metadata.key": {"gt": "2024"}}, {"page_number": {"lt": 9}}],
     ],
 )
-def test_a_filter_means_what_it_means_in_memory(both: tuple[Index, Index], condition: Any) -> None:
+def test_filters_have_the_same_meaning_as_in_memory(both: tuple[Index, Index], condition: Any) -> None:
     qdrant, memory = both
     asked, chosen = question([[1, 0.5]]), parse_filters(condition)
     assert ranking(qdrant, asked, filters=chosen) == ranking(memory, asked, filters=chosen)
 
 
-def test_weights_scale_the_question_and_zero_takes_a_token_out() -> None:
+def test_weights_scale_query_rows_and_zero_weight_removes_them() -> None:
     rows = weighted(question([[1, 2], [3, 4], [5, 6]], [0.5, 0, 2]))
     np.testing.assert_array_equal(rows, [[0.5, 1], [10, 12]])
     np.testing.assert_array_equal(weighted(question([[1, 2]], [0])), [[0, 0]])
 
 
-def test_the_first_stage_has_64_vectors_of_a_page_with_many_and_all_of_one_with_few() -> None:
+def test_first_stage_has_64_vectors_or_all_of_a_page_with_fewer_than_256() -> None:
     vectors = np.eye(300, 8, dtype=np.float32)
     assert first_stage(vectors).shape == (64, 8)
     np.testing.assert_array_equal(first_stage(vectors[:255]), vectors[:255])
     assert first_stage(vectors[:0]).shape == (0, 8)
 
 
-def test_a_large_index_is_searched_in_two_stages_and_scored_exactly(small_qdrant: Any) -> None:
+def test_large_index_is_searched_in_two_stages_and_scored_exactly(small_qdrant: Any) -> None:
     # Every page's vectors are alike, so that the 64 of the first stage stand for its 300.
     rng = np.random.default_rng(5)
     index = QdrantIndex(small_qdrant.url, "pages", QdrantOptions(candidates=2))
@@ -148,7 +148,7 @@ def test_a_large_index_is_searched_in_two_stages_and_scored_exactly(small_qdrant
     np.testing.assert_allclose([s.score for s in found], [s.score for s in best], atol=1e-3)
 
 
-def test_what_is_sent_to_make_a_collection_says_how_it_is_stored(small_qdrant: Any) -> None:
+def test_collections_are_created_with_the_options_for_storage(small_qdrant: Any) -> None:
     options = QdrantOptions(quantization="int8", shards=3, replicas=2)
     index = QdrantIndex(small_qdrant.url, "pages", options)
     index.replace(DocumentEntry("d", "s", "h", "s", {"year": 2024}), [one_page("d", [[1, 2]])])
@@ -169,7 +169,7 @@ def test_what_is_sent_to_make_a_collection_says_how_it_is_stored(small_qdrant: A
     assert query["params"]["quantization"] == {"rescore": True, "oversampling": 3.0}
 
 
-def test_vectors_are_sent_once_to_who_asks_for_a_page_again(small_qdrant: Any) -> None:
+def test_vectors_of_a_page_are_transferred_once(small_qdrant: Any) -> None:
     index = QdrantIndex(small_qdrant.url, "pages")
     entry = DocumentEntry("d", "s", "h", "s")
     index.replace(entry, [one_page("d", [[1, 2], [3, 4]])])
@@ -211,7 +211,7 @@ def test_all_that_a_question_needs_takes_three_requests(small_qdrant: Any) -> No
         assert index.entries([candidate.parsed.page.doc_id])["d"].page_count == 1
 
     ask()
-    index._known.read = -np.inf  # as if the last question was more than a second ago
+    index._documents.known.read = -np.inf  # as if the last question was more than a second ago
     small_qdrant.bodies.clear()
     ask()
     paths = [path.removeprefix("/collections/") for path, _ in small_qdrant.bodies]
@@ -224,7 +224,7 @@ def test_changes_of_another_process_are_noticed(small_qdrant: Any) -> None:
         pages = [one_page("d", [[n, 1]], number=number + 1) for number in range(n)]
         writer.replace(DocumentEntry("d", "s", f"h{n}", "s"), pages)
         writer.set_setting("key", f"value {n}")
-        reader._known.read = -np.inf  # as if more than a second had passed
+        reader._documents.known.read = -np.inf  # as if more than a second had passed
         assert reader.page_count == n
         assert reader.document_frequency(["text"]) == [n]
         assert reader.get_setting("key") == f"value {n}"
@@ -232,9 +232,9 @@ def test_changes_of_another_process_are_noticed(small_qdrant: Any) -> None:
         assert [page.score for page in reader.search(question([[1, 0]]), k=9)] == [n] * n
 
 
-def test_an_index_in_a_folder_is_there_again_after_it_was_closed(tmp_path: Path) -> None:
+def test_index_in_a_folder_is_the_same_after_reopening(tmp_path: Path) -> None:
     memory = MemoryIndex()
-    spec = f"qdrant:{tmp_path}/store/pages?images={tmp_path}/pictures"
+    spec = f"qdrant:{tmp_path}/store/pages?images={tmp_path}/images"
     with open_index(spec) as index:
         for held in (index, memory):
             for n in range(3):

@@ -13,15 +13,13 @@ it has cleaned up: what a reader remembers (counts, settings, entries) is valid 
 
 from __future__ import annotations
 
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from qdrant_client import models
 
@@ -31,7 +29,8 @@ from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.interfaces import Index
 from colregion.errors import BackendError, IndexCorrupt, NotIndexed
 from colregion.indexes.qdrant import schema
-from colregion.indexes.qdrant.connection import Connection
+from colregion.indexes.qdrant.connection import Connection, Point
+from colregion.indexes.qdrant.documents import Documents
 from colregion.indexes.qdrant.filters import any_of, translate
 from colregion.indexes.qdrant.options import QdrantOptions
 from colregion.indexes.qdrant.pages import Pages
@@ -51,42 +50,8 @@ ABANDONED_S = 86_400.0
 
 _ATTEMPTS = 20
 _THREADS = 8
-# How long a revision is taken for the present one.
-_FRESH_S = 1.0
-# How long remembered values last under one revision: a writer may end between commit and the next.
-_REMEMBERED_S = 600.0
 # With fewer pages than so many times the candidates, a first stage saves next to nothing.
 _TWO_STAGES_FROM = 8
-_MOST_PAGE_COUNTS = 100_000
-
-
-@dataclass(slots=True)
-class _State:
-    """What is remembered of the index at one revision.
-
-    Args:
-        stale: generations that are not current, with the id of their document.
-    """
-
-    revision: str
-    since: float = field(default_factory=time.monotonic)
-    values: dict[object, Any] = field(default_factory=dict)
-    stale: dict[str, str] = field(default_factory=dict)
-    read: float = field(default_factory=time.monotonic)  # when the revision was last read
-
-    def get(self, key: object, ask: Callable[[], Any]) -> Any:
-        """The value of a key, from `ask` the first time."""
-        if key not in self.values:
-            self.values[key] = ask()
-        return self.values[key]
-
-
-class _Reading(NamedTuple):
-    """Points that one request has read: documents by id, records of pages by point."""
-
-    revision: str
-    documents: dict[str, StoredDocument]
-    records: dict[str, dict[str, Any]]
 
 
 class QdrantIndex(Index):
@@ -126,29 +91,28 @@ class QdrantIndex(Index):
         self.options = options or QdrantOptions()
         self._connection = Connection(location, self.options)
         self._pages = Pages(self._connection, collection, self.options)
-        self._lock = threading.Lock()
         try:
             revision = schema.prepare(self._connection, collection, self.options, create=create)
         except BaseException:
             self._connection.close()
             raise
-        self._known = _State(revision)
+        self._documents = Documents(self._connection, collection, revision)
 
     def replace(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> DocumentEntry:
         generation = uuid.uuid4().hex
-        checked = checked_pages(entry, pages, dim=self._dim(without=entry.id))
+        checked = checked_pages(entry, pages, dim=self._documents.dim(without=entry.id))
         document = self._pages.upload(entry, checked, generation=generation)
         if self._pages.count(any_of("generation", [generation])) != document.entry.page_count:
             raise BackendError(
                 f"the upload of {entry.id!r} took so long that its pages were deleted as "
                 f"abandoned; add the document again"
             )
-        self._announce()
-        previous = self._read([entry.id]).documents.get(entry.id)
-        point = (document_point(entry.id), document.to_payload(), {})
-        self._connection.put(self.collection, [point])
+        self._documents.announce()
+        previous = self._documents.read([entry.id]).documents.get(entry.id)
+        committed: Point = (document_point(entry.id), document.to_payload(), {})
+        self._connection.put(self.collection, [committed])
         with suppress(BackendError):  # it is committed, and stale pages do no harm
-            current = self._read([entry.id]).documents.get(entry.id)
+            current = self._documents.read([entry.id]).documents.get(entry.id)
             self._clean_up(previous or document, document, current=current)
         return document.entry
 
@@ -161,49 +125,52 @@ class QdrantIndex(Index):
     def search(
         self, query: QueryEmbedding, *, k: int, filters: Filters = EVERYTHING
     ) -> list[Candidate]:
-        dim = self._known.values.get("dim")
+        dim = self._documents.known.values.get("dim")
         if dim != query.vectors.shape[1] or k < 1:
-            dim = self._known.values["dim"] = self._dim()
+            dim = self._documents.known.values["dim"] = self._documents.dim()
             check_search(query, k=k, dim=dim)
         conditions = translate(filters, self.documents)
         if dim is None or conditions is None:
             return []
         large = self._is_large()
-        known, revision = self._known, self._known.revision
+        known = self._documents.known
+        revision = known.revision
         seen, excluded = dict(known.stale), set(known.stale)  # seen: generation -> document
         before: dict[str, str] = {}
         for _ in range(_ATTEMPTS):
             allowed = _without(conditions, excluded)
             hits = self._pages.query(query, k=k, filters=allowed, first_stage=large)
             seen.update((hit.generation, hit.doc_id) for hit in hits)
-            uncached = self._pages.uncached(hit.point for hit in hits)
-            reading = self._read(set(seen.values()), uncached)
+            pages = self._pages.cached(hit.point for hit in hits)
+            uncached = [hit.point for hit in hits if hit.point not in pages]
+            reading = self._documents.read(set(seen.values()), uncached)
             current = {doc_id: one.generation for doc_id, one in reading.documents.items()}
             stale = {name: doc_id for name, doc_id in seen.items() if current.get(doc_id) != name}
-            self._learn(known, reading, stale)
+            self._documents.learn(known, reading, stale)
             unchanged = reading.revision == revision or current == before
-            if unchanged and stale.keys() <= excluded:
+            if unchanged and stale.keys() == excluded:
                 points = {hit.point: (reading.documents[hit.doc_id], hit.number) for hit in hits}
-                pages = self._read_pages(points, reading.records)
-                if pages is not None:
+                pages |= self._fetch(reading.records, points)
+                if self._all_read(pages, points):
                     return sorted((Candidate.of(p, query) for p in pages.values()), key=_rank)
-            known, revision = self._known, reading.revision
+            known, revision = self._documents.known, reading.revision
             before, excluded = current, set(stale)
         raise self._too_fast()
 
     def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
         asked = [_split(page_id) for page_id in page_ids]
         for _ in range(_ATTEMPTS):
-            documents = self._read({doc_id for doc_id, _ in asked}).documents
+            documents = self._documents.read({doc_id for doc_id, _ in asked}).documents
             for page_id, (doc_id, number) in zip(page_ids, asked, strict=True):
                 if doc_id not in documents or number not in documents[doc_id].numbers:
                     raise NotIndexed(f"no page {page_id!r} in the index")
             chosen = [(documents[doc_id], number) for doc_id, number in asked]
             ids = [page_point(document.generation, number) for document, number in chosen]
             points = dict(zip(ids, chosen, strict=True))
-            records = self._pages.records(self._pages.uncached(points))
-            pages = self._read_pages(points, records)
-            if pages is not None:
+            pages = self._pages.cached(points)
+            records = self._pages.records(point for point in points if point not in pages)
+            pages |= self._fetch(records, points)
+            if self._all_read(pages, points):
                 return [pages[point] for point in ids]
         raise self._too_fast()
 
@@ -212,7 +179,7 @@ class QdrantIndex(Index):
         and its new pages may both count; pages of an interrupted upload count as well."""
         if not terms:
             return []
-        state = self._state()
+        state = self._documents.state()
         plain = [to_plain(term) for term in terms]
 
         def count(term: str) -> int:
@@ -229,10 +196,10 @@ class QdrantIndex(Index):
         return sorted(entries, key=lambda entry: entry.id)
 
     def entries(self, doc_ids: Iterable[str]) -> dict[str, DocumentEntry]:
-        values, ids = self._state().values, set(doc_ids)
+        values, ids = self._documents.state().values, set(doc_ids)
         documents = {one: values["document", one] for one in ids if ("document", one) in values}
         if unknown := ids - documents.keys():
-            documents |= self._read(unknown).documents
+            documents |= self._documents.read(unknown).documents
         return {doc_id: document.entry for doc_id, document in documents.items()}
 
     def entry(self, doc_id: str) -> DocumentEntry:
@@ -240,7 +207,7 @@ class QdrantIndex(Index):
 
     @property
     def page_count(self) -> int:
-        return int(self._state().get("page_count", self._count_pages))
+        return int(self._documents.state().get("page_count", self._documents.count_pages))
 
     def page_ids(self, doc_id: str) -> list[str]:
         return [f"{doc_id}#p{number}" for number in self._document(doc_id).numbers]
@@ -251,7 +218,7 @@ class QdrantIndex(Index):
     def set_setting(self, key: str, value: str) -> None:
         payload = {"type": "setting", "key": to_plain(key), "value": to_plain(value)}
         self._connection.put(self.collection, [(point_id("setting", to_plain(key)), payload, {})])
-        self._announce()
+        self._documents.announce()
 
     def settings(self) -> dict[str, str]:
         def ask() -> dict[str, str]:
@@ -259,7 +226,7 @@ class QdrantIndex(Index):
             payloads = [point.payload or {} for point in points]
             return {from_plain(one["key"]): from_plain(one["value"]) for one in payloads}
 
-        return dict(self._state().get("settings", ask))
+        return dict(self._documents.state().get("settings", ask))
 
     def compact(self, *, min_age_s: float = ABANDONED_S) -> int:
         """Delete what interrupted uploads left behind. Reads the ids of all pages.
@@ -280,7 +247,7 @@ class QdrantIndex(Index):
         if stale:
             chosen = models.Filter(must=[any_of("generation", sorted(stale))])
             self._pages.delete(chosen, schema.vector_dims(self._connection, self.collection))
-            self._announce()
+            self._documents.announce()
         self._pages.delete_images(stale | self._pages.image_folders(min_age_s) - current)
         return sum(generation in stale for generation in generations)
 
@@ -297,96 +264,42 @@ class QdrantIndex(Index):
         )
         self._pages.delete(chosen, [one.dim for one in obsolete])
         self._pages.delete_images(names)
-        self._announce()
+        self._documents.announce()
 
-    def _read(self, doc_ids: Iterable[str], points: Iterable[str] = ()) -> _Reading:
-        """Documents, page records and the revision, in one request."""
-        ids = [schema.FORMAT_POINT, *(document_point(doc_id) for doc_id in doc_ids), *points]
-        payloads = self._connection.retrieve(self.collection, ids)
-        if schema.FORMAT_POINT not in payloads:
-            raise IndexCorrupt(f"the index {self.collection!r} has lost its format; make it anew")
-        revision = payloads.pop(schema.FORMAT_POINT)["revision"]
-        documents = [read_document(one) for one in payloads.values() if one["type"] == "document"]
-        records = {point: one for point, one in payloads.items() if one["type"] == "page"}
-        return _Reading(revision, {one.entry.id: one for one in documents}, records)
-
-    def _read_pages(
+    def _fetch(
         self,
-        points: Mapping[str, tuple[StoredDocument, int]],
         records: Mapping[str, Mapping[str, Any]],
-    ) -> dict[str, EmbeddedPage] | None:
-        """The pages; None if some were deleted since their documents were read."""
-        pages = self._pages.read(points, records, read_image=self.read_image)
+        points: Mapping[str, tuple[StoredDocument, int]],
+    ) -> dict[str, EmbeddedPage]:
+        return self._pages.fetch(records, points, read_image=self.read_image)
+
+    def _all_read(
+        self, pages: Mapping[str, EmbeddedPage], points: Mapping[str, tuple[StoredDocument, int]]
+    ) -> bool:
+        """False if pages were deleted since their documents were read; raises IndexCorrupt if
+        pages are missing from current documents."""
         if len(pages) == len(points):
-            return pages
+            return True
         documents = {document.entry.id: document for document, _ in points.values()}
-        if self._read(documents).documents == documents:
-            raise IndexCorrupt(
-                f"the index {self.collection!r} has lost pages of {sorted(documents)}; add the "
-                f"documents again"
-            )
-        return None
+        if self._documents.read(documents).documents != documents:
+            return False
+        raise IndexCorrupt(
+            f"the index {self.collection!r} has lost pages of {sorted(documents)}; add the "
+            f"documents again"
+        )
 
     def _document(self, doc_id: str) -> StoredDocument:
-        document = self._read([doc_id]).documents.get(doc_id)
+        document = self._documents.read([doc_id]).documents.get(doc_id)
         if document is None:
             raise NotIndexed(f"no document {doc_id!r} in the index")
         return document
-
-    def _dim(self, *, without: str | None = None) -> int | None:
-        """D of the vectors in the index; None if it has none."""
-        has_vectors = models.FieldCondition(key="dim", range=models.Range(gte=1))
-        chosen = models.Filter(
-            must=[any_of("type", ["document"]), has_vectors],
-            must_not=[] if without is None else [any_of("doc_id", [to_plain(without)])],
-        )
-        points, _ = self._connection.ask(
-            lambda client: client.scroll(
-                self.collection, scroll_filter=chosen, limit=1, with_payload=["dim"]
-            )
-        )
-        return int((points[0].payload or {})["dim"]) if points else None
 
     def _is_large(self) -> bool:
         candidates = self.options.candidates
         if not candidates:
             return False
-        pages = self._known.get("page_count", self._count_pages)
+        pages = self._documents.known.get("page_count", self._documents.count_pages)
         return bool(pages > _TWO_STAGES_FROM * candidates)
-
-    def _count_pages(self) -> int:
-        """Pages of all documents, by the numbers in the documents' points."""
-        counts = self._connection.ask(
-            lambda client: client.facet(
-                self.collection, "page_count", limit=_MOST_PAGE_COUNTS, exact=True
-            )
-        )
-        return sum(int(one.value) * one.count for one in counts.hits)
-
-    def _state(self) -> _State:
-        """What is remembered of the index as it was at most a second ago."""
-        known = self._known
-        if time.monotonic() - known.read > _FRESH_S:
-            self._learn(known, self._read([]), known.stale)
-        return self._known
-
-    def _learn(self, known: _State, reading: _Reading, stale: dict[str, str]) -> None:
-        """Remember what was read after `known`, unless another thread has learnt more."""
-        with self._lock:
-            if self._known is not known:
-                return
-            now = time.monotonic()
-            if reading.revision != known.revision or now - known.since > _REMEMBERED_S:
-                self._known = _State(reading.revision)
-            self._known.read, self._known.stale = now, stale
-            documents = {("document", name): one for name, one in reading.documents.items()}
-            self._known.values.update(documents)
-
-    def _announce(self) -> None:
-        """Set a new revision, and forget what was remembered."""
-        revision = schema.put_revision(self._connection, self.collection)
-        with self._lock:
-            self._known = _State(revision)
 
     def _too_fast(self) -> BackendError:
         return BackendError(f"the index {self.collection!r} changes too fast to be read; try again")

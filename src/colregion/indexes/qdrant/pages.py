@@ -6,7 +6,7 @@ import shutil
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -149,38 +149,42 @@ class Pages:
             records.update(self._connection.retrieve(self._name, chunk))
         return records
 
-    def uncached(self, points: Iterable[str]) -> list[str]:
-        """Those of the points whose pages are not in memory."""
-        return [point for point in points if point not in self._cache]
+    def cached(self, points: Iterable[str]) -> dict[str, EmbeddedPage]:
+        """The pages of those points that are in memory."""
+        with self._lock:
+            pages = {point: self._cache[point] for point in points if point in self._cache}
+            for point in pages:
+                self._cache.move_to_end(point)
+        return pages
 
-    def read(
+    def fetch(
         self,
-        points: Mapping[str, tuple[StoredDocument, int]],
         records: Mapping[str, Mapping[str, Any]],
+        points: Mapping[str, tuple[StoredDocument, int]],
         *,
         read_image: ImageReader | None,
     ) -> dict[str, EmbeddedPage]:
-        """The pages of those points that exist in full, by point.
+        """The pages with these records, with their vectors; without those deleted meanwhile.
 
         Args:
-            points: document and page number of each point.
-            records: of the points that are `uncached`.
+            records, points: by point, the latter with document and page number.
             read_image: reads an image from a document's source if the index stores none.
 
         Raises:
             IndexCorrupt: a page is damaged.
         """
+        pages: dict[str, EmbeddedPage] = {}
+        for dim in {points[point][0].dim for point in records}:
+            counts = {p: records[p]["n_vectors"] for p in records if points[p][0].dim == dim}
+            matrices = {p: np.zeros((0, dim or 0), np.float32) for p, n in counts.items() if not n}
+            if dim is not None:
+                matrices |= self._vectors(dim, {p: n for p, n in counts.items() if n})
+            for point, rows in matrices.items():
+                if len(rows) == counts[point]:
+                    image = self._image(*points[point], read_image)
+                    pages[point] = read_page(records[point], rows, load_image=image)
         with self._lock:
-            pages = {point: self._cache[point] for point in points if point in self._cache}
-        for point, rows in self._vectors(points, records):
-            record, (document, number) = records[point], points[point]
-            if len(rows) == record["n_vectors"]:  # otherwise deleted since
-                image = self._image(document, number, read_image)
-                pages[point] = read_page(record, rows, load_image=image)
-        with self._lock:
-            for point, page in pages.items():
-                self._cache[point] = page
-                self._cache.move_to_end(point)
+            self._cache.update(pages)
             while len(self._cache) > _CACHED_PAGES:
                 self._cache.popitem(last=False)
         return pages
@@ -193,8 +197,9 @@ class Pages:
 
     def delete_images(self, generations: Iterable[str]) -> None:
         """Delete the images of generations."""
-        for generation in generations if self._options.images else ():
-            shutil.rmtree(self._options.images / generation, ignore_errors=True)
+        if self._options.images is not None:
+            for generation in generations:
+                shutil.rmtree(self._options.images / generation, ignore_errors=True)
 
     def image_folders(self, age_s: float) -> set[str]:
         """Generations with images, the last of them written at least so long ago."""
@@ -226,7 +231,8 @@ class Pages:
             if len(rows):
                 payload = filter_payload(embedded, entry, generation=generation)
                 self._prepare(int(rows.shape[1]), payload["numbers"])
-                matrices = {PAGE: _to_json(rows), FIRST: _to_json(first_stage(rows))}
+                few = first_stage(rows)
+                matrices = {PAGE: rows.astype(np.float32).tolist(), FIRST: few.tolist()}
                 vectors.append((point, payload, matrices))
         # Records first: whoever deletes abandoned pages looks for them there.
         self._connection.put(self._name, records)
@@ -281,30 +287,23 @@ class Pages:
         rescored = models.QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING)
         return models.SearchParams(quantization=rescored)
 
-    def _vectors(
-        self,
-        points: Mapping[str, tuple[StoredDocument, int]],
-        records: Mapping[str, Mapping[str, Any]],
-    ) -> Iterator[tuple[str, FloatArray]]:
-        """The (V, D) float32 vectors of each point with a record."""
-        for dim in {points[point][0].dim for point in records}:
-            counts = {p: records[p]["n_vectors"] for p in records if points[p][0].dim == dim}
-            yield from (
-                (p, np.zeros((0, dim or 0), np.float32)) for p, n in counts.items() if not n
+    def _vectors(self, dim: int, counts: Mapping[str, int]) -> dict[str, FloatArray]:
+        """The (V, D) float32 vectors of points of which the numbers of vectors are known."""
+        matrices: dict[str, FloatArray] = {}
+        ids = list(counts)
+        step = max(1, _ANSWER_ELEMENTS // (dim * max(counts.values(), default=1)))
+        for start in range(0, len(ids), step):
+            request = partial(
+                QdrantClient.retrieve,
+                collection_name=vector_collection(self._name, dim),
+                ids=ids[start : start + step],
+                with_payload=False,
+                with_vectors=[PAGE],
             )
-            ids = [point for point, n in counts.items() if n]
-            per_answer = max(1, _ANSWER_ELEMENTS // max(1, max(counts.values()) * (dim or 0)))
-            for start in range(0, len(ids), per_answer):
-                request = partial(
-                    QdrantClient.retrieve,
-                    collection_name=vector_collection(self._name, dim or 0),
-                    ids=ids[start : start + per_answer],
-                    with_payload=False,
-                    with_vectors=[PAGE],
-                )
-                for one in self._connection.ask(request):
-                    named = one.vector if isinstance(one.vector, dict) else {}
-                    yield str(one.id), np.array(named[PAGE], dtype=np.float32)
+            for point in self._connection.ask(request):
+                named = point.vector if isinstance(point.vector, dict) else {}
+                matrices[str(point.id)] = np.array(named[PAGE], dtype=np.float32)
+        return matrices
 
     def _image(
         self, document: StoredDocument, number: int, read: ImageReader | None
@@ -330,12 +329,9 @@ def weighted(query: QueryEmbedding) -> FloatArray:
 def first_stage(vectors: FloatArray) -> FloatArray:
     """(V', D) vectors for the first stage: the 64 of the page's sketch, or all vectors of a page
     with too few for one."""
-    few = sketch(vectors.astype(np.float32, copy=False))
+    vectors = vectors.astype(np.float32, copy=False)
+    few = sketch(vectors)
     return few if len(few) else vectors
-
-
-def _to_json(vectors: FloatArray) -> Any:
-    return vectors.astype(np.float32).tolist()
 
 
 def _hit(point: models.ScoredPoint) -> PageHit:

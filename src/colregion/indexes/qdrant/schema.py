@@ -163,7 +163,7 @@ def _check_format(connection: Connection, name: str) -> str:
     if version is not None:
         raise IndexCorrupt(
             f"{where} holds an index of format {version}, and this version reads format {FORMAT}; "
-            f"add the documents to another collection, and delete this one"
+            f"add the documents to another collection, and delete {name} and {name}-d*"
         )
     if connection.ask(lambda client: client.count(name)).count:
         raise IndexCorrupt(f"{where} holds no index of colregion; choose another collection")
