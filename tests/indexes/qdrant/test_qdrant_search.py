@@ -105,7 +105,9 @@ def both() -> tuple[Index, Index]:
         [{"metadata.key": {"gt": "2024"}}, {"page_number": {"lt": 9}}],
     ],
 )
-def test_filters_have_the_same_meaning_as_in_memory(both: tuple[Index, Index], condition: Any) -> None:
+def test_filters_have_the_same_meaning_as_in_memory(
+    both: tuple[Index, Index], condition: Any
+) -> None:
     qdrant, memory = both
     asked, chosen = question([[1, 0.5]]), parse_filters(condition)
     assert ranking(qdrant, asked, filters=chosen) == ranking(memory, asked, filters=chosen)

@@ -141,8 +141,8 @@ class QdrantIndex(Index):
             allowed = _without(conditions, excluded)
             hits = self._pages.query(query, k=k, filters=allowed, first_stage=large)
             seen.update((hit.generation, hit.doc_id) for hit in hits)
-            pages = self._pages.cached(hit.point for hit in hits)
-            uncached = [hit.point for hit in hits if hit.point not in pages]
+            cached = self._pages.cached(hit.point for hit in hits)
+            uncached = {hit.point for hit in hits} - cached.keys()
             reading = self._documents.read(set(seen.values()), uncached)
             current = {doc_id: one.generation for doc_id, one in reading.documents.items()}
             stale = {name: doc_id for name, doc_id in seen.items() if current.get(doc_id) != name}
@@ -150,8 +150,8 @@ class QdrantIndex(Index):
             unchanged = reading.revision == revision or current == before
             if unchanged and stale.keys() == excluded:
                 points = {hit.point: (reading.documents[hit.doc_id], hit.number) for hit in hits}
-                pages |= self._fetch(reading.records, points)
-                if self._all_read(pages, points):
+                pages = self._complete(cached, reading.records, points)
+                if pages is not None:
                     return sorted((Candidate.of(p, query) for p in pages.values()), key=_rank)
             known, revision = self._documents.known, reading.revision
             before, excluded = current, set(stale)
@@ -167,10 +167,10 @@ class QdrantIndex(Index):
             chosen = [(documents[doc_id], number) for doc_id, number in asked]
             ids = [page_point(document.generation, number) for document, number in chosen]
             points = dict(zip(ids, chosen, strict=True))
-            pages = self._pages.cached(points)
-            records = self._pages.records(point for point in points if point not in pages)
-            pages |= self._fetch(records, points)
-            if self._all_read(pages, points):
+            cached = self._pages.cached(points)
+            records = self._documents.read([], points.keys() - cached.keys()).records
+            pages = self._complete(cached, records, points)
+            if pages is not None:
                 return [pages[point] for point in ids]
         raise self._too_fast()
 
@@ -266,23 +266,19 @@ class QdrantIndex(Index):
         self._pages.delete_images(names)
         self._documents.announce()
 
-    def _fetch(
+    def _complete(
         self,
+        cached: Mapping[str, EmbeddedPage],
         records: Mapping[str, Mapping[str, Any]],
         points: Mapping[str, tuple[StoredDocument, int]],
-    ) -> dict[str, EmbeddedPage]:
-        return self._pages.fetch(records, points, read_image=self.read_image)
-
-    def _all_read(
-        self, pages: Mapping[str, EmbeddedPage], points: Mapping[str, tuple[StoredDocument, int]]
-    ) -> bool:
-        """False if pages were deleted since their documents were read; raises IndexCorrupt if
-        pages are missing from current documents."""
+    ) -> dict[str, EmbeddedPage] | None:
+        """The pages of all points; None if some were deleted since their documents were read."""
+        pages = {**cached, **self._pages.fetch(records, points, read_image=self.read_image)}
         if len(pages) == len(points):
-            return True
+            return pages
         documents = {document.entry.id: document for document, _ in points.values()}
         if self._documents.read(documents).documents != documents:
-            return False
+            return None
         raise IndexCorrupt(
             f"the index {self.collection!r} has lost pages of {sorted(documents)}; add the "
             f"documents again"

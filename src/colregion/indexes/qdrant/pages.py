@@ -136,18 +136,8 @@ class Pages:
         while True:
             hits = self._query(query, filters, limit=limit, first_stage=first_stage)
             if len(hits) < limit or hits[-1].score < hits[k - 1].score:
-                break
+                return sorted(hits, key=lambda hit: (-hit.score, hit.doc_id, hit.number))[:k]
             limit *= 2  # there may be more pages that tie with the k-th
-        hits.sort(key=lambda hit: (-hit.score, hit.doc_id, hit.number))
-        return hits[:k]
-
-    def records(self, points: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The records of those points that exist, by point."""
-        ids, records = list(points), {}
-        for start in range(0, len(ids), _PAGES_PER_REQUEST):
-            chunk = ids[start : start + _PAGES_PER_REQUEST]
-            records.update(self._connection.retrieve(self._name, chunk))
-        return records
 
     def cached(self, points: Iterable[str]) -> dict[str, EmbeddedPage]:
         """The pages of those points that are in memory."""
