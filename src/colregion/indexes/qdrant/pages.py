@@ -81,6 +81,7 @@ class Pages:
         # By point, the last used at the end; a point never changes.
         self._cache: OrderedDict[str, EmbeddedPage] = OrderedDict()
         self._lock = threading.Lock()
+        self._read_image: ImageReader | None = None
 
     def upload(
         self, entry: DocumentEntry, pages: Iterable[EmbeddedPage], *, generation: str
@@ -139,9 +140,18 @@ class Pages:
                 return sorted(hits, key=lambda hit: (-hit.score, hit.doc_id, hit.number))[:k]
             limit *= 2  # there may be more pages that tie with the k-th
 
-    def cached(self, points: Iterable[str]) -> dict[str, EmbeddedPage]:
-        """The pages of those points that are in memory."""
+    def cached(
+        self, points: Iterable[str], *, read_image: ImageReader | None
+    ) -> dict[str, EmbeddedPage]:
+        """The pages of those points that are in memory.
+
+        Args:
+            read_image: reads images of pages from their source, from now on.
+        """
         with self._lock:
+            if read_image is not self._read_image:
+                self._cache.clear()
+                self._read_image = read_image
             pages = {point: self._cache[point] for point in points if point in self._cache}
             for point in pages:
                 self._cache.move_to_end(point)
@@ -151,14 +161,11 @@ class Pages:
         self,
         records: Mapping[str, Mapping[str, Any]],
         points: Mapping[str, tuple[StoredDocument, int]],
-        *,
-        read_image: ImageReader | None,
     ) -> dict[str, EmbeddedPage]:
         """The pages with these records, with their vectors; without those deleted meanwhile.
 
         Args:
             records, points: by point, the latter with document and page number.
-            read_image: reads an image from a document's source if the index stores none.
 
         Raises:
             IndexCorrupt: a page is damaged.
@@ -171,7 +178,7 @@ class Pages:
                 matrices |= self._vectors(dim, {p: n for p, n in counts.items() if n})
             for point, rows in matrices.items():
                 if len(rows) == counts[point]:
-                    image = self._image(*points[point], read_image)
+                    image = self._image(*points[point])
                     pages[point] = read_page(records[point], rows, load_image=image)
         with self._lock:
             self._cache.update(pages)
@@ -295,12 +302,12 @@ class Pages:
                 matrices[str(point.id)] = np.array(named[PAGE], dtype=np.float32)
         return matrices
 
-    def _image(
-        self, document: StoredDocument, number: int, read: ImageReader | None
-    ) -> ImageLoader:
+    def _image(self, document: StoredDocument, number: int) -> ImageLoader:
         if self._options.images is not None:
             return StoredImage(self._options.images / document.generation / f"{number}.jpg")
-        return SourceImage(document.entry.source, number, document.entry.content_hash, read)
+        return SourceImage(
+            document.entry.source, number, document.entry.content_hash, self._read_image
+        )
 
 
 def weighted(query: QueryEmbedding) -> FloatArray:
