@@ -43,7 +43,7 @@ def open_index(
 
         if precision is not None:
             raise InvalidInput(
-                f"precision is of local indexes; on Qdrant say {name}?quantisation=int8"
+                f"precision is of local indexes; on Qdrant say {name}?quantization=int8"
             )
         location, collection, options = parse_spec(name)
         return QdrantIndex(location, collection, options, create=create)

@@ -28,6 +28,10 @@ class IndexContract(IndexTestData):
     Override the fixture `index` with an empty index, and `reopen` if an index outlives its object.
     """
 
+    frequency_is_exact_while_writing = True
+    """Set to false for an index whose `document_frequency` may mix two states of a document while
+    that is replaced."""
+
     @pytest.fixture
     def index(self) -> Index:
         raise NotImplementedError("override the fixture `index` with an empty index")
@@ -350,7 +354,8 @@ class IndexContract(IndexTestData):
             while not done.is_set():
                 seen.add(len(index.search(self.query("one two"), k=9)))
                 counts = index.document_frequency(["old", "new"])
-                seen.add({(2, 0): 2, (0, 3): 3}[(counts[0], counts[1])])
+                if self.frequency_is_exact_while_writing:
+                    seen.add({(2, 0): 2, (0, 3): 3}[(counts[0], counts[1])])
                 pages = index.load(["doc#p1", "doc#p2"])
                 assert len({page.parsed.words[1].text for page in pages}) == 1
 

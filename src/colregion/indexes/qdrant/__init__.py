@@ -1,15 +1,16 @@
-"""The index on a Qdrant server or cluster: `open_index("qdrant:http://host:6333/library")`.
+"""Index on a Qdrant server or cluster: `open_index("qdrant:http://host:6333/library")`.
 
-Two collections hold it. `library` has no vectors: a point for every document, page, setting and
-change under way. `library-d128` has the vectors of every page that has some, with what filters
-ask of a page; one for each D that the index has ever held.
+Two collections hold an index. `library` has no vectors: one point for every document, page and
+setting. `library-d128` has the vectors of pages with D = 128 and what filters compare; there is
+one such collection for each D that the index has ever had.
 
-A document is replaced by a new *generation* of its pages, uploaded beside the old one. One write,
-of the document's own point, makes it the valid one; `generations` says how readers keep to one
-state meanwhile. Needs qdrant-client: `pip install "colregion[qdrant]"`.
+Every page point names the *generation* that it was uploaded with, and the document's point names
+the current one. Replacing a document uploads a new generation, overwrites the document's point
+(the commit) and deletes the old generation; `index` says how readers tell them apart.
+Needs qdrant-client: `pip install "colregion[qdrant]"`.
 """
 
-# ruff: noqa: E402  (what is missing has to be named before anything imports it)
+# ruff: noqa: E402  (the missing package has to be named before anything imports it)
 from colregion.errors import require
 
 require("qdrant_client", extra="qdrant")

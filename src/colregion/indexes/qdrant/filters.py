@@ -1,16 +1,16 @@
-"""Filters of ours as filters of Qdrant's, with the same meaning to the last page."""
+"""Filters of ours as Qdrant's, with the same meaning for every page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from qdrant_client import models
 
-from colregion.core.filters import EVERYTHING, Condition, Filters
+from colregion.core.documents import DocumentEntry
+from colregion.core.filters import Condition, Filters
 from colregion.core.regions import KINDS
-from colregion.indexes.qdrant.stored import (
+from colregion.indexes.qdrant.points import (
     EXACT_BELOW,
     metadata_key_token,
     metadata_token,
@@ -18,44 +18,40 @@ from colregion.indexes.qdrant.stored import (
     to_plain,
 )
 
-_RANGES = ("gt", "gte", "lt", "lte")
 
+def translate(
+    filters: Filters, documents: Callable[[], Iterable[DocumentEntry]]
+) -> models.Filter | None:
+    """The filters as one for the points with vectors; None if no page can pass.
 
-@dataclass(slots=True)
-class Translated:
-    """Args:
-    must, must_not: conditions on the points that stand beside the vectors.
-    nothing: no point can hold.
-    of_documents: what Qdrant has no condition for, such as an order of texts; each asks of
-        documents alone, so that it can be decided for each of those.
+    Args:
+        documents: the documents of the index, to decide for each what Qdrant cannot compare, such
+            as the order of texts.
     """
-
-    must: list[models.Condition] = field(default_factory=list)
-    must_not: list[models.Condition] = field(default_factory=list)
-    nothing: bool = False
-    of_documents: Filters = EVERYTHING
-
-
-def translate(filters: Filters) -> Translated:
-    """The filters as conditions on points."""
-    translated = Translated()
-    left: list[Condition] = []
+    groups: list[list[models.Condition]] = []  # of each group one condition has to hold
+    must_not: list[models.Condition] = []
+    by_document: list[Condition] = []
     for condition in filters.conditions:
-        if condition.field in ("kind", "hidden_text"):  # asked of regions
+        if condition.field in ("kind", "hidden_text"):  # about regions, not pages
             continue
-        if condition.op not in _RANGES:
-            _add_equality(condition, translated)
-        elif _is_plain_number(condition.value):
-            translated.must.append(_range(condition))
+        if condition.op in ("eq", "in"):
+            groups.append(_equal(condition))
+        elif condition.op in ("ne", "nin"):
+            must_not += _equal(condition)
+        elif _is_exact(condition.value):
+            groups.append([_range(condition)])
         else:
-            left.append(condition)
+            by_document.append(condition)
     if any(condition.field == "kind" for condition in filters.conditions):
-        # Several conditions have to hold of one and the same region.
-        kinds = [kind for kind in KINDS if filters.kind(kind)]
-        translated.must.append(any_of("kinds", kinds))
-        translated.nothing |= not kinds
-    translated.of_documents = Filters(tuple(left))
-    return translated
+        # All conditions on kinds have to hold for one and the same region.
+        groups.append(_any_of("kinds", [kind for kind in KINDS if filters.kind(kind)]))
+    if by_document:
+        rest = Filters(tuple(by_document))
+        ids = [to_plain(entry.id) for entry in documents() if _passes(rest, entry)]
+        groups.append(_any_of("doc_id", ids))
+    if not all(groups):
+        return None
+    return models.Filter(must=[models.Filter(should=group) for group in groups], must_not=must_not)
 
 
 def any_of(key: str, values: Sequence[str]) -> models.Condition:
@@ -63,46 +59,40 @@ def any_of(key: str, values: Sequence[str]) -> models.Condition:
     return models.FieldCondition(key=key, match=models.MatchAny(any=list(values)))
 
 
-def _add_equality(condition: Condition, translated: Translated) -> None:
+def _any_of(key: str, values: Sequence[str]) -> list[models.Condition]:
+    return [any_of(key, values)] if values else []
+
+
+def _equal(condition: Condition) -> list[models.Condition]:
+    """Conditions of which one holds if the field has the value, or one of the values."""
     several = condition.op in ("in", "nin")
     values: Sequence[Any] = condition.value if several else [condition.value]
     if condition.field == "page_number":
-        matches = [_number_is(value) for value in values if abs(value) < EXACT_BELOW]
-    elif condition.field in ("doc_id", "source"):
-        matches = [any_of(condition.field, [to_plain(value) for value in values])]
-    else:
-        matches = _metadata_is(condition.field.removeprefix("metadata."), values)
-    if condition.op in ("eq", "in"):
-        translated.must.append(models.Filter(should=matches))
-        translated.nothing |= not values or not matches
-    else:
-        translated.must_not.extend(matches)
-
-
-def _metadata_is(key: str, values: Sequence[Any]) -> list[models.Condition]:
-    tokens = [metadata_token(key, value) for value in values if value is not None]
-    matches: list[models.Condition] = [any_of("metadata", tokens)] if tokens else []
-    if None in values:  # as good as missing
-        present = any_of("metadata", [metadata_key_token(key)])
-        matches.append(models.Filter(must_not=[present]))
+        ranges = [models.Range(gte=float(n), lte=float(n)) for n in values if _is_exact(n)]
+        return [models.FieldCondition(key="page_number", range=one) for one in ranges]
+    if condition.field in ("doc_id", "source"):
+        return _any_of(condition.field, [to_plain(value) for value in values])
+    key = condition.field.removeprefix("metadata.")
+    matches = _any_of("metadata", [metadata_token(key, v) for v in values if v is not None])
+    if None in values:  # the same as a missing key
+        matches.append(models.Filter(must_not=[any_of("metadata", [metadata_key_token(key)])]))
     return matches
 
 
 def _range(condition: Condition) -> models.Condition:
-    if condition.field == "page_number":
-        key = condition.field
-    else:
-        key = f"numbers.{number_key(condition.field.removeprefix('metadata.'))}"
-    bounds = {condition.op: float(condition.value)}
-    return models.FieldCondition(key=key, range=models.Range(**bounds))
+    key = condition.field
+    if key != "page_number":
+        key = f"numbers.{number_key(key.removeprefix('metadata.'))}"
+    bounds = models.Range(**{condition.op: float(condition.value)})
+    return models.FieldCondition(key=key, range=bounds)
 
 
-def _is_plain_number(value: Any) -> bool:
-    """A number that a double holds exactly."""
+def _is_exact(value: Any) -> bool:
+    """Whether the value is a number that a double holds exactly."""
     return isinstance(value, int | float) and abs(value) < EXACT_BELOW
 
 
-def _number_is(number: int) -> models.Condition:
-    return models.FieldCondition(
-        key="page_number", range=models.Range(gte=float(number), lte=float(number))
+def _passes(filters: Filters, entry: DocumentEntry) -> bool:
+    return filters.page(
+        doc_id=entry.id, source=entry.source, page_number=0, metadata=entry.metadata
     )

@@ -1,4 +1,4 @@
-"""What `qdrant:URL/collection?option=value` says."""
+"""Options of an index on Qdrant, and the spec `qdrant:URL/collection?option=value`."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from urllib.parse import parse_qsl
 
 from colregion.errors import InvalidInput
 
-QUANTISATIONS = ("none", "int8", "binary")
+QUANTIZATIONS = ("none", "int8", "binary")
 _PREFIX = "qdrant:"
-# What a server refuses in the name of a collection.
+# Characters that a server refuses in the name of a collection.
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00\x1f]')
 
 
 @dataclass(frozen=True, slots=True)
 class QdrantOptions:
-    """How an index on Qdrant is stored and asked.
+    """How an index on Qdrant is stored and searched.
 
     Args:
-        images: folder for the pages' pictures, reachable by everyone who wants crops; None keeps
-            a reference to the document's source and reads the picture from there.
-        grpc_port: talk gRPC over this port (6334 by default on servers), several times faster
-            for vectors than JSON; None for the REST port of the URL alone.
-        timeout_s: how long an answer may take.
-        candidates: pages of the first stage that are scored exactly, on an index of more than
-            8 times as many; 0 always scores every page.
-        quantisation: "none", "int8" (a quarter of float32 kept in memory, scores rescored from
-            the stored vectors) or "binary" (a 32nd). Taken when the collection is made.
-        shards, replicas: of the collections, taken when they are made; None for the server's.
-            Every replica acknowledges every change, so that readers may ask any of them.
+        images: folder for the images of pages, which every process that makes crops can reach;
+            None to store no images and read them from the documents' sources.
+        grpc_port: port for gRPC (servers listen on 6334), several times faster for vectors than
+            JSON; None for REST alone.
+        timeout_s: longest time to wait for an answer.
+        candidates: number of pages from the first stage that are scored exactly, on an index of
+            more than 8 times as many; 0 to score every page.
+        quantization: "none", "int8" (a quarter of float32 in memory, the best pages rescored
+            with the stored vectors) or "binary" (a 32nd). Applies when a collection is created.
+        shards, replicas: of the collections, when they are created; None for the server's
+            defaults. Every replica acknowledges every change, so that readers may ask any.
     """
 
     images: Path | None = None
     grpc_port: int | None = None
     timeout_s: float = 30.0
     candidates: int = 500
-    quantisation: str = "none"
+    quantization: str = "none"
     shards: int | None = None
     replicas: int | None = None
 
     def __post_init__(self) -> None:
-        if self.quantisation not in QUANTISATIONS:
+        if self.quantization not in QUANTIZATIONS:
             raise InvalidInput(
-                f"quantisation must be one of {', '.join(QUANTISATIONS)}, got {self.quantisation!r}"
+                f"quantization must be one of {', '.join(QUANTIZATIONS)}, got {self.quantization!r}"
             )
         if self.timeout_s <= 0 or self.candidates < 0:
             raise InvalidInput(
@@ -64,7 +64,7 @@ _OPTIONS: dict[str, Callable[[str], Any]] = {
     "grpc_port": int,
     "timeout_s": float,
     "candidates": int,
-    "quantisation": str,
+    "quantization": str,
     "shards": int,
     "replicas": int,
 }
@@ -73,9 +73,9 @@ _OPTIONS: dict[str, Callable[[str], Any]] = {
 def parse_spec(spec: str) -> tuple[str, str, QdrantOptions]:
     """Location, collection and options of `qdrant:LOCATION/COLLECTION[?OPTION=VALUE&...]`.
 
-    The location is the URL of a server, a folder, or `:memory:`; the last two are the client's
-    own local mode, for trials and tests. An API key is never part of the spec: it is read from
-    the environment variable QDRANT_API_KEY.
+    The location is the URL of a server, or a folder or `:memory:` for qdrant-client's local mode,
+    which is meant for trials and tests. An API key is never part of the spec: it comes from the
+    environment variable QDRANT_API_KEY.
 
     Raises:
         InvalidInput: no location or collection, a name that servers refuse, an unknown option.

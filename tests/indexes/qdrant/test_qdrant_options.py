@@ -16,21 +16,21 @@ from colregion.indexes.qdrant import QdrantIndex, QdrantOptions, parse_spec
         ("qdrant:/var/store/pages", "/var/store", "pages"),
     ],
 )
-def test_a_spec_names_location_and_collection(spec: str, location: str, collection: str) -> None:
+def test_spec_names_location_and_collection(spec: str, location: str, collection: str) -> None:
     assert parse_spec(spec) == (location, collection, QdrantOptions())
 
 
-def test_options_follow_a_question_mark() -> None:
+def test_spec_options_follow_a_question_mark() -> None:
     *_, options = parse_spec(
-        "qdrant:http://host:6333/pages?images=/data/pictures&grpc_port=6334&timeout_s=2.5"
-        "&candidates=0&quantisation=int8&shards=6&replicas=2"
+        "qdrant:http://host:6333/pages?images=/data/images&grpc_port=6334&timeout_s=2.5"
+        "&candidates=0&quantization=int8&shards=6&replicas=2"
     )
     assert options == QdrantOptions(
-        images=Path("/data/pictures"),
+        images=Path("/data/images"),
         grpc_port=6334,
         timeout_s=2.5,
         candidates=0,
-        quantisation="int8",
+        quantization="int8",
         shards=6,
         replicas=2,
     )
@@ -49,23 +49,23 @@ def test_options_follow_a_question_mark() -> None:
         ("qdrant:http://host/pages?grpc_port=many", "options"),
         ("qdrant:http://host/pages?shards", "options"),
         ("qdrant:http://host/pages?shards=0", "shards must be 1"),
-        ("qdrant:http://host/pages?quantisation=int4", "one of none, int8, binary"),
+        ("qdrant:http://host/pages?quantization=int4", "one of none, int8, binary"),
         ("qdrant:http://host/pages?timeout_s=0", "timeout_s"),
         ("qdrant:http://host/pages?candidates=-1", "candidates"),
     ],
 )
-def test_a_spec_that_cannot_be_is_refused(spec: str, says: str) -> None:
+def test_invalid_spec_is_refused(spec: str, says: str) -> None:
     with pytest.raises(InvalidInput, match=says):
         parse_spec(spec)
 
 
-def test_open_index_opens_what_the_spec_names(tmp_path: Path) -> None:
+def test_open_index_opens_the_index_of_a_spec(tmp_path: Path) -> None:
     with open_index(f"qdrant:{tmp_path}/store/pages?candidates=7") as index:
         assert isinstance(index, QdrantIndex)
         assert (index.location, index.collection) == (f"{tmp_path}/store", "pages")
         assert index.options.candidates == 7
 
 
-def test_a_missing_collection_is_not_made_without_leave() -> None:
+def test_missing_collection_is_refused_without_create() -> None:
     with pytest.raises(InvalidInput, match="no index 'pages'"):
         open_index("qdrant::memory:/pages", create=False)

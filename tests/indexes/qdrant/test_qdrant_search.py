@@ -10,14 +10,13 @@ import pytest
 
 from colregion.core.documents import DocumentEntry, Metadata
 from colregion.core.embeddings import EmbeddedPage, PageEmbedding, QueryEmbedding
-from colregion.core.filters import parse_filters
+from colregion.core.filters import EVERYTHING, Filters, parse_filters
 from colregion.core.geometry import Box, GridPlacement
 from colregion.core.interfaces import Index
 from colregion.indexes import open_index
 from colregion.indexes.memory import MemoryIndex
 from colregion.indexes.qdrant import QdrantIndex, QdrantOptions
-from colregion.indexes.qdrant.searching import weighted
-from colregion.indexes.qdrant.uploads import first_stage
+from colregion.indexes.qdrant.pages import first_stage, weighted
 from colregion.testing import make_parsed_page
 
 VALUES: list[Metadata] = [
@@ -52,6 +51,12 @@ def question(vectors: Any, weights: list[float] | None = None) -> QueryEmbedding
     return QueryEmbedding(
         rows, ("t",) * t, np.ones(t, dtype=bool), np.array(weights or [1.0] * t, dtype=float)
     )
+
+
+def ranking(
+    index: Index, query: QueryEmbedding, filters: Filters = EVERYTHING
+) -> list[tuple[str, float]]:
+    return [(page.page_id, page.score) for page in index.search(query, k=50, filters=filters)]
 
 
 @pytest.fixture(scope="module")
@@ -100,27 +105,28 @@ def both() -> tuple[Index, Index]:
         [{"metadata.key": {"gt": "2024"}}, {"page_number": {"lt": 9}}],
     ],
 )
-def test_a_filter_means_what_it_means_in_memory(both: tuple[Index, Index], condition: Any) -> None:
+def test_filters_have_the_same_meaning_as_in_memory(
+    both: tuple[Index, Index], condition: Any
+) -> None:
     qdrant, memory = both
     asked, chosen = question([[1, 0.5]]), parse_filters(condition)
-    ours, theirs = (index.search(asked, k=50, filters=chosen) for index in (qdrant, memory))
-    assert ours == theirs
+    assert ranking(qdrant, asked, filters=chosen) == ranking(memory, asked, filters=chosen)
 
 
-def test_weights_scale_the_question_and_zero_takes_a_token_out() -> None:
+def test_weights_scale_query_rows_and_zero_weight_removes_them() -> None:
     rows = weighted(question([[1, 2], [3, 4], [5, 6]], [0.5, 0, 2]))
     np.testing.assert_array_equal(rows, [[0.5, 1], [10, 12]])
     np.testing.assert_array_equal(weighted(question([[1, 2]], [0])), [[0, 0]])
 
 
-def test_the_first_stage_has_64_vectors_of_a_page_with_many_and_all_of_one_with_few() -> None:
+def test_first_stage_has_64_vectors_or_all_of_a_page_with_fewer_than_256() -> None:
     vectors = np.eye(300, 8, dtype=np.float32)
     assert first_stage(vectors).shape == (64, 8)
     np.testing.assert_array_equal(first_stage(vectors[:255]), vectors[:255])
     assert first_stage(vectors[:0]).shape == (0, 8)
 
 
-def test_a_large_index_is_searched_in_two_stages_and_scored_exactly(small_qdrant: Any) -> None:
+def test_large_index_is_searched_in_two_stages_and_scored_exactly(small_qdrant: Any) -> None:
     # Every page's vectors are alike, so that the 64 of the first stage stand for its 300.
     rng = np.random.default_rng(5)
     index = QdrantIndex(small_qdrant.url, "pages", QdrantOptions(candidates=2))
@@ -144,8 +150,8 @@ def test_a_large_index_is_searched_in_two_stages_and_scored_exactly(small_qdrant
     np.testing.assert_allclose([s.score for s in found], [s.score for s in best], atol=1e-3)
 
 
-def test_what_is_sent_to_make_a_collection_says_how_it_is_stored(small_qdrant: Any) -> None:
-    options = QdrantOptions(quantisation="int8", shards=3, replicas=2)
+def test_collections_are_created_with_the_options_for_storage(small_qdrant: Any) -> None:
+    options = QdrantOptions(quantization="int8", shards=3, replicas=2)
     index = QdrantIndex(small_qdrant.url, "pages", options)
     index.replace(DocumentEntry("d", "s", "h", "s", {"year": 2024}), [one_page("d", [[1, 2]])])
     sent = {path: body for path, body in small_qdrant.bodies if body}
@@ -161,11 +167,11 @@ def test_what_is_sent_to_make_a_collection_says_how_it_is_stored(small_qdrant: A
     assert {"generation", "doc_id", "source", "page_number", "kinds", "metadata"} < set(fields)
     assert any(field.startswith("numbers.") for field in fields)
     index.search(question([[1, 0]]), k=1)
-    query = small_qdrant.bodies[-2][1]
+    (query,) = [body for path, body in small_qdrant.bodies if path.endswith("/points/query")]
     assert query["params"]["quantization"] == {"rescore": True, "oversampling": 3.0}
 
 
-def test_vectors_are_sent_once_to_who_asks_for_a_page_again(small_qdrant: Any) -> None:
+def test_vectors_of_a_page_are_transferred_once(small_qdrant: Any) -> None:
     index = QdrantIndex(small_qdrant.url, "pages")
     entry = DocumentEntry("d", "s", "h", "s")
     index.replace(entry, [one_page("d", [[1, 2], [3, 4]])])
@@ -179,9 +185,58 @@ def test_vectors_are_sent_once_to_who_asks_for_a_page_again(small_qdrant: Any) -
     assert len([body for body in fetched if "with_vector" in body]) == 2
 
 
-def test_an_index_in_a_folder_is_there_again_after_it_was_closed(tmp_path: Path) -> None:
+def test_a_search_of_an_unchanged_index_takes_two_requests(small_qdrant: Any) -> None:
+    writer = QdrantIndex(small_qdrant.url, "pages")
+    for n in range(20):
+        writer.replace(DocumentEntry(f"d{n}", "s", "h", "s"), [one_page(f"d{n}", [[1, n]])])
+    index = QdrantIndex(small_qdrant.url, "pages", QdrantOptions(candidates=0))
+    index.search(question([[1, 0.5]]), k=1)
+    small_qdrant.bodies.clear()
+    assert len(index.search(question([[1, 0.5]]), k=5)) == 5
+    paths = [path.removeprefix("/collections/") for path, _ in small_qdrant.bodies]
+    assert paths == ["pages-d2/points/query", "pages/points", "pages-d2/points"]  # new pages
+    small_qdrant.bodies.clear()
+    assert len(index.search(question([[1, 0.5]]), k=5)) == 5
+    paths = [path.removeprefix("/collections/") for path, _ in small_qdrant.bodies]
+    assert paths == ["pages-d2/points/query", "pages/points"]
+
+
+def test_all_that_a_question_needs_takes_three_requests(small_qdrant: Any) -> None:
+    index = QdrantIndex(small_qdrant.url, "pages")
+    index.replace(DocumentEntry("d", "s", "h", "s"), [one_page("d", [[1, 2]])])
+
+    def ask() -> None:
+        assert index.get_setting("calibration") is None
+        assert index.page_count == 1
+        assert index.document_frequency(["text", "unknown"]) == [1, 0]
+        (candidate,) = index.search(question([[1, 0.5]]), k=5)
+        assert index.entries([candidate.parsed.page.doc_id])["d"].page_count == 1
+
+    ask()
+    index._documents.known.read = -np.inf  # as if the last question was more than a second ago
+    small_qdrant.bodies.clear()
+    ask()
+    paths = [path.removeprefix("/collections/") for path, _ in small_qdrant.bodies]
+    assert paths == ["pages/points", "pages-d2/points/query", "pages/points"]
+
+
+def test_changes_of_another_process_are_noticed(small_qdrant: Any) -> None:
+    reader, writer = (QdrantIndex(small_qdrant.url, "pages") for _ in range(2))
+    for n in (1, 2):
+        pages = [one_page("d", [[n, 1]], number=number + 1) for number in range(n)]
+        writer.replace(DocumentEntry("d", "s", f"h{n}", "s"), pages)
+        writer.set_setting("key", f"value {n}")
+        reader._documents.known.read = -np.inf  # as if more than a second had passed
+        assert reader.page_count == n
+        assert reader.document_frequency(["text"]) == [n]
+        assert reader.get_setting("key") == f"value {n}"
+        assert reader.entries(["d"])["d"].content_hash == f"h{n}"
+        assert [page.score for page in reader.search(question([[1, 0]]), k=9)] == [n] * n
+
+
+def test_index_in_a_folder_is_the_same_after_reopening(tmp_path: Path) -> None:
     memory = MemoryIndex()
-    spec = f"qdrant:{tmp_path}/store/pages?images={tmp_path}/pictures"
+    spec = f"qdrant:{tmp_path}/store/pages?images={tmp_path}/images"
     with open_index(spec) as index:
         for held in (index, memory):
             for n in range(3):
@@ -191,5 +246,5 @@ def test_an_index_in_a_folder_is_there_again_after_it_was_closed(tmp_path: Path)
     with open_index(spec, create=False) as index:
         assert index.documents() == memory.documents()
         asked = question([[1, 0.5]])
-        assert index.search(asked, k=9) == memory.search(asked, k=9)
+        assert ranking(index, asked) == ranking(memory, asked)
         assert index.load(["d1#p1"])[0].parsed.page.image.size == (60, 80)

@@ -23,13 +23,17 @@ GRPC_PORT = "COLREGION_QDRANT_GRPC_PORT"
 it speaks gRPC, as 6334."""
 
 
-class _OnQdrant(IndexContract):
+class _QdrantContract(IndexContract):
+    frequency_is_exact_while_writing = False
+
+
+class _OnQdrant(_QdrantContract):
     def reopen(self, index: Index) -> Index:
         assert isinstance(index, QdrantIndex)
         return QdrantIndex(index.location, index.collection, index.options, create=False)
 
 
-class TestQdrantInMemory(IndexContract):
+class TestQdrantInMemory(_QdrantContract):
     @pytest.fixture
     def index(self, tmp_path: Path) -> Iterator[Index]:
         with QdrantIndex(":memory:", "pages", QdrantOptions(images=tmp_path)) as index:

@@ -149,6 +149,9 @@ def _of_collection(client: QdrantClient, name: str, method: str, rest: str, body
             with_payload=scroll.with_payload or False,
         )
         return {"points": [_plain(point) for point in found], "next_page_offset": offset}
+    if rest == "/facet":
+        facet = models.FacetRequest(**body)
+        return client.facet(name, facet.key, facet.filter, limit=facet.limit or 10)
     if rest == "/points/count":
         return client.count(name, models.CountRequest(**body).filter)
     assert rest == "/points/query", (method, rest)
