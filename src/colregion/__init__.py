@@ -10,6 +10,8 @@
 Importing this costs numpy and pillow; PDF, OCR and model libraries are imported when used.
 """
 
+from colregion.citations.context import Context
+from colregion.citations.resolve import Citation, Resolution, UnknownMark
 from colregion.core.documents import Document, DocumentEntry, Limits, Page
 from colregion.core.embeddings import EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.geometry import Box, BoxPlacement, GridPlacement
@@ -17,14 +19,10 @@ from colregion.core.interfaces import Encoder, Index, Parser
 from colregion.core.regions import ParsedPage, Region, Word
 from colregion.core.results import (
     AddReport,
-    Citation,
-    Context,
     Hit,
     Outcome,
     PageHit,
     RelevanceMap,
-    Resolution,
-    UnknownMark,
 )
 from colregion.engine import Engine
 from colregion.errors import (

@@ -9,14 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, TypeAlias
 
-from colregion.citations.context import CountTokens, build_context
+from colregion.citations.context import Context, CountTokens, build_context
 from colregion.core.documents import DocumentEntry, Limits, Metadata
 from colregion.core.embeddings import EmbeddedPage, similarity
 from colregion.core.filters import FilterInput, parse_filters
 from colregion.core.geometry import FloatArray, GridPlacement, Placement
 from colregion.core.interfaces import Encoder, Index, Parser
 from colregion.core.regions import ParsedPage, Region
-from colregion.core.results import AddReport, Context, Hit, Outcome, PageHit, RelevanceMap
+from colregion.core.results import AddReport, Hit, Outcome, PageHit, RelevanceMap
 from colregion.core.text import estimate_tokens
 from colregion.encoders import load_encoder
 from colregion.errors import InvalidInput, ModelMismatch
