@@ -18,6 +18,9 @@ from colregion.core.geometry import Box, FloatArray, Placement
 from colregion.core.regions import ParsedPage, Region
 from colregion.errors import ShapeMismatch
 
+DEFAULT_K = 5
+"""How many hits a search returns unless told otherwise, in the engine and in every adapter."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RelevanceMap:
@@ -116,14 +119,15 @@ class Hit:
     """A region that answers a question.
 
     Args:
-        score: higher is better; compares across the pages of one search.
+        score: higher is better; compares across the pages of one search. None for a region that
+            was not searched for: one looked up by its id, or loaded from a file.
         confidence: 0-1 where the index's encoder is calibrated, else None.
     """
 
     region: Region
     parsed: ParsedPage
     entry: DocumentEntry
-    score: float
+    score: float | None = None
     confidence: float | None = None
 
     @property
