@@ -22,7 +22,7 @@ from colregion.encoders import load_encoder
 from colregion.errors import InvalidInput, ModelMismatch
 from colregion.indexes import open_index
 from colregion.ingestion.copy import ENCODER, copy_index
-from colregion.ingestion.page_cache import UnindexedPages
+from colregion.ingestion.page_cache import PageCache
 from colregion.ingestion.pipeline import Adding
 from colregion.ingestion.source_images import read_image
 from colregion.ingestion.sources import Given, Progress, Source, embed, find_items
@@ -82,7 +82,7 @@ class Engine:
         self.parser = parser
         self.count_tokens = count_tokens
         self._adding = threading.Lock()
-        self._unindexed = UnindexedPages(parser, encoder)
+        self.page_cache = PageCache(parser, encoder)
         self._searching = Searching(index, encoder)
 
     @classmethod
@@ -344,7 +344,7 @@ class Engine:
         self.index.set_setting(_CALIBRATION, calibration.to_json())
 
     def region(self, region_id: str) -> Hit:
-        """An indexed region by its id, as a hit of score 0: to crop it, widen it or cite it again.
+        """An indexed region by its id, as a hit without a score: to crop, widen or cite it again.
 
         Label and value, or figure and caption, that a search returned as one are found by their
         id too.
@@ -356,7 +356,7 @@ class Engine:
         """
         (page,) = self.index.load([page_id_of(region_id)])
         entry = self.index.entry(page.parsed.page.doc_id)
-        return Hit(find_region(page.parsed, region_id), page.parsed, entry, 0.0)
+        return Hit(find_region(page.parsed, region_id), page.parsed, entry)
 
     def explain(
         self, question: str, page: Rankable, *, layers: Sequence[int] | None = None
@@ -458,7 +458,7 @@ class Engine:
             return list(embed([page], self.encoder))
         if isinstance(page, str) and "#p" in page and not Path(page).exists():
             return self.index.load([page])
-        return self._unindexed.read(page)
+        return self.page_cache.read(page)
 
 
 def _with_layers(placement: Placement, layers: Sequence[int] | None) -> Placement:
