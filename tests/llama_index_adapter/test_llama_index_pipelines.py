@@ -320,4 +320,7 @@ class TestAgents:
         llm = mock.MockFunctionCallingLLM(response_generator=answer, is_chat_model=True)
         agent = FunctionAgent(tools=[tool], llm=llm, streaming=False)
         (result,) = await tool_results(agent)
-        assert result.tool_output.raw_output == retriever.retrieve("fuel")
+        # RetrieverTool asks "\ninput is fuel\n", which changes scores and not the best region.
+        count = None if ours else 1
+        nodes = [node.node for node in result.tool_output.raw_output][:count]
+        assert nodes == [node.node for node in retriever.retrieve("fuel")][:count]

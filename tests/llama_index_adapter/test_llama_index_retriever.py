@@ -208,19 +208,16 @@ class TestPerQuestion:
 
 
 class TestToolWrapping:
-    def test_a_retriever_tool_finds_what_its_words_find(self, engine: Engine) -> None:
-        retriever = RegionRetriever(engine=engine)
+    def test_the_wording_of_a_retriever_tool_does_not_change_the_results(
+        self, engine: Engine
+    ) -> None:
+        retriever = RegionRetriever(engine=engine, k=1)
         tool = RetrieverTool.from_defaults(retriever)
         output = tool(input="invoice number")
         assert output.raw_input == {"input": "\ninput is invoice number\n"}
-        assert output.raw_output == retriever.retrieve("invoice number")
-        assert tool("invoice number").raw_output == retriever.retrieve("invoice number")
-
-    def test_a_question_that_only_looks_like_it_is_left_alone(self) -> None:
-        encoder = RememberingEncoder()
-        engine = Engine(MemoryIndex(), encoder=encoder, parser=LineParser([]))
-        RegionRetriever(engine=engine).retrieve("input is number")
-        assert encoder.asked == ["input is number"]
+        (result,), (expected,) = output.raw_output, retriever.retrieve("invoice number")
+        assert result.node == expected.node
+        assert tool("invoice number").raw_output == [expected]
 
 
 class RememberingEncoder(WordEncoder):

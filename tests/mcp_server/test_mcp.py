@@ -43,7 +43,9 @@ Script = Callable[[ClientSession], Awaitable[None]]
 @asynccontextmanager
 async def connected(engine: Engine, *, writable: bool = False) -> AsyncIterator[ClientSession]:
     """A client's session with a server in the same process."""
-    server = build_server(engine, writable=writable)
+    high_level: Any = build_server(engine, writable=writable)
+    # The attribute's name in version 1 and 2 of the SDK.
+    server = getattr(high_level, "_mcp_server", None) or high_level._lowlevel_server
     async with (
         create_client_server_memory_streams() as (client_streams, server_streams),
         anyio.create_task_group() as tasks,
@@ -332,10 +334,9 @@ async def test_a_conversation_over_standard_input_and_output(tmp_path: Path) -> 
 
 async def test_what_is_printed_does_not_get_between_the_messages() -> None:
     program = """if True:
-        import anyio
         from colregion.engine import Engine
         from colregion.indexes import MemoryIndex
-        from colregion.mcp.server import _serve, build_server
+        from colregion.mcp.server import _print_to_stderr, _Server
         from colregion.testing import LineParser, WordEncoder
 
         class Noisy(WordEncoder):
@@ -344,7 +345,7 @@ async def test_what_is_printed_does_not_get_between_the_messages() -> None:
                 return super().encode_query(text)
 
         engine = Engine(MemoryIndex(), encoder=Noisy(), parser=LineParser([]))
-        anyio.run(_serve, build_server(engine))
+        _Server(engine, writable=False, lifespan=_print_to_stderr).run("stdio")
     """
     async with subprocess_session("-c", program) as session:
         result = await call(session, "search_regions", query="alpha")
