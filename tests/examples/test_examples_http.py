@@ -83,4 +83,4 @@ def test_a_service_is_asked_for_pages_and_questions(url: str, tmp_path: Path) ->
 def test_a_service_that_is_not_there_is_named(tmp_path: Path) -> None:
     done = run("http://127.0.0.1:9", tmp_path, "red", folder=tmp_path)
     assert done.returncode == 1
-    assert "BackendError: http://127.0.0.1:9/model gave no answer" in done.stderr
+    assert "BackendError: http://127.0.0.1:9/model did not answer" in done.stderr
