@@ -82,7 +82,7 @@ async def test_retrievers_return_the_hits_of_the_engine(
     assert of_nodes(await llama.aretrieve(question)) == expected
 
 
-def test_a_questions_own_k_and_filters_mean_the_same(engine: Engine) -> None:
+def test_k_and_filters_of_a_question_are_equivalent_in_both_frameworks(engine: Engine) -> None:
     filters = {"doc_id": REPORT.name}
     expected = of_hits(engine.search(QUESTIONS[0], k=2, filters=filters))
     chain = langchain.RegionRetriever(engine=engine, score_key="score")
@@ -100,7 +100,7 @@ def test_a_questions_own_k_and_filters_mean_the_same(engine: Engine) -> None:
         {"file_path": str(DOCUMENTS / "shore-battery-paper.pdf"), "page_num": 1.0},
     ],
 )
-def test_pages_of_other_retrievers_become_the_same_regions(
+def test_pages_of_another_retriever_become_the_same_regions(
     engine: Engine, page: dict[str, Any]
 ) -> None:
     chain = langchain.RegionCompressor(engine=engine, k=5, first_page=0)
@@ -114,7 +114,7 @@ def test_pages_of_other_retrievers_become_the_same_regions(
 
 
 @pytest.mark.parametrize("level", ["area", "block", "line"])
-def test_files_are_read_into_the_same_regions(level: str) -> None:
+def test_loaders_return_the_same_regions(level: str) -> None:
     documents = langchain.RegionLoader(
         REPORT, level=level, parser=PARSER, metadata={"team": "x"}
     ).load()
@@ -191,7 +191,7 @@ def test_k_has_the_same_default_everywhere() -> None:
     assert defaults == [DEFAULT_K] * 11
 
 
-def test_an_index_by_its_name_is_one_engine_for_both(tmp_path: Path) -> None:
+def test_both_frameworks_share_the_engine_of_an_index(tmp_path: Path) -> None:
     with Engine.open(tmp_path, parser=PARSER) as engine:
         engine.add(REPORT)
     documents = langchain.RegionRetriever(index=tmp_path, score_key="score").invoke("fuel")

@@ -172,7 +172,7 @@ def test_ranking_no_pages_returns_no_hits(engine: Engine) -> None:
         PageReference(doc_id="report", page_number=5, image=b"not looked at"),
     ],
 )
-def test_an_indexed_page_is_taken_from_the_index(report: Engine, reference: PageReference) -> None:
+def test_an_indexed_page_is_loaded_from_the_index(report: Engine, reference: PageReference) -> None:
     expected = report.rank(FUEL, "report#p5", k=3)
     found = rank_pages(report, FUEL, [reference], k=3)
     assert [(hit.id, hit.score) for hit in found] == [(hit.id, hit.score) for hit in expected]
@@ -254,7 +254,7 @@ def test_two_images_of_one_page_are_refused(engine: Engine) -> None:
         rank_pages(engine, "total", pages, k=1)
 
 
-def test_a_page_is_read_once_until_it_changes(
+def test_a_page_is_read_again_only_when_its_content_changes(
     engine: Engine, parser: CountingParser, tmp_path: Path
 ) -> None:
     path = tmp_path / "page.png"

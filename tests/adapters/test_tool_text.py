@@ -74,7 +74,7 @@ def test_loaded_regions_have_the_ids_and_metadata_of_an_index_and_no_score(tmp_p
     assert {hit.to_metadata()["team"] for hit in hits} == {"x"}
 
 
-def test_a_model_reads_the_regions_id_kind_page_and_text() -> None:
+def test_text_for_model_has_id_kind_page_and_text() -> None:
     hit = a_hit(make_parsed_page([("total due", BOX)], number=3))
     assert text_for_model(hit) == "[doc#p3#1] text on page 3\ntotal due"
     wordless = replace(hit, region=replace(hit.region, text="", kind="figure"))

@@ -26,7 +26,7 @@ def call(tool: BaseTool, **arguments: Any) -> ToolMessage:
     return message
 
 
-def test_the_model_reads_texts_with_region_ids(engine: Engine) -> None:
+def test_the_content_is_texts_with_region_ids(engine: Engine) -> None:
     message = call(region_search_tool(engine), query=FUEL, k=2)
     first, second = engine.search(FUEL, k=2)
     assert "8.6" in first.text
@@ -52,7 +52,7 @@ def test_the_artifact_is_json_safe_and_has_the_regions(engine: Engine) -> None:
         ({"page_number": "1"}, {"paper", "report"}, {1}),
     ],
 )
-def test_the_model_may_name_a_document_and_a_page(
+def test_a_model_can_restrict_the_search_to_a_document_and_a_page(
     engine: Engine, arguments: dict[str, Any], documents: set[str], pages: set[int] | None
 ) -> None:
     found = call(region_search_tool(engine), query="electricity", k=50, **arguments).artifact
@@ -153,7 +153,7 @@ def test_name_description_and_k_can_be_set(engine: Engine) -> None:
     assert call(tool, query=FUEL, page_number=1, doc_id="paper").status == "success"
 
 
-def test_an_artifact_of_documents_is_read_as_well(engine: Engine) -> None:
+def test_regions_from_artifact_accepts_documents_and_mappings(engine: Engine) -> None:
     document = region_document(engine.search(FUEL, k=1)[0])
     assert regions_from_artifact([document, document.model_dump()]) == [document, document]
     assert regions_from_artifact(None) == []
@@ -161,6 +161,6 @@ def test_an_artifact_of_documents_is_read_as_well(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("artifact", [["text"], [{"id": "x"}], "text"])
-def test_another_artifact_is_refused(artifact: Any) -> None:
+def test_regions_from_artifact_refuses_other_artifacts(artifact: Any) -> None:
     with pytest.raises(InvalidInput, match="not the artifact of a region search"):
         regions_from_artifact(artifact)

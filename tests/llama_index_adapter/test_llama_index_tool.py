@@ -25,7 +25,7 @@ def text_of(output: ToolOutput) -> str:
 
 
 class TestAnswer:
-    def test_the_model_reads_text_led_by_region_ids(self, engine: Engine) -> None:
+    def test_the_content_is_texts_led_by_region_ids(self, engine: Engine) -> None:
         hits = engine.search("vendor", k=2)
         output = region_search_tool(engine, k=2)(query="vendor")
         assert text_of(output) == "\n\n".join(
@@ -33,7 +33,7 @@ class TestAnswer:
         )
         assert not output.is_error
 
-    def test_the_program_gets_nodes_with_scores(self, engine: Engine) -> None:
+    def test_raw_output_has_nodes_with_scores(self, engine: Engine) -> None:
         output = region_search_tool(engine, k=2)(query="vendor", page_number=1)
         retriever = RegionRetriever(engine=engine, k=2, filters={"page_number": 1})
         assert output.raw_output == retriever.retrieve("vendor")

@@ -98,13 +98,13 @@ class _Server(MCPServer[Any]):
         schema = tool.fn_metadata.arg_model
         try:
             checked = schema.model_validate(tool.fn_metadata.pre_parse_json(arguments))
-            call = partial(tool.fn, **checked.model_dump_one_level())
-            result: CallToolResult = await to_thread.run_sync(call)
         except ValidationError as error:
             return error_result(validation_message(error, schema))
+        call: Callable[[], CallToolResult] = partial(tool.fn, **checked.model_dump_one_level())
+        try:
+            return await to_thread.run_sync(call)
         except ColregionError as error:
             return error_result(str(error))
-        return result
 
 
 def _tool(method: Callable[..., CallToolResult], **hints: bool) -> Tool:
