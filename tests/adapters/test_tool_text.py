@@ -97,8 +97,8 @@ def test_a_crop_for_a_model_has_a_margin_and_a_longest_side(
     hit = a_hit(make_parsed_page([("total", BOX)], image=image))
     crop = crop_for_model(hit)
     assert crop.size == size_px
-    with Image.open(io.BytesIO(to_png(crop))) as image:
-        assert (image.format, image.size) == ("PNG", size_px)
+    with Image.open(io.BytesIO(to_png(crop))) as png:
+        assert (png.format, png.size) == ("PNG", size_px)
 
 
 def test_images_follow_their_texts_on_request() -> None:

@@ -269,7 +269,7 @@ class TestIndexByName:
         assert retriever.retrieve("What did fuel cost?") == (
             RegionRetriever(index=folder).retrieve("What did fuel cost?")
         )
-        hits = Engine.shared(folder).search("What did fuel cost?", k=4)
+        hits = Engine.shared(folder).search("What did fuel cost?")
         assert ids(retriever.retrieve("What did fuel cost?")) == [hit.id for hit in hits]
 
     def test_a_pickled_retriever_uses_the_same_index(self, folder: Path) -> None:

@@ -80,10 +80,7 @@ def page_reference(
         InvalidInput: nothing names a page, a page number below 1, `page` without `first_page`,
             or an image that is not base64; the message lists the metadata's keys.
     """
-    if match := _PAGE_ID.fullmatch(str(metadata.get("page_id", ""))):
-        doc_id, number = match["doc_id"], int(match["number"])
-    else:
-        doc_id, number = _text(metadata, _DOC_KEYS), _page_number(metadata, first_page=first_page)
+    doc_id, number = _page_name(metadata, first_page=first_page)
     own_image = _image(metadata)
     if own_image is None and isinstance(image, str):
         image = _decode(image) if is_image_text(image) else None
@@ -140,6 +137,14 @@ def rank_pages(
 def engine_without_index() -> Engine:
     """The process's engine for pages that bring their own images or files."""
     return Engine.open(MemoryIndex())
+
+
+def _page_name(
+    metadata: Mapping[str, Any], *, first_page: int | None
+) -> tuple[str | None, int | None]:
+    if match := _PAGE_ID.fullmatch(str(metadata.get("page_id", ""))):
+        return match["doc_id"], int(match["number"])
+    return _text(metadata, _DOC_KEYS), _page_number(metadata, first_page=first_page)
 
 
 def _text(metadata: Mapping[str, Any], keys: Sequence[str]) -> str | None:

@@ -80,7 +80,7 @@ def search(
             highlight=False,
         )
         if hit.hidden_text_warning:
-            out.print(f"  [yellow]hidden text[/] {hit.hidden_text_warning}", highlight=False)
+            out.print(f"  [yellow]caution[/] {hit.hidden_text_warning}", highlight=False)
         out.print(_indented(hit.text) or "  (no text)", markup=False, highlight=False)
     if not hits:
         out.print("nothing found")

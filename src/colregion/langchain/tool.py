@@ -78,7 +78,7 @@ def region_search_tool(
         args_schema=schema,
         response_format="content_and_artifact",
         handle_tool_error=True,
-        handle_validation_error=lambda error: validation_message(error, schema),  # type: ignore[arg-type]
+        handle_validation_error=lambda error: validation_message(error, schema),
     )
 
 

@@ -26,7 +26,7 @@ except ImportError:  # version 1
     from mcp.server.fastmcp import FastMCP as MCPServer  # type: ignore[attr-defined, no-redef]
     from mcp.server.fastmcp.tools import Tool  # type: ignore[import-not-found, no-redef]
 
-    _VERSION = {}
+    _VERSION: dict[str, Any] = {}
 else:
     _VERSION = {"version": __version__}
 
@@ -66,16 +66,19 @@ class _Server(MCPServer[Any]):
 
     def __init__(self, engine: Engine, *, writable: bool, **options: Any) -> None:
         tools = EngineTools(engine)
-        read = [tools.search_regions, tools.get_page, tools.get_region_image, tools.list_documents]
-        registered = [_tool(method, readOnlyHint=True) for method in read]
+        registered = [
+            _tool(tools.search_regions, readOnlyHint=True),
+            _tool(tools.get_page, readOnlyHint=True),
+            _tool(tools.get_region_image, readOnlyHint=True),
+            _tool(tools.list_documents, readOnlyHint=True),
+        ]
         if writable:
-            registered += [
-                _tool(method, readOnlyHint=False, destructiveHint=destructive, idempotentHint=True)
-                for method, destructive in (
-                    (tools.add_documents, False),
-                    (tools.remove_document, True),
-                )
-            ]
+            for method, destructive in (
+                (tools.add_documents, False),
+                (tools.remove_document, True),
+            ):
+                hints = {"destructiveHint": destructive, "idempotentHint": True}
+                registered.append(_tool(method, readOnlyHint=False, **hints))
         self._by_name = {tool.name: tool for tool in registered}
         super().__init__(
             "colregion",
