@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.documents import Document
 from llama_index.core.schema import NodeWithScore, TextNode
+from pydantic import BaseModel
 from pytest_socket import disable_socket, enable_socket
 
 from colregion import Engine, Hit, langchain, llama_index
@@ -171,7 +172,7 @@ async def test_the_mcp_tool_has_the_same_name_description_and_arguments(engine: 
 
 
 def test_k_has_the_same_default_everywhere() -> None:
-    functions = [
+    functions: list[Callable[..., Any]] = [
         Engine.search,
         Engine.search_pages,
         Engine.rank,
@@ -182,11 +183,11 @@ def test_k_has_the_same_default_everywhere() -> None:
         cli_search,
     ]
     defaults = [inspect.signature(function).parameters["k"].default for function in functions]
-    models = [
+    models: tuple[type[BaseModel], ...] = (
         langchain.RegionRetriever,
         langchain.RegionCompressor,
         llama_index.RegionPostprocessor,
-    ]
+    )
     defaults += [model.model_fields["k"].default for model in models]
     assert defaults == [DEFAULT_K] * 11
 

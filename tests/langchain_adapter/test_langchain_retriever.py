@@ -154,7 +154,7 @@ def test_a_batch_runs_in_threads(meeting_engine: Callable[[int], Engine]) -> Non
 
 def test_copies_of_a_retriever_share_its_engine(engine: Engine, folder: Path) -> None:
     held = RegionRetriever(engine=engine, filters={"doc_id": "report"})
-    for one in (copy.copy(held), copy.deepcopy(held), held.model_copy(update={"k": 4})):
+    for one in (copy.copy(held), copy.deepcopy(held), held.model_copy(update={"k": 5})):
         assert one.engine is engine
         assert one.invoke(FUEL) == held.invoke(FUEL)
     named = RegionRetriever(index=folder, k=2, score_key="score")

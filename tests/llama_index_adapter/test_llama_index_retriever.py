@@ -49,7 +49,7 @@ class TestEmpty:
         empty = Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser([]))
         assert RegionRetriever(engine=empty).retrieve(QUESTION) == []
 
-    @pytest.mark.parametrize("question", ["", " ", "\n", "\ninput is \n"])
+    @pytest.mark.parametrize("question", ["", " ", "\n"])
     def test_an_empty_question_is_refused(self, engine: Engine, question: str) -> None:
         with pytest.raises(InvalidInput, match="question is empty"):
             RegionRetriever(engine=engine).retrieve(question)

@@ -94,6 +94,8 @@ def _page_of(node: BaseNode, *, first_page: Literal[0, 1] | None) -> PageReferen
     metadata = dict(node.metadata)
     if node.ref_doc_id is not None and not {"doc_id", "document_id"} & metadata.keys():
         metadata["doc_id"] = node.ref_doc_id
+    path: str | Path | None
+    data: str | bytes | None
     if isinstance(node, ImageNode):
         path, data = node.image_path, node.image
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def region_search_tool(
     """
     always = translate(filters)
     schema = search_arguments(default_k=k)
+    failure = partial(ToolOutput, tool_name=name, raw_output=[], is_error=True)
 
     def search(query: Any = None, **others: Any) -> ToolOutput:
         raw_input = {"query": query, **others}
@@ -59,15 +61,10 @@ def region_search_tool(
             content = content_for_model(
                 hits, engine, include_images=include_images, filtered=bool(always)
             )
-        except (ColregionError, ValidationError) as error:
-            invalid = isinstance(error, ValidationError)
-            return ToolOutput(
-                tool_name=name,
-                content=validation_message(error, schema) if invalid else str(error),
-                raw_input=raw_input,
-                raw_output=[],
-                is_error=True,
-            )
+        except ValidationError as error:
+            return failure(content=validation_message(error, schema), raw_input=raw_input)
+        except ColregionError as error:
+            return failure(content=str(error), raw_input=raw_input)
         if not include_images:
             content = ["\n\n".join(map(str, content))]
         blocks = list(map(_block, content))
