@@ -12,9 +12,9 @@ from colregion.export.pdf_highlights import annotate_pdf
 
 
 def ask_a_model(prompt: str) -> str:
-    """Stands for a language model: cites the best excerpt, and one that there is not."""
+    """Stand-in for a language model: cites the best excerpt, and invents a citation."""
     best = re.findall(r"\[.* r1\]", prompt)[0]
-    return f"That is told in the report {best.upper()}, as was foreseen (tomorrow.pdf p.9 r99)."
+    return f"The report says so {best.upper()}, as does another one (tomorrow.pdf p.9 r99)."
 
 
 def main(file: str, question: str) -> None:

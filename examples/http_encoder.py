@@ -4,7 +4,7 @@
     POST /pages   {"image": base64 PNG}         {"vectors": [[...], ...], "cells": [[0, 1], ...]}
     POST /query   {"text": "..."}               {"vectors": [[...], ...], "tokens": ["...", ...]}
 
-where `cells` has the rows of the page's grid, and in each cell the number of its vector.
+where `cells` are the rows of the page's grid, with the number of each cell's vector.
 
 python examples/http_encoder.py http://localhost:8000 FOLDER "What was the revenue in 2024?"
 """
@@ -28,16 +28,16 @@ TIMEOUT_S = 120
 
 
 class HttpEncoder(Encoder):
-    """Asks a service for every page and every question."""
+    """Requests the embeddings of pages and questions from a service."""
 
-    weighs_terms = False  # late-interaction models are trained with all tokens counting alike
+    weighs_terms = False  # late-interaction models are trained with equal weights for all tokens
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
 
     @cached_property
     def fingerprint(self) -> str:
-        # Names the model, so that an index made with it is not searched with another.
+        # An index made with one model is not searched with another.
         return f"http/{self._ask('/model')['name']}"
 
     def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
@@ -63,7 +63,7 @@ class HttpEncoder(Encoder):
             with urlopen(request, timeout=TIMEOUT_S) as answer:
                 return json.load(answer)
         except (URLError, TimeoutError, ValueError) as cause:
-            raise BackendError(f"{self.url}{path} gave no answer: {cause}") from cause
+            raise BackendError(f"{self.url}{path} did not answer: {cause}") from cause
 
 
 def main(url: str, folder: str, question: str) -> None:

@@ -18,7 +18,7 @@ from colregion.langchain import region_search_tool, regions_from_artifact
 
 
 class Scripted(GenericFakeChatModel):
-    """Stands for a chat model that takes tools: says what it was told to."""
+    """Stand-in for a chat model with tools: says what the script says."""
 
     def bind_tools(self, tools: Sequence[Any], **_: Any) -> Runnable[Any, AIMessage]:
         print("tools:", ", ".join(tool.name for tool in tools))
@@ -29,7 +29,7 @@ def main(folder: str, question: str) -> None:
     with Engine.open("library") as engine:
         engine.add(folder)
     search = ToolCall(name="search_regions", args={"query": question, "k": 2}, id="call-1")
-    says = [AIMessage("", tool_calls=[search]), AIMessage("It stands in the first region.")]
+    says = [AIMessage("", tool_calls=[search]), AIMessage("The first region says so.")]
     agent = create_agent(
         Scripted(messages=iter(says)),
         tools=[region_search_tool("library")],

@@ -15,7 +15,7 @@ from colregion.langchain import RegionCompressor
 
 def main(file: str, question: str) -> None:
     def pages(_: str) -> list[Document]:
-        """Stands for ColPali, Qdrant, Vespa or byaldi: gives every page of the file."""
+        """Stand-in for ColPali, Qdrant, Vespa or byaldi: returns every page of the file."""
         count = len(pypdfium2.PdfDocument(file))
         return [Document("", metadata={"source": file, "page": n}) for n in range(count)]
 

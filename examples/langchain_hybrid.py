@@ -15,7 +15,7 @@ from colregion.langchain import RegionLoader, RegionRetriever
 
 
 class HashedWords(Embeddings):
-    """Stands for an embedding model: counts words in 512 buckets."""
+    """Stand-in for an embedding model: counts words in 512 buckets."""
 
     def embed_query(self, text: str) -> list[float]:
         counts = [0.01] * 512

@@ -25,7 +25,7 @@ def as_text(regions: list[Document]) -> str:
 
 
 def quote(prompt: PromptValue) -> str:
-    """Stands for a chat model: repeats the first region, and cites it as a model would."""
+    """Stand-in for a chat model: repeats the first region, and cites it as a model would."""
     _, mark, text = re.split(r"^(\[.+\])$", prompt.to_string(), maxsplit=1, flags=re.MULTILINE)
     return f"{text.split('[', 1)[0].strip()} {mark}"
 

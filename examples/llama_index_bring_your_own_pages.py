@@ -15,7 +15,7 @@ from colregion.llama_index import RegionPostprocessor
 
 
 class EveryPage(BaseRetriever):
-    """Stands for ColPali, Qdrant, Vespa or a vector index: gives every page of the file."""
+    """Stand-in for ColPali, Qdrant, Vespa or a vector index: returns every page of the file."""
 
     def __init__(self, file: str) -> None:
         self.file = file

@@ -15,7 +15,7 @@ from colregion.llama_index import RegionRetriever
 
 
 class Quoter(CustomLLM):
-    """Stands for a model: repeats the first source and cites it."""
+    """Stand-in for a model: repeats the first source and cites it."""
 
     @property
     def metadata(self) -> LLMMetadata:

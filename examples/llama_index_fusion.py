@@ -18,7 +18,7 @@ from colregion.llama_index import RegionReader, RegionRetriever
 
 
 class HashedWords(BaseEmbedding):
-    """Stands for an embedding model: counts words in 512 buckets."""
+    """Stand-in for an embedding model: counts words in 512 buckets."""
 
     def _get_text_embedding(self, text: str) -> list[float]:
         counts = [0.01] * 512

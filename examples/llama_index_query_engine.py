@@ -1,4 +1,4 @@
-"""A LlamaIndex query engine that answers from regions, and where they stand.
+"""A LlamaIndex query engine that answers from regions, and where they are on the page.
 
 python examples/llama_index_query_engine.py FOLDER "What was the revenue in 2024?"
 """
@@ -17,7 +17,7 @@ def main(folder: str, question: str) -> None:
         engine.add(folder)
     query_engine = RetrieverQueryEngine.from_args(
         RegionRetriever(index="library", k=3),
-        llm=MockLLM(),  # stands for any model: repeats its prompt
+        llm=MockLLM(),  # a stand-in for any model: repeats its prompt
     )
     response = query_engine.query(question)
     print(response)

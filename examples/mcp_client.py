@@ -1,4 +1,4 @@
-"""A conversation with the MCP server over its standard input and output, as an agent has it.
+"""A conversation with the MCP server over standard input and output, like an agent's.
 
 python examples/mcp_client.py FOLDER "What was the revenue in 2024?"
 """
@@ -27,13 +27,13 @@ async def ask(question: str) -> None:
         await session.initialize()
         print("tools:", ", ".join(tool.name for tool in (await session.list_tools()).tools))
 
-        found = await call(session, "search_regions", {"query": question, "k": 2})
-        print("the model reads:", found["content"][0]["text"], sep="\n")
-        best = found["structuredContent"]["regions"][0]
+        result = await call(session, "search_regions", {"query": question, "k": 2})
+        print("the model reads:", result["content"][0]["text"], sep="\n")
+        best = result["structuredContent"]["regions"][0]
         print("box:", [best[edge] for edge in ("x0", "y0", "x1", "y1")])
 
-        shown = await call(session, "get_region_image", {"region_id": best["region_id"]})
-        Path("region.png").write_bytes(base64.b64decode(shown["content"][1]["data"]))
+        image = await call(session, "get_region_image", {"region_id": best["region_id"]})
+        Path("region.png").write_bytes(base64.b64decode(image["content"][1]["data"]))
 
         mistake = await call(session, "get_page", {"page_id": "page three"})
         print("a mistake:", mistake["content"][0]["text"])

@@ -1,4 +1,4 @@
-"""A question for a vision model: every region's text and its picture, cut out of the page.
+"""A question for a vision model: every region's text and image, cut out of the page.
 
 python examples/multimodal_answer.py FOLDER "What was the revenue in 2024?"
 """
@@ -16,7 +16,7 @@ from colregion.llama_index import RegionRetriever
 
 
 def as_blocks(node: BaseNode) -> list[ContentBlock]:
-    assert isinstance(node, Node)  # with crops=, regions come with a picture
+    assert isinstance(node, Node)  # with crops=, regions come with an image
     assert node.image_resource is not None
     text = TextBlock(text=f"[{node.node_id}]\n{node.get_content()}")
     return [text, ImageBlock(path=node.image_resource.path, image_mimetype="image/png")]
@@ -28,9 +28,9 @@ def main(folder: str, question: str) -> None:
     blocks: list[ContentBlock] = [TextBlock(text=f"Answer and cite [ids]: {question}")]
     for region in RegionRetriever(index="library", k=3, crops="crops").retrieve(question):
         blocks += as_blocks(region.node)
-    for picture in Path("crops").iterdir():
-        print(f"{picture.name}: {Image.open(picture).size} px")
-    model = MockLLM()  # stands for a vision model: repeats the texts
+    for crop in Path("crops").iterdir():
+        print(f"{crop.name}: {Image.open(crop).size} px")
+    model = MockLLM()  # a stand-in for a vision model: repeats the texts
     print(model.chat([ChatMessage(role="user", blocks=blocks)]))
 
 

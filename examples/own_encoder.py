@@ -12,7 +12,7 @@ from colregion import BoxPlacement, Encoder, Engine, PageEmbedding, ParsedPage, 
 
 
 class LetterCounts(Encoder):
-    """A word's vector is how often each letter stands in it."""
+    """A word's vector counts its letters."""
 
     fingerprint = "letter-counts/1"
 

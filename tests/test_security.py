@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
@@ -20,7 +21,7 @@ from colregion.core.geometry import Box
 from colregion.documents import open_document
 from colregion.errors import ColregionError
 from colregion.export.pdf_highlights import annotate_pdf
-from colregion.mcp.tools import tools
+from colregion.mcp.tools import EngineTools
 from colregion.parsers import ExternalRegion, FunctionRegions
 
 ESCAPES = "\x1b[31mred\x1b]0;title\x07\x9b2J"
@@ -217,22 +218,19 @@ def test_ids_and_metadata_reach_sqlite_as_parameters(library: Path, quay: Path) 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
 def test_agent_tools_return_hostile_text_as_data(hostile: str, library: Path, quay: Path) -> None:
-    available = {tool.name: tool for tool in tools(writable=False)}
-
-    def call(name: str, **arguments: object) -> dict[str, object]:
-        tool = available[name]
-        answer = tool.run(engine, tool.arguments(**arguments))
-        return dict(json.loads(json.dumps(answer.record.model_dump())))
+    def record(result: Any) -> dict[str, Any]:
+        return dict(json.loads(json.dumps(result.model_dump(by_alias=True)["structuredContent"])))
 
     with Engine.open(library, parser=regions(hostile)) as engine:
         engine.add(quay, doc_id=hostile)
-        (region,) = json.loads(json.dumps(call("search_regions", query="harbour")["regions"]))
+        tools = EngineTools(engine)
+        (region,) = record(tools.search_regions("harbour"))["regions"]
         assert region["doc_id"] == hostile
-        assert call("get_page", page_id=region["page_id"])["doc_id"] == hostile
-        with_margin = call("get_region_image", region_id=region["region_id"])
+        assert record(tools.get_page(region["page_id"]))["doc_id"] == hostile
+        with_margin = record(tools.get_region_image(region["region_id"]))
         assert with_margin["width_px"] == 168
         with pytest.raises(ColregionError):
-            call("get_page", page_id=f"../{hostile}#p9")
+            tools.get_page(f"../{hostile}#p9")
 
 
 def _is_sqlite(path: Path) -> bool:

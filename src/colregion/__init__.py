@@ -16,6 +16,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from colregion.citations.context import Context
+    from colregion.citations.resolve import Citation, Resolution, UnknownMark
     from colregion.core.documents import Document, DocumentEntry, Limits, Page
     from colregion.core.embeddings import (
         Candidate,
@@ -28,14 +30,10 @@ if TYPE_CHECKING:
     from colregion.core.regions import ParsedPage, Region, Word
     from colregion.core.results import (
         AddReport,
-        Citation,
-        Context,
         Hit,
         Outcome,
         PageHit,
         RelevanceMap,
-        Resolution,
-        UnknownMark,
     )
     from colregion.engine import Engine
     from colregion.errors import (
@@ -56,22 +54,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
+    "citations.context": ("Context",),
+    "citations.resolve": ("Citation", "Resolution", "UnknownMark"),
     "core.documents": ("Document", "DocumentEntry", "Limits", "Page"),
     "core.embeddings": ("Candidate", "EmbeddedPage", "PageEmbedding", "QueryEmbedding"),
     "core.geometry": ("Box", "BoxPlacement", "GridPlacement"),
     "core.interfaces": ("Encoder", "Index", "Parser"),
     "core.regions": ("ParsedPage", "Region", "Word"),
-    "core.results": (
-        "AddReport",
-        "Citation",
-        "Context",
-        "Hit",
-        "Outcome",
-        "PageHit",
-        "RelevanceMap",
-        "Resolution",
-        "UnknownMark",
-    ),
+    "core.results": ("AddReport", "Hit", "Outcome", "PageHit", "RelevanceMap"),
     "engine": ("Engine",),
     "errors": (
         "BackendError",

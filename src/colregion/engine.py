@@ -9,20 +9,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, TypeAlias
 
-from colregion.citations.context import CountTokens, build_context
+from colregion.citations.context import Context, CountTokens, build_context
 from colregion.core.documents import DocumentEntry, Limits, Metadata
 from colregion.core.embeddings import EmbeddedPage
 from colregion.core.filters import FilterInput, parse_filters
 from colregion.core.geometry import GridPlacement, Placement
 from colregion.core.interfaces import Encoder, Index, IndexSetting, Parser
 from colregion.core.regions import ParsedPage
-from colregion.core.results import AddReport, Context, Hit, Outcome, PageHit, RelevanceMap
+from colregion.core.results import DEFAULT_K, AddReport, Hit, Outcome, PageHit, RelevanceMap
 from colregion.core.text import estimate_tokens
 from colregion.encoders import load_encoder
 from colregion.errors import InvalidInput, ModelMismatch
 from colregion.indexes import open_index
 from colregion.ingestion.copy import copy_index
-from colregion.ingestion.page_cache import UnindexedPages
+from colregion.ingestion.page_cache import PageCache
 from colregion.ingestion.pipeline import IngestJob, Progress, embed
 from colregion.ingestion.sources import DocumentOptions, Source
 from colregion.ingestion.workers import WorkerPool
@@ -77,7 +77,7 @@ class Engine:
         self.parser = parser
         self.count_tokens = count_tokens
         self._adding = threading.Lock()
-        self._unindexed = UnindexedPages(parser, encoder)
+        self.page_cache = PageCache(parser, encoder)
         self.retriever = Retriever(
             index, encoder, scorer or RegionScorer(noise_floor=encoder.noise_floor)
         )
@@ -204,7 +204,7 @@ class Engine:
         self,
         question: str,
         *,
-        k: int = 5,
+        k: int = DEFAULT_K,
         filters: FilterInput = None,
         min_confidence: float | None = None,
         max_area: float | None = None,
@@ -230,7 +230,7 @@ class Engine:
         return self.retriever.search(question, k=k, filters=parse_filters(filters), limits=limits)
 
     def search_pages(
-        self, question: str, *, k: int = 5, filters: FilterInput = None
+        self, question: str, *, k: int = DEFAULT_K, filters: FilterInput = None
     ) -> list[PageHit]:
         """The k best pages, best first. Raises as `search`.
 
@@ -245,7 +245,7 @@ class Engine:
         question: str,
         pages: Rankable | Sequence[Rankable],
         *,
-        k: int | None = 5,
+        k: int | None = DEFAULT_K,
         min_confidence: float | None = None,
         max_area: float | None = None,
     ) -> list[Hit]:
@@ -279,7 +279,7 @@ class Engine:
         self.index.set_setting(IndexSetting.CALIBRATION, calibration.to_json())
 
     def region(self, region_id: str) -> Hit:
-        """An indexed region by its id, as a hit of score 0: to crop it, widen it or cite it again.
+        """An indexed region by its id, as a hit without a score: to crop, widen or cite it again.
 
         Label and value, or figure and caption, that a search returned as one are found by their
         id too.
@@ -291,7 +291,7 @@ class Engine:
         """
         (page,) = self.index.load([page_id_of(region_id)])
         entry = self.index.entry(page.parsed.page.doc_id)
-        return Hit(find_region(page.parsed, region_id), page.parsed, entry, 0.0)
+        return Hit(find_region(page.parsed, region_id), page.parsed, entry)
 
     def explain(
         self, question: str, page: Rankable, *, layers: Sequence[int] | None = None
@@ -393,7 +393,7 @@ class Engine:
             return list(embed([page], self.encoder))
         if isinstance(page, str) and "#p" in page and not Path(page).exists():
             return self.index.load([page])
-        return self._unindexed.read(page)
+        return self.page_cache.read(page)
 
 
 def _with_layers(placement: Placement, layers: Sequence[int] | None) -> Placement:

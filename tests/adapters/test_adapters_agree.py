@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.documents import Document
 from llama_index.core.schema import NodeWithScore, TextNode
+from pydantic import BaseModel
 from pytest_socket import disable_socket, enable_socket
 
 from colregion import Engine, Hit, langchain, llama_index
+from colregion.cli.search import search as cli_search
+from colregion.core.results import DEFAULT_K
 from colregion.demo import DOCUMENTS
 from colregion.indexes import MemoryIndex
+from colregion.mcp import build_server
+from colregion.mcp.tools import EngineTools
 
 REPORT = DOCUMENTS / "tarrow-annual-report-2024.pdf"
 PARSER = "text_layer+geometry"
@@ -65,7 +71,7 @@ def of_nodes(nodes: list[NodeWithScore]) -> list[Any]:
 @pytest.mark.parametrize(
     "filters", [None, {"page_number": {"lte": 3}, "metadata.team": "tarro"}, {"doc_id": "none"}]
 )
-async def test_retrievers_give_what_the_engine_finds(
+async def test_retrievers_return_the_hits_of_the_engine(
     engine: Engine, question: str, filters: dict[str, Any] | None
 ) -> None:
     expected = of_hits(engine.search(question, k=6, filters=filters))
@@ -77,7 +83,7 @@ async def test_retrievers_give_what_the_engine_finds(
     assert of_nodes(await llama.aretrieve(question)) == expected
 
 
-def test_a_questions_own_k_and_filters_mean_the_same(engine: Engine) -> None:
+def test_k_and_filters_of_a_question_are_equivalent_in_both_frameworks(engine: Engine) -> None:
     filters = {"doc_id": REPORT.name}
     expected = of_hits(engine.search(QUESTIONS[0], k=2, filters=filters))
     chain = langchain.RegionRetriever(engine=engine, score_key="score")
@@ -95,7 +101,7 @@ def test_a_questions_own_k_and_filters_mean_the_same(engine: Engine) -> None:
         {"file_path": str(DOCUMENTS / "shore-battery-paper.pdf"), "page_num": 1.0},
     ],
 )
-def test_pages_of_other_retrievers_become_the_same_regions(
+def test_pages_of_another_retriever_become_the_same_regions(
     engine: Engine, page: dict[str, Any]
 ) -> None:
     chain = langchain.RegionCompressor(engine=engine, k=5, first_page=0)
@@ -109,7 +115,7 @@ def test_pages_of_other_retrievers_become_the_same_regions(
 
 
 @pytest.mark.parametrize("level", ["area", "block", "line"])
-def test_files_are_read_into_the_same_regions(level: str) -> None:
+def test_loaders_return_the_same_regions(level: str) -> None:
     documents = langchain.RegionLoader(
         REPORT, level=level, parser=PARSER, metadata={"team": "x"}
     ).load()
@@ -133,7 +139,7 @@ def test_files_are_read_into_the_same_regions(level: str) -> None:
         {"query": "fuel", "pages": 3},
     ],
 )
-def test_tools_tell_a_model_the_same(engine: Engine, asked: dict[str, Any]) -> None:
+def test_tools_return_the_same_content_and_regions(engine: Engine, asked: dict[str, Any]) -> None:
     chain = langchain.region_search_tool(engine)
     llama = llama_index.region_search_tool(engine)
     call = {"type": "tool_call", "id": "1", "name": chain.name, "args": asked}
@@ -145,19 +151,53 @@ def test_tools_tell_a_model_the_same(engine: Engine, asked: dict[str, Any]) -> N
     ]
 
 
-def test_tools_are_described_alike(engine: Engine) -> None:
+def test_tools_have_the_same_name_description_and_schema(engine: Engine) -> None:
     chain = langchain.region_search_tool(engine, k=3)
-    told = llama_index.region_search_tool(engine, k=3).metadata
-    assert (chain.name, chain.description) == (told.name, told.description)
-    assert chain.get_input_jsonschema()["properties"] == told.get_parameters_dict()["properties"]
+    llama = llama_index.region_search_tool(engine, k=3).metadata
+    assert (chain.name, chain.description) == (llama.name, llama.description)
+    assert chain.get_input_jsonschema()["properties"] == llama.get_parameters_dict()["properties"]
 
 
-def test_an_index_by_its_name_is_one_engine_for_both(tmp_path: Path) -> None:
+async def test_the_mcp_tool_has_the_same_name_description_and_arguments(engine: Engine) -> None:
+    llama = llama_index.region_search_tool(engine).metadata
+    (tool,) = (t for t in await build_server(engine).list_tools() if t.name == llama.name)
+    mcp_schema = tool.model_dump(by_alias=True)["inputSchema"]["properties"]
+    del mcp_schema["kind"]
+    assert tool.description == llama.description
+    for name, schema in llama.get_parameters_dict()["properties"].items():
+        assert {k: v for k, v in mcp_schema.pop(name).items() if k != "title"} == {
+            k: v for k, v in schema.items() if k != "title"
+        }
+    assert mcp_schema == {}
+
+
+def test_k_has_the_same_default_everywhere() -> None:
+    functions: list[Callable[..., Any]] = [
+        Engine.search,
+        Engine.search_pages,
+        Engine.rank,
+        langchain.region_search_tool,
+        llama_index.RegionRetriever.__init__,
+        llama_index.region_search_tool,
+        EngineTools.search_regions,
+        cli_search,
+    ]
+    defaults = [inspect.signature(function).parameters["k"].default for function in functions]
+    models: tuple[type[BaseModel], ...] = (
+        langchain.RegionRetriever,
+        langchain.RegionCompressor,
+        llama_index.RegionPostprocessor,
+    )
+    defaults += [model.model_fields["k"].default for model in models]
+    assert defaults == [DEFAULT_K] * 11
+
+
+def test_both_frameworks_share_the_engine_of_an_index(tmp_path: Path) -> None:
     with Engine.open(tmp_path, parser=PARSER) as engine:
         engine.add(REPORT)
     documents = langchain.RegionRetriever(index=tmp_path, score_key="score").invoke("fuel")
     assert of_nodes(llama_index.RegionRetriever(index=tmp_path).retrieve("fuel")) == (
         of_documents(documents)
     )
-    assert len(documents) == 4
+    assert len(documents) == 5
     Engine.shared(tmp_path).close()

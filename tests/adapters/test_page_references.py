@@ -14,8 +14,8 @@ from colregion import Document, Engine, InvalidInput, NotIndexed, ParsedPage, Un
 from colregion.adapters.page_references import (
     PageReference,
     engine_without_index,
+    is_image_text,
     page_reference,
-    picture_text,
     rank_pages,
 )
 from colregion.core.geometry import Box
@@ -40,7 +40,7 @@ class CountingParser(LineParser):
             yield page
 
 
-def picture(colour: str = "white", *, kind: str = "PNG") -> bytes:
+def image_bytes(colour: str = "white", *, kind: str = "PNG") -> bytes:
     out = io.BytesIO()
     Image.new("RGB", (60, 80), colour).save(out, kind)
     return out.getvalue()
@@ -76,57 +76,57 @@ def report() -> Engine:
         ({"doc_id": "", "path": "a.png", "page_number": None}, None, None, "a.png"),
     ],
 )
-def test_a_page_is_named_by_any_of_the_usual_keys(
+def test_a_page_is_identified_by_any_of_the_usual_keys(
     metadata: dict[str, Any], doc_id: str | None, number: int | None, file: str | None
 ) -> None:
-    found = page_reference(metadata)
-    assert (found.doc_id, found.page_number, found.file) == (doc_id, number, file)
-    assert found.picture is None
+    reference = page_reference(metadata)
+    assert (reference.doc_id, reference.page_number, reference.file) == (doc_id, number, file)
+    assert reference.image is None
 
 
 @pytest.mark.parametrize(("first_page", "number"), [(0, 4), (1, 3)])
-def test_what_the_key_page_counts_from_is_told(first_page: int, number: int) -> None:
-    found = page_reference({"source": "a.pdf", "page": 3}, first_page=first_page)
-    assert found.page_number == number
+def test_first_page_says_what_the_key_page_counts_from(first_page: int, number: int) -> None:
+    reference = page_reference({"source": "a.pdf", "page": 3}, first_page=first_page)
+    assert reference.page_number == number
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "TIFF"])
-def test_a_picture_in_base64_is_known_by_how_it_begins(kind: str) -> None:
-    data = picture(kind=kind)
+def test_base64_images_are_recognised_by_their_first_characters(kind: str) -> None:
+    data = image_bytes(kind=kind)
     text = base64.b64encode(data).decode()
-    assert picture_text(text)
-    assert page_reference({"image": text}).picture == data
-    assert page_reference({}, picture=text).picture == data
-    assert page_reference({}, picture=f"data:image/png;base64,{text}").picture == data
+    assert is_image_text(text)
+    assert page_reference({"image": text}).image == data
+    assert page_reference({}, image=text).image == data
+    assert page_reference({}, image=f"data:image/png;base64,{text}").image == data
 
 
 @pytest.mark.parametrize("key", ["image_base64", "base64", "image_bytes", "image"])
-def test_a_picture_stands_under_any_of_the_usual_keys(key: str) -> None:
-    text = base64.b64encode(picture()).decode()
+def test_an_image_is_read_from_any_of_the_usual_keys(key: str) -> None:
+    text = base64.b64encode(image_bytes()).decode()
     broken = "\n".join(text[i : i + 76] for i in range(0, len(text), 76))
-    assert page_reference({key: broken}).picture == picture()
-    assert page_reference({key: picture()}).picture == picture()
+    assert page_reference({key: broken}).image == image_bytes()
+    assert page_reference({key: image_bytes()}).image == image_bytes()
 
 
-def test_a_picture_may_be_a_path_or_an_image() -> None:
+def test_an_image_may_be_a_path_or_a_pil_image() -> None:
     image = Image.new("RGB", (6, 8))
-    assert page_reference({"image": image}).picture is image
-    assert page_reference({"image": "scans/1.png"}).picture == "scans/1.png"
-    assert page_reference({"image_path": Path("1.png")}).picture == "1.png"
+    assert page_reference({"image": image}).image is image
+    assert page_reference({"image": "scans/1.png"}).image == "scans/1.png"
+    assert page_reference({"image_path": Path("1.png")}).image == "1.png"
 
 
-def test_text_that_is_no_picture_is_no_reference() -> None:
-    assert page_reference({"source": "a.png"}, picture="The total is 42.").picture is None
+def test_text_that_is_not_an_image_is_ignored() -> None:
+    assert page_reference({"source": "a.png"}, image="The total is 42.").image is None
     with pytest.raises(InvalidInput, match="must name its page"):
-        page_reference({}, picture="The total is 42.")
+        page_reference({}, image="The total is 42.")
 
 
-def test_flat_metadata_is_carried_on_without_our_own_keys_and_pictures() -> None:
+def test_a_reference_keeps_flat_user_metadata_without_reserved_keys_and_images() -> None:
     metadata = {
         "source": "a.pdf",
         "page_number": 3,
         "score": 0.5,
-        "image_base64": base64.b64encode(picture()).decode(),
+        "image_base64": base64.b64encode(image_bytes()).decode(),
         "tenant": "t",
         "year": 2024,
         "nothing": None,
@@ -148,7 +148,7 @@ def test_flat_metadata_is_carried_on_without_our_own_keys_and_pictures() -> None
         ({"doc_id": "a", "page_number": 2.5}, r"got 2\.5"),
         ({"doc_id": "a", "page_number": "iv"}, "got 'iv'"),
         ({"source": "a.pdf", "page": 3}, "first_page=0"),
-        ({"base64": "no picture!"}, "cannot be decoded"),
+        ({"base64": "no image!"}, "cannot be decoded"),
         ({"image": "data:image/svg+xml,<svg/>"}, "is empty"),
     ],
 )
@@ -157,7 +157,7 @@ def test_metadata_that_names_no_page_is_refused(metadata: dict[str, Any], messag
         page_reference(metadata)
 
 
-def test_no_pages_have_no_regions(engine: Engine) -> None:
+def test_ranking_no_pages_returns_no_hits(engine: Engine) -> None:
     assert rank_pages(engine, "total", [], k=3) == []
     with pytest.raises(InvalidInput, match="empty"):
         rank_pages(engine, " \n", [], k=3)
@@ -169,10 +169,10 @@ def test_no_pages_have_no_regions(engine: Engine) -> None:
         PageReference(doc_id="report", page_number=5),
         PageReference(file=str(REPORT), page_number=5),
         PageReference(doc_id="of another tool", file=REPORT, page_number=5),
-        PageReference(doc_id="report", page_number=5, picture=b"not looked at"),
+        PageReference(doc_id="report", page_number=5, image=b"not looked at"),
     ],
 )
-def test_an_indexed_page_is_taken_from_the_index(report: Engine, reference: PageReference) -> None:
+def test_an_indexed_page_is_loaded_from_the_index(report: Engine, reference: PageReference) -> None:
     expected = report.rank(FUEL, "report#p5", k=3)
     found = rank_pages(report, FUEL, [reference], k=3)
     assert [(hit.id, hit.score) for hit in found] == [(hit.id, hit.score) for hit in expected]
@@ -189,7 +189,7 @@ def test_hits_on_indexed_pages_carry_both_metadata_and_the_index_has_precedence(
 
 
 def test_the_one_page_of_a_document_needs_no_number(engine: Engine) -> None:
-    engine.add(picture(), doc_id="scan")
+    engine.add(image_bytes(), doc_id="scan")
     assert rank_pages(engine, "total", [PageReference(doc_id="scan")], k=1)[0].page_id == "scan#p1"
 
 
@@ -213,17 +213,17 @@ def test_a_page_of_a_file_that_is_not_indexed_is_read_alone() -> None:
 
 
 @pytest.mark.parametrize("how", ["path", "bytes", "image"])
-def test_a_picture_is_read_as_the_page_that_it_is_of(
+def test_an_image_is_ranked_as_the_page_that_it_shows(
     engine: Engine, tmp_path: Path, how: str
 ) -> None:
     path = tmp_path / "7.png"
-    path.write_bytes(picture("red"))
-    pictures: dict[str, Any] = {
+    path.write_bytes(image_bytes("red"))
+    images: dict[str, Any] = {
         "path": path,
-        "bytes": picture("red"),
+        "bytes": image_bytes("red"),
         "image": Image.new("RGB", (60, 80), "red"),
     }
-    given = PageReference(doc_id="acme", page_number=7, picture=pictures[how], file="s3://b/a.pdf")
+    given = PageReference(doc_id="acme", page_number=7, image=images[how], file="s3://b/a.pdf")
     (hit,) = rank_pages(engine, "total", [given], k=1)
     assert (hit.id, hit.page_number, hit.source) == ("acme#p7#1", 7, "s3://b/a.pdf")
     assert hit.box.xyxy == (0.1, 0.1, 0.6, 0.2)
@@ -231,47 +231,39 @@ def test_a_picture_is_read_as_the_page_that_it_is_of(
     assert hit.crop().getpixel((0, 0)) == (255, 0, 0)
 
 
-def test_pictures_without_a_document_are_told_apart(engine: Engine, tmp_path: Path) -> None:
+def test_images_without_a_document_get_distinct_document_ids(
+    engine: Engine, tmp_path: Path
+) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     paths = [tmp_path / "a" / "1.png", tmp_path / "b" / "1.png"]
     for path, colour in zip(paths, ("red", "blue"), strict=True):
-        path.write_bytes(picture(colour))
+        path.write_bytes(image_bytes(colour))
     references = [
-        *(PageReference(picture=path) for path in paths),
-        *(PageReference(picture=picture(colour)) for colour in ("red", "blue")),
+        *(PageReference(image=path) for path in paths),
+        *(PageReference(image=image_bytes(colour)) for colour in ("red", "blue")),
     ]
     hits = rank_pages(engine, "total", references, k=None)
     assert len({hit.page_id for hit in hits}) == 4
     assert {str(path) for path in paths} < {hit.doc_id for hit in hits}
 
 
-def test_two_pictures_of_one_page_are_refused(engine: Engine) -> None:
-    pages = [PageReference(doc_id="a", picture=picture(colour)) for colour in ("red", "blue")]
-    with pytest.raises(InvalidInput, match="two different pictures of page a#p1"):
+def test_two_images_of_one_page_are_refused(engine: Engine) -> None:
+    pages = [PageReference(doc_id="a", image=image_bytes(colour)) for colour in ("red", "blue")]
+    with pytest.raises(InvalidInput, match="two different images of page a#p1"):
         rank_pages(engine, "total", pages, k=1)
 
 
-def test_a_page_is_read_once_until_it_changes(
+def test_a_page_is_read_again_only_when_its_content_changes(
     engine: Engine, parser: CountingParser, tmp_path: Path
 ) -> None:
     path = tmp_path / "page.png"
-    path.write_bytes(picture("red"))
+    path.write_bytes(image_bytes("red"))
     for colour in ("red", "red", "blue"):
-        path.write_bytes(picture(colour))
+        path.write_bytes(image_bytes(colour))
         (hit,) = rank_pages(engine, "total", [PageReference(file=path, page_number=3)], k=1)
     assert parser.read == [3, 3]
     assert hit.crop().getpixel((0, 0)) == (0, 0, 255)
-
-
-def test_only_so_many_pages_are_kept(engine: Engine, parser: CountingParser) -> None:
-    def page(n: int) -> PageReference:
-        return PageReference(doc_id="a", page_number=n, picture=picture("green"))
-
-    rank_pages(engine, "total", [page(n) for n in range(1, 34)], k=1)
-    assert parser.read == list(range(1, 34))
-    rank_pages(engine, "total", [page(33), page(1)], k=1)
-    assert parser.read == [*range(1, 34), 1]
 
 
 @pytest.mark.parametrize(
@@ -282,10 +274,10 @@ def test_only_so_many_pages_are_kept(engine: Engine, parser: CountingParser) -> 
         (PageReference(file="/no/such.pdf", page_number=1), InvalidInput, "there is no file"),
         (PageReference(file=REPORT), InvalidInput, "has 5 pages; give page_number"),
         (PageReference(file=REPORT, page_number=6), InvalidInput, "has 5 pages, no page 6"),
-        (PageReference(picture=b"nothing known"), UnreadableDocument, "of no known type"),
+        (PageReference(image=b"nothing known"), UnreadableDocument, "of no known type"),
     ],
 )
-def test_a_page_that_cannot_be_had_is_an_error(
+def test_a_page_that_cannot_be_loaded_is_an_error(
     engine: Engine, reference: PageReference, error: type[Exception], message: str
 ) -> None:
     parsed = make_parsed_page(LINES, doc_id="held")

@@ -1,4 +1,4 @@
-"""What the adapters share: where the engine comes from, files read, what a model is told."""
+"""Shared by the adapters: opening engines, reading files, and results as a model reads them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from PIL import Image
 
 from colregion import Box, Engine, Hit, InvalidInput, ParsedPage
 from colregion.adapters.tool_text import (
-    nothing_found,
-    opened,
-    parse_files,
-    picture_for_model,
-    source_of,
+    content_for_model,
+    crop_for_model,
+    load_regions,
+    resolve_engine,
     text_for_model,
+    to_png,
+    validate_source,
 )
 from colregion.core.documents import DocumentEntry
 from colregion.indexes import MemoryIndex
@@ -33,50 +34,51 @@ def a_hit(parsed: ParsedPage) -> Hit:
     return Hit(parsed.regions[0], parsed, DocumentEntry("doc", "doc.pdf", "", ""), score=0.5)
 
 
-def test_an_engine_comes_from_an_index_or_is_given() -> None:
+def test_an_index_or_an_engine_is_accepted_but_not_both() -> None:
     engine = an_engine()
-    assert source_of(None, engine) is engine
-    assert source_of("library", None) == "library"
+    assert validate_source(None, engine) is engine
+    assert validate_source("library", None) == "library"
     for index, both in ((None, None), ("library", engine)):
         with pytest.raises(InvalidInput, match="one of the two"):
-            source_of(index, both)
+            validate_source(index, both)
 
 
-def test_an_index_is_opened_once_and_never_made(tmp_path: Path) -> None:
+def test_an_index_is_opened_once_and_never_created(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no index"):
-        opened(tmp_path / "mistyped")
+        resolve_engine(tmp_path / "mistyped")
     assert not (tmp_path / "mistyped").exists()
     Engine.open(tmp_path / "index", encoder="static_tokens").close()
-    with opened(tmp_path / "index") as engine:
-        assert opened(str(tmp_path / "index")) is engine
+    with resolve_engine(tmp_path / "index") as engine:
+        assert resolve_engine(str(tmp_path / "index")) is engine
     given = an_engine()
-    assert opened(given) is given
+    assert resolve_engine(given) is given
 
 
-def test_no_sources_have_no_pages() -> None:
-    assert list(parse_files([], parser=LineParser([]), metadata={})) == []
+def test_no_sources_have_no_regions() -> None:
+    assert list(load_regions([], level="area", parser=LineParser([]), metadata={})) == []
 
 
-def test_files_are_parsed_with_what_an_index_would_say_of_them(tmp_path: Path) -> None:
+def test_loaded_regions_have_the_ids_and_metadata_of_an_index_and_no_score(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         Image.new("RGB", (30, 40)).save(tmp_path / folder / "scan.png")
     parser = LineParser([("total", BOX)])
     paths = [tmp_path / "a" / "scan.png", tmp_path / "b" / "scan.png", tmp_path / "a"]
-    pages = list(parse_files(paths, parser=parser, metadata={"team": "x"}))
-    assert [parsed.words[0].text for parsed, _ in pages] == ["total", "total"]
-    assert [entry.source for _, entry in pages] == [str(path) for path in paths[:2]]
-    first, second = (entry.id for _, entry in pages)
-    assert first == "scan.png"
-    assert second.startswith("scan.png~")
-    assert {entry.metadata["team"] for _, entry in pages} == {"x"}
+    pages = list(load_regions(paths, level="line", parser=parser, metadata={"team": "x"}))
+    hits = [hit for (hit,) in pages]
+    assert [hit.text for hit in hits] == ["total", "total"]
+    assert [hit.score for hit in hits] == [None, None]
+    assert [hit.source for hit in hits] == [str(path) for path in paths[:2]]
+    assert hits[0].doc_id == "scan.png"
+    assert hits[1].doc_id.startswith("scan.png~")
+    assert {hit.to_metadata()["team"] for hit in hits} == {"x"}
 
 
-def test_a_model_reads_the_regions_id_kind_page_and_text() -> None:
+def test_text_for_model_has_id_kind_page_and_text() -> None:
     hit = a_hit(make_parsed_page([("total due", BOX)], number=3))
     assert text_for_model(hit) == "[doc#p3#1] text on page 3\ntotal due"
     wordless = replace(hit, region=replace(hit.region, text="", kind="figure"))
-    assert text_for_model(wordless) == "[doc#p3#1] figure on page 3\n(a picture without text)"
+    assert text_for_model(wordless) == "[doc#p3#1] figure on page 3\n(an image without text)"
 
 
 @pytest.mark.parametrize(
@@ -84,26 +86,37 @@ def test_a_model_reads_the_regions_id_kind_page_and_text() -> None:
     [
         # Half of 200 px and 2 px on either side; a tenth of 100 px and 2 px on either side.
         ((200, 100), (104, 14)),
-        # 2080 x 1040 px with the margin, to fit 1024 px.
-        ((4000, 9600), (1024, 512)),
+        # 2080 x 1040 px with the margin, to fit 1568 px.
+        ((4000, 9600), (1568, 784)),
     ],
 )
-def test_a_model_sees_the_region_with_a_margin_and_no_larger_than_is_useful(
+def test_a_crop_for_a_model_has_a_margin_and_a_longest_side(
     page_px: tuple[int, int], size_px: tuple[int, int]
 ) -> None:
     image = PlainImage(width_px=page_px[0], height_px=page_px[1])
     hit = a_hit(make_parsed_page([("total", BOX)], image=image))
-    with Image.open(io.BytesIO(picture_for_model(hit))) as picture:
-        assert (picture.format, picture.size) == ("PNG", size_px)
+    crop = crop_for_model(hit)
+    assert crop.size == size_px
+    with Image.open(io.BytesIO(to_png(crop))) as png:
+        assert (png.format, png.size) == ("PNG", size_px)
 
 
-def test_a_model_that_finds_nothing_is_told_what_it_may_know() -> None:
+def test_images_follow_their_texts_on_request() -> None:
+    hits = [a_hit(make_parsed_page([("total", BOX)], number=number)) for number in (1, 2)]
+    texts = [text_for_model(hit) for hit in hits]
+    assert content_for_model(hits, an_engine()) == texts
+    content = content_for_model(hits, an_engine(), include_images=True)
+    assert content[::2] == texts
+    assert content[1::2] == [to_png(crop_for_model(hit)) for hit in hits]
+
+
+def test_without_results_a_model_reads_the_document_names_unless_the_search_was_filtered() -> None:
     engine = an_engine()
-    assert nothing_found(engine, filtered=False) == "No regions found. The documents are: (none)."
-    picture = Image.new("RGB", (30, 40))
+    assert content_for_model([], engine) == ["No regions found. The documents are: (none)."]
     for n in range(51):
-        engine.add(picture, doc_id=f"d{n:02}")
-    told = nothing_found(engine, filtered=False)
-    assert told.startswith("No regions found. The documents are: d00, d01, ")
-    assert told.endswith(", d49 and 1 more.")
-    assert nothing_found(engine, filtered=True) == "No regions found. Try other words."
+        engine.add(Image.new("RGB", (30, 40)), doc_id=f"d{n:02}")
+    (message,) = content_for_model([], engine)
+    assert isinstance(message, str)
+    assert message.startswith("No regions found. The documents are: d00, d01, ")
+    assert message.endswith(", d49 and 1 more.")
+    assert content_for_model([], engine, filtered=True) == ["No regions found. Try other words."]

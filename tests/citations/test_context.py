@@ -1,4 +1,4 @@
-"""Context keeps its budget, its order and its citations."""
+"""A context stays within its budget and gives each region its mark."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ def test_no_hits_give_no_text() -> None:
     assert (empty.text, dict(empty.citations), empty.tokens) == ("", {}, 0)
 
 
-def test_regions_stand_in_reading_order_with_their_rank_in_the_mark() -> None:
+def test_regions_are_in_reading_order_with_their_rank_in_the_mark() -> None:
     context = build_context(hits(3, 1), max_tokens=100, count_tokens=count)
     assert context.text == "[acme p.3 r2]\nalpha beta\n\n[acme p.3 r1]\neta"
     assert context.citations["[acme p.3 r1]"].text == "eta"
     assert context.tokens == count(context.text) == 9
 
 
-def test_what_does_not_fit_is_left_out_and_the_next_is_tried() -> None:
+def test_hits_that_exceed_the_budget_are_skipped() -> None:
     context = build_context(hits(1, 2, 3), max_tokens=9, count_tokens=count)
     assert list(context.citations) == ["[acme p.3 r1]", "[acme p.3 r3]"]
     assert context.tokens <= 9
 
 
-def test_when_nothing_fits_the_best_is_cut() -> None:
+def test_the_best_hit_is_cut_when_no_hit_fits_whole() -> None:
     context = build_context(hits(2), max_tokens=5, count_tokens=count)
     assert context.text == "[acme p.3 r1]\ngamma delta"
     assert list(context.citations) == ["[acme p.3 r1]"]
@@ -65,7 +65,7 @@ def test_a_budget_below_one_is_refused() -> None:
         build_context(hits(1), max_tokens=0, count_tokens=count)
 
 
-def test_a_mark_has_no_brackets_of_the_document_id_in_it() -> None:
+def test_brackets_in_the_document_id_become_round_in_the_mark() -> None:
     page = make_parsed_page([("alpha", Box(0.1, 0.1, 0.9, 0.2))], doc_id="a [b]\n;c", number=3)
     hit = Hit(page.regions[0], page, DocumentEntry("a [b]\n;c", "a.pdf", "", ""), 1.0)
     context = build_context([hit], max_tokens=100, count_tokens=count)

@@ -1,4 +1,4 @@
-"""Marks are found again however an answer writes them, and inventions are told apart."""
+"""Marks are recognised however an answer writes them, and invented ones are reported."""
 
 from __future__ import annotations
 
@@ -8,33 +8,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colregion.citations.context import build_context
-from colregion.citations.marks import Citable, find_marks, make_mark
-from colregion.core.documents import DocumentEntry
-from colregion.core.geometry import Box
-from colregion.core.results import Context, Hit
-from colregion.testing import HOSTILE, make_parsed_page
+from colregion.citations.marks import find_marks, make_mark
 
 ACME_3, ACME_4, GLOBEX = "[acme-2024 p.3 r1]", "[acme-2024 p.4 r2]", "[globex, inc p.3 r3]"
 ACME_3_TOO = "[acme-2024 p.3 r4]"
-CITABLE = [
-    Citable(ACME_3, "acme-2024#p3#2.4"),
-    Citable(ACME_4, "acme-2024#p4#1+2"),
-    Citable(GLOBEX, "globex, inc#p3#1"),
-    Citable(ACME_3_TOO, "acme-2024#p3#7"),
-]
+REGION_IDS = {
+    ACME_3: "acme-2024#p3#2.4",
+    ACME_4: "acme-2024#p4#1+2",
+    GLOBEX: "globex, inc#p3#1",
+    ACME_3_TOO: "acme-2024#p3#7",
+}
 
 
 def read(answer: str) -> list[tuple[str, str | None]]:
     """What is cited: the text as written, and the mark that it stands for."""
-    return [(answer[one.start : one.end], one.mark) for one in find_marks(answer, CITABLE)]
+    return [(answer[one.start : one.end], one.mark) for one in find_marks(answer, REGION_IDS)]
 
 
 @pytest.mark.parametrize(
     "answer",
     ["", "   ", "Nothing is cited.", "[]", "[ ]", "[sic]", "[1]", "[R2 = 0.9]", "R2", "(r2)"],
 )
-def test_text_without_citations_gives_none(answer: str) -> None:
+def test_text_without_citations_has_no_matches(answer: str) -> None:
     assert read(answer) == []
 
 
@@ -60,18 +55,18 @@ def test_text_without_citations_gives_none(answer: str) -> None:
         "[acme-2024#p3#2.4]",
     ],
 )
-def test_one_citation_in_brackets_is_read_with_them(written: str) -> None:
+def test_a_citation_alone_in_brackets_includes_the_brackets(written: str) -> None:
     assert read(f"It grew {written}.") == [(written, ACME_3)]
 
 
 @pytest.mark.parametrize(
     "written", ["acme-2024 p.3 r1", "acme-2024 page 3, r1", "acme-2024#p3#2.4"]
 )
-def test_whole_marks_and_ids_need_no_brackets(written: str) -> None:
+def test_whole_marks_and_region_ids_are_recognised_without_brackets(written: str) -> None:
     assert read(f"As {written}. says") == [(written, ACME_3)]
 
 
-def test_several_in_one_pair_of_brackets_are_parted() -> None:
+def test_several_citations_in_one_pair_of_brackets_are_separated() -> None:
     assert read("[acme-2024 p.3 r1; acme-2024 p.4 r2]") == [
         ("acme-2024 p.3 r1", ACME_3),
         ("acme-2024 p.4 r2", ACME_4),
@@ -84,25 +79,25 @@ def test_several_in_one_pair_of_brackets_are_parted() -> None:
     assert read("[r1 r2][r3]") == [("r1", ACME_3), ("r2", ACME_4), ("[r3]", GLOBEX)]
 
 
-def test_an_id_with_commas_is_one_citation() -> None:
+def test_a_document_id_with_commas_is_one_citation() -> None:
     assert read("[globex, inc p.3 r3, acme-2024 p.4 r2]") == [
         ("globex, inc p.3 r3", GLOBEX),
         ("acme-2024 p.4 r2", ACME_4),
     ]
 
 
-def test_a_merged_region_may_lose_its_count() -> None:
+def test_a_merged_region_may_be_cited_without_its_count() -> None:
     assert read("acme-2024#p4#1+2, acme-2024#p4#1") == [
         ("acme-2024#p4#1+2", ACME_4),
         ("acme-2024#p4#1", ACME_4),
     ]
 
 
-def test_a_page_stands_for_its_only_region() -> None:
+def test_a_page_citation_means_its_only_region_and_is_refused_if_it_has_several() -> None:
     assert read("[acme-2024 p.4]") == [("[acme-2024 p.4]", ACME_4)]
-    (found,) = find_marks("[acme-2024 p.3]", CITABLE)
-    assert found.mark is None
-    assert found.reason == "page 3 has several regions in the context: r1, r4"
+    (match,) = find_marks("[acme-2024 p.3]", REGION_IDS)
+    assert match.mark is None
+    assert match.reason == "page 3 has several regions in the context: r1, r4"
 
 
 @pytest.mark.parametrize(
@@ -124,7 +119,7 @@ def test_a_page_stands_for_its_only_region() -> None:
 def test_an_invented_citation_is_reported_with_the_reason(
     answer: str, written: str, reason: str
 ) -> None:
-    unknown = [one for one in find_marks(answer, CITABLE) if one.mark is None]
+    unknown = [one for one in find_marks(answer, REGION_IDS) if one.mark is None]
     assert [answer[one.start : one.end] for one in unknown] == [written]
     assert reason in unknown[0].reason
 
@@ -144,68 +139,23 @@ def test_an_invented_citation_is_reported_with_the_reason(
 )
 def test_a_mark_is_one_line_without_inner_brackets(doc_id: str, mark: str) -> None:
     assert make_mark(doc_id, 1, 1) == mark
-    other = Citable(make_mark("other", 3, 2), "other#p3#1")
-    citable = [Citable(mark, f"{doc_id}#p1#1"), other]
-    for answer in (mark, f"{mark}{other.mark}", f"[{mark[1:-1]}; {other.mark[1:-1]}]"):
-        assert find_marks(answer, citable)[0].mark == mark
-    assert find_marks(f"see {doc_id}#p1#1", citable)[0].mark == mark
+    other = make_mark("other", 3, 2)
+    region_ids = {mark: f"{doc_id}#p1#1", other: "other#p3#1"}
+    for answer in (mark, f"{mark}{other}", f"[{mark[1:-1]}; {other[1:-1]}]"):
+        assert find_marks(answer, region_ids)[0].mark == mark
+    assert find_marks(f"see {doc_id}#p1#1", region_ids)[0].mark == mark
 
 
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=4))
-def test_every_mark_of_every_id_leads_back(doc_ids: list[str]) -> None:
+def test_any_document_id_gives_marks_that_are_recognised(doc_ids: list[str]) -> None:
     marks = [make_mark(doc_id, rank, rank) for rank, doc_id in enumerate(doc_ids, start=1)]
-    citable = [Citable(mark, f"{doc}#p1") for mark, doc in zip(marks, doc_ids, strict=True)]
+    region_ids = {mark: f"{doc}#p1" for mark, doc in zip(marks, doc_ids, strict=True)}
     answer = " so, ".join(marks)
-    assert [one.mark for one in find_marks(answer, citable)] == marks
+    assert [one.mark for one in find_marks(answer, region_ids)] == marks
 
 
 @given(st.text())
-def test_any_answer_is_read(answer: str) -> None:
-    found = find_marks(answer, CITABLE)
-    assert all(one.start < one.end for one in found)
-    assert all(a.end <= b.start for a, b in pairwise(found))
-
-
-def make_context(doc_id: str) -> Context:
-    page = make_parsed_page(
-        [("alpha beta", Box(0.1, 0.1, 0.9, 0.2)), ("gamma", Box(0.1, 0.3, 0.9, 0.4))],
-        doc_id=doc_id,
-        number=3,
-    )
-    entry = DocumentEntry(doc_id, "acme.pdf", "", "")
-    at = {region.path: region for region in page.regions}
-    hits = [Hit(at[2,], page, entry, 1.0), Hit(at[1,], page, entry, 0.5)]
-    return build_context(hits, max_tokens=100, count_tokens=len)
-
-
-def test_an_answer_leads_back_to_boxes() -> None:
-    context = make_context("acme")
-    answer = "Beta [acme p.3 r2], gamma [r1] and beta again [r2]; delta [acme p.3 r7]."
-    resolution = context.resolve(answer)
-    assert [(c.mark, c.hit.box.y0) for c in resolution.citations] == [
-        ("[acme p.3 r2]", 0.1),
-        ("[acme p.3 r1]", 0.3),
-        ("[acme p.3 r2]", 0.1),
-    ]
-    assert [answer[c.start : c.end] for c in resolution.citations][1] == "[r1]"
-    assert [hit.text for hit in resolution.hits] == ["alpha beta", "gamma"]
-    (invented,) = resolution.unknown
-    assert (invented.text, invented.reason) == ("[acme p.3 r7]", "no r7 in the context")
-    assert answer[invented.start : invented.end] == invented.text
-
-
-def test_an_answer_without_citations_resolves_to_none() -> None:
-    resolution = make_context("acme").resolve("I do not know.")
-    assert (resolution.citations, resolution.unknown, resolution.hits) == ((), (), ())
-
-
-def test_a_context_without_regions_makes_every_citation_unknown() -> None:
-    resolution = Context("", {}, 0).resolve("It is so [acme p.3 r2].")
-    assert [one.text for one in resolution.unknown] == ["[acme p.3 r2]"]
-
-
-def test_hostile_ids_are_cited_like_others() -> None:
-    context = make_context(HOSTILE)
-    marks = list(context.citations)
-    assert all(mark in context.text for mark in marks)
-    assert [c.mark for c in context.resolve(" ".join(marks)).citations] == marks
+def test_matches_of_any_text_are_ordered_and_do_not_overlap(answer: str) -> None:
+    matches = find_marks(answer, REGION_IDS)
+    assert all(match.start < match.end for match in matches)
+    assert all(a.end <= b.start for a, b in pairwise(matches))

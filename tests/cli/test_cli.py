@@ -35,7 +35,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_add_says_what_went_in_and_then_that_nothing_changed(
+def test_add_reports_added_documents_and_then_skips_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ("add", REPORT, "--index", tmp_path / "library", "--parser", "text_layer+geometry")
@@ -46,7 +46,7 @@ def test_add_says_what_went_in_and_then_that_nothing_changed(
     assert (outcome["status"], outcome["doc_id"]) == ("skipped", REPORT.name)
 
 
-def test_what_fails_is_named_and_the_rest_goes_in(
+def test_add_reports_unreadable_files_and_adds_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "in").mkdir()
@@ -69,7 +69,7 @@ def test_what_fails_is_named_and_the_rest_goes_in(
     assert "Traceback" not in errors
 
 
-def test_add_reports_every_file_in_a_form_for_machines(tmp_path: Path) -> None:
+def test_add_writes_a_json_report_of_every_file(tmp_path: Path) -> None:
     (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.4 rubbish")
     file = tmp_path / "report.json"
     arguments = ("add", REPORT, tmp_path / "bad.pdf", "--index", tmp_path / "library")
@@ -82,7 +82,7 @@ def test_add_reports_every_file_in_a_form_for_machines(tmp_path: Path) -> None:
     assert "damaged" in report["outcomes"][1]["reason"]
 
 
-def test_what_a_folder_holds_beside_documents_is_counted_and_an_index_in_it_is_no_document(
+def test_add_counts_ignored_files_and_skips_an_index_inside_the_folder(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "good.pdf").write_bytes(REPORT.read_bytes())
@@ -93,7 +93,7 @@ def test_what_a_folder_holds_beside_documents_is_counted_and_an_index_in_it_is_n
         assert run(*arguments) == 0
         captured = capsys.readouterr()
         assert what in captured.out
-        assert "types that are not read: 2 .heic, 1 .uzn" in " ".join(captured.err.split())
+        assert "unsupported types: 2 .heic, 1 .uzn" in " ".join(captured.err.split())
 
 
 def test_limits_and_workers_can_be_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -106,7 +106,7 @@ def test_limits_and_workers_can_be_set(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
-def test_an_interrupted_add_says_so_and_the_same_command_goes_on(tmp_path: Path) -> None:
+def test_an_interrupted_add_continues_when_run_again(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for number in range(60):
         (tmp_path / "in" / f"{number:02}.pdf").write_bytes(REPORT.read_bytes())
@@ -120,7 +120,7 @@ def test_an_interrupted_add_says_so_and_the_same_command_goes_on(tmp_path: Path)
     adding.send_signal(signal.SIGINT)
     _, errors = adding.communicate(timeout=120)
     assert (adding.returncode, "Traceback" in errors) == (130, False), errors
-    assert "the same command goes on" in errors
+    assert "run the same command again" in errors
     report = json.loads(file.read_text())
     assert report["stopped"]
     done = {outcome["doc_id"] for outcome in report["outcomes"]}
@@ -193,15 +193,15 @@ def test_output_overwrites_its_own_file_and_no_other_json(
     other.write_text('{"name": "mine"}')
     assert run("search", "revenue", "--index", library, "--output", other) == 2
     assert other.read_text() == '{"name": "mine"}'
-    assert "holds other JSON" in " ".join(capsys.readouterr().err.split())
+    assert "contains other JSON" in " ".join(capsys.readouterr().err.split())
 
 
 def test_page_filters_take_a_range(library: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ("search", "revenue", "--index", library, "--json")
     assert run(*arguments, "--filter", "page_number=2-3") == 0
-    found = json.loads(capsys.readouterr().out)
-    assert {hit["page_number"] for hit in found} <= {2, 3}
-    assert found
+    hits = json.loads(capsys.readouterr().out)
+    assert hits
+    assert {hit["page_number"] for hit in hits} <= {2, 3}
     assert run(*arguments, "--filter", "page_number=two") == 2
 
 
@@ -225,7 +225,7 @@ def test_list_info_and_remove(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "report" in capsys.readouterr().err
 
 
-def test_what_is_unlikely_can_be_left_out(
+def test_min_confidence_leaves_out_unlikely_regions(
     library: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ("search", "total revenue of the year", "--index", library, "-k", 1)
@@ -236,7 +236,7 @@ def test_what_is_unlikely_can_be_left_out(
     assert run(*arguments, "--min-confidence", 2) == 2
 
 
-def test_damage_is_listed_and_the_rest_is_searched(
+def test_info_lists_damage_and_search_can_skip_damaged_pages(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "library"
@@ -272,7 +272,7 @@ def test_damage_is_listed_and_the_rest_is_searched(
         (["search", "x", "--index", "LIBRARY", "-k", "0"], 2, "k must"),
         (["search", "x", "--index", "LIBRARY", "--filter", "docid=x"], 2, "docid"),
         (["search", "x", "--index", "LIBRARY", "--filter", "docid"], 2, "KEY=VALUE"),
-        (["search", "x", "--index", "LIBRARY", "--method", "magic"], 2, "paper"),
+        (["search", "x", "--index", "LIBRARY", "--method", "paper"], 2, "--method"),
         (["search", "x", "--index", "LIBRARY", "--encoder", "magic"], 2, "magic"),
         (["search", "x", "--index", "LIBRARY", "--output", "/no/such/folder/x"], 2, "cannot write"),
         (["search", "x", "--index", "/no/such/index"], 2, "/no/such/index"),
@@ -282,21 +282,21 @@ def test_damage_is_listed_and_the_rest_is_searched(
         (["fly"], 2, "fly"),
     ],
 )
-def test_mistakes_give_a_line_and_a_status(
+def test_errors_are_one_line_with_an_exit_status(
     library: Path,
     arguments: list[str],
     status: int,
     said: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    given = [str(library) if argument == "LIBRARY" else argument for argument in arguments]
-    assert run(*given) == status
+    actual = [str(library) if argument == "LIBRARY" else argument for argument in arguments]
+    assert run(*actual) == status
     errors = capsys.readouterr().err
     assert said in " ".join(errors.split())
     assert "Traceback" not in errors
 
 
-def test_names_and_text_cannot_drive_the_terminal(
+def test_file_names_cannot_inject_markup_or_terminal_escapes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evil = tmp_path / "[red]\x1b[31m.pdf"

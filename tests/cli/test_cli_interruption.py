@@ -26,7 +26,7 @@ def test_an_interrupt_that_a_library_swallows_is_raised_at_the_next_check() -> N
             check()
 
 
-def test_the_handler_that_was_there_comes_back() -> None:
+def test_the_previous_signal_handler_is_restored() -> None:
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt), interruptible():
         press_ctrl_c()

@@ -40,7 +40,7 @@ def test_prompt_with_citations_points_to_pages(tmp_path: Path) -> None:
     assert "466" in printed
 
 
-def test_regions_of_a_page_reads_the_receipt_and_draws_why(tmp_path: Path) -> None:
+def test_regions_of_a_page_reads_the_receipt_and_draws_a_heat_map(tmp_path: Path) -> None:
     printed = run("regions_of_a_page.py", RECEIPT, "What is the total?", folder=tmp_path)
     assert "total" in printed.lower()
     assert (tmp_path / f"{RECEIPT.stem}-why.png").stat().st_size > 1000

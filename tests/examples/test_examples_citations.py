@@ -49,7 +49,7 @@ def test_citations_lead_to_boxes_and_to_a_highlighted_pdf(tmp_path: Path) -> Non
     document.close()
 
 
-def test_an_mcp_client_searches_looks_and_reads_its_mistake(tmp_path: Path) -> None:
+def test_mcp_client_prints_a_search_and_an_error_and_saves_an_image(tmp_path: Path) -> None:
     printed = run("mcp_client.py", tmp_path)
     assert "tools: search_regions, get_page, get_region_image, list_documents\n" in printed
     assert f"[{REPORT.name}#p3#" in printed

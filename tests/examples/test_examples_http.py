@@ -73,14 +73,14 @@ def run(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_service_is_asked_for_pages_and_questions(url: str, tmp_path: Path) -> None:
+def test_http_encoder_searches_with_the_embeddings_of_the_service(url: str, tmp_path: Path) -> None:
     done = run(url, REPORT, "blue", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "not added" not in done.stdout
     assert done.stdout.count(f"{REPORT.name} page ") == 3
 
 
-def test_a_service_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_an_unreachable_service_is_named_in_the_error(tmp_path: Path) -> None:
     done = run("http://127.0.0.1:9", tmp_path, "red", folder=tmp_path)
     assert done.returncode == 1
-    assert "BackendError: http://127.0.0.1:9/model gave no answer" in done.stderr
+    assert "BackendError: http://127.0.0.1:9/model did not answer" in done.stderr

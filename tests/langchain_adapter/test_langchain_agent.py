@@ -50,7 +50,7 @@ def test_an_agent_gets_the_same_regions_before_and_after_a_checkpoint(engine: En
         assert regions_from_artifact(message.artifact) == expected
 
 
-def test_an_agent_goes_on_after_a_mistake(engine: Engine) -> None:
+def test_an_agent_continues_after_a_mistake(engine: Engine) -> None:
     live, _ = run_agent(
         engine,
         [asks(query=FUEL, page_number=0), asks(query=FUEL), AIMessage(content="8.6")],
@@ -58,4 +58,4 @@ def test_an_agent_goes_on_after_a_mistake(engine: Engine) -> None:
     wrong, right = (m for m in live if isinstance(m, ToolMessage))
     assert (wrong.status, right.status) == ("error", "success")
     assert str(wrong.content).startswith("page_number: Input should be")
-    assert len(regions_from_artifact(right.artifact)) == 4
+    assert len(regions_from_artifact(right.artifact)) == 5

@@ -59,12 +59,12 @@ def reader() -> Engine:
     return Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser(LINES))
 
 
-def test_no_documents_have_no_regions(engine: Engine) -> None:
+def test_compressing_no_documents_returns_none(engine: Engine) -> None:
     assert RegionCompressor(engine=engine).compress_documents([], FUEL) == []
 
 
 @pytest.mark.parametrize("keys", [{"doc_id": "report"}, {"source": str(REPORT)}])
-async def test_pages_of_another_retriever_become_the_regions_that_answer(
+async def test_compressor_turns_pages_of_another_retriever_into_regions(
     engine: Engine, keys: dict[str, Any]
 ) -> None:
     found = ContextualCompressionRetriever(
@@ -81,7 +81,7 @@ async def test_pages_of_another_retriever_become_the_regions_that_answer(
 
 
 @pytest.mark.parametrize("how", ["path", "base64", "content", "bytes"])
-def test_pictures_need_no_index_and_keep_document_page_and_metadata(
+def test_compressor_reads_page_images_without_an_index(
     reader: Engine, tmp_path: Path, how: str
 ) -> None:
     (tmp_path / "7.png").write_bytes(png("red"))
@@ -104,7 +104,7 @@ def test_pictures_need_no_index_and_keep_document_page_and_metadata(
     assert document == before
 
 
-async def test_pages_ranked_at_once_are_ranked_at_once(
+async def test_concurrent_compressions_run_concurrently(
     meeting_engine: Callable[[int], Engine],
 ) -> None:
     compressor = RegionCompressor(engine=meeting_engine(2), k=1)
@@ -115,14 +115,14 @@ async def test_pages_ranked_at_once_are_ranked_at_once(
     assert [[region.id for region in regions] for regions in found] == [["doc#p2#1"]] * 2
 
 
-def test_without_an_index_files_are_read_too() -> None:
+def test_compressor_reads_files_without_an_index() -> None:
     page = Document(page_content="", metadata={"source": str(REPORT), "page": 4})
     found = RegionCompressor(first_page=0, k=3).compress_documents([page], FUEL)
     assert {region.metadata["page_number"] for region in found} == {5}
     assert any("8.6" in region.page_content for region in found)
 
 
-def test_an_index_may_be_named(folder: Path) -> None:
+def test_compressor_takes_an_index_by_name(folder: Path) -> None:
     page = Document(page_content="", metadata={"doc_id": "report", "page_number": 5})
     (found,) = RegionCompressor(index=folder, k=1).compress_documents([page], FUEL)
     assert found.metadata["doc_id"] == "report"
@@ -137,7 +137,7 @@ def test_an_index_may_be_named(folder: Path) -> None:
         ({"doc_id": "report", "page_number": 5}, " ", "empty"),
     ],
 )
-def test_documents_that_name_no_page_and_empty_questions_are_refused(
+def test_compressor_refuses_documents_without_a_page_and_empty_questions(
     engine: Engine, metadata: dict[str, Any], question: str, message: str
 ) -> None:
     page = Document(page_content="The total is 42.", metadata=metadata)
@@ -146,6 +146,6 @@ def test_documents_that_name_no_page_and_empty_questions_are_refused(
 
 
 @pytest.mark.parametrize("arguments", [{"k": 0}, {"first_page": 2}, {"top_n": 3}])
-def test_arguments_that_cannot_be_are_refused(arguments: dict[str, Any]) -> None:
+def test_invalid_arguments_are_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(arguments))):
         RegionCompressor(**arguments)

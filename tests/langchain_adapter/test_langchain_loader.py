@@ -21,7 +21,7 @@ def picture(path: Path) -> Path:
     return path
 
 
-def test_regions_come_with_the_texts_ids_and_metadata_of_the_engine() -> None:
+def test_loader_returns_texts_ids_and_metadata_of_the_engine() -> None:
     with Engine.open(MemoryIndex(), parser=PARSER) as engine:
         engine.add(REPORT, metadata={"team": "x"})
         pages = engine.index.load(engine.index.page_ids(REPORT.name))
@@ -35,7 +35,7 @@ def test_regions_come_with_the_texts_ids_and_metadata_of_the_engine() -> None:
 @pytest.mark.parametrize(
     ("level", "depths"), [("area", {1}), ("block", {1, 2}), ("line", {1, 2, 3})]
 )
-def test_an_area_that_is_not_divided_so_far_comes_whole(level: str, depths: set[int]) -> None:
+def test_loader_returns_an_area_without_parts_whole(level: str, depths: set[int]) -> None:
     loaded = RegionLoader(REPORT, parser=PARSER, level=level).load()
     found = {len(str(d.id).split("#")[-1].split(".")) for d in loaded}
     assert found <= depths
@@ -43,13 +43,13 @@ def test_an_area_that_is_not_divided_so_far_comes_whole(level: str, depths: set[
     assert all(d.page_content for d in loaded)
 
 
-def test_the_lines_of_a_document_together_hold_all_its_words() -> None:
+def test_loaded_lines_contain_all_words_of_the_document() -> None:
     whole = " ".join(d.page_content for d in RegionLoader(REPORT, parser=PARSER).load())
     lines = RegionLoader(REPORT, parser=PARSER, level="line").load()
     assert sorted(" ".join(d.page_content for d in lines).split()) == sorted(whole.split())
 
 
-async def test_folders_and_several_sources_are_read_in_order(tmp_path: Path) -> None:
+async def test_loader_reads_folders_and_several_sources_in_order(tmp_path: Path) -> None:
     (tmp_path / "scans").mkdir()
     sources = [picture(tmp_path / "z.png"), tmp_path / "scans"]
     for name in ("b.png", "a.png"):
@@ -60,7 +60,7 @@ async def test_folders_and_several_sources_are_read_in_order(tmp_path: Path) -> 
     assert [d async for d in loader.alazy_load()] == loader.load()
 
 
-def test_a_text_store_keeps_ids_and_boxes() -> None:
+def test_loaded_documents_keep_ids_and_boxes_in_a_text_store() -> None:
     store = InMemoryVectorStore(DeterministicFakeEmbedding(size=8))
     loaded = RegionLoader(REPORT, parser=PARSER).load()
     store.add_documents(loaded)
@@ -69,7 +69,7 @@ def test_a_text_store_keeps_ids_and_boxes() -> None:
     assert (found.id, found.metadata) == (table.id, table.metadata)
 
 
-def test_what_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+def test_loader_raises_for_unreadable_files_and_unknown_options(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="level must be one of"):
         RegionLoader(REPORT, level="page")
     with pytest.raises(InvalidInput, match="unknown parser"):

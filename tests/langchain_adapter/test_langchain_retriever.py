@@ -30,8 +30,8 @@ def ids(documents: list[Document]) -> list[str | None]:
     return [document.id for document in documents]
 
 
-def test_documents_are_what_the_engine_finds(engine: Engine) -> None:
-    hits = engine.search(FUEL, k=4)
+def test_documents_are_the_hits_of_the_engine(engine: Engine) -> None:
+    hits = engine.search(FUEL)
     found = RegionRetriever(engine=engine).invoke(FUEL)
     assert ids(found) == [hit.id for hit in hits]
     assert [document.page_content for document in found] == [hit.text for hit in hits]
@@ -42,9 +42,9 @@ def test_documents_are_what_the_engine_finds(engine: Engine) -> None:
     assert found[0].metadata["team"] == "x"
 
 
-def test_the_score_stands_under_the_key_that_is_named(engine: Engine) -> None:
+def test_the_score_is_stored_under_score_key(engine: Engine) -> None:
     found = RegionRetriever(engine=engine, score_key="relevance").invoke(FUEL)
-    hits = engine.search(FUEL, k=4)
+    hits = engine.search(FUEL)
     assert [document.metadata["relevance"] for document in found] == [hit.score for hit in hits]
     json.dumps([document.metadata for document in found])
 
@@ -52,10 +52,10 @@ def test_the_score_stands_under_the_key_that_is_named(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("kwargs", "expected"),
     [
-        ({}, 4),
+        ({}, 5),
         ({"k": 1}, 1),
         ({"k": 7, "verbose": True}, 7),
-        ({"k": None, "filters": None}, 4),
+        ({"k": None, "filters": None}, 5),
         ({"filters": {"kind": "table", "metadata.team": "x", "page_number": 5}}, 1),
         ({"filters": [{"doc_id": "report"}, {"doc_id": "paper"}]}, 0),
     ],
@@ -91,7 +91,7 @@ def test_a_call_can_only_narrow_the_filters(engine: Engine) -> None:
         ({"engine": ..., "filters": {"page_number": {"above": 3}}}, "unknown operator 'above'"),
     ],
 )
-def test_arguments_that_cannot_be_are_refused(
+def test_invalid_arguments_are_refused(
     engine: Engine, arguments: dict[str, Any], message: str
 ) -> None:
     given: dict[str, Any] = {
@@ -110,7 +110,7 @@ def test_arguments_that_cannot_be_are_refused(
         (FUEL, {"filter": {"page_number": 3}}, TypeError, "'filter'"),
     ],
 )
-async def test_a_call_that_cannot_be_is_refused(
+async def test_invalid_call_arguments_are_refused(
     engine: Engine, question: str, kwargs: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     retriever = RegionRetriever(engine=engine)
@@ -121,30 +121,30 @@ async def test_a_call_that_cannot_be_is_refused(
 
 
 def test_a_very_long_question_is_answered(engine: Engine) -> None:
-    assert len(RegionRetriever(engine=engine).invoke("electricity " * 4200)) == 4
+    assert len(RegionRetriever(engine=engine).invoke("electricity " * 4200)) == 5
 
 
-def test_an_index_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+def test_a_missing_index_is_not_created(tmp_path: Path) -> None:
     retriever = RegionRetriever(index=tmp_path / "mistyped")
     with pytest.raises(InvalidInput, match="mistyped"):
         retriever.invoke(FUEL)
     assert not (tmp_path / "mistyped").exists()
 
 
-def test_nothing_is_opened_before_the_first_question(tmp_path: Path) -> None:
+def test_the_index_is_opened_at_the_first_question(tmp_path: Path) -> None:
     RegionRetriever(index=str(tmp_path / "later"))
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_questions_asked_at_once_are_answered_at_once(
+async def test_concurrent_questions_run_concurrently(
     meeting_engine: Callable[[int], Engine],
 ) -> None:
-    retriever = RegionRetriever(engine=meeting_engine(4))
+    retriever = RegionRetriever(engine=meeting_engine(4), k=2)
     answers = await asyncio.gather(*(retriever.ainvoke("total") for _ in range(4)))
-    assert [len(answer) for answer in answers] == [4] * 4
+    assert [len(answer) for answer in answers] == [2] * 4
 
 
-def test_a_batch_is_answered_in_threads(meeting_engine: Callable[[int], Engine]) -> None:
+def test_a_batch_runs_in_threads(meeting_engine: Callable[[int], Engine]) -> None:
     retriever = RegionRetriever(engine=meeting_engine(3), k=2)
     first, second, third = retriever.batch(["total", "address", "due"])
     assert ids(first) == ["doc#p1#1", "doc#p2#1"]
@@ -152,9 +152,9 @@ def test_a_batch_is_answered_in_threads(meeting_engine: Callable[[int], Engine])
     assert ids(third) == ids(first)
 
 
-def test_copies_ask_the_same_engine(engine: Engine, folder: Path) -> None:
+def test_copies_of_a_retriever_share_its_engine(engine: Engine, folder: Path) -> None:
     held = RegionRetriever(engine=engine, filters={"doc_id": "report"})
-    for one in (copy.copy(held), copy.deepcopy(held), held.model_copy(update={"k": 4})):
+    for one in (copy.copy(held), copy.deepcopy(held), held.model_copy(update={"k": 5})):
         assert one.engine is engine
         assert one.invoke(FUEL) == held.invoke(FUEL)
     named = RegionRetriever(index=folder, k=2, score_key="score")
@@ -186,7 +186,7 @@ def test_an_index_is_opened_once_however_often_a_retriever_is_rebuilt(
     Engine.shared(folder).close()
 
 
-async def test_events_tell_of_the_retriever_and_its_documents(engine: Engine) -> None:
+async def test_events_name_the_retriever_and_its_documents(engine: Engine) -> None:
     retriever = RegionRetriever(engine=engine, k=2, tags=["regions"])
     events = [event async for event in retriever.astream_events(FUEL, version="v2")]
     start, *_, end = events
@@ -203,14 +203,14 @@ async def test_events_tell_of_the_retriever_and_its_documents(engine: Engine) ->
 @pytest.mark.filterwarnings(
     "ignore::langchain_core._api.deprecation.LangChainPendingDeprecationWarning"
 )
-def test_documents_survive_the_serialisation_of_the_framework(engine: Engine) -> None:
+def test_documents_survive_serialisation(engine: Engine) -> None:
     found = RegionRetriever(engine=engine, score_key="score").invoke(FUEL)
     assert loads(dumps(found)) == found
     assert pickle.loads(pickle.dumps(found)) == found
     assert [Document.model_validate_json(document.model_dump_json()) for document in found] == found
 
 
-def test_an_ensemble_keeps_regions_of_the_same_text_apart_by_their_id(
+def test_an_ensemble_distinguishes_regions_of_equal_text_by_id(
     meeting_engine: Callable[[int], Engine],
 ) -> None:
     retriever = RegionRetriever(engine=meeting_engine(1), k=2)
@@ -220,7 +220,7 @@ def test_an_ensemble_keeps_regions_of_the_same_text_apart_by_their_id(
     assert ids(ensemble.invoke("total")) == ["doc#p1#1", "doc#p2#1"]
 
 
-def test_several_wordings_of_a_question_give_each_region_once(engine: Engine) -> None:
+def test_multi_query_retriever_returns_each_region_once(engine: Engine) -> None:
     retriever = RegionRetriever(engine=engine, k=3)
     model = FakeListChatModel(responses=[f"{FUEL}\nfuel and electricity in million euros"])
     found = MultiQueryRetriever.from_llm(retriever, llm=model).invoke(FUEL)
@@ -228,7 +228,7 @@ def test_several_wordings_of_a_question_give_each_region_once(engine: Engine) ->
     assert ids(found)[:3] == ids(retriever.invoke(FUEL))
 
 
-def test_the_tool_of_the_framework_shows_what_the_prompt_names(engine: Engine) -> None:
+def test_create_retriever_tool_formats_the_metadata_of_its_prompt(engine: Engine) -> None:
     tool = create_retriever_tool(
         RegionRetriever(engine=engine, k=2),
         "search",
@@ -255,7 +255,7 @@ def test_without_langchain_core_the_error_says_what_to_install() -> None:
     assert 'pip install "colregion[langchain]"' in result.stderr
 
 
-def test_nothing_but_langchain_core_is_needed() -> None:
+def test_the_adapter_imports_only_langchain_core() -> None:
     blocked = ["langchain", "langchain_classic", "langchain_community", "langgraph", "torch"]
     result = run(
         f"import sys; sys.modules.update(dict.fromkeys({blocked})); import colregion.langchain"
@@ -268,7 +268,7 @@ def test_importing_colregion_does_not_import_langchain() -> None:
     assert result.stdout == "[]\n"
 
 
-def test_the_confidence_stands_beside_the_score_and_can_be_asked_for(engine: Engine) -> None:
+def test_score_key_adds_the_confidence_and_min_confidence_filters_by_it(engine: Engine) -> None:
     plain = RegionRetriever(engine=engine, k=2).invoke(FUEL)
     told = RegionRetriever(engine=engine, k=2, score_key="score").invoke(FUEL)
     assert all("confidence" not in found.metadata for found in plain)

@@ -56,7 +56,7 @@ def metadata_filters(
         ),
     ],
 )
-def test_metadata_filters_mean_what_ours_do(
+def test_metadata_filters_are_equivalent_to_our_filters(
     engine: Engine, given: list[Any], same_as: dict[str, Any]
 ) -> None:
     theirs = metadata_filters(*given)
@@ -93,7 +93,7 @@ def test_metadata_filters_mean_what_ours_do(
         ({"doc_id": {"like": "a"}}, "unknown operator"),
     ],
 )
-def test_filters_that_cannot_be_kept_are_refused(
+def test_unsupported_metadata_filters_are_refused(
     engine: Engine, filters: Any, message: str
 ) -> None:
     with pytest.raises(InvalidInput, match=message):

@@ -10,13 +10,13 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
-def test_without_llama_index_the_line_that_installs_it_is_told() -> None:
+def test_without_llama_index_the_error_says_what_to_install() -> None:
     done = python("import sys; sys.modules['llama_index'] = None; import colregion.llama_index")
     assert "MissingDependency: llama_index.core" in done.stderr
     assert 'pip install "colregion[llama-index]"' in done.stderr
 
 
-def test_colregion_itself_does_not_import_it() -> None:
+def test_importing_colregion_does_not_import_llama_index() -> None:
     done = python("import sys, colregion; print('llama_index' in sys.modules)")
     assert done.stdout == "False\n"
 

@@ -79,21 +79,21 @@ class Listener(MockLLM):
 
 
 class TestQueryEngines:
-    def test_the_answers_sources_are_the_regions(self, report: Engine) -> None:
+    def test_source_nodes_of_a_query_engine_are_regions(self, report: Engine) -> None:
         retriever = RegionRetriever(engine=report, k=3)
         response = RetrieverQueryEngine.from_args(retriever, llm=MockLLM()).query(QUESTION)
         assert response.source_nodes == retriever.retrieve(QUESTION)
         for node in response.source_nodes:
             assert node.node.get_content(MetadataMode.LLM) in str(response)
 
-    def test_a_question_keeps_its_own_k_and_filters(self, report: Engine) -> None:
+    def test_a_query_engine_passes_on_k_and_filters_of_a_question(self, report: Engine) -> None:
         engine = RetrieverQueryEngine.from_args(RegionRetriever(engine=report), llm=MockLLM())
         asked = RegionQueryBundle(QUESTION, k=2, filters={"page_number": 2})
         found = engine.query(asked).source_nodes
         assert len(found) == 2
         assert {node.metadata["page_number"] for node in found} == {2}
 
-    async def test_async_gives_the_same_answer(self, report: Engine) -> None:
+    async def test_an_async_query_engine_returns_the_same_answer(self, report: Engine) -> None:
         engine = RetrieverQueryEngine.from_args(RegionRetriever(engine=report), llm=MockLLM())
         assert str(await engine.aquery(QUESTION)) == str(engine.query(QUESTION))
 
@@ -119,7 +119,7 @@ class TestQueryEngines:
         expected = report.rank(QUESTION, [f"{REPORT.name}#p{n}" for n in range(1, 6)], k=3)
         assert ids(engine.query(QUESTION).source_nodes) == [hit.id for hit in expected]
 
-    def test_a_rewritten_question_still_asks_the_users_words(self, report: Engine) -> None:
+    def test_a_query_transform_does_not_change_the_question(self, report: Engine) -> None:
         retriever = RegionRetriever(engine=report, k=2)
         engine = TransformQueryEngine(
             RetrieverQueryEngine.from_args(retriever, llm=MockLLM()),
@@ -131,7 +131,7 @@ class TestQueryEngines:
         "multimodal" not in inspect.signature(RetrieverQueryEngine.from_args).parameters,
         reason="llama-index-core is too old to take pictures",
     )
-    def test_a_model_that_sees_is_sent_text_and_crops(self, report: Engine, tmp_path: Path) -> None:
+    def test_a_vision_model_gets_texts_and_crops(self, report: Engine, tmp_path: Path) -> None:
         llm = Listener(max_tokens=9, is_chat_model=True)
         retriever = RegionRetriever(engine=report, k=2, crops=tmp_path)
         RetrieverQueryEngine.from_args(retriever, llm=llm, multimodal=True).query(QUESTION)
@@ -179,14 +179,14 @@ class TestRetrievers:
         assert len(fused) == len(documents)
         assert expected.node.hash in {node.node.hash for node in fused}
 
-    async def test_fusion_may_ask_at_once(self, report: Engine) -> None:
+    async def test_async_fusion_returns_regions(self, report: Engine) -> None:
         retrievers = [RegionRetriever(engine=report, k=k) for k in (1, 2, 3)]
         fusion = QueryFusionRetriever(
             list(retrievers), llm=MockLLM(), num_queries=1, similarity_top_k=3
         )
         assert ids(await fusion.aretrieve(QUESTION)) == ids(retrievers[2].retrieve(QUESTION))
 
-    def test_a_document_may_lead_to_its_regions(self, report: Engine) -> None:
+    def test_a_document_node_can_lead_to_its_regions(self, report: Engine) -> None:
         regions = RegionRetriever(engine=report, k=2)
         document = IndexNode(text="annual report", index_id="regions", obj=None)
         index = VectorStoreIndex([document], embed_model=MockEmbedding(embed_dim=4))
@@ -203,7 +203,7 @@ class TestRetrievers:
         found = ids(index.as_retriever(similarity_top_k=2).retrieve(QUESTION))
         assert set(ids(regions.retrieve(QUESTION))) <= set(found)
 
-    def test_the_regions_around_one_can_be_fetched(self, report: Engine) -> None:
+    def test_neighbouring_regions_can_be_fetched(self, report: Engine) -> None:
         store = SimpleDocumentStore()
         store.add_documents(RegionReader(parser="text_layer+geometry").load_data(REPORT))
         retriever = RegionRetriever(engine=report, k=1)
@@ -268,7 +268,7 @@ SEARCH = "Thought: I search.\nAction: search_regions\nAction Input: "
 @pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning")
 @pytest.mark.filterwarnings("ignore:is_running called from within a step:DeprecationWarning")
 class TestAgents:
-    async def test_an_agent_that_reasons_in_text_gets_regions(self, report: Engine) -> None:
+    async def test_a_react_agent_gets_regions(self, report: Engine) -> None:
         llm = ScriptedLLM(
             texts=[
                 SEARCH + '{"query": "fuel", "k": 2}',
@@ -282,7 +282,7 @@ class TestAgents:
         for node in expected:
             assert f"[{node.node_id}]" in result.tool_output.content
 
-    async def test_an_agent_reads_its_mistake_and_goes_on(self, report: Engine) -> None:
+    async def test_an_agent_reads_its_mistake_and_continues(self, report: Engine) -> None:
         llm = ScriptedLLM(
             texts=[
                 SEARCH + '{"query": "fuel", "k": 0}',
@@ -298,9 +298,7 @@ class TestAgents:
         not hasattr(mock, "MockFunctionCallingLLM"), reason="llama-index-core is too old to have it"
     )
     @pytest.mark.parametrize("ours", [True, False])
-    async def test_an_agent_that_calls_functions_gets_regions(
-        self, report: Engine, ours: bool
-    ) -> None:
+    async def test_a_function_agent_gets_regions(self, report: Engine, ours: bool) -> None:
         from llama_index.core.base.llms.types import ToolCallBlock
 
         asked = {"query": "fuel", "k": 4} if ours else {"input": "fuel"}
@@ -320,4 +318,7 @@ class TestAgents:
         llm = mock.MockFunctionCallingLLM(response_generator=answer, is_chat_model=True)
         agent = FunctionAgent(tools=[tool], llm=llm, streaming=False)
         (result,) = await tool_results(agent)
-        assert result.tool_output.raw_output == retriever.retrieve("fuel")
+        # RetrieverTool asks "\ninput is fuel\n", which changes scores and not the best region.
+        count = None if ours else 1
+        nodes = [node.node for node in result.tool_output.raw_output][:count]
+        assert nodes == [node.node for node in retriever.retrieve("fuel")][:count]

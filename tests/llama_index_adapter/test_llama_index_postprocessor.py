@@ -48,13 +48,13 @@ class TestEmpty:
         processor = RegionPostprocessor(engine=engine)
         assert processor.postprocess_nodes([], query_str=QUESTION) == []
 
-    def test_without_a_question_there_is_no_answer(self, engine: Engine) -> None:
+    def test_postprocessing_without_a_question_is_refused(self, engine: Engine) -> None:
         with pytest.raises(InvalidInput, match="question"):
             RegionPostprocessor(engine=engine).postprocess_nodes([])
         with pytest.raises(InvalidInput, match="question is empty"):
             RegionPostprocessor(engine=engine).postprocess_nodes([], query_str=" ")
 
-    def test_an_index_or_an_engine_may_be_given_but_not_both(self, engine: Engine) -> None:
+    def test_postprocessor_takes_an_index_or_an_engine_but_not_both(self, engine: Engine) -> None:
         with pytest.raises(InvalidInput, match="one of the two"):
             RegionPostprocessor(index="library", engine=engine)
 
@@ -66,13 +66,13 @@ class TestEmpty:
             Node(image_resource=MediaResource(url=AnyUrl("https://example.org/page.png"))),
         ],
     )
-    def test_a_node_that_names_no_page_is_refused_with_what_it_has(
+    def test_a_node_without_a_page_is_refused_with_its_keys(
         self, engine: Engine, node: Any
     ) -> None:
         with pytest.raises(InvalidInput, match=r"page_number.*got the keys"):
             ranked(node, engine=engine)
 
-    def test_a_page_that_is_nowhere_is_refused(self, engine: Engine) -> None:
+    def test_a_page_that_cannot_be_loaded_is_refused(self, engine: Engine) -> None:
         with pytest.raises(NotIndexed, match="'c'"):
             ranked(TextNode(metadata={"doc_id": "c", "page_number": 1}), engine=engine)
 
@@ -96,7 +96,7 @@ class TestIndexedPages:
             ),
         ],
     )
-    def test_a_page_is_found_by_its_document_and_number(self, engine: Engine, node: Any) -> None:
+    def test_a_page_is_looked_up_by_document_and_number(self, engine: Engine, node: Any) -> None:
         (found,) = ranked(node, engine=engine)
         (hit,) = engine.rank(QUESTION, "a#p2", k=1)
         assert (found.node_id, found.score) == (hit.id, hit.score)
@@ -104,7 +104,7 @@ class TestIndexedPages:
         # The page's own keys come along.
         assert found.node.metadata == {**node.metadata, **hit.to_metadata(confidence=False)}
 
-    def test_what_page_counts_from_has_to_be_said(self, engine: Engine) -> None:
+    def test_the_key_page_requires_first_page(self, engine: Engine) -> None:
         node = TextNode(text="page", metadata={"doc_id": "a", "page": 1})
         with pytest.raises(InvalidInput, match="first_page"):
             ranked(node, engine=engine)
@@ -121,7 +121,7 @@ class TestIndexedPages:
             (hit.id, hit.score) for hit in hits
         ]
 
-    def test_the_nodes_given_are_left_as_they_were(self, engine: Engine) -> None:
+    def test_input_nodes_are_not_modified(self, engine: Engine) -> None:
         node = Node(image_resource=MediaResource(data=png()))
         node.metadata = {"doc_id": "b", "page_number": 1}
         before = node.model_copy(deep=True)
@@ -141,9 +141,7 @@ class TestPicturesOfPages:
     @pytest.mark.parametrize(
         "kind", ["data", "path", "metadata", "image", "image_path", "document"]
     )
-    def test_a_page_is_read_from_its_picture(
-        self, engine: Engine, tmp_path: Path, kind: str
-    ) -> None:
+    def test_a_page_is_read_from_its_image(self, engine: Engine, tmp_path: Path, kind: str) -> None:
         file = tmp_path / "page.png"
         file.write_bytes(png())
         text = base64.b64encode(png()).decode()
@@ -162,7 +160,7 @@ class TestPicturesOfPages:
         assert found.metadata["page_number"] == 7
         assert found.metadata["team"] == "z"
 
-    def test_without_an_index_files_are_read(self) -> None:
+    def test_postprocessor_reads_files_without_an_index(self) -> None:
         receipt = DOCUMENTS / "tarrow-annual-report-2024.pdf"
         page = TextNode(metadata={"file_path": str(receipt), "page_number": 5})
         processor = RegionPostprocessor(k=2)
@@ -173,14 +171,14 @@ class TestPicturesOfPages:
         assert any("8.6" in one.node.get_content() for one in found)
         assert {one.metadata["source"] for one in found} == {str(receipt)}
 
-    def test_crops_come_with_the_regions(self, engine: Engine, tmp_path: Path) -> None:
+    def test_postprocessed_regions_have_crops(self, engine: Engine, tmp_path: Path) -> None:
         (found,) = ranked(TextNode(metadata={"page_id": "b#p1"}), engine=engine, crops=tmp_path)
         assert isinstance(found.node, Node)
         assert found.node.image_resource is not None
         assert [found.node.image_resource.path] == list(tmp_path.iterdir())
 
 
-def test_its_settings_survive_json_and_pickle(folder: Path) -> None:
+def test_postprocessor_settings_survive_json_and_pickle(folder: Path) -> None:
     processor = RegionPostprocessor(index=str(folder), k=2, first_page=1)
     nodes = [NodeWithScore(node=TextNode(metadata={"doc_id": "report", "page": 5}))]
     expected = processor.postprocess_nodes(nodes, query_str="fuel")

@@ -18,7 +18,7 @@ REPORT = DOCUMENTS / "tarrow-annual-report-2024.pdf"
 PARSER = "text_layer+geometry"
 
 
-def test_no_files_give_no_documents() -> None:
+def test_reading_no_files_returns_no_documents() -> None:
     assert RegionReader(parser=PARSER).load_data([]) == []
 
 
@@ -27,7 +27,7 @@ def test_an_unknown_level_is_refused() -> None:
         RegionReader(level="paragraph")
 
 
-def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
+def test_reader_raises_for_unreadable_files_and_invalid_metadata(tmp_path: Path) -> None:
     reader = RegionReader(parser=PARSER)
     with pytest.raises(InvalidInput, match="no file"):
         reader.load_data(tmp_path / "missing.pdf")
@@ -38,7 +38,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
         reader.load_data(REPORT, extra_info={"doc_id": "mine"})
 
 
-def test_pages_are_read_as_they_are_reached(tmp_path: Path) -> None:
+def test_reader_parses_pages_lazily(tmp_path: Path) -> None:
     (tmp_path / "b.pdf").write_bytes(b"%PDF-1.7 rubbish")
     (tmp_path / "a.pdf").write_bytes(REPORT.read_bytes())
     documents = iter(RegionReader(parser=PARSER).lazy_load_data(tmp_path))
@@ -48,7 +48,7 @@ def test_pages_are_read_as_they_are_reached(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("level", ["area", "block", "line"])
-def test_a_document_is_the_node_that_a_search_finds(level: str) -> None:
+def test_read_documents_equal_the_nodes_of_a_search(level: str) -> None:
     engine = Engine.open(MemoryIndex(), parser=PARSER)
     engine.add(REPORT, metadata={"team": "x"})
     pages = engine.index.page_ids(REPORT.name)
@@ -87,7 +87,7 @@ def test_documents_come_in_reading_order_and_form_a_chain() -> None:
             assert after.prev_node is None
 
 
-def test_no_two_files_share_an_id_and_none_is_read_twice(tmp_path: Path) -> None:
+def test_files_get_distinct_ids_and_are_read_once(tmp_path: Path) -> None:
     for folder in ("x", "y"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "same.pdf").write_bytes(REPORT.read_bytes())
@@ -102,7 +102,7 @@ def test_no_two_files_share_an_id_and_none_is_read_twice(tmp_path: Path) -> None
     assert second.startswith("same.pdf~")
 
 
-def test_the_directory_reader_takes_it_for_a_kind_of_file(tmp_path: Path) -> None:
+def test_reader_works_as_a_file_extractor(tmp_path: Path) -> None:
     (tmp_path / "report.pdf").write_bytes(REPORT.read_bytes())
     reader = SimpleDirectoryReader(
         str(tmp_path), file_extractor={".pdf": RegionReader(parser=PARSER)}

@@ -43,7 +43,9 @@ Script = Callable[[ClientSession], Awaitable[None]]
 @asynccontextmanager
 async def connected(engine: Engine, *, writable: bool = False) -> AsyncIterator[ClientSession]:
     """A client's session with a server in the same process."""
-    server = build_server(engine, writable=writable)
+    high_level: Any = build_server(engine, writable=writable)
+    # The attribute's name in version 1 and 2 of the SDK.
+    server = getattr(high_level, "_mcp_server", None) or high_level._lowlevel_server
     async with (
         create_client_server_memory_streams() as (client_streams, server_streams),
         anyio.create_task_group() as tasks,
@@ -91,7 +93,7 @@ def engine(scan: Path) -> Engine:
     return engine
 
 
-async def test_only_a_writable_server_offers_to_write(engine: Engine) -> None:
+async def test_only_a_writable_server_has_writing_tools(engine: Engine) -> None:
     for writable, names in ((False, READING), (True, READING + WRITING)):
         async with connected(engine, writable=writable) as session:
             listed = (await session.list_tools()).model_dump(by_alias=True)["tools"]
@@ -116,7 +118,7 @@ async def test_schemas_are_valid_and_every_argument_is_described(engine: Engine)
             assert tool["inputSchema"]["additionalProperties"] is False
 
 
-async def test_a_search_gives_text_for_the_model_and_records_for_programs(engine: Engine) -> None:
+async def test_search_returns_text_and_structured_content(engine: Engine) -> None:
     async with connected(engine) as session:
         result = await call(session, "search_regions", query="delta", k=1)
     assert not result["isError"]
@@ -145,7 +147,7 @@ async def test_a_search_gives_text_for_the_model_and_records_for_programs(engine
     }
 
 
-async def test_pictures_follow_their_regions_when_asked(engine: Engine) -> None:
+async def test_images_follow_their_regions_on_request(engine: Engine) -> None:
     async with connected(engine) as session:
         result = await call(session, "search_regions", query="delta", k=2, include_images=True)
     assert [block["type"] for block in result["content"]] == ["text", "image"] * 2
@@ -165,7 +167,9 @@ async def test_pictures_follow_their_regions_when_asked(engine: Engine) -> None:
         ({"k": 1}, 1),
     ],
 )
-async def test_a_search_is_narrowed(engine: Engine, asked: dict[str, Any], count: int) -> None:
+async def test_search_arguments_restrict_the_results(
+    engine: Engine, asked: dict[str, Any], count: int
+) -> None:
     async with connected(engine) as session:
         result = await call(session, "search_regions", query="alpha delta", **asked)
     assert len(result["structuredContent"]["regions"]) == count
@@ -173,7 +177,7 @@ async def test_a_search_is_narrowed(engine: Engine, asked: dict[str, Any], count
         assert result["content"][0]["text"].startswith("No regions found")
 
 
-async def test_a_page_is_read_whole_with_its_size_and_areas(engine: Engine) -> None:
+async def test_get_page_returns_text_size_areas_and_image(engine: Engine) -> None:
     async with connected(engine) as session:
         result = await call(session, "get_page", page_id="scan.png#p1", include_image=True)
     text, image = result["content"]
@@ -187,7 +191,7 @@ async def test_a_page_is_read_whole_with_its_size_and_areas(engine: Engine) -> N
     assert [area["opening"] for area in page["areas"]] == ["alpha beta", "gamma ? delta"]
 
 
-async def test_a_region_is_shown_with_its_surroundings(engine: Engine) -> None:
+async def test_get_region_image_has_the_margin(engine: Engine) -> None:
     async with connected(engine) as session:
         bare = await call(session, "get_region_image", region_id="scan.png#p1#2.1.1", margin=0)
         wide = await call(session, "get_region_image", region_id="scan.png#p1#2", margin=0.1)
@@ -201,7 +205,7 @@ async def test_a_region_is_shown_with_its_surroundings(engine: Engine) -> None:
     assert (record["width_px"], record["height_px"], record["x0"]) == (140, 60, 0.25)
 
 
-async def test_documents_are_listed_a_part_at_a_time(engine: Engine) -> None:
+async def test_list_documents_has_limit_and_offset(engine: Engine) -> None:
     async with connected(engine) as session:
         whole = await call(session, "list_documents")
         none = await call(session, "list_documents", offset=1)
@@ -253,7 +257,7 @@ async def test_documents_are_added_and_removed(engine: Engine, scan: Path) -> No
         ("no_such_tool", {}, "search_regions"),
     ],
 )
-async def test_mistakes_come_back_as_one_readable_text(
+async def test_mistakes_are_returned_as_one_readable_text(
     engine: Engine, name: str, arguments: dict[str, Any], said: str
 ) -> None:
     async with connected(engine) as session:
@@ -263,7 +267,7 @@ async def test_mistakes_come_back_as_one_readable_text(
     assert "pydantic" not in text
 
 
-async def test_calls_run_beside_each_other(engine: Engine) -> None:
+async def test_concurrent_calls_run_concurrently(engine: Engine) -> None:
     class MeetingEncoder(WordEncoder):
         """Answers only once two questions are asked at a time."""
 
@@ -330,12 +334,11 @@ async def test_a_conversation_over_standard_input_and_output(tmp_path: Path) -> 
         assert "no such argument" in await told(session, "get_page", page=1, page_id="x")
 
 
-async def test_what_is_printed_does_not_get_between_the_messages() -> None:
+async def test_printed_output_does_not_disturb_the_messages() -> None:
     program = """if True:
-        import anyio
         from colregion.engine import Engine
         from colregion.indexes import MemoryIndex
-        from colregion.mcp.server import _serve, build_server
+        from colregion.mcp.server import _print_to_stderr, _Server
         from colregion.testing import LineParser, WordEncoder
 
         class Noisy(WordEncoder):
@@ -344,14 +347,14 @@ async def test_what_is_printed_does_not_get_between_the_messages() -> None:
                 return super().encode_query(text)
 
         engine = Engine(MemoryIndex(), encoder=Noisy(), parser=LineParser([]))
-        anyio.run(_serve, build_server(engine))
+        _Server(engine, writable=False, lifespan=_print_to_stderr).run("stdio")
     """
     async with subprocess_session("-c", program) as session:
         result = await call(session, "search_regions", query="alpha")
     assert result["structuredContent"] == {"regions": []}
 
 
-def test_without_the_sdk_the_command_names_what_installs_it() -> None:
+def test_without_the_sdk_the_error_says_what_to_install() -> None:
     program = (
         "import sys; sys.modules['mcp'] = None\n"
         "from colregion.cli import main; main(['mcp', '--index', 'x'])"
@@ -363,7 +366,7 @@ def test_without_the_sdk_the_command_names_what_installs_it() -> None:
     assert 'pip install "colregion[mcp]"' in " ".join(done.stderr.split())
 
 
-def test_an_index_that_is_not_there_is_an_error_and_is_not_made(tmp_path: Path) -> None:
+def test_serving_a_missing_index_is_an_error_and_creates_nothing(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no index"):
         serve(str(tmp_path / "missing"))
     assert not (tmp_path / "missing").exists()

@@ -1,4 +1,4 @@
-"""What the adapters to the frameworks have in common."""
+"""Shared by the adapters: opening engines, reading files, and results as a model reads them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
+from PIL import Image
+
 from colregion.core.documents import DocumentEntry, Metadata
 from colregion.core.interfaces import Parser
-from colregion.core.regions import ParsedPage
+from colregion.core.regions import LEVELS
 from colregion.core.results import Hit
 from colregion.documents import open_document
 from colregion.engine import Engine
@@ -18,19 +20,19 @@ from colregion.errors import InvalidInput
 from colregion.indexes import open_index
 from colregion.ingestion.sources import SourceFile, list_files
 
-# Documents that are named where a search found nothing: more would fill a prompt.
-_MOST_NAMES = 50
-# About what vision models scale a picture to anyway.
-_PICTURE_MAX_PX = 1024
-_PICTURE_MARGIN = 0.01
+_MAX_NAMES = 50  # of documents, listed when a search has no results; more would fill a prompt
+# The longest side that vision models take without scaling it down; less loses small print.
+_IMAGE_MAX_PX = 1568
+_IMAGE_MARGIN = 0.01
 
 
-def source_of(index: str | Path | None, engine: Engine | None) -> Engine | str | Path:
-    """Whichever is given: an index by its name, which can be pickled, copied and rebuilt, or an
-    open engine.
+def validate_source(index: str | Path | None, engine: Engine | None) -> Engine | str | Path:
+    """Whichever of the two was given.
+
+    An index by its name can be pickled, copied and reopened; an engine is already open.
 
     Raises:
-        InvalidInput: neither is given, or both.
+        InvalidInput: neither was given, or both.
     """
     if index is None and engine is not None:
         return engine
@@ -39,11 +41,11 @@ def source_of(index: str | Path | None, engine: Engine | None) -> Engine | str |
     raise InvalidInput("give index= (the folder of an index) or engine=, one of the two")
 
 
-def opened(source: Engine | str | Path) -> Engine:
-    """The engine itself, or the process's one engine for the index of that name.
+def resolve_engine(source: Engine | str | Path) -> Engine:
+    """The engine itself, or the process's shared engine for the index of that name.
 
     Raises:
-        InvalidInput: there is no such index; who only reads should not make one.
+        InvalidInput: there is no such index; a reader does not create one.
         IndexCorrupt: the folder holds something else, or an index of another version.
     """
     if isinstance(source, Engine):
@@ -54,19 +56,27 @@ def opened(source: Engine | str | Path) -> Engine:
 
 @cache
 def _require_index(index: str | Path) -> None:
-    # Cached, because it costs as much as a small search; what it raises is not.
+    # Cached, because it costs as much as a small search; errors are not cached.
     open_index(index, create=False).close()
 
 
-def parse_files(
-    sources: str | Path | Sequence[str | Path], *, parser: Parser, metadata: Metadata
-) -> Iterator[tuple[ParsedPage, DocumentEntry]]:
-    """The pages of files, folders and globs, each parsed when it is reached.
+def check_level(level: str) -> str:
+    """The level of regions that a loader returns. Raises InvalidInput for an unknown one."""
+    if level not in LEVELS:
+        raise InvalidInput(f"level must be one of {', '.join(LEVELS)}, got {level!r}")
+    return level
 
-    A file counts once, and no two have the same document id.
+
+def load_regions(
+    sources: str | Path | Sequence[str | Path], *, level: str, parser: Parser, metadata: Metadata
+) -> Iterator[list[Hit]]:
+    """The regions with text of files, folders and globs, in reading order, one list per page.
+
+    They are hits without a score. Each page is parsed when it is reached. A file counts once, and
+    no two files have the same document id.
 
     Raises:
-        InvalidInput: a path that is not there, or metadata that is not flat.
+        InvalidInput: a path that does not exist, or metadata that is not flat.
         UnreadableDocument: a file that cannot be read.
     """
     for file in _distinct([sources] if isinstance(sources, str | Path) else sources):
@@ -78,8 +88,8 @@ def parse_files(
             parser=parser.fingerprint,
             metadata=document.metadata,
         )
-        for parsed in parser.parse(document):
-            yield parsed, entry
+        for page in parser.parse(document):
+            yield [Hit(region, page, entry) for region in page.at_level(level) if region.text]
 
 
 def _distinct(sources: Sequence[str | Path]) -> Iterator[SourceFile]:
@@ -88,7 +98,7 @@ def _distinct(sources: Sequence[str | Path]) -> Iterator[SourceFile]:
         path = file.path.resolve()
         if path not in ids:
             taken = file.doc_id in ids.values()
-            # The form in which `Engine.add` tells a second file of one id.
+            # As `Engine.add` distinguishes a second file of the same id.
             digest = hashlib.sha256(str(file.path).encode()).hexdigest()[:6]
             ids[path] = f"{file.doc_id}~{digest}" if taken else file.doc_id
             yield SourceFile(ids[path], file.path)
@@ -96,31 +106,56 @@ def _distinct(sources: Sequence[str | Path]) -> Iterator[SourceFile]:
 
 def text_for_model(hit: Hit) -> str:
     """The region as a language model reads it, with its id to cite it by."""
-    text = hit.text or "(a picture without text)"
-    caution = f" ({hit.hidden_text_warning})" if hit.hidden_text_warning else ""
-    return f"[{hit.id}] {hit.kind} on page {hit.page_number}{caution}\n{text}"
+    text = hit.text or "(an image without text)"
+    warning = f" ({hit.hidden_text_warning})" if hit.hidden_text_warning else ""
+    return f"[{hit.id}] {hit.kind} on page {hit.page_number}{warning}\n{text}"
 
 
-def picture_for_model(hit: Hit) -> bytes:
-    """The region with a little of its surroundings, as PNG, no larger than is useful."""
-    picture = hit.crop(margin=_PICTURE_MARGIN)
-    picture.thumbnail((_PICTURE_MAX_PX, _PICTURE_MAX_PX))
+def crop_for_model(hit: Hit, *, margin: float = _IMAGE_MARGIN) -> Image.Image:
+    """The region with a little of its surroundings, scaled down to what vision models take.
+
+    Args:
+        margin: as for `Hit.crop`, a fraction of the page's width.
+    """
+    return scale_for_model(hit.crop(margin=margin))
+
+
+def scale_for_model(image: Image.Image) -> Image.Image:
+    """A copy of the image, scaled down to what vision models take."""
+    scaled = image.copy()
+    scaled.thumbnail((_IMAGE_MAX_PX, _IMAGE_MAX_PX))
+    return scaled
+
+
+def to_png(image: Image.Image) -> bytes:
+    """The image as a PNG file."""
     png = io.BytesIO()
-    picture.save(png, "PNG")
+    image.save(png, "PNG")
     return png.getvalue()
 
 
-def nothing_found(engine: Engine, *, filtered: bool) -> str:
-    """What a language model is told when a search gives no regions.
+def content_for_model(
+    hits: Sequence[Hit], engine: Engine, *, include_images: bool = False, filtered: bool = False
+) -> list[str | bytes]:
+    """The result of a search as a language model reads it: texts, and PNG images.
 
     Args:
-        filtered: whether the search was kept to a part of the index by someone else than the
-            model; then it is not told what documents there are.
+        hits: if there are none, the content says which documents the index has.
+        include_images: follow each region's text by its image.
+        filtered: the application restricted the search to a part of the index, so the content
+            does not reveal which documents there are.
     """
+    content: list[str | bytes] = []
+    for hit in hits:
+        content.append(text_for_model(hit))
+        if include_images:
+            content.append(to_png(crop_for_model(hit)))
+    if hits:
+        return content
     if filtered:
-        return "No regions found. Try other words."
+        return ["No regions found. Try other words."]
     names = [entry.id for entry in engine.documents()]
-    shown = ", ".join(names[:_MOST_NAMES])
-    if len(names) > _MOST_NAMES:
-        shown += f" and {len(names) - _MOST_NAMES} more"
-    return f"No regions found. The documents are: {shown or '(none)'}."
+    listed = ", ".join(names[:_MAX_NAMES])
+    if len(names) > _MAX_NAMES:
+        listed += f" and {len(names) - _MAX_NAMES} more"
+    return [f"No regions found. The documents are: {listed or '(none)'}."]

@@ -1,31 +1,56 @@
-"""Prompt-ready text from hits, within a token budget, with a mark for every citation."""
+"""Prompt-ready text from hits, within a token budget, with a citation mark for each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 from colregion.citations.marks import make_mark
-from colregion.core.results import Context, Hit
+from colregion.citations.resolve import Resolution, resolve
+from colregion.core.results import Hit
 from colregion.errors import InvalidInput
 
 CountTokens = Callable[[str], int]
 
 
-def build_context(hits: Sequence[Hit], *, max_tokens: int, count_tokens: CountTokens) -> Context:
-    """The best of `hits` that fit, in reading order.
-
-    Hits are taken best first; one that would pass the budget is left out and the next is tried.
-    Each is led by a mark, `[acme-2024 p.3 r2]`, where r2 is its rank among `hits`, and by a
-    warning in brackets where it holds text that a reader of the page would not see. Hits without
-    text (a figure without words) have no place in a text and are left out. When not even one
-    fits whole, the best is cut after the last line, or else the last word, that fits.
+@dataclass(frozen=True, slots=True, eq=False)
+class Context:
+    """Text for a prompt, and the hit behind every mark in it.
 
     Args:
-        max_tokens: the budget, which the whole text keeps, marks included.
-        count_tokens: the reader's tokenizer, or an estimate.
+        text: regions in reading order, each led by its mark, such as `[acme-2024 p.3 r2]`.
+        citations: mark (with its brackets) -> hit.
+        tokens: the length of `text`, by the counter that the budget was checked with.
+    """
+
+    text: str
+    citations: Mapping[str, Hit]
+    tokens: int
+
+    def resolve(self, answer: str) -> Resolution:
+        """Link the citations in an answer written from this context to their hits.
+
+        See `colregion.citations.marks.find_marks` for the spellings that count as citations. An
+        answer without any gives an empty resolution.
+        """
+        return resolve(answer, self.citations)
+
+
+def build_context(hits: Sequence[Hit], *, max_tokens: int, count_tokens: CountTokens) -> Context:
+    """Write the best of `hits` that fit, in reading order.
+
+    Hits are taken best first; one that exceeds the budget is left out and the next is tried.
+    Each is led by a mark, `[acme-2024 p.3 r2]`, where r2 is its rank among `hits`, and by a
+    warning in brackets if some of its text is hidden on the page. Hits without text (a figure
+    without words) are left out. When not even one fits whole, the best is cut after the last
+    line, or else the last word, that fits.
+
+    Args:
+        max_tokens: the budget for the whole text, marks included.
+        count_tokens: the language model's tokenizer, or an estimate.
 
     Returns:
-        An empty text when there are no hits or the budget holds not even one word.
+        An empty text when there are no hits or the budget does not hold even one word.
 
     Raises:
         InvalidInput: `max_tokens` < 1.
@@ -58,7 +83,7 @@ def _assemble(chosen: Sequence[tuple[int, Hit]]) -> str:
 
 
 def _head(rank: int, hit: Hit) -> str:
-    """The mark, and a warning where the text holds what a reader of the page would not see."""
+    """The mark, and a warning if some of the text is hidden on the page."""
     return _mark(rank, hit) + (f" ({hit.hidden_text_warning})" if hit.hidden_text_warning else "")
 
 

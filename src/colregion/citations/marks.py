@@ -1,17 +1,15 @@
-"""The marks that lead the regions of a context, and how they are found again in an answer.
+"""Citation marks: how they are written, and how they are recognised in a model's answer.
 
-A mark is `[acme-2024 p.3 r2]`: document, page, and the region's rank, which alone names it. Models
-copy marks loosely, so an answer is read generously, but never so that two readings could be
-meant: what names nothing, or contradicts itself, is reported as such.
-
-This is about text only; what a mark stands for, the caller knows.
+A mark is `[acme-2024 p.3 r2]`: document, page, and the region's rank, which alone identifies it.
+Models copy marks loosely, so the parser accepts many spellings, but never an ambiguous one: a mark
+that names nothing, or contradicts itself, is reported as such.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 _BRACKETS = str.maketrans("[]［］【】〔〕;；", "()()()(),,")
@@ -57,20 +55,13 @@ _BARE_ID = re.compile(_ID_TAIL + r"(?!\w)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Citable:
-    """What an answer may cite: a mark with its brackets, or the region's id."""
-
-    mark: str
-    region_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
+class MarkMatch:
     """A citation in an answer.
 
     Args:
-        start, end: where it stands; with its brackets when nothing else is in them.
-        mark: of the `Citable` that is meant; None when none is, for the `reason` given.
+        start, end: `answer[start:end]` is the citation, with its brackets when nothing else is in
+            them.
+        mark: the mark that is cited; None when there is no such mark, for the `reason` given.
     """
 
     start: int
@@ -80,38 +71,44 @@ class Found:
 
 
 def make_mark(doc_id: str, page_number: int, rank: int) -> str:
-    """`[acme-2024 p.3 r2]`, on one line whatever the id: brackets in it become round, semicolons
-    commas, and what cannot be printed a space."""
+    """Format a mark, `[acme-2024 p.3 r2]`.
+
+    Always one line: brackets in the id become round, semicolons commas, and unprintable characters
+    spaces.
+    """
     printable = "".join(c if c.isprintable() else " " for c in doc_id.translate(_BRACKETS))
     label = " ".join(printable.split())
     return f"[{label} p.{page_number} r{rank}]" if label else f"[p.{page_number} r{rank}]"
 
 
-def find_marks(answer: str, citable: Sequence[Citable]) -> list[Found]:
-    """The citations in an answer, in order, none overlapping.
+def find_marks(answer: str, region_ids: Mapping[str, str]) -> list[MarkMatch]:
+    """Find the citations in an answer, in order and without overlaps.
 
-    Understood are, in any case and with spaces missing or added: marks; several in one pair of
+    Recognised, in any case and with spaces missing or added: marks; several in one pair of
     brackets, `[acme p.3 r2; p.4 r1]`; full-width and lenticular brackets; a rank alone, `[r2]`;
-    a page alone, `[acme p.3]`, when one region of it can be meant; region ids (`acme#p3#2.4`),
-    with or without a merged region's `+n`. In round brackets, or in none, a mark must name its
-    page and its rank; with no brackets its document too.
+    a page alone, `[acme p.3]`, when only one region of it can be meant; region ids
+    (`acme#p3#2.4`), with or without a merged region's `+n`. In round brackets, or in none, a mark
+    must name its page and its rank; without brackets also its document.
 
-    What looks like one of these but names none of `citable` is found with mark None. Other text
-    in brackets is left alone. No citations give [].
+    Args:
+        answer: any text; without citations the result is [].
+        region_ids: the marks that can be cited, with their brackets, and the region id of each.
+
+    Returns:
+        Text that looks like a citation but names none of these has mark None. Other text in
+        brackets is ignored.
     """
-    reader = _Reader(citable)
-    found: list[Found] = []
-    for group in _GROUP.finditer(answer):
-        found.extend(reader.read_group(answer, group))
-    for candidate in reader.read_prose(answer):
-        if all(candidate.end <= one.start or candidate.start >= one.end for one in found):
-            found.append(candidate)
-    return sorted(found, key=lambda one: one.start)
+    parser = _Parser(region_ids)
+    matches = [match for group in _GROUP.finditer(answer) for match in parser.group(answer, group)]
+    for match in parser.prose(answer):
+        if all(match.end <= other.start or match.start >= other.end for other in matches):
+            matches.append(match)
+    return sorted(matches, key=lambda match: match.start)
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """What a mark says."""
+    """A mark, parsed."""
 
     mark: str
     label: str
@@ -119,68 +116,68 @@ class _Place:
     rank: int
 
 
-class _Reader:
-    """Knows what can be cited, by every name that it has."""
+class _Parser:
+    """Recognises the citable regions by every name that they have."""
 
-    def __init__(self, citable: Sequence[Citable]) -> None:
-        self.places = list(_places(citable))
+    def __init__(self, region_ids: Mapping[str, str]) -> None:
+        self.places = list(_places(region_ids))
         self.by_rank = {place.rank: place for place in self.places}
-        names = [(_loosely(place), place.mark) for place in self.places]
-        ids = {one.region_id: one.mark for one in citable}
-        for one in citable:
+        names = [(_mark_pattern(place), place.mark) for place in self.places]
+        ids = {region_id: mark for mark, region_id in region_ids.items()}
+        for mark, region_id in region_ids.items():
             # A merged region may be cited without its `+n`, unless that is another's id.
-            ids.setdefault(re.sub(r"\+\d+$", "", one.region_id), one.mark)
+            ids.setdefault(re.sub(r"\+\d+$", "", region_id), mark)
         names += [(rf"{_flexible(name)}(?![\w+#]|\.\d)", mark) for name, mark in ids.items()]
         names.sort(key=lambda name: len(name[0]), reverse=True)
         self.marks = [mark for _, mark in names]
         choices = "|".join(f"({pattern})" for pattern, _ in names)
-        # Without names there is nothing to find: (?!) never matches.
+        # (?!) never matches: without names nothing can be cited.
         self.known = re.compile(rf"(?<![\w/#.-])(?:{choices or '(?!)'})", re.IGNORECASE)
 
-    def read_group(self, answer: str, group: re.Match[str]) -> list[Found]:
+    def group(self, answer: str, group: re.Match[str]) -> list[MarkMatch]:
         """The citations in one pair of brackets."""
-        at, end = group.span(1)
+        position, end = group.span(1)
         is_round = group[0][0] in _ROUND
-        found: list[Found] = []
-        alone = True
-        while at < end:
-            start = at
-            if known := self.known.match(answer, at, end):
-                at = known.end()
-                found.append(Found(start, at, self._meant(known)))
-            elif between := _BETWEEN.match(answer, at, end):
-                at = between.end()
+        matches: list[MarkMatch] = []
+        only_citations = True
+        while position < end:
+            start = position
+            if known := self.known.match(answer, position, end):
+                position = known.end()
+                matches.append(MarkMatch(start, position, self._mark_of(known)))
+            elif between := _BETWEEN.match(answer, position, end):
+                position = between.end()
             else:
-                at = _item_end(answer, at, end)
-                item = self._read_item(answer[start:at], in_round_brackets=is_round)
+                position = _item_end(answer, position, end)
+                item = self._read_item(answer[start:position], in_round_brackets=is_round)
                 if item is None:
-                    alone = False
+                    only_citations = False
                 else:
-                    found.append(Found(start, at, *item))
-        if len(found) == 1 and alone:
-            (only,) = found
-            return [Found(*group.span(), only.mark, only.reason)]
-        return found
+                    matches.append(MarkMatch(start, position, *item))
+        if len(matches) == 1 and only_citations:
+            (match,) = matches
+            return [MarkMatch(*group.span(), match.mark, match.reason)]
+        return matches
 
-    def read_prose(self, answer: str) -> Iterator[Found]:
-        """Citations without brackets: whole marks, region ids, and what would be one."""
+    def prose(self, answer: str) -> Iterator[MarkMatch]:
+        """Citations without brackets: whole marks, region ids, and text that looks like one."""
         for known in self.known.finditer(answer):
-            yield Found(*known.span(), self._meant(known))
+            yield MarkMatch(*known.span(), self._mark_of(known))
         for place in _BARE_PLACE.finditer(answer):
-            yield Found(*place.span(), None, f"no document of the context before {place[0]!r}")
+            yield MarkMatch(*place.span(), None, f"no document of the context before {place[0]!r}")
         for tail in _BARE_ID.finditer(answer):
             before = answer[max(tail.start() - _ID_CHARACTERS, 0) : tail.start()]
             name = re.split(rf"[\s{re.escape(_OPENING + _CLOSING)}]", before)[-1]
             start = tail.start() - len(name)
             if name:
                 text = answer[start : tail.end()]
-                yield Found(start, tail.end(), None, f"no region {text!r} in the context")
+                yield MarkMatch(start, tail.end(), None, f"no region {text!r} in the context")
 
-    def _meant(self, known: re.Match[str]) -> str:
+    def _mark_of(self, known: re.Match[str]) -> str:
         return self.marks[(known.lastindex or 1) - 1]
 
     def _read_item(self, text: str, *, in_round_brackets: bool) -> tuple[str | None, str] | None:
-        """(mark, reason) of a citation; None for text that is none."""
+        """(mark, reason) of a citation; None for other text."""
         if _BARE_ID.search(text):
             return None, f"no region {text!r} in the context"
         parts = _ITEM.fullmatch(unicodedata.normalize("NFKC", text).strip())
@@ -201,13 +198,13 @@ class _Reader:
         return place.mark, ""
 
     def _by_page(self, doc: str, page: int | None) -> tuple[str | None, str]:
-        meant = [
+        on_page = [
             place for place in self.places if place.page == page and self._may_name(doc, place)
         ]
-        if len(meant) == 1:
-            return meant[0].mark, ""
-        if meant:
-            ranks = ", ".join(f"r{place.rank}" for place in meant)
+        if len(on_page) == 1:
+            return on_page[0].mark, ""
+        if on_page:
+            ranks = ", ".join(f"r{place.rank}" for place in on_page)
             return None, f"page {page} has several regions in the context: {ranks}"
         named = f"page {page} of {doc!r}" if doc else f"page {page}"
         return None, f"no region of {named} in the context"
@@ -215,37 +212,37 @@ class _Reader:
     def _may_name(self, doc: str, place: _Place) -> bool:
         """Whether `doc` is the place's document, or whole words of its name that are not the
         name of another."""
-        given, label = _plain(doc), _plain(place.label)
-        if given in ("", label):
+        name, label = _normalised(doc), _normalised(place.label)
+        if name in ("", label):
             return True
-        if any(given == _plain(other.label) for other in self.places):
+        if any(name == _normalised(other.label) for other in self.places):
             return False
-        return re.search(rf"(?<!\w){re.escape(given)}(?!\w)", label) is not None
+        return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", label) is not None
 
 
-def _places(citable: Iterable[Citable]) -> Iterator[_Place]:
-    for one in citable:
-        if parts := _MARK.fullmatch(one.mark):
-            yield _Place(one.mark, parts["label"] or "", int(parts["page"]), int(parts["rank"]))
+def _places(marks: Iterable[str]) -> Iterator[_Place]:
+    for mark in marks:
+        if parts := _MARK.fullmatch(mark):
+            yield _Place(mark, parts["label"] or "", int(parts["page"]), int(parts["rank"]))
 
 
 def _item_end(answer: str, start: int, end: int) -> int:
-    """Where the item that starts at `start` ends: behind its rank, page or id, at the latest
-    where a semicolon parts it from the next."""
+    """The end of the item that starts at `start`: after its rank, page or id, at the latest
+    before the next semicolon."""
     semicolon = re.compile("[;；]").search(answer, start, end)
     stop = semicolon.start() if semicolon else end
-    found = _ITEM_END.search(answer, start, stop)
-    return found.end() if found else stop
+    item_end = _ITEM_END.search(answer, start, stop)
+    return item_end.end() if item_end else stop
 
 
-def _loosely(place: _Place) -> str:
+def _mark_pattern(place: _Place) -> str:
     page = _PAGE.format(page=f"0*{place.page}")
     rank = _RANK.format(rank=f"0*{place.rank}")
     return rf"{_flexible(place.label)}[\s,:]*{page}[\s,:]*{rank}(?!\w)"
 
 
 def _flexible(text: str) -> str:
-    """A pattern for `text` with any white space, or none, and any dash where it has one."""
+    """A pattern for `text` with any or no white space, and any dash, where it has one."""
     parts = []
     for run in re.findall(rf"\s+|[{re.escape(_DASHES)}]|.", text, re.DOTALL):
         if run.isspace():
@@ -255,8 +252,8 @@ def _flexible(text: str) -> str:
     return "".join(parts)
 
 
-def _plain(text: str) -> str:
-    """For comparison: one form of every letter, dash, space; no quotes or emphasis around."""
+def _normalised(text: str) -> str:
+    """One form of every letter, dash and space, without surrounding quotes or emphasis."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     dashed = "".join("-" if c in _DASHES else c for c in folded)
     return " ".join(dashed.split()).strip("\"'`*_,:. ")

@@ -1,6 +1,6 @@
-"""The command `colregion`, one module for what belongs together.
+"""The command line interface, `colregion`.
 
-Exit status: 0 done, 1 failed, 2 cannot be asked like that.
+Exit status: 0 success, 1 failure, 2 usage error, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 # Importing a module adds its commands to the application, in the order of `--help`.
-from colregion.cli import add, search, index, copy, demo, evaluate  # noqa: F401  # isort: skip
+from colregion.cli import add, search, index, copy, demo, mcp, evaluate  # noqa: F401  # isort: skip
 from colregion.cli.common import app, err, escape
 from colregion.errors import ColregionError, InvalidInput
 
@@ -17,7 +17,7 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; errors of ours become one line and an exit status."""
+    """Run a command; errors of colregion become one line and an exit status."""
     try:
         app(sys.argv[1:] if arguments is None else arguments)
     except ColregionError as error:

@@ -36,8 +36,8 @@ from colregion.parsers import load_parser
 
 _DEFAULT = Limits()
 _INTERRUPTED = 130  # the status that shells give for Ctrl-C
-_MOST_SUFFIXES = 8
-_LIMITS = "Limits, for each document"
+_MAX_SUFFIXES = 8
+_LIMITS = "Limits per document"
 
 
 @app.command()
@@ -47,28 +47,35 @@ def add(
     encoder: EncoderOption = None,
     parser: ParserOption = "auto",
     languages: Annotated[
-        str,
-        typer.Option(help="What Tesseract is to read (eng+deu); auto goes by the script."),
+        str, typer.Option(help="Languages for Tesseract (eng+deu); auto detects the script.")
     ] = "auto",
-    doc_id: Annotated[str | None, typer.Option("--doc-id", help="Id of the one file.")] = None,
+    doc_id: Annotated[
+        str | None, typer.Option("--doc-id", help="Document id, for one file.")
+    ] = None,
     metadata: Annotated[
         list[str] | None,
-        typer.Option("--metadata", "-m", metavar="KEY=VALUE", help="Kept with each document."),
+        typer.Option("--metadata", "-m", metavar="KEY=VALUE", help="Added to each document."),
     ] = None,
-    password: Annotated[str | None, typer.Option(help="For encrypted files.")] = None,
+    password: Annotated[str | None, typer.Option(help="Password of encrypted files.")] = None,
     workers: Annotated[
         int | None,
-        typer.Option(help="Processes that read; one a core by default, 0 to read in this one."),
+        typer.Option(help="Worker processes (default: one per core; 0 = in-process)."),
     ] = None,
     max_seconds_per_page: Annotated[
-        float, typer.Option(rich_help_panel=_LIMITS)
+        float, typer.Option(rich_help_panel=_LIMITS, help="Time to read one page.")
     ] = _DEFAULT.seconds_per_page,
-    max_memory_mb: Annotated[int, typer.Option(rich_help_panel=_LIMITS)] = _DEFAULT.memory_mb,
-    max_pages: Annotated[int, typer.Option(rich_help_panel=_LIMITS)] = _DEFAULT.pages,
+    max_memory_mb: Annotated[
+        int, typer.Option(rich_help_panel=_LIMITS, help="Memory of a worker process.")
+    ] = _DEFAULT.memory_mb,
+    max_pages: Annotated[
+        int, typer.Option(rich_help_panel=_LIMITS, help="Pages of a document.")
+    ] = _DEFAULT.pages,
     max_pixels: Annotated[
-        int, typer.Option(rich_help_panel=_LIMITS, help="That one picture may declare.")
+        int, typer.Option(rich_help_panel=_LIMITS, help="Pixels of one image.")
     ] = _DEFAULT.pixels,
-    max_file_mb: Annotated[int, typer.Option(rich_help_panel=_LIMITS)] = _DEFAULT.file_mb,
+    max_file_mb: Annotated[
+        int, typer.Option(rich_help_panel=_LIMITS, help="Size of a file.")
+    ] = _DEFAULT.file_mb,
     report_file: Annotated[
         Path | None,
         typer.Option(
@@ -80,17 +87,18 @@ def add(
     ] = None,
     precision: Annotated[
         str | None,
-        typer.Option(help="Of a new index's vectors: float16, or int8 for half the room."),
+        typer.Option(help="Vectors of a new index: float16, or int8 at half the size."),
     ] = None,
     wait_s: Annotated[
-        float, typer.Option("--wait", metavar="SECONDS", help="For another process that writes.")
+        float,
+        typer.Option("--wait", metavar="SECONDS", help="How long to wait for another writer."),
     ] = 30.0,
     as_json: JsonOption = False,
     output: OutputOption = None,
 ) -> None:
-    """Read documents into an index; unchanged ones are skipped.
+    """Add documents to an index; unchanged ones are skipped.
 
-    Ctrl-C stops; the same command goes on from there.
+    Ctrl-C stops; run the same command again to continue.
     """
     limits = Limits(max_seconds_per_page, max_memory_mb, max_pages, max_pixels, max_file_mb)
     outcomes: list[Outcome] = []
@@ -104,7 +112,7 @@ def add(
                 encoder=encoder,
                 parser=load_parser(parser, languages=languages),
             ) as engine,
-            _bar() as bar,
+            _progress_bar() as bar,
         ):
             report = engine.add(
                 paths,
@@ -113,52 +121,52 @@ def add(
                 password=password,
                 workers=workers,
                 limits=limits,
-                on_progress=_shown_in(bar, check),
+                on_progress=_progress_callback(bar, check),
                 on_outcome=outcomes.append,
             )
     except KeyboardInterrupt:
-        err.print(f"stopped; {len(outcomes)} files were done, the same command goes on")
-    done = report or AddReport(tuple(outcomes))
+        err.print(f"stopped after {len(outcomes)} files; run the same command again to continue")
+    result = report or AddReport(tuple(outcomes))
     if report_file is not None:
         seconds = time.perf_counter() - started
-        totals = _as_json(done, index, seconds=seconds, stopped=report is None)
+        totals = _as_json(result, index, seconds=seconds, stopped=report is None)
         emit_json(totals, to_stdout=False, output=report_file)
     if not emit_json(
-        [asdict(outcome) for outcome in done.outcomes], to_stdout=as_json, output=output
+        [asdict(outcome) for outcome in result.outcomes], to_stdout=as_json, output=output
     ):
-        _print_counts(done, index)
-    _print_troubles(done)
+        _print_counts(result, index)
+    _print_problems(result)
     if report is None:
         raise typer.Exit(_INTERRUPTED)
-    if done.failed:
+    if result.failed:
         raise typer.Exit(1)
 
 
-def _bar() -> Progress:
+def _progress_bar() -> Progress:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.fields[told]}"),
+        TextColumn("{task.fields[pages]}"),
     )
     bar = Progress(*columns, console=err, transient=True)
-    bar.add_task("reading", total=None, told="")
+    bar.add_task("reading", total=None, pages="")
     return bar
 
 
-def _shown_in(bar: Progress, check: Callable[[], None]) -> Callable[[AddProgress], None]:
+def _progress_callback(bar: Progress, check: Callable[[], None]) -> Callable[[AddProgress], None]:
     (task,) = bar.task_ids
 
     def show(step: AddProgress) -> None:
         check()
-        left = time.strftime("%H:%M:%S", time.gmtime(step.seconds_left))
+        remaining = time.strftime("%H:%M:%S", time.gmtime(step.seconds_left))
         bar.update(
             task,
             description=f"{step.files_done}/{step.files_total} {_short(step.source)}",
             completed=step.files_done,
             total=step.files_total,
-            told=f"page {step.pages_done}/{step.pages_total}, "
-            f"{step.pages_per_second:.1f} pages/s, about {left} left",
+            pages=f"page {step.pages_done}/{step.pages_total}, "
+            f"{step.pages_per_second:.1f} pages/s, about {remaining} left",
         )
 
     return show
@@ -188,7 +196,7 @@ def _print_counts(report: AddReport, index: str) -> None:
     out.print(counts or "nothing to add", f"({report.pages} pages into {index})", highlight=False)
 
 
-def _print_troubles(report: AddReport) -> None:
+def _print_problems(report: AddReport) -> None:
     for label, outcomes in (
         ("[yellow]incomplete[/]", report.incomplete),
         ("[red]failed[/]", report.failed),
@@ -197,9 +205,9 @@ def _print_troubles(report: AddReport) -> None:
             err.print(f"{label} {escape(outcome.source)}: {escape(outcome.reason)}")
     if report.ignored:
         suffixes = Counter(Path(o.source).suffix.lower() or "no suffix" for o in report.ignored)
-        told = ", ".join(f"{n} {suffix}" for suffix, n in suffixes.most_common(_MOST_SUFFIXES))
-        more = ", ..." if len(suffixes) > _MOST_SUFFIXES else ""
-        err.print(f"ignored, of types that are not read: {escape(told)}{more}", highlight=False)
+        listed = ", ".join(f"{n} {suffix}" for suffix, n in suffixes.most_common(_MAX_SUFFIXES))
+        more = ", ..." if len(suffixes) > _MAX_SUFFIXES else ""
+        err.print(f"ignored files of unsupported types: {escape(listed)}{more}", highlight=False)
 
 
 def _short(text: str, *, width: int = 40) -> str:

@@ -1,4 +1,4 @@
-"""The Typer application, the two consoles, and the options that several commands share."""
+"""The Typer application, the consoles, and the options and output shared by the commands."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ err = Console(stderr=True)
 IndexOption = Annotated[
     str,
     typer.Option(
-        "--index", "-i", envvar="COLREGION_INDEX", help="The index: a folder, or qdrant:URL/NAME."
+        "--index", "-i", envvar="COLREGION_INDEX", help="Index: a folder, or qdrant:URL/NAME."
     ),
 ]
 EncoderOption = Annotated[
@@ -36,15 +36,15 @@ EncoderOption = Annotated[
     typer.Option(
         "--encoder",
         metavar="SPEC",
-        help="static_tokens, a hub id or folder of a visual model, or text:ID of a text model, "
-        "with options such as 'ID?device=cuda'; by default the one the index was made with.",
+        help="static_tokens, a hub id or folder of a visual model, or text:ID for a text model, "
+        "with options such as 'ID?device=cuda' (default: the encoder of the index).",
     ),
 ]
 ParserOption = Annotated[
     str,
     typer.Option(
         "--parser",
-        help="auto, text_layer, tesseract or rapidocr; or regions of other tools: docling, azure, "
+        help="auto, text_layer, tesseract or rapidocr; or the output of docling, azure, "
         "textract, hocr, alto, page_xml, unstructured_json, unstructured.",
     ),
 ]
@@ -61,13 +61,13 @@ OutputOption = Annotated[
 ]
 FilterOption = Annotated[
     list[str] | None,
-    typer.Option("--filter", "-f", metavar="KEY=VALUE", help="Keep to what matches; repeatable."),
+    typer.Option("--filter", "-f", metavar="KEY=VALUE", help="Only matching regions; repeatable."),
 ]
 
 
-def pairs(given: Sequence[str] | None, *, option: str) -> dict[str, str]:
+def pairs(values: Sequence[str] | None, *, option: str) -> dict[str, str]:
     pairs = {}
-    for text in given or ():
+    for text in values or ():
         key, separator, value = text.partition("=")
         if not key or not separator:
             raise InvalidInput(f"{option} takes KEY=VALUE, got {text!r}")
@@ -79,15 +79,17 @@ def emit_json(value: Any, *, to_stdout: bool, output: Path | None) -> bool:
     """Write the result of a command as JSON where the user asked for it.
 
     Returns:
-        Whether the user asked for JSON; if not, the command prints its result for people.
+        Whether the user asked for JSON; if not, the command prints text.
 
     Raises:
-        InvalidInput: `output` cannot be written, or holds something else.
+        InvalidInput: `output` cannot be written, or contains something else.
     """
     text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
     if output is not None:
         if output.exists() and not _is_same_kind(_read_json(output), value):
-            raise InvalidInput(f"{output} holds other JSON; delete it or choose another --output")
+            raise InvalidInput(
+                f"{output} contains other JSON; delete it or choose another --output"
+            )
         write_file(output, text.encode())
     if to_stdout:
         sys.stdout.write(text)
@@ -95,7 +97,7 @@ def emit_json(value: Any, *, to_stdout: bool, output: Path | None) -> bool:
 
 
 def check_output(path: Path | None) -> Path | None:
-    """The path, refused before any work is done when it names a file that holds no JSON."""
+    """The path. Raises InvalidInput, before any work, for an existing file that is not JSON."""
     if path is not None and path.exists():
         _read_json(path)
     return path
@@ -113,7 +115,7 @@ def _read_json(path: Path) -> Any:
 
 def _is_same_kind(value: Any, other: Any) -> bool:
     """Whether two JSON values can be results of one command: the keys of one contain the other's.
-    An empty list is like any list."""
+    An empty list matches any list."""
     if isinstance(value, list) and isinstance(other, list):
         return not value or not other or _is_same_kind(value[0], other[0])
     if isinstance(value, dict) and isinstance(other, dict):
@@ -129,5 +131,5 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def escape(text: str) -> str:
-    """Neither markup nor a terminal escape, whatever a file name or an id holds."""
+    """Neutralise markup and terminal escapes in file names and ids."""
     return _escape_markup(printable(text))

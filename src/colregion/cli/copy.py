@@ -17,18 +17,20 @@ from colregion.ingestion.pipeline import Progress as CopyProgress
 
 @app.command()
 def copy(
-    source: Annotated[str, typer.Argument(help="The index to copy, as --index takes it.")],
-    target: Annotated[str, typer.Argument(help="Where to; made when it is not there.")],
+    source: Annotated[str, typer.Argument(help="Index to copy: a folder, or qdrant:URL/NAME.")],
+    target: Annotated[
+        str, typer.Argument(help="Index to copy into; created if it does not exist.")
+    ],
     as_json: JsonOption = False,
     output: OutputOption = None,
 ) -> None:
-    """Copy an index, from a folder to a Qdrant server or back, without encoding anything again.
+    """Copy an index, from a folder to a Qdrant server or back, without encoding again.
 
-    What the target already has is skipped: a copy that broke off goes on where it stopped.
+    Documents that the target already has are skipped; run it again to continue a copy.
     """
     with (
-        open_index(source, create=False) as held,
-        open_index(target) as copied,
+        open_index(source, create=False) as source_index,
+        open_index(target) as target_index,
         Progress(console=err, transient=True) as bar,
     ):
         task = bar.add_task("copying", total=None)
@@ -42,13 +44,13 @@ def copy(
                 total=step.files_total,
             )
 
-        report = AddReport(tuple(copy_index(held, copied, on_progress=show)))
+        report = AddReport(tuple(copy_index(source_index, target_index, on_progress=show)))
     if not emit_json(
         [asdict(outcome) for outcome in report.outcomes], to_stdout=as_json, output=output
     ):
         counts = {s: len(report.of(s)) for s in ("added", "replaced", "skipped", "failed")}
-        done = ", ".join(f"{n} {status}" for status, n in counts.items() if n)
-        out.print(done or "nothing to copy", f"({report.pages} pages)", highlight=False)
+        summary = ", ".join(f"{n} {status}" for status, n in counts.items() if n)
+        out.print(summary or "nothing to copy", f"({report.pages} pages)", highlight=False)
     for outcome in report.failed:
         err.print(f"[red]failed[/] {escape(outcome.doc_id)}: {escape(outcome.reason)}")
     if report.failed:

@@ -1,4 +1,4 @@
-"""`colregion demo` and `colregion mcp`."""
+"""`colregion demo`."""
 
 from __future__ import annotations
 
@@ -7,29 +7,16 @@ from typing import Annotated
 
 import typer
 
-from colregion.cli.common import IndexOption, app, out
+from colregion.cli.common import app, out
 
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where the index and the report go.")] = Path(
+    folder: Annotated[Path, typer.Argument(help="Folder for the index and the report.")] = Path(
         "colregion-demo"
     ),
 ) -> None:
-    """Index documents that come with colregion, ask questions, write a report to look at."""
+    """Index the documents that come with colregion, ask questions, write an HTML report."""
     from colregion.demo import run_demo
 
     run_demo(folder, console=out)
-
-
-@app.command(name="mcp")
-def serve_mcp(
-    index: IndexOption = "library",
-    writable: Annotated[
-        bool, typer.Option("--writable", help="Let agents add and remove documents.")
-    ] = False,
-) -> None:
-    """Serve an index to agents: an MCP server on standard input and output."""
-    from colregion.mcp import serve
-
-    serve(index, writable=writable)

@@ -1,4 +1,4 @@
-"""What an index holds: `colregion list`, `remove`, `compact`, `info`."""
+"""Index maintenance: `colregion list`, `remove`, `compact`, `info`."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from colregion.cli.common import IndexOption, JsonOption, OutputOption, app, emi
 from colregion.indexes import LocalIndex, open_index
 from colregion.indexes.local.recall import measure_recall
 
-# As many pages as a search for regions asks the index for.
-_PAGES_OF_A_SEARCH = 10
+_PAGES_PER_SEARCH = 10  # pages that a search for regions requests from the index
 
 
 @app.command(name="list")
 def list_documents(
     index: IndexOption = "library", as_json: JsonOption = False, output: OutputOption = None
 ) -> None:
-    """Say which documents an index holds."""
-    with open_index(index, create=False) as held:
-        entries = held.documents()
+    """List the documents of an index."""
+    with open_index(index, create=False) as opened:
+        entries = opened.documents()
     if emit_json([asdict(entry) for entry in entries], to_stdout=as_json, output=output):
         return
     table = Table("document", "pages", "source", "metadata")
@@ -35,56 +34,61 @@ def list_documents(
 
 @app.command()
 def remove(
-    doc_ids: Annotated[list[str], typer.Argument(metavar="DOC_ID...", help="As in `list`.")],
+    doc_ids: Annotated[
+        list[str], typer.Argument(metavar="DOC_ID...", help="Ids as `list` prints them.")
+    ],
     index: IndexOption = "library",
 ) -> None:
-    """Take documents out of an index."""
-    with open_index(index, create=False) as held:
+    """Remove documents from an index."""
+    with open_index(index, create=False) as opened:
         for doc_id in doc_ids:
-            held.remove(doc_id)
+            opened.remove(doc_id)
             out.print(f"removed {escape(doc_id)}", highlight=False)
 
 
 @app.command()
 def compact(index: IndexOption = "library") -> None:
-    """Give back the room of what was removed, as far as that has not happened by itself."""
-    with LocalIndex(index, create=False) as held:
-        before = _size(held.folder)
-        held.compact()
-        out.print(f"{before} bytes before, {_size(held.folder)} now", highlight=False)
+    """Reclaim disk space left by removed documents."""
+    with LocalIndex(index, create=False) as opened:
+        before = _size(opened.folder)
+        opened.compact()
+        out.print(f"{before} bytes before, {_size(opened.folder)} now", highlight=False)
 
 
 @app.command()
 def info(
     index: IndexOption = "library",
     verify: Annotated[
-        bool, typer.Option("--verify", help="Check everything against its checksum.")
+        bool, typer.Option("--verify", help="Check every record and vector against its checksum.")
     ] = False,
     recall: Annotated[
-        bool, typer.Option("--recall", help="Measure what two-stage search finds of exact search.")
+        bool,
+        typer.Option(
+            "--recall", help="Measure the recall of two-stage search against exact search."
+        ),
     ] = False,
     as_json: JsonOption = False,
     output: OutputOption = None,
 ) -> None:
-    """Say what an index holds, with which encoder it was made and how big it is."""
+    """Show the encoder, number of documents and size of an index."""
     if verify:
         _verify(index, as_json=as_json, output=output)
         return
-    with open_index(index, create=False) as held:
+    with open_index(index, create=False) as opened:
         facts: dict[str, Any] = {
             "index": index,
-            "documents": len(held.documents()),
-            "pages": held.page_count,
-            "encoder": held.get_setting("encoder"),
-            "model": held.get_setting("encoder_spec"),
+            "documents": len(opened.documents()),
+            "pages": opened.page_count,
+            "encoder": opened.get_setting("encoder"),
+            "model": opened.get_setting("encoder_spec"),
         }
-        if isinstance(held, LocalIndex):
-            two_stages = held.scores().takes_two_stages(k=_PAGES_OF_A_SEARCH)
-            facts["precision"] = held.precision
+        if isinstance(opened, LocalIndex):
+            two_stages = opened.scores().takes_two_stages(k=_PAGES_PER_SEARCH)
+            facts["precision"] = opened.precision
             facts["search"] = "in two stages" if two_stages else "exact"
-            facts["bytes"] = _size(held.folder)
-        if recall and isinstance(held, LocalIndex):
-            facts["recall"] = measure_recall(held.scores(), k=_PAGES_OF_A_SEARCH)
+            facts["bytes"] = _size(opened.folder)
+        if recall and isinstance(opened, LocalIndex):
+            facts["recall"] = measure_recall(opened.scores(), k=_PAGES_PER_SEARCH)
     if emit_json(facts, to_stdout=as_json, output=output):
         return
     for name, value in facts.items():
@@ -92,11 +96,11 @@ def info(
 
 
 def _verify(index: str, *, as_json: bool, output: Path | None) -> None:
-    with LocalIndex(index, create=False) as held:
-        damage = held.verify()
-    if not emit_json([asdict(one) for one in damage], to_stdout=as_json, output=output):
-        for one in damage:
-            out.print(escape(str(one)), highlight=False)
+    with LocalIndex(index, create=False) as opened:
+        damage = opened.verify()
+    if not emit_json([asdict(record) for record in damage], to_stdout=as_json, output=output):
+        for record in damage:
+            out.print(escape(str(record)), highlight=False)
         out.print(f"{len(damage)} damaged" if damage else "sound")
     if damage:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""Ctrl-C that is not lost."""
+"""Ctrl-C that libraries cannot swallow."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from types import FrameType
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], None]]:
-    """Gives a function that raises KeyboardInterrupt once Ctrl-C was pressed.
+    """Yield a function that raises KeyboardInterrupt once Ctrl-C was pressed.
 
-    Python raises it once, wherever it is then; raised in a finaliser or in a callback from C it
-    goes no further. Who calls the function now and then stops all the same.
+    Python raises it once, wherever it happens to be; in a finaliser or in a callback from C it is
+    lost. Calling the function regularly stops the program all the same.
     """
-    asked = False
+    interrupted = False
 
-    def ask(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
+    def handle(_signal: int, _frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
         raise KeyboardInterrupt
 
     def check() -> None:
-        if asked:
+        if interrupted:
             raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
-        yield check  # signals are the main thread's
+        yield check  # only the main thread receives signals
         return
-    before = signal.signal(signal.SIGINT, ask)
+    before = signal.signal(signal.SIGINT, handle)
     try:
         yield check
     finally:

@@ -22,7 +22,7 @@ from colregion.cli.common import (
     write_file,
 )
 from colregion.core.documents import MetadataValue
-from colregion.core.results import Hit
+from colregion.core.results import DEFAULT_K, Hit
 from colregion.core.text import printable
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
@@ -31,31 +31,31 @@ from colregion.indexes import LocalIndex, open_index
 
 @app.command()
 def search(
-    question: Annotated[str, typer.Argument(help="What to ask.")],
+    question: Annotated[str, typer.Argument(help="Question or keywords.")],
     index: IndexOption = "library",
-    k: Annotated[int, typer.Option("-k", help="How many regions.")] = 5,
+    k: Annotated[int, typer.Option("-k", help="How many regions.")] = DEFAULT_K,
     filters: FilterOption = None,
     min_confidence: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="Leave out what is less likely to be right, all if need be."
+            min=0, max=1, help="Leave out regions less likely to be right, even all of them."
         ),
     ] = None,
     encoder: EncoderOption = None,
     as_json: JsonOption = False,
     output: OutputOption = None,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write a report with pictures.")
+        Path | None, typer.Option("--html", metavar="FILE", help="Write a report with page images.")
     ] = None,
     pdf: Annotated[
         Path | None,
         typer.Option(
-            "--pdf", metavar="FILE", help="Write the best hit's document with its hits marked."
+            "--pdf", metavar="FILE", help="Write the best hit's document with the hits highlighted."
         ),
     ] = None,
     skip_damaged: Annotated[
         bool,
-        typer.Option("--skip-damaged", help="Leave out damaged pages; checks the whole index."),
+        typer.Option("--skip-damaged", help="Skip damaged pages; checks the whole index."),
     ] = False,
 ) -> None:
     """Find the regions that answer a question."""
@@ -73,10 +73,10 @@ def search(
     if emit_json([_hit_json(hit) for hit in hits], to_stdout=as_json, output=output):
         return
     for rank, hit in enumerate(hits, start=1):
-        sure = "" if hit.confidence is None else f"  confidence {hit.confidence:.0%}"
+        confidence = "" if hit.confidence is None else f"  confidence {hit.confidence:.0%}"
         out.print(
             f"[bold]{rank}[/] {escape(hit.source)} [cyan]p.{hit.page_number}[/] "
-            f"{hit.kind} [dim]{escape(hit.id)}  score {hit.score:.3f}{sure}[/]",
+            f"{hit.kind} [dim]{escape(hit.id)}  score {hit.score:.3f}{confidence}[/]",
             highlight=False,
         )
         if hit.hidden_text_warning:
@@ -87,11 +87,11 @@ def search(
     if html is not None:
         out.print(f"report: {escape(str(html))}", highlight=False)
     if pdf is not None and hits:
-        out.print(f"{escape(hits[0].doc_id)} marked: {escape(str(pdf))}", highlight=False)
+        out.print(f"{escape(hits[0].doc_id)} with highlights: {escape(str(pdf))}", highlight=False)
 
 
 def _open(index: str, *, encoder: str | None, skip_damaged: bool) -> Engine:
-    """An engine on an index that has to be there: only `add` makes one."""
+    """An engine on an existing index; only `add` creates one."""
     if skip_damaged:
         return Engine.open(LocalIndex(index, create=False, skip_damaged=True), encoder=encoder)
     return Engine.open(open_index(index, create=False), encoder=encoder)
@@ -111,14 +111,14 @@ def _write_html(engine: Engine, question: str, hits: Sequence[Hit], path: Path) 
 def _write_pdf(question: str, hits: Sequence[Hit], path: Path) -> None:
     from colregion.export.pdf_highlights import annotate_pdf
 
-    of_best = [hit for hit in hits if hit.doc_id == hits[0].doc_id]
-    write_file(path, annotate_pdf(of_best, question=question))
+    best_document = [hit for hit in hits if hit.doc_id == hits[0].doc_id]
+    write_file(path, annotate_pdf(best_document, question=question))
 
 
-def _filters(given: Sequence[str] | None) -> dict[str, Any]:
+def _filters(options: Sequence[str] | None) -> dict[str, Any]:
     """KEY=VALUE, or KEY=A,B for any of several, page_number=2-9, hidden_text=false."""
     filters: dict[str, Any] = {}
-    for key, value in pairs(given, option="--filter").items():
+    for key, value in pairs(options, option="--filter").items():
         if key == "page_number":
             filters[key] = _page_filter(value)
         elif key == "hidden_text":

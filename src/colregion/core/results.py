@@ -1,4 +1,4 @@
-"""What the engine answers with: hits, pages, relevance maps, contexts, reports of what went in.
+"""What the engine answers with: hits, pages, relevance maps, reports of what went in.
 
 Shape letters: T query tokens, V page vectors.
 """
@@ -6,18 +6,20 @@ Shape letters: T query tokens, V page vectors.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from colregion.citations.marks import Citable, find_marks
 from colregion.core.documents import DocumentEntry, MetadataValue
 from colregion.core.embeddings import QueryEmbedding
 from colregion.core.geometry import Box, FloatArray, Placement
 from colregion.core.regions import ParsedPage, Region
 from colregion.errors import ShapeMismatch
+
+DEFAULT_K = 5
+"""How many hits a search returns unless told otherwise, in the engine and in every adapter."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,14 +119,15 @@ class Hit:
     """A region that answers a question.
 
     Args:
-        score: higher is better; compares across the pages of one search.
+        score: higher is better; compares across the pages of one search. None for a region that
+            was not searched for: one looked up by its id, or loaded from a file.
         confidence: 0-1 where the index's encoder is calibrated, else None.
     """
 
     region: Region
     parsed: ParsedPage
     entry: DocumentEntry
-    score: float
+    score: float | None = None
     confidence: float | None = None
 
     @property
@@ -228,79 +231,6 @@ class Hit:
         if confidence and self.confidence is not None:
             flat["confidence"] = float(self.confidence)
         return {**flat, **self.entry.metadata}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Context:
-    """Text for a prompt, and what stands behind every mark in it.
-
-    Args:
-        text: regions in reading order, each led by its mark, such as `[acme-2024 p.3 r2]`.
-        citations: mark (with its brackets) -> hit.
-        tokens: of `text`, by the counter that the budget was kept with.
-    """
-
-    text: str
-    citations: Mapping[str, Hit]
-    tokens: int
-
-    def resolve(self, answer: str) -> Resolution:
-        """The citations in an answer written from this context, led back to their hits.
-
-        See `colregion.citations.marks.find_marks` for what is understood as a citation. An answer
-        without any gives an empty resolution.
-        """
-        citable = [Citable(mark, hit.id) for mark, hit in self.citations.items()]
-        citations: list[Citation] = []
-        unknown: list[UnknownMark] = []
-        for found in find_marks(answer, citable):
-            if found.mark is None:
-                text = answer[found.start : found.end]
-                unknown.append(UnknownMark(found.start, found.end, text, found.reason))
-            else:
-                hit = self.citations[found.mark]
-                citations.append(Citation(found.start, found.end, found.mark, hit))
-        return Resolution(tuple(citations), tuple(unknown))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Citation:
-    """A place in an answer that cites a hit.
-
-    Args:
-        start, end: `answer[start:end]` is the citation as written, with its brackets when
-            nothing else is in them.
-        mark: as it stands in the context.
-    """
-
-    start: int
-    end: int
-    mark: str
-    hit: Hit
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownMark:
-    """A place in an answer, `answer[start:end]`, that looks like a citation of the context but
-    names none of its regions; `reason` says why."""
-
-    start: int
-    end: int
-    text: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Resolution:
-    """What an answer cites, in the order of the answer, and what it only pretends to cite."""
-
-    citations: tuple[Citation, ...]
-    unknown: tuple[UnknownMark, ...]
-
-    @property
-    def hits(self) -> tuple[Hit, ...]:
-        """The cited hits, each once, in the order of their first citation."""
-        return tuple({citation.mark: citation.hit for citation in self.citations}.values())
 
 
 @dataclass(frozen=True, slots=True)

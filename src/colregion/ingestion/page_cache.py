@@ -1,53 +1,90 @@
-"""Pages that are ranked without being indexed, read once and kept by content."""
+"""Cache of the pages that are ranked without being indexed."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 
+from colregion.core.documents import Document
 from colregion.core.embeddings import EmbeddedPage
 from colregion.core.interfaces import Encoder, Parser
 from colregion.errors import InvalidInput
 from colregion.ingestion.pipeline import embed
-from colregion.ingestion.sources import Item, Source, find_items, open_item
-
-_DOCUMENTS_KEPT = 16
+from colregion.ingestion.sources import Source, find_items, open_item
 
 
-class UnindexedPages:
-    """Reads and embeds sources; the last documents read are kept. Safe to use from threads."""
+class PageCache:
+    """Reads and embeds pages and keeps the most recently used. Safe to use from threads.
 
-    def __init__(self, parser: Parser, encoder: Encoder) -> None:
+    Args:
+        max_pages: pages to keep; a longer document is kept alone.
+    """
+
+    def __init__(self, parser: Parser, encoder: Encoder, *, max_pages: int = 256) -> None:
         self._parser = parser
         self._encoder = encoder
-        self._kept: OrderedDict[tuple[str, str], list[EmbeddedPage]] = OrderedDict()
+        self._max_pages = max_pages
+        self._entries: OrderedDict[tuple[object, ...], list[EmbeddedPage]] = OrderedDict()
         self._lock = threading.Lock()
 
     def read(self, source: Source) -> list[EmbeddedPage]:
-        """The embedded pages of a file, folder, glob, bytes or picture.
+        """The embedded pages of a file, folder, glob, bytes or image.
 
         Raises:
-            InvalidInput: nothing is there.
+            InvalidInput: there is nothing to read.
             UnreadableDocument: a file that cannot be read.
         """
-        items, failed = find_items(source)
-        if failed:
-            raise InvalidInput(failed[0].reason)
+        items, outcomes = find_items(source)
+        failures = [outcome for outcome in outcomes if outcome.status == "failed"]
+        if failures:
+            raise InvalidInput(failures[0].reason)
         pages: list[EmbeddedPage] = []
         for item in items:
-            pages.extend(self._read_item(item))
+            document = open_item(item)
+            pages.extend(self._load(document, key=(document.id, document.content_hash)))
         return pages
 
-    def _read_item(self, item: Item) -> list[EmbeddedPage]:
-        document = open_item(item)
-        key = (document.content_hash, self._parser.fingerprint_for(document))
+    def read_page(self, document: Document, *, position: int, number: int) -> EmbeddedPage:
+        """One page of a document.
+
+        Args:
+            position: 1-based position of the page in the document.
+            number: the page number that it gets; differs where the document is the image of one
+                page of a longer one.
+
+        Raises:
+            InvalidInput: the document has no such page.
+            UnreadableDocument: it cannot be read.
+        """
+        if position > document.page_count:
+            raise InvalidInput(
+                f"{document.source} has {document.page_count} pages, no page {position}"
+            )
+        alone = document.alone(position)
+        numbered = replace(
+            alone, open_pages=lambda: (replace(page, number=number) for page in alone.pages())
+        )
+        key = (document.id, document.content_hash, position, number)
+        (embedded,) = self._load(numbered, key=key)
+        return embedded
+
+    def _load(self, document: Document, *, key: tuple[object, ...]) -> list[EmbeddedPage]:
+        key = (self._parser.fingerprint_for(document), *key)
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        pages = list(embed(self._parser.parse(document), self._encoder))
+            if key in self._entries:
+                self._entries.move_to_end(key)
+                return self._entries[key]
+        pages = [_unloaded(page) for page in embed(self._parser.parse(document), self._encoder)]
         with self._lock:
-            self._kept[key] = pages
-            while len(self._kept) > _DOCUMENTS_KEPT:
-                self._kept.popitem(last=False)
+            self._entries[key] = pages
+            total = sum(map(len, self._entries.values()))
+            while total > self._max_pages and len(self._entries) > 1:
+                total -= len(self._entries.popitem(last=False)[1])
         return pages
+
+
+def _unloaded(embedded: EmbeddedPage) -> EmbeddedPage:
+    """A copy without the page's image, which is loaded again on demand."""
+    parsed = embedded.parsed
+    return replace(embedded, parsed=replace(parsed, page=replace(parsed.page)))

@@ -2,15 +2,15 @@
 
     from colregion.langchain import RegionRetriever
 
-    retriever = RegionRetriever(index="library", k=4)
+    retriever = RegionRetriever(index="library")
     for document in retriever.invoke("What was Q3 revenue?"):
         print(document.id, document.metadata["page_number"], document.page_content)
 
-Every region is a `Document`: `id` is the region's, `page_content` its text, `metadata` what
-`Hit.to_metadata` gives. Needs langchain-core alone: `pip install "colregion[langchain]"`.
+Every region is a `Document`: `id` is the region's, `page_content` its text, `metadata` that of
+`Hit.to_metadata`. Needs only langchain-core: `pip install "colregion[langchain]"`.
 """
 
-# ruff: noqa: E402  (what is missing has to be named before anything imports it)
+# ruff: noqa: E402  (a missing package is named before anything imports it)
 from colregion.errors import require
 
 require("langchain_core", extra="langchain")

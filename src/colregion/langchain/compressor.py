@@ -1,4 +1,4 @@
-"""From page documents of any retriever to the regions on them that answer."""
+"""A document compressor that turns pages into regions."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import Field
 
 from colregion.adapters.page_references import engine_without_index, page_reference, rank_pages
-from colregion.adapters.tool_text import opened
+from colregion.adapters.tool_text import resolve_engine
+from colregion.core.results import DEFAULT_K
 from colregion.langchain.documents import region_document
-from colregion.langchain.engine_mixin import OnEngine
+from colregion.langchain.engine_mixin import EngineMixin
 
 
-class RegionCompressor(OnEngine, BaseDocumentCompressor):
-    """From the page documents of any retriever to the regions on them that answer, best first.
+class RegionCompressor(EngineMixin, BaseDocumentCompressor):
+    """Finds the regions that answer on the pages of any retriever, best first.
 
-    What names a page, `adapters.page_references` lists: an indexed document and page number, an
-    image path, image bytes or base64 (also as the document's content), a file and page number.
-    A page that the index holds is taken from there, any other is read, and kept for the next
-    question. Regions carry on their page's metadata, flat values only, and a `score`.
+    `adapters.page_references` lists how a document names its page: an indexed document and page
+    number, an image path, image bytes or base64 (also as the document's content), a file and page
+    number. A page that the index contains is loaded from there; any other is read, and cached for
+    the next question. Regions keep their page's metadata, flat values only, and get a `score`.
 
     Args:
-        index, engine: where pages are looked up and what reads the others; without either, all
+        index, engine: where pages are looked up, and what reads the others; without either, all
             pages are read.
         k: how many regions.
         first_page: what the metadata key `page` counts from: 0 (most PDF loaders) or 1.
 
     Raises:
-        InvalidInput: when asked: an empty question, or a document that names no page.
-        NotIndexed: a page that the index does not hold, with nothing to read it from.
-        UnreadableDocument: a picture or file that cannot be read.
+        InvalidInput: when invoked: an empty question, or a document that names no page.
+        NotIndexed: a page that the index does not contain, with nothing to read it from.
+        UnreadableDocument: an image or file that cannot be read.
     """
 
-    k: int = Field(default=4, ge=1)
+    k: int = Field(default=DEFAULT_K, ge=1)
     first_page: Literal[0, 1] | None = None
 
     def compress_documents(
@@ -44,14 +45,14 @@ class RegionCompressor(OnEngine, BaseDocumentCompressor):
         query: str,
         callbacks: Callbacks | None = None,  # noqa: ARG002
     ) -> list[Document]:
-        """The regions of the pages that `documents` are; no documents give none."""
+        """The best regions of the pages that `documents` name; [] for no documents."""
         pages = [
             page_reference(
-                document.metadata, picture=document.page_content, first_page=self.first_page
+                document.metadata, image=document.page_content, first_page=self.first_page
             )
             for document in documents
         ]
         source = self.engine or self.index
-        engine = engine_without_index() if source is None else opened(source)
+        engine = engine_without_index() if source is None else resolve_engine(source)
         hits = rank_pages(engine, query, pages, k=self.k)
         return [region_document(hit, score_key="score") for hit in hits]

@@ -1,4 +1,4 @@
-"""Regions as LangChain documents, and back from what a checkpoint keeps of them."""
+"""Regions as LangChain documents, also from an artifact that a checkpoint has serialised."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from colregion import Hit, InvalidInput
 
 
 def region_document(hit: Hit, *, score_key: str | None = None) -> Document:
-    """A hit as a document; its score stands under `score_key`, if one is named, and then its
-    confidence under "confidence", where the index is calibrated."""
+    """A hit as a document.
+
+    Args:
+        score_key: the metadata key for the score. With it the metadata also has "confidence"
+            where the index is calibrated; None leaves both out.
+    """
     if score_key is None:
         metadata = hit.to_metadata(confidence=False)
     else:
@@ -25,16 +29,17 @@ def regions_from_artifact(
 ) -> list[Document]:
     """The regions of a tool message, whether or not it has been through a checkpoint.
 
-    A checkpoint gives documents back as mappings. None, the artifact of an error, gives [].
+    A checkpoint returns documents as mappings. None, the artifact of an error, gives [].
 
     Raises:
         InvalidInput: an artifact of another kind.
     """
-    found = []
+    documents = []
     for item in artifact or ():
-        if not isinstance(item, Document) and not (
-            isinstance(item, Mapping) and "page_content" in item
-        ):
-            raise InvalidInput(f"not the artifact of a region search: it holds {type(item)}")
-        found.append(item if isinstance(item, Document) else Document(**item))
-    return found
+        if isinstance(item, Document):
+            documents.append(item)
+        elif isinstance(item, Mapping) and "page_content" in item:
+            documents.append(Document(**item))
+        else:
+            raise InvalidInput(f"not the artifact of a region search: it contains {type(item)}")
+    return documents

@@ -1,4 +1,4 @@
-"""Where the adapters' engine comes from."""
+"""The index or engine of a LangChain component."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from typing_extensions import Self
 from colregion import Engine, InvalidInput
 
 
-class OnEngine(BaseModel):
-    """An index by its name, opened when it is first asked, or an engine that is open.
+class EngineMixin(BaseModel):
+    """An index by its name, opened on first use, or an open engine.
 
-    By name it can be pickled, copied and rebuilt, and all that name it share one engine.
+    With a name the component can be pickled and copied, and all components of that name share one
+    engine.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
@@ -29,7 +30,7 @@ class OnEngine(BaseModel):
         return self
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        # An engine has locks and files; a copy asks the same one.
+        # An engine has locks and files; a copy uses the same one.
         memo = {} if memo is None else memo
         memo[id(self.engine)] = self.engine
         return super().__deepcopy__(memo)

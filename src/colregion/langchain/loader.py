@@ -8,29 +8,28 @@ from pathlib import Path
 from langchain_core.document_loaders import BaseLoader
 from langchain_core.documents import Document
 
-from colregion import Hit, InvalidInput, Parser
-from colregion.adapters.tool_text import parse_files
+from colregion import Parser
+from colregion.adapters.tool_text import check_level, load_regions
 from colregion.core.documents import Metadata
-from colregion.core.regions import LEVELS
 from colregion.langchain.documents import region_document
 from colregion.parsers import load_parser
 
 
 class RegionLoader(BaseLoader):
-    """Files as one document a region, in reading order, for ordinary text stores.
+    """Loads files as one document per region, in reading order.
 
-    Ids and metadata are those that `Engine.add` and a search give. Regions without text are left
-    out.
+    Ids and metadata are those that `Engine.add` and a search return. Regions without text are
+    left out.
 
     Args:
         sources: files, folders or globs.
         level: "area" (paragraphs that belong together, a whole table), "block" (a paragraph, a
-            row) or "line"; an area that is not divided so far comes whole.
+            row) or "line"; an area without such parts is returned whole.
         parser: a spec for `load_parser`, or a `Parser`.
-        metadata: kept with every region.
+        metadata: added to every region.
 
     Raises:
-        InvalidInput: an unknown level or parser; when loading, a path that is not there.
+        InvalidInput: an unknown level or parser; when loading, a path that does not exist.
         UnreadableDocument: when loading, a file that cannot be read.
     """
 
@@ -42,17 +41,14 @@ class RegionLoader(BaseLoader):
         parser: str | Parser = "auto",
         metadata: Metadata | None = None,
     ) -> None:
-        if level not in LEVELS:
-            raise InvalidInput(f"level must be one of {LEVELS}, got {level!r}")
         self._sources = sources
-        self._level = level
+        self._level = check_level(level)
         self._parser = load_parser(parser) if isinstance(parser, str) else parser
         self._metadata = metadata or {}
 
     def lazy_load(self) -> Iterator[Document]:
-        """Each page is read when its first region is taken."""
-        pages = parse_files(self._sources, parser=self._parser, metadata=self._metadata)
-        for parsed, entry in pages:
-            for region in parsed.at_level(self._level):
-                if region.text:
-                    yield region_document(Hit(region, parsed, entry, score=0.0))
+        """Load the regions one by one; each page is parsed when its first region is taken."""
+        for hits in load_regions(
+            self._sources, level=self._level, parser=self._parser, metadata=self._metadata
+        ):
+            yield from map(region_document, hits)

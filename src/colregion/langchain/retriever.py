@@ -1,4 +1,4 @@
-"""The regions that answer a question, as what a LangChain retriever gives."""
+"""A LangChain retriever of regions."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from pydantic import ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from colregion import InvalidInput
-from colregion.adapters.tool_text import opened, source_of
+from colregion.adapters.tool_text import resolve_engine, validate_source
 from colregion.core.filters import FilterInput, parse_filters
+from colregion.core.results import DEFAULT_K
 from colregion.langchain.documents import region_document
-from colregion.langchain.engine_mixin import OnEngine
+from colregion.langchain.engine_mixin import EngineMixin
 
 
-class RegionRetriever(OnEngine, BaseRetriever):
+class RegionRetriever(EngineMixin, BaseRetriever):
     """The regions that answer a question, as documents, best first.
 
     `invoke`, `ainvoke`, `batch` and `bind` take `k` and `filters` for one call.
 
     Args:
-        index: the folder of an index; opened at the first question, one engine a process.
+        index: the folder of an index; opened at the first question, one engine per process.
         engine: an open engine, in place of `index`.
         k: how many regions.
-        filters: as `Engine.search` takes them. A call's own filters can only narrow them.
-        score_key: the metadata key for the score; None leaves it and the confidence out, since a
-            document found by two questions is then the same document to what merges their results.
-        min_confidence: 0-1; regions less likely to be right are left out, all if need be.
+        filters: as `Engine.search` takes them. The filters of a call can only narrow them.
+        score_key: the metadata key for the score; None leaves it and the confidence out, so that
+            a region found by two questions is one document to whatever merges their results.
+        min_confidence: 0-1; leaves out regions less likely to be right, even all of them.
 
     Raises:
-        ValidationError: (a ValueError) neither an index nor an engine, filters that cannot be,
-            k < 1, or an argument of another name.
-        InvalidInput: when asked: an empty question, k < 1, filters that cannot be, or an index
-            that is not there.
+        ValidationError: (a ValueError) neither an index nor an engine, invalid filters, k < 1, or
+            an unknown argument.
+        InvalidInput: when invoked: an empty question, k < 1, invalid filters, or an index that
+            does not exist.
     """
 
-    # Of several bases' settings the last one's count, and the framework's drops what it does
-    # not know, so that a mistyped argument would do nothing.
+    # Repeated from the mixin: BaseRetriever's own config would ignore a mistyped argument.
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
-    k: int = Field(default=4, ge=1)
+    k: int = Field(default=DEFAULT_K, ge=1)
     filters: FilterInput = None
     score_key: str | None = None
     min_confidence: float | None = Field(default=None, ge=0, le=1)
@@ -59,7 +59,7 @@ class RegionRetriever(OnEngine, BaseRetriever):
         return self
 
     def _search(self, query: str, k: int | None, filters: FilterInput) -> list[Document]:
-        hits = opened(source_of(self.index, self.engine)).search(
+        hits = resolve_engine(validate_source(self.index, self.engine)).search(
             query,
             k=self.k if k is None else k,
             filters=parse_filters([parse_filters(self.filters), parse_filters(filters)]),
@@ -74,7 +74,7 @@ class RegionRetriever(OnEngine, BaseRetriever):
         run_manager: CallbackManagerForRetrieverRun,  # noqa: ARG002
         k: int | None = None,
         filters: FilterInput = None,
-        verbose: bool = False,  # noqa: ARG002  (`invoke` reads it and hands it on)
+        verbose: bool = False,  # noqa: ARG002  (`invoke` passes it on)
     ) -> list[Document]:
         return self._search(query, k, filters)
 
@@ -92,6 +92,6 @@ class RegionRetriever(OnEngine, BaseRetriever):
     def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:
         params = super()._get_ls_params(**kwargs)
         params["ls_vector_store_provider"] = "colregion"
-        if self.engine is not None:  # an index that is not open yet would be opened on the loop
+        if self.engine is not None:  # an index is not opened on the event loop
             params["ls_embedding_model"] = self.engine.encoder.fingerprint
         return params

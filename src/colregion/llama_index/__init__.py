@@ -2,14 +2,14 @@
 
     from colregion.llama_index import RegionRetriever
 
-    retriever = RegionRetriever(index="library", k=4)
-    for found in retriever.retrieve("What was Q3 revenue?"):
-        print(found.score, found.node.metadata["page_number"], found.node.get_content())
+    retriever = RegionRetriever(index="library")
+    for result in retriever.retrieve("What was Q3 revenue?"):
+        print(result.score, result.node.metadata["page_number"], result.node.get_content())
 
 Needs llama-index-core: `pip install "colregion[llama-index]"`.
 """
 
-# ruff: noqa: E402  (what is missing has to be named before anything imports it)
+# ruff: noqa: E402  (a missing package is named before anything imports it)
 from colregion.errors import require
 
 require("llama_index.core", extra="llama-index")

@@ -1,4 +1,4 @@
-"""LlamaIndex's metadata filters in colregion's grammar."""
+"""Translates LlamaIndex's metadata filters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from colregion.core.documents import RESERVED_METADATA
 from colregion.core.filters import FilterInput, Filters, parse_filters
 
 NodeFilters: TypeAlias = FilterInput | MetadataFilters
-"""A mapping, several that all hold, or `MetadataFilters`."""
+"""A mapping, a list of mappings that all apply, or `MetadataFilters`."""
 
 _OPERATORS = {
     FilterOperator.EQ: "eq",
@@ -26,12 +26,12 @@ _OPERATORS = {
     FilterOperator.LTE: "lte",
 }
 _FIELDS = ("doc_id", "source", "page_number", "kind", "hidden_text")
-# The names that LlamaIndex's stores give to a node's document.
+# LlamaIndex's stores call a node's document so.
 _DOCUMENT = ("ref_doc_id", "document_id")
 
 
 def translate(filters: NodeFilters) -> Filters:
-    """Checked filters; None lets everything through.
+    """Check filters and translate them; None matches everything.
 
     A key of `MetadataFilters` is a field of a region (`doc_id`, `source`, `page_number`, `kind`)
     or else one of the user's own metadata, with or without `metadata.` before it.
@@ -50,8 +50,8 @@ def _conditions(filters: MetadataFilters) -> Iterator[dict[str, Any]]:
         filters.condition == FilterCondition.NOT or len(filters.filters) > 1
     ):
         raise InvalidInput(
-            f"filters combined by {filters.condition.value!r} are not supported; all of them "
-            "have to hold, so use 'and', with the operator 'in' for one of several values"
+            f"filters combined by {filters.condition.value!r} are not supported; use 'and', with "
+            "the operator 'in' for one of several values"
         )
     for one in filters.filters:
         if isinstance(one, MetadataFilters):

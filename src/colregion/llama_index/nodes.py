@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import re
 import tempfile
@@ -21,11 +20,12 @@ from llama_index.core.schema import (
 )
 
 from colregion import BackendError, Hit, ParsedPage, Region
+from colregion.adapters.tool_text import to_png
 from colregion.core.documents import RESERVED_METADATA
 
 SHOWN_TO_LLM = ("doc_id", "page_number")
-"""What of our own metadata a model reads with a region's text: enough to say where it stands.
-The user's own keys are shown too, as with any node."""
+"""Our metadata keys that a model reads with a region's text: enough to locate it. The user's own
+keys are shown too, as with any node."""
 
 
 def region_node(hit: Hit, *, crops: str | Path | None = None) -> NodeWithScore:
@@ -33,11 +33,11 @@ def region_node(hit: Hit, *, crops: str | Path | None = None) -> NodeWithScore:
 
     The node's id is the region's, and its metadata `Hit.to_metadata` without the confidence. It
     is related to its document (SOURCE), its page (PARENT) and the regions of its level before and
-    after it on the page (PREVIOUS, NEXT). Score and confidence are in none of these, so that the
-    same region found twice is the same node.
+    after it on the page (PREVIOUS, NEXT). Score and confidence are not part of the node, so that
+    a region found by two questions is the same node.
 
     Args:
-        crops: a folder to write the region's picture to; the node is then a `Node` that names
+        crops: a folder to write an image of the region to; the result is then a `Node` that names
             the file. None gives a `TextNode`.
 
     Raises:
@@ -46,13 +46,13 @@ def region_node(hit: Hit, *, crops: str | Path | None = None) -> NodeWithScore:
     fields = node_fields(hit, *neighbours(hit.parsed, hit.region))
     if crops is None:
         return NodeWithScore(node=TextNode(text=hit.text, **fields), score=hit.score)
-    picture = MediaResource(path=_write_crop(hit, Path(crops)), mimetype="image/png")
-    node = Node(text_resource=MediaResource(text=hit.text), image_resource=picture, **fields)
+    image = MediaResource(path=_write_crop(hit, Path(crops)), mimetype="image/png")
+    node = Node(text_resource=MediaResource(text=hit.text), image_resource=image, **fields)
     return NodeWithScore(node=node, score=hit.score)
 
 
 def node_fields(hit: Hit, previous: Region | None, following: Region | None) -> dict[str, Any]:
-    """What every class of node takes: id, metadata and what of it is hidden, relationships."""
+    """Arguments of every node class: id, metadata, hidden metadata keys and relationships."""
     metadata = hit.to_metadata(confidence=False)
     own = [key for key in metadata if key in RESERVED_METADATA]
     # By hand, because `as_related_node_info` copies the other node's metadata.
@@ -83,8 +83,8 @@ def node_fields(hit: Hit, previous: Region | None, following: Region | None) -> 
 def neighbours(parsed: ParsedPage, region: Region) -> tuple[Region | None, Region | None]:
     """The regions with text of the same level before and after one, in reading order.
 
-    None at the page's ends, and for the whole page. After a merged region comes the first that
-    is not among its parts.
+    None at the page's ends, and for the whole page. A merged region is followed by the first
+    region that is not among its parts.
     """
     if not region.path:
         return None, None
@@ -99,10 +99,8 @@ def neighbours(parsed: ParsedPage, region: Region) -> tuple[Region | None, Regio
 
 
 def _write_crop(hit: Hit, folder: Path) -> Path:
-    buffer = io.BytesIO()
-    hit.crop().save(buffer, "PNG")
-    data = buffer.getvalue()
-    # Named by what it shows too: the same id may stand for another picture after a change.
+    data = to_png(hit.crop())
+    # The name depends on the image too: a changed document has the same region ids.
     digest = hashlib.sha256(hit.id.encode("utf-8", "surrogatepass") + b"\0" + data).hexdigest()
     slug = re.sub(r"[^A-Za-z0-9.]+", "-", hit.id)[-80:].strip("-.")
     file = folder.absolute() / f"{slug}-{digest[:12]}.png"
@@ -112,7 +110,7 @@ def _write_crop(hit: Hit, folder: Path) -> Path:
             handle, unfinished = tempfile.mkstemp(dir=folder, suffix=".part")
             with os.fdopen(handle, "wb") as out:
                 out.write(data)
-            # Whole or not there at all, whoever else writes or reads it meanwhile.
+            # Atomic for concurrent readers and writers.
             Path(unfinished).replace(file)
         except OSError as cause:
             raise BackendError(f"crops cannot be written to {folder}: {cause}") from cause

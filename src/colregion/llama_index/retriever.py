@@ -1,9 +1,8 @@
-"""Regions as what a LlamaIndex retriever gives."""
+"""A LlamaIndex retriever of regions."""
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +14,13 @@ from llama_index.core.schema import IndexNode, NodeWithScore, QueryBundle
 from llama_index_instrumentation import get_dispatcher
 
 from colregion import Engine
-from colregion.adapters.tool_text import opened, source_of
+from colregion.adapters.tool_text import resolve_engine, validate_source
 from colregion.core.filters import parse_filters
+from colregion.core.results import DEFAULT_K
 from colregion.llama_index.filters import NodeFilters, translate
 from colregion.llama_index.nodes import region_node
 
 dispatcher = get_dispatcher(__name__)
-
-# `RetrieverTool` asks with its arguments written out: "\ninput is total\n".
-_TOOL_INPUT = re.compile(r"\ninput is (.*)\n", re.DOTALL)
 
 
 @dataclass
@@ -31,8 +28,8 @@ class RegionQueryBundle(QueryBundle):
     """A question with its own k and filters, because `retrieve` takes nothing else.
 
     Args:
-        k: how many regions; None for the retriever's.
-        filters: narrow the retriever's further.
+        k: how many regions; None for the retriever's k.
+        filters: narrow the retriever's filters further.
     """
 
     k: int | None = None
@@ -42,21 +39,21 @@ class RegionQueryBundle(QueryBundle):
 class RegionRetriever(BaseRetriever):
     """The regions that answer a question, as nodes with scores, best first.
 
-    Only the question's `query_str` is asked; embeddings and images in the bundle are not used.
+    Only the bundle's `query_str` is used, not its embedding or image.
 
     Args:
-        index: the folder of an index; opened at the first question, one engine a process.
+        index: the folder of an index; opened at the first question, one engine per process.
         engine: an open engine, in place of `index`.
         k: how many regions.
-        similarity_top_k: LlamaIndex's name for `k`; counts where both are given.
-        filters: a mapping as `Engine.search` takes it, or `MetadataFilters`. A question's own
-            filters can only narrow them.
-        crops: a folder to write the regions' pictures to; the nodes then name them.
-        min_confidence: 0-1; regions less likely to be right are left out, all if need be.
+        similarity_top_k: LlamaIndex's name for `k`; it wins where both are given.
+        filters: a mapping as `Engine.search` takes it, or `MetadataFilters`. The filters of a
+            question can only narrow them.
+        crops: a folder to write images of the regions to; the nodes then name them.
+        min_confidence: 0-1; leaves out regions less likely to be right, even all of them.
 
     Raises:
-        InvalidInput: neither an index nor an engine, or filters that cannot be; when asked,
-            also an empty question, k < 1, or an index that is not there.
+        InvalidInput: neither an index nor an engine, or invalid filters; when invoked, also an
+            empty question, k < 1, or an index that does not exist.
     """
 
     def __init__(
@@ -64,7 +61,7 @@ class RegionRetriever(BaseRetriever):
         index: str | Path | None = None,
         *,
         engine: Engine | None = None,
-        k: int = 4,
+        k: int = DEFAULT_K,
         similarity_top_k: int | None = None,
         filters: NodeFilters = None,
         crops: str | Path | None = None,
@@ -74,7 +71,7 @@ class RegionRetriever(BaseRetriever):
         objects: Sequence[IndexNode] | None = None,
         verbose: bool = False,
     ) -> None:
-        self._source = source_of(index, engine)
+        self._source = validate_source(index, engine)
         self._filters = translate(filters)
         self._crops = crops
         self._min_confidence = min_confidence
@@ -100,18 +97,15 @@ class RegionRetriever(BaseRetriever):
         if isinstance(query_bundle, RegionQueryBundle):
             k = k if query_bundle.k is None else query_bundle.k
             filters = parse_filters([filters, translate(query_bundle.filters)])
-        question = query_bundle.query_str
-        if wrapped := _TOOL_INPUT.fullmatch(question):
-            question = wrapped[1]
-        hits = opened(self._source).search(
-            question, k=k, filters=filters, min_confidence=self._min_confidence
+        hits = resolve_engine(self._source).search(
+            query_bundle.query_str, k=k, filters=filters, min_confidence=self._min_confidence
         )
         return [region_node(hit, crops=self._crops) for hit in hits]
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return self._search(query_bundle)
 
-    # The base class would run `_retrieve` on the event loop, and gives no span to this one.
+    # The base class would run `_retrieve` on the event loop, and without a span.
     @dispatcher.span
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return await asyncio.to_thread(self._search, query_bundle)

@@ -1,8 +1,8 @@
-"""A tool with which agents search for regions."""
+"""A LlamaIndex tool with which agents search for regions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,60 +10,64 @@ from llama_index.core.base.llms.types import ContentBlock, ImageBlock, TextBlock
 from llama_index.core.tools import FunctionTool, ToolOutput
 from pydantic import ValidationError
 
-from colregion import ColregionError, Engine, Hit
-from colregion.adapters.tool_schema import DESCRIPTION, search_arguments, told
-from colregion.adapters.tool_text import (
-    nothing_found,
-    opened,
-    picture_for_model,
-    text_for_model,
+from colregion import ColregionError, Engine
+from colregion.adapters.tool_schema import (
+    DESCRIPTION,
+    model_filters,
+    search_arguments,
+    validation_message,
 )
+from colregion.adapters.tool_text import content_for_model, resolve_engine
 from colregion.core.filters import parse_filters
+from colregion.core.results import DEFAULT_K
 from colregion.llama_index.filters import NodeFilters, translate
 from colregion.llama_index.nodes import region_node
 
 
 def region_search_tool(
-    source: str | Path | Engine,
+    index: str | Path | Engine,
     *,
-    k: int = 4,
+    k: int = DEFAULT_K,
     filters: NodeFilters = None,
     name: str = "search_regions",
     description: str = DESCRIPTION,
 ) -> FunctionTool:
     """A tool for agents: text with region ids for the model, the regions in `raw_output`.
 
-    The model may give query, k, doc_id, page_number and include_images, which adds a picture
-    after every region. Its mistakes, and what goes wrong underneath, come back to it as text, in
-    an output marked `is_error`. `raw_output` holds nodes with scores, none on an error.
+    The model may pass query, k, doc_id, page_number and include_images, which adds an image after
+    every region. Its mistakes, and errors of the search, are returned to it as text, in an output
+    marked `is_error`. `raw_output` has nodes with scores, none on an error.
 
     Args:
-        source: the folder of an index, opened at the first call, or an open engine.
+        index: the folder of an index, opened at the first call, or an open engine.
         k: how many regions when the model does not say.
         filters: as `RegionRetriever` takes them; the model can only narrow them.
 
     Raises:
-        InvalidInput: filters that cannot be.
+        InvalidInput: invalid filters.
     """
     always = translate(filters)
     schema = search_arguments(default_k=k)
+    failure = partial(ToolOutput, tool_name=name, raw_output=[], is_error=True)
 
-    def search(query: Any = None, **given: Any) -> ToolOutput:
-        raw_input = {"query": query, **given}
+    def search(query: Any = None, **others: Any) -> ToolOutput:
+        raw_input = {"query": query, **others}
         try:
-            asked = schema.model_validate(raw_input).model_dump()
-            narrowed = {key: asked[key] for key in ("doc_id", "page_number") if asked[key]}
-            engine = opened(source)
-            both = parse_filters([always, narrowed])
-            hits = engine.search(asked["query"], k=asked["k"], filters=both)
-            blocks = _blocks(hits, with_pictures=asked["include_images"])
-            if not hits:
-                blocks = [TextBlock(text=nothing_found(engine, filtered=bool(always)))]
-        except (ColregionError, ValidationError) as error:
-            message = told(error) if isinstance(error, ValidationError) else str(error)
-            return ToolOutput(
-                tool_name=name, content=message, raw_input=raw_input, raw_output=[], is_error=True
+            arguments = schema.model_validate(raw_input).model_dump()
+            question, k, include_images = map(arguments.pop, ("query", "k", "include_images"))
+            engine = resolve_engine(index)
+            both = parse_filters([always, model_filters(**arguments)])
+            hits = engine.search(question, k=k, filters=both)
+            content = content_for_model(
+                hits, engine, include_images=include_images, filtered=bool(always)
             )
+        except ValidationError as error:
+            return failure(content=validation_message(error, schema), raw_input=raw_input)
+        except ColregionError as error:
+            return failure(content=str(error), raw_input=raw_input)
+        if not include_images:
+            content = ["\n\n".join(map(str, content))]
+        blocks = list(map(_block, content))
         nodes = [region_node(hit) for hit in hits]
         return ToolOutput(tool_name=name, blocks=blocks, raw_input=raw_input, raw_output=nodes)
 
@@ -72,17 +76,12 @@ def region_search_tool(
         name=name,
         description=description,
         fn_schema=schema,
-        # What a function returns is made into text; what a callback returns is the output.
+        # A function's result is converted to text; a callback's result is the output itself.
         callback=lambda output: output,
     )
 
 
-def _blocks(hits: Sequence[Hit], *, with_pictures: bool) -> list[ContentBlock]:
-    texts = [text_for_model(hit) for hit in hits]
-    if not with_pictures:
-        return [TextBlock(text="\n\n".join(texts))]
-    blocks: list[ContentBlock] = []
-    for hit, text in zip(hits, texts, strict=True):
-        picture = ImageBlock(image=picture_for_model(hit), image_mimetype="image/png")
-        blocks += [TextBlock(text=text), picture]
-    return blocks
+def _block(part: str | bytes) -> ContentBlock:
+    if isinstance(part, str):
+        return TextBlock(text=part)
+    return ImageBlock(image=part, image_mimetype="image/png")

@@ -1,190 +1,169 @@
-"""What agents can do with an index: the tools, without the protocol."""
+"""The tools that agents call: each a method, its schemas derived from the annotations."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: the SDK evaluates the annotations.
 
-import io
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+import base64
+import json
+from typing import Annotated, Any
 
-from PIL import Image
-from pydantic import BaseModel
+from mcp.types import CallToolResult
+from pydantic import BaseModel, Field
 
-from colregion.adapters.tool_text import nothing_found, picture_for_model, text_for_model
-from colregion.core.regions import Region
-from colregion.engine import Engine
-from colregion.mcp import schemas
-
-# About what vision models scale a picture to anyway, at the finer of their settings.
-_PICTURE_MAX_PX = 1568
-
-_A = TypeVar("_A", bound=schemas.Arguments)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a tool gives back.
-
-    Args:
-        record: for programs.
-        content: the same for a model: texts, and pictures as PNG.
-    """
-
-    record: BaseModel
-    content: Sequence[str | bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Tool(Generic[_A]):
-    """A function of the engine that a model can call.
-
-    Args:
-        run: raises errors of colregion, whose messages the model reads.
-        writes, removes: whether it changes the index, and takes something away.
-    """
-
-    name: str
-    description: str
-    arguments: type[_A]
-    record: type[BaseModel]
-    run: Callable[[Engine, _A], Answer]
-    writes: bool = False
-    removes: bool = False
-
-
-def tools(*, writable: bool) -> list[Tool[Any]]:
-    """The tools of a server."""
-    return [tool for tool in _TOOLS if writable or not tool.writes]
-
-
-def _search_regions(engine: Engine, given: schemas.SearchRegions) -> Answer:
-    asked = {"doc_id": given.doc_id, "page_number": given.page_number, "kind": given.kind}
-    filters = {field: value for field, value in asked.items() if value is not None}
-    hits = engine.search(given.query, k=given.k, filters=filters)
-    content: list[str | bytes] = []
-    for hit in hits:
-        content.append(text_for_model(hit))
-        if given.include_images:
-            content.append(picture_for_model(hit))
-    found = schemas.FoundRegions(regions=[schemas.FoundRegion.of(hit) for hit in hits])
-    return Answer(found, content or [nothing_found(engine, filtered=False)])
-
-
-def _get_page(engine: Engine, given: schemas.GetPage) -> Answer:
-    (page,) = engine.index.load([given.page_id])
-    parsed = page.parsed
-    record = schemas.WholePage.of(parsed, engine.index.entry(parsed.page.doc_id))
-    head = (
-        f"{parsed.id}: page {record.page_number} of {record.page_count}, "
-        f"{record.page_width:g} x {record.page_height:g} {record.page_unit}"
-    )
-    areas = [f"[{r.id}] {r.kind}{_caution(r)}\n{r.text}".rstrip() for r in schemas.areas(parsed)]
-    content: list[str | bytes] = ["\n\n".join([head, *areas])]
-    if given.include_image:
-        content.append(_png(parsed.page.image))
-    return Answer(record, content)
-
-
-def _caution(region: Region) -> str:
-    return f" ({region.hidden_text_warning})" if region.hidden_text_warning else ""
-
-
-def _get_region_image(engine: Engine, given: schemas.GetRegionImage) -> Answer:
-    hit = engine.region(given.region_id)
-    picture = hit.crop(margin=given.margin)
-    picture.thumbnail((_PICTURE_MAX_PX, _PICTURE_MAX_PX))
-    record = schemas.RegionImage.of(hit, width_px=picture.width, height_px=picture.height)
-    return Answer(record, [text_for_model(hit), _png(picture)])
-
-
-def _list_documents(engine: Engine, given: schemas.ListDocuments) -> Answer:
-    held = engine.documents()
-    shown = held[given.offset : given.offset + given.limit]
-    record = schemas.Documents(
-        documents=[schemas.DocumentRecord.of(entry) for entry in shown], total=len(held)
-    )
-    lines = [f"{len(shown)} of {len(held)} documents"]
-    for entry in shown:
-        kept = "".join(f", {key}: {value}" for key, value in entry.metadata.items())
-        lines.append(f"{entry.id} ({entry.page_count} pages, from {entry.source}{kept})")
-    return Answer(record, ["\n".join(lines)])
-
-
-def _add_documents(engine: Engine, given: schemas.AddDocuments) -> Answer:
-    report = engine.add(given.paths)
-    record = schemas.AddedDocuments(
-        outcomes=[schemas.SourceOutcome.of(outcome) for outcome in report.outcomes]
-    )
-    lines = []
-    for outcome in report.of("added", "replaced", "skipped", "failed"):
-        what = f"{outcome.pages} pages" if outcome.pages else outcome.reason
-        lines.append(f"{outcome.status} {outcome.doc_id or outcome.source}: {what}")
-    if report.ignored:
-        lines.append(f"ignored {len(report.ignored)} files of types that are not read")
-    return Answer(record, ["\n".join(lines)])
-
-
-def _remove_document(engine: Engine, given: schemas.RemoveDocument) -> Answer:
-    engine.remove(given.doc_id)
-    return Answer(schemas.RemovedDocument(doc_id=given.doc_id), [f"removed {given.doc_id}"])
-
-
-def _png(image: Image.Image) -> bytes:
-    small = image.copy()
-    small.thumbnail((_PICTURE_MAX_PX, _PICTURE_MAX_PX))
-    png = io.BytesIO()
-    small.save(png, "PNG")
-    return png.getvalue()
-
-
-_TOOLS: tuple[Tool[Any], ...] = (
-    Tool(
-        "search_regions",
-        "Search the documents for the passages, tables and figures that answer a question. Every "
-        "result begins with its [region id]; cite it when you use what it says.",
-        schemas.SearchRegions,
-        schemas.FoundRegions,
-        _search_regions,
-    ),
-    Tool(
-        "get_page",
-        "Read a whole page: its text area by area, each led by its [region id]; its size, and a "
-        "picture of it when asked.",
-        schemas.GetPage,
-        schemas.WholePage,
-        _get_page,
-    ),
-    Tool(
-        "get_region_image",
-        "Look at a region: a picture of it with a little of its surroundings. For figures, "
-        "tables, and text that was recognised wrongly.",
-        schemas.GetRegionImage,
-        schemas.RegionImage,
-        _get_region_image,
-    ),
-    Tool(
-        "list_documents",
-        "List the documents that can be searched, with their page counts.",
-        schemas.ListDocuments,
-        schemas.Documents,
-        _list_documents,
-    ),
-    Tool(
-        "add_documents",
-        "Read PDFs and pictures into the index, so that they can be searched. Unchanged files "
-        "are skipped. May take a second a page.",
-        schemas.AddDocuments,
-        schemas.AddedDocuments,
-        _add_documents,
-        writes=True,
-    ),
-    Tool(
-        "remove_document",
-        "Take a document out of the index. Its file is not touched.",
-        schemas.RemoveDocument,
-        schemas.RemovedDocument,
-        _remove_document,
-        writes=True,
-        removes=True,
-    ),
+from colregion.adapters.tool_schema import (
+    DESCRIPTION,
+    DocId,
+    IncludeImages,
+    K,
+    PageNumber,
+    Query,
+    model_filters,
 )
+from colregion.adapters.tool_text import (
+    content_for_model,
+    crop_for_model,
+    scale_for_model,
+    text_for_model,
+    to_png,
+)
+from colregion.core.regions import KINDS, Region
+from colregion.core.results import DEFAULT_K
+from colregion.engine import Engine
+from colregion.mcp import records
+
+_KINDS = {"enum": [*KINDS, None]}
+_MARGIN = "How much of the page to show around it, as a fraction of the page's width."
+_PATHS = "Files, folders or globs on the machine of the server."
+Kind = Annotated[
+    str | None, Field(description="Return regions of this kind only.", json_schema_extra=_KINDS)
+]
+PageId = Annotated[str, Field(description="As the other tools return it: report.pdf#p3.")]
+IncludeImage = Annotated[bool, Field(description="Also return an image of the page.")]
+RegionId = Annotated[str, Field(description="As the other tools return it: report.pdf#p3#2.1.")]
+Margin = Annotated[float, Field(ge=0, le=1, description=_MARGIN)]
+Limit = Annotated[int, Field(ge=1, le=500, description="The most documents to list.")]
+Offset = Annotated[int, Field(ge=0, description="How many documents to skip.")]
+Paths = Annotated[list[str], Field(min_length=1, description=_PATHS)]
+ListedId = Annotated[str, Field(description="As list_documents returns it.")]
+
+
+class EngineTools:
+    """What agents can do with an index; the docstrings are what the model reads.
+
+    Results are the same as text and images for the model and as structured content for programs.
+    Errors are those of the engine.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def search_regions(
+        self,
+        query: Query,
+        k: K = DEFAULT_K,
+        doc_id: DocId = None,
+        page_number: PageNumber = None,
+        kind: Kind = None,
+        include_images: IncludeImages = False,
+    ) -> Annotated[CallToolResult, records.SearchResult]:
+        filters = model_filters(doc_id=doc_id, page_number=page_number, kind=kind)
+        hits = self._engine.search(query, k=k, filters=filters)
+        result = records.SearchResult(regions=[records.region_record(hit) for hit in hits])
+        return _result(
+            result, *content_for_model(hits, self._engine, include_images=include_images)
+        )
+
+    search_regions.__doc__ = DESCRIPTION
+
+    def get_page(
+        self, page_id: PageId, include_image: IncludeImage = False
+    ) -> Annotated[CallToolResult, records.PageRecord]:
+        """Read a whole page: its text area by area, each led by its [region id]; its size, and
+        an image of it on request."""
+        (page,) = self._engine.index.load([page_id])
+        parsed = page.parsed
+        record = records.page_record(parsed, self._engine.index.entry(parsed.page.doc_id))
+        head = (
+            f"{parsed.id}: page {record.page_number} of {record.page_count}, "
+            f"{record.page_width:g} x {record.page_height:g} {record.page_unit}"
+        )
+        image = [to_png(scale_for_model(parsed.page.image))] if include_image else []
+        text = "\n\n".join([head, *map(_area_text, records.areas(parsed))])
+        return _result(record, text, *image)
+
+    def get_region_image(
+        self, region_id: RegionId, margin: Margin = 0.02
+    ) -> Annotated[CallToolResult, records.RegionImage]:
+        """Look at a region: an image of it with a little of its surroundings. For figures,
+        tables, and text that was recognised wrongly."""
+        hit = self._engine.region(region_id)
+        image = crop_for_model(hit, margin=margin)
+        record = records.region_image(hit, width_px=image.width, height_px=image.height)
+        return _result(record, text_for_model(hit), to_png(image))
+
+    def list_documents(
+        self, limit: Limit = 100, offset: Offset = 0
+    ) -> Annotated[CallToolResult, records.DocumentList]:
+        """List the documents that can be searched, with their page counts."""
+        entries = self._engine.documents()
+        listed = entries[offset : offset + limit]
+        lines = [f"{len(listed)} of {len(entries)} documents"]
+        for entry in listed:
+            metadata = "".join(f", {key}: {value}" for key, value in entry.metadata.items())
+            lines.append(f"{entry.id} ({entry.page_count} pages, from {entry.source}{metadata})")
+        documents = [
+            records.DocumentRecord(
+                doc_id=entry.id,
+                source=entry.source,
+                page_count=entry.page_count,
+                metadata=dict(entry.metadata),
+            )
+            for entry in listed
+        ]
+        record = records.DocumentList(documents=documents, total=len(entries))
+        return _result(record, "\n".join(lines))
+
+    def add_documents(self, paths: Paths) -> Annotated[CallToolResult, records.AddResult]:
+        """Read PDFs and images into the index, so that they can be searched. Unchanged files are
+        skipped. May take a second per page."""
+        report = self._engine.add(paths)
+        lines = []
+        for outcome in report.of("added", "replaced", "skipped", "failed"):
+            detail = f"{outcome.pages} pages" if outcome.pages else outcome.reason
+            lines.append(f"{outcome.status} {outcome.doc_id or outcome.source}: {detail}")
+        if report.ignored:
+            lines.append(f"ignored {len(report.ignored)} files of unsupported types")
+        return _result(records.AddResult(outcomes=list(report.outcomes)), "\n".join(lines))
+
+    def remove_document(self, doc_id: ListedId) -> Annotated[CallToolResult, records.RemoveResult]:
+        """Remove a document from the index. Its file is not touched."""
+        self._engine.remove(doc_id)
+        return _result(records.RemoveResult(doc_id=doc_id), f"removed {doc_id}")
+
+
+def error_result(message: str) -> CallToolResult:
+    """A result that tells the model what was wrong with its call."""
+    return CallToolResult.model_validate({"content": [_block(message)], "isError": True})
+
+
+def _result(record: BaseModel, *content: str | bytes) -> CallToolResult:
+    structured = json.loads(_encodable(json.dumps(record.model_dump(), ensure_ascii=False)))
+    blocks = [_block(part) for part in content]
+    return CallToolResult.model_validate({"content": blocks, "structuredContent": structured})
+
+
+def _block(part: str | bytes) -> dict[str, Any]:
+    if isinstance(part, str):
+        return {"type": "text", "text": _encodable(part)}
+    data = base64.b64encode(part).decode("ascii")
+    return {"type": "image", "data": data, "mimeType": "image/png"}
+
+
+def _area_text(area: Region) -> str:
+    warning = f" ({area.hidden_text_warning})" if area.hidden_text_warning else ""
+    return f"[{area.id}] {area.kind}{warning}\n{area.text}".rstrip()
+
+
+def _encodable(text: str) -> str:
+    """Without unpaired surrogates, which damaged text layers and file names contain and which
+    would end the connection."""
+    return text.encode("utf-8", "replace").decode("utf-8")

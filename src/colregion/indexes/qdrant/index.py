@@ -141,7 +141,7 @@ class QdrantIndex(Index):
             allowed = _without(conditions, excluded)
             hits = self._pages.query(query, k=k, filters=allowed, first_stage=large)
             seen.update((hit.generation, hit.doc_id) for hit in hits)
-            cached = self._cached(hit.point for hit in hits)
+            cached = self._pages.cached(hit.point for hit in hits)
             uncached = {hit.point for hit in hits} - cached.keys()
             reading = self._documents.read(set(seen.values()), uncached)
             current = {doc_id: one.generation for doc_id, one in reading.documents.items()}
@@ -167,7 +167,7 @@ class QdrantIndex(Index):
             chosen = [(documents[doc_id], number) for doc_id, number in asked]
             ids = [page_point(document.generation, number) for document, number in chosen]
             points = dict(zip(ids, chosen, strict=True))
-            cached = self._cached(points)
+            cached = self._pages.cached(points)
             records = self._documents.read([], points.keys() - cached.keys()).records
             pages = self._complete(cached, records, points)
             if pages is not None:
@@ -265,9 +265,6 @@ class QdrantIndex(Index):
         self._pages.delete(chosen, [one.dim for one in obsolete])
         self._pages.delete_images(names)
         self._documents.announce()
-
-    def _cached(self, points: Iterable[str]) -> dict[str, EmbeddedPage]:
-        return self._pages.cached(points, read_image=self.read_image)
 
     def _complete(
         self,

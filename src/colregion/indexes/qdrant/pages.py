@@ -18,7 +18,6 @@ from qdrant_client import QdrantClient, models
 from colregion.core.documents import DocumentEntry, ImageLoader, Page
 from colregion.core.embeddings import EmbeddedPage, QueryEmbedding
 from colregion.core.geometry import FloatArray
-from colregion.core.interfaces import ImageReader
 from colregion.errors import BackendError, InvalidInput
 from colregion.indexes.coarse_vectors import sketch
 from colregion.indexes.page_images import SourceImage, StoredImage, save_image
@@ -81,7 +80,6 @@ class Pages:
         # By point, the last used at the end; a point never changes.
         self._cache: OrderedDict[str, EmbeddedPage] = OrderedDict()
         self._lock = threading.Lock()
-        self._read_image: ImageReader | None = None
 
     def upload(
         self, entry: DocumentEntry, pages: Iterable[EmbeddedPage], *, generation: str
@@ -140,18 +138,9 @@ class Pages:
                 return sorted(hits, key=lambda hit: (-hit.score, hit.doc_id, hit.number))[:k]
             limit *= 2  # there may be more pages that tie with the k-th
 
-    def cached(
-        self, points: Iterable[str], *, read_image: ImageReader | None
-    ) -> dict[str, EmbeddedPage]:
-        """The pages of those points that are in memory.
-
-        Args:
-            read_image: reads images of pages from their source, from now on.
-        """
+    def cached(self, points: Iterable[str]) -> dict[str, EmbeddedPage]:
+        """The pages of those points that are in memory."""
         with self._lock:
-            if read_image is not self._read_image:
-                self._cache.clear()
-                self._read_image = read_image
             pages = {point: self._cache[point] for point in points if point in self._cache}
             for point in pages:
                 self._cache.move_to_end(point)
@@ -305,9 +294,7 @@ class Pages:
     def _image(self, document: StoredDocument, number: int) -> ImageLoader:
         if self._options.images is not None:
             return StoredImage(self._options.images / document.generation / f"{number}.jpg")
-        return SourceImage(
-            document.entry.source, number, document.entry.content_hash, self._read_image
-        )
+        return SourceImage(document.entry.source, number, document.entry.content_hash)
 
 
 def weighted(query: QueryEmbedding) -> FloatArray:
