@@ -18,7 +18,7 @@ HEADER = (
     "# Versions that were tested together; use with `pip install -c constraints.txt`.\n"
     "# Written by scripts/write_constraints.py.\n"
 )
-NOT_CONSTRAINED = {"colregion", "pip", "setuptools", "wheel"}
+NOT_CONSTRAINED = {"colregion", "pip"}
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 

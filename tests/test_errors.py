@@ -36,5 +36,17 @@ def test_require_names_the_extra_of_a_missing_package() -> None:
     assert isinstance(caught.value.__cause__, ImportError)
 
 
+@pytest.mark.parametrize("library", ["libGL.so.1", "libgthread-2.0.so.0", "libxcb.so.1"])
+def test_require_names_the_system_packages_that_opencv_needs(
+    library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_name: str) -> None:
+        raise ImportError(f"{library}: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(errors.importlib, "import_module", fail)
+    with pytest.raises(errors.MissingDependency, match=r"apt-get install libgl1 libglib2\.0-0"):
+        errors.require("rapid_layout", extra="ocr")
+
+
 def test_require_returns_an_installed_package() -> None:
     assert errors.require("json", extra="ocr").dumps([]) == "[]"
