@@ -19,7 +19,15 @@ HEADER = (
     "# Written by scripts/write_constraints.py.\n"
 )
 NOT_CONSTRAINED = {"colregion", "pip"}
-PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+OLDEST_PYTHON = Version("3.10")
+
+
+def python_marker(requires_python: str) -> str:
+    """The marker of a version that not every supported Python can install, such as ">=3.11.5"."""
+    lowest = [Version(one.version) for one in SpecifierSet(requires_python) if one.operator == ">="]
+    if max(lowest, default=OLDEST_PYTHON) <= OLDEST_PYTHON:
+        return ""
+    return f'; python_full_version >= "{max(lowest)}"'
 
 
 def constraints() -> dict[str, str]:
@@ -29,9 +37,7 @@ def constraints() -> dict[str, str]:
     for distribution in distributions():
         name = canonicalize_name(distribution.metadata["Name"])
         if name not in NOT_CONSTRAINED:
-            pythons = SpecifierSet(distribution.metadata["Requires-Python"] or "")
-            oldest = next(python for python in PYTHONS if Version(f"{python}.99") in pythons)
-            marker = f'; python_version >= "{oldest}"' if oldest != PYTHONS[0] else ""
+            marker = python_marker(distribution.metadata["Requires-Python"] or "")
             lines[name] = f"{name}=={Version(distribution.version).public}{marker}\n"
     return lines
 
