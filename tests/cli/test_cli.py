@@ -105,6 +105,7 @@ def test_limits_and_workers_can_be_set(tmp_path: Path, capsys: pytest.CaptureFix
     assert run(*arguments, "--workers", 0) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_an_interrupted_add_says_so_and_the_same_command_goes_on(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()

@@ -24,6 +24,8 @@ from colregion.core.results import Hit, RelevanceMap
 from colregion.export.html import Section, write_html
 from colregion.testing import PlainImage
 
+pytestmark = pytest.mark.browser
+
 MakeHit: TypeAlias = Callable[..., Hit]
 
 SECONDS = 60

@@ -20,6 +20,8 @@ from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexe
 from colregion.indexes.qdrant import QdrantIndex, QdrantOptions, connection, generations, schema
 from colregion.testing import make_parsed_page
 
+pytestmark = pytest.mark.qdrant
+
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:

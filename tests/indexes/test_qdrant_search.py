@@ -20,6 +20,8 @@ from colregion.indexes.qdrant.searching import weighted
 from colregion.indexes.qdrant.uploads import first_stage
 from colregion.testing import make_parsed_page
 
+pytestmark = pytest.mark.qdrant
+
 VALUES: list[Metadata] = [
     {},
     {"key": None},

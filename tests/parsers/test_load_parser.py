@@ -80,6 +80,7 @@ def test_auto_takes_tesseract_before_rapidocr_and_does_without_both(
     assert ocr(tesseract=False, rapidocr=False) is None
 
 
+@pytest.mark.ocr
 @pytest.mark.parametrize(
     ("languages", "second"), [("auto", True), ("eng", True), ("eng+chi_sim", True), ("deu", False)]
 )
@@ -100,6 +101,7 @@ def test_loading_imports_no_engine() -> None:
     assert shown.stdout == "[]\n"
 
 
+@pytest.mark.ocr
 class TestTesseractParser(ParserContract):
     @pytest.fixture
     def parser(self) -> Parser:

@@ -16,6 +16,8 @@ from colregion.parsers.ocr.tesseract import (
     words_of_table,
 )
 
+pytestmark = pytest.mark.ocr
+
 Row: TypeAlias = tuple[str, float, tuple[int, int, int, int], tuple[int, int, int]]
 
 
@@ -177,6 +179,7 @@ RUSSIAN = lines_of(
 )
 
 
+@pytest.mark.ocr("rus")
 def test_the_language_goes_by_the_script_where_english_is_not_legible() -> None:
     page, words = TesseractReader("auto").read_turned(RUSSIAN)
     assert {"заседание", "четверг"} <= {word.text for word in words}
