@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Generator
 from functools import cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -42,6 +43,12 @@ def require_package(name: str, *, install: str) -> None:
     """Skip the test (fail in CI) unless this Python package is installed."""
     if find_spec(name) is None:
         _missing(f"{name} is not installed: pip install {install}")
+
+
+def require_dejavu_fonts() -> None:
+    """Skip the test (fail in CI) unless the DejaVu fonts, which draw Cyrillic, are installed."""
+    if not Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf").is_file():
+        _missing("the DejaVu fonts are not installed: apt-get install fonts-dejavu-core")
 
 
 def require_tesseract(*languages: str) -> None:
@@ -73,6 +80,7 @@ def _tesseract_languages() -> frozenset[str]:
 
 # What each mark needs. A mark's arguments go to its check: `ocr("rus")` needs Russian data too.
 _CHECKS: dict[str, Callable[..., None]] = {
+    "fonts": require_dejavu_fonts,
     "ocr": require_tesseract,
     "torch": lambda: require_package("torch", install='"colregion[colpali]"'),
     "office": lambda: require_program("soffice", "libreoffice", package="libreoffice-writer-nogui"),

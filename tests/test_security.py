@@ -188,6 +188,7 @@ def pdf_that_says(text: str, path: Path) -> Path:
     return path
 
 
+@pytest.mark.fonts
 @pytest.mark.parametrize("hostile", [HOSTILE[0], HOSTILE[2], "harbour \u202ecod.exe", ESCAPES])
 def test_text_of_a_page_has_no_effect_where_it_is_shown(
     hostile: str, library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -171,21 +171,24 @@ def lines_of(*lines: str) -> Page:
     return Page("d", 1, *image.size, "px", lambda *, dpi=None: image)  # noqa: ARG005
 
 
-RUSSIAN = lines_of(
-    "Председатель собрания открыл заседание",
-    "в десять часов утра и объявил повестку дня",
-    "Участники утвердили годовой отчёт общества",
-    "и назначили следующее собрание на четверг",
-)
+def russian_page() -> Page:
+    return lines_of(
+        "Председатель собрания открыл заседание",
+        "в десять часов утра и объявил повестку дня",
+        "Участники утвердили годовой отчёт общества",
+        "и назначили следующее собрание на четверг",
+    )
 
 
 @pytest.mark.ocr("rus")
+@pytest.mark.fonts
 def test_the_language_goes_by_the_script_where_english_is_not_legible() -> None:
-    page, words = TesseractReader("auto").read_turned(RUSSIAN)
+    page, words = TesseractReader("auto").read_turned(russian_page())
     assert {"заседание", "четверг"} <= {word.text for word in words}
     assert (page.missing, page.upright) == ("", None)
 
 
+@pytest.mark.fonts
 def test_what_is_legible_as_english_is_read_as_english(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = TesseractReader("auto")
 
@@ -197,9 +200,10 @@ def test_what_is_legible_as_english_is_read_as_english(monkeypatch: pytest.Monke
     assert {"chairman", "Thursday"} <= {word.text for word in words}
 
 
+@pytest.mark.fonts
 def test_a_script_whose_language_is_not_installed_is_named_with_its_package() -> None:
     reader = TesseractReader("auto")
     reader.__dict__["_installed"] = frozenset({"eng", "osd"})
-    page, _ = reader.read_turned(RUSSIAN)
+    page, _ = reader.read_turned(russian_page())
     assert "Cyrillic" in page.missing
     assert "apt-get install tesseract-ocr-rus" in page.missing
