@@ -189,6 +189,7 @@ def pdf_that_says(text: str, path: Path) -> Path:
     return path
 
 
+@pytest.mark.fonts
 @pytest.mark.parametrize("hostile", [HOSTILE[0], HOSTILE[2], "harbour \u202ecod.exe", ESCAPES])
 def test_page_text_has_no_effect_in_terminal_html_and_pdf(
     hostile: str, library: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

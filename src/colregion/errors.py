@@ -75,8 +75,8 @@ def require(module: str, *, extra: str) -> ModuleType:
         return importlib.import_module(module)
     except ImportError as cause:
         cure = f'pip install "colregion[{extra}]"'
-        if "libGL" in str(cause) or "libgthread" in str(cause):
-            # opencv-python links against the desktop's OpenGL, which slim machines lack.
+        if any(library in str(cause) for library in ("libGL", "libgthread", "libxcb")):
+            # opencv-python links against a desktop's libraries, which slim machines lack.
             cure = "apt-get install libgl1 libglib2.0-0  (Debian and Ubuntu)"
         raise MissingDependency(
             f"{module} could not be imported ({cause}). Install it: {cure}"

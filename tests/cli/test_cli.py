@@ -105,6 +105,7 @@ def test_limits_and_workers_can_be_set(tmp_path: Path, capsys: pytest.CaptureFix
     assert run(*arguments, "--workers", 0) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_an_interrupted_add_continues_when_run_again(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()

@@ -56,6 +56,7 @@ def docx(text: str, *, image: str | None = None) -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.office
 def test_a_docx_is_read_as_the_pdf_that_libreoffice_makes(tmp_path: Path) -> None:
     path = tmp_path / "-o evil; name.docx"
     path.write_bytes(docx("Seven crates of apples"))
@@ -89,6 +90,7 @@ def local_server() -> Iterator[tuple[str, list[str]]]:
     server.server_close()
 
 
+@pytest.mark.office
 def test_links_are_not_followed_to_the_network_or_to_other_files(
     local_server: tuple[str, list[str]], tmp_path: Path
 ) -> None:
@@ -102,12 +104,14 @@ def test_links_are_not_followed_to_the_network_or_to_other_files(
     assert (255, 0, 0) not in [colour for _, colour in colours]
 
 
+@pytest.mark.office
 def test_a_file_that_libreoffice_cannot_read_is_refused() -> None:
     broken = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "WordDocument".encode("utf-16-le") + b"\0" * 99
     with pytest.raises(UnreadableDocument, match=r"cannot turn bad\.doc into PDF"):
         open_document(broken, name="bad.doc")
 
 
+@pytest.mark.office
 def test_a_conversion_beyond_its_timeout_is_stopped() -> None:
     with pytest.raises(UnreadableDocument, match=r"took more than 0.01 seconds over a\.docx"):
         to_pdf(docx("a"), ".docx", name="a.docx", timeout_s=0.01)

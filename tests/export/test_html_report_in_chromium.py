@@ -18,6 +18,8 @@ from colregion.core.results import Hit, RelevanceMap
 from colregion.export.html import Section, write_html
 from colregion.testing import PlainImage
 
+pytestmark = pytest.mark.browser
+
 MakeHit: TypeAlias = Callable[..., Hit]
 
 PAGE = PlainImage(width_px=850, height_px=1100, painted=((Box(0.1, 0.1, 0.4, 0.2), (0, 0, 90)),))

@@ -110,6 +110,7 @@ def killed(folder: Path, seed: int, held: Held, *, after_s: float) -> tuple[Held
     return before, after
 
 
+@pytest.mark.slow
 def test_no_kill_loses_or_halves_a_document(tmp_path: Path) -> None:
     rng = random.Random(20512)
     folder, held = tmp_path / "index", dict.fromkeys(IDS)
@@ -154,6 +155,7 @@ def write_until(folder: Path, stop: float) -> None:
                 index.compact()
 
 
+@pytest.mark.slow
 def test_eight_readers_beside_a_writer_see_whole_documents_only(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     with closing(LocalIndex(folder)) as index:

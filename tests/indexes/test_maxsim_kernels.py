@@ -15,10 +15,8 @@ from colregion.indexes.maxsim_kernels.numpy_kernel import widen
 from colregion.indexes.maxsim_kernels.threads import in_threads
 
 
-@pytest.fixture(params=["numpy", "numba", "torch"])
+@pytest.fixture(params=["numpy", "numba", pytest.param("torch", marks=pytest.mark.torch)])
 def kernel(request: pytest.FixtureRequest) -> Kernel:
-    if request.param == "torch":
-        pytest.importorskip("torch", reason="torch is in no extra that the tests install")
     return load_kernel(request.param, numbers=1)
 
 

@@ -135,6 +135,7 @@ def test_a_document_that_is_parsed_as_a_whole_fails_as_a_whole(
     assert report.outcomes[0].reason == "a library crashed (SIGSEGV)"
 
 
+@pytest.mark.slow
 def test_a_document_is_given_up_after_four_crashes(
     engine_of: Callable[[Parser], Engine],
 ) -> None:

@@ -87,6 +87,7 @@ def test_auto_prefers_tesseract_to_rapidocr_and_works_without_either(
     assert ocr(tesseract=False, rapidocr=False) is None
 
 
+@pytest.mark.ocr
 @pytest.mark.parametrize(
     ("languages", "has_fallback"),
     [("auto", True), ("eng", True), ("eng+chi_sim", True), ("deu", False)],
@@ -197,6 +198,7 @@ def test_entry_point_that_cannot_make_a_parser_is_refused(spec: str, message: st
         load_parser(spec)
 
 
+@pytest.mark.ocr
 class TestTesseractParser(ParserContract):
     @pytest.fixture
     def parser(self) -> Parser:

@@ -17,6 +17,8 @@ from colregion.indexes.qdrant import QdrantIndex, QdrantOptions
 from colregion.indexes.qdrant.connection import API_KEY
 from colregion.testing import IndexContract
 
+pytestmark = pytest.mark.qdrant
+
 SERVER = "COLREGION_QDRANT_URL"
 GRPC_PORT = "COLREGION_QDRANT_GRPC_PORT"
 """Name the address of a real server or cluster, as `http://localhost:6333`, and the port on which

@@ -6,6 +6,8 @@ from colregion.errors import InvalidInput
 from colregion.indexes import open_index
 from colregion.indexes.qdrant import QdrantIndex, QdrantOptions, parse_spec
 
+pytestmark = pytest.mark.qdrant
+
 
 @pytest.mark.parametrize(
     ("spec", "location", "collection"),

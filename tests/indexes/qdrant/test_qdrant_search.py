@@ -19,6 +19,8 @@ from colregion.indexes.qdrant import QdrantIndex, QdrantOptions
 from colregion.indexes.qdrant.pages import first_stage, weighted
 from colregion.testing import make_parsed_page
 
+pytestmark = pytest.mark.qdrant
+
 VALUES: list[Metadata] = [
     {},
     {"key": None},

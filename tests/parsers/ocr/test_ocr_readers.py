@@ -72,7 +72,12 @@ def turned_letter(degrees_clockwise: float) -> Image.Image:
     )
 
 
-@pytest.fixture(params=["tesseract", "rapidocr"])
+@pytest.fixture(
+    params=[
+        pytest.param("tesseract", marks=pytest.mark.ocr),
+        pytest.param("rapidocr", marks=pytest.mark.slow),
+    ]
+)
 def reader(request: pytest.FixtureRequest) -> WordReader:
     return TesseractReader() if request.param == "tesseract" else RapidOcrReader()
 

@@ -17,6 +17,8 @@ from colregion.parsers.ocr.tesseract import (
     tesseract_installed,
 )
 
+pytestmark = pytest.mark.ocr
+
 Row: TypeAlias = tuple[str, float, tuple[int, int, int, int], tuple[int, int, int]]
 
 
@@ -176,20 +178,24 @@ def lines_of(*lines: str) -> Page:
     return Page("d", 1, *image.size, "px", lambda *, dpi=None: image)  # noqa: ARG005
 
 
-RUSSIAN = lines_of(
-    "Председатель собрания открыл заседание",
-    "в десять часов утра и объявил повестку дня",
-    "Участники утвердили годовой отчёт общества",
-    "и назначили следующее собрание на четверг",
-)
+def russian_page() -> Page:
+    return lines_of(
+        "Председатель собрания открыл заседание",
+        "в десять часов утра и объявил повестку дня",
+        "Участники утвердили годовой отчёт общества",
+        "и назначили следующее собрание на четверг",
+    )
 
 
+@pytest.mark.ocr("rus")
+@pytest.mark.fonts
 def test_auto_language_reads_the_detected_script_if_english_is_not_legible() -> None:
-    page, words = TesseractReader("auto").read_upright(RUSSIAN)
+    page, words = TesseractReader("auto").read_upright(russian_page())
     assert {"заседание", "четверг"} <= {word.text for word in words}
     assert (page.missing, page.upright) == ("", None)
 
 
+@pytest.mark.fonts
 def test_auto_language_detects_no_script_if_english_is_legible(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -203,9 +209,10 @@ def test_auto_language_detects_no_script_if_english_is_legible(
     assert {"chairman", "Thursday"} <= {word.text for word in words}
 
 
+@pytest.mark.fonts
 def test_missing_language_of_a_detected_script_is_named_with_its_package() -> None:
     reader = TesseractReader("auto")
     reader.__dict__["_installed"] = frozenset({"eng", "osd"})
-    page, _ = reader.read_upright(RUSSIAN)
+    page, _ = reader.read_upright(russian_page())
     assert "Cyrillic" in page.missing
     assert "apt-get install tesseract-ocr-rus" in page.missing
