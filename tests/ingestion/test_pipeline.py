@@ -14,8 +14,8 @@ from PIL import Image
 from colregion import AddReport, Engine, InvalidInput
 from colregion.core.embeddings import EmbeddedPage
 from colregion.core.geometry import Box
+from colregion.core.interfaces import IndexSetting
 from colregion.indexes.memory import MemoryIndex
-from colregion.ingestion.pipeline import ENCODER
 from colregion.testing import WordEncoder, make_parsed_page
 
 
@@ -68,9 +68,9 @@ def test_embedded_pages_of_another_id_fail(engine: Engine) -> None:
 def test_refused_arguments_leave_a_new_index_without_an_encoder(engine: Engine) -> None:
     with pytest.raises(InvalidInput, match=r"doc_id='x' names one document, but 2 were given"):
         engine.add([png("red"), png("blue")], doc_id="x")
-    assert engine.index.get_setting(ENCODER) is None
+    assert engine.index.get_setting(IndexSetting.ENCODER) is None
     engine.add([], workers=0)
-    assert engine.index.get_setting(ENCODER) == WordEncoder().fingerprint
+    assert engine.index.get_setting(IndexSetting.ENCODER) == WordEncoder().fingerprint
 
 
 def test_a_moved_file_of_the_same_content_keeps_its_id(engine: Engine, tmp_path: Path) -> None:
