@@ -282,9 +282,13 @@ class TestRankAndExplain:
         engine = Engine(MemoryIndex(), encoder=WordEncoder(), parser=CountingParser([TOTAL]))
         file = tmp_path / "a.png"
         file.write_bytes(png())
-        for source in (file, str(file), png()):  # the same content each time
+        for source in (file, str(file), file):
             assert engine.rank("total", source)[0].text == "total due"
         assert CountingParser.reads == 1
+        assert (
+            engine.rank("total", png())[0].doc_id != file.name
+        )  # another document of that content
+        assert CountingParser.reads == 2
         assert engine.documents() == []
 
     def test_parsed_pages_are_embedded_on_the_way(self, engine: Engine) -> None:

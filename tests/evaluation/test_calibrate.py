@@ -10,14 +10,16 @@ import pytest
 from PIL import Image
 
 from colregion.core.documents import Document
+from colregion.core.filters import EVERYTHING
 from colregion.core.geometry import Box
 from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage, Region
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
-from colregion.evaluation.calibrate import auroc, calibrate, calibration_error, is_right
+from colregion.evaluation.calibrate import auroc, calibrate, calibration_error, fit, is_right
 from colregion.evaluation.cases import Case
 from colregion.indexes.memory import MemoryIndex
+from colregion.retrieval.confidence import FEATURES, hit_features
 from colregion.testing import WordEncoder, make_parsed_page
 
 EVIDENCE, OTHER = Box(0.1, 0.1, 0.5, 0.2), Box(0.2, 0.5, 0.9, 0.8)
@@ -54,10 +56,11 @@ def test_right_hits_come_to_be_more_likely_than_wrong_ones(tmp_path: Path) -> No
     cases = cases_in(tmp_path, 6)
     with engine() as open_engine:
         calibration, figures = calibrate(cases, open_engine)
-        regions, features = open_engine.confidence_features(
-            "apple?", open_engine.index.load([f"{cases[0].image.as_posix()}#p1"]), k=2
-        )
-    assert [region.text for region in regions] == ["apple 1.50", "zero yonder"]
+        pages = open_engine.index.load([f"{cases[0].image.as_posix()}#p1"])
+        question, scored = open_engine.retriever.score("apple?", pages)
+        ranked = open_engine.retriever.rank_regions(question, scored, filters=EVERYTHING, k=2)
+        features = hit_features(ranked, question)
+    assert [one.scored.region.text for one in ranked] == ["apple 1.50", "zero yonder"]
     right, wrong = calibration.confidence(features)
     assert right > 0.5 > wrong
     assert figures["hits"] == 24
@@ -89,3 +92,19 @@ def test_the_auroc_counts_ties_half() -> None:
     chance = np.array([0.1, 0.5, 0.5, 0.9])
     assert auroc(chance, np.array([False, False, True, True])) == pytest.approx(3.5 / 4)
     assert np.isnan(auroc(chance, np.ones(4, dtype=bool)))
+
+
+class TestFit:
+    def test_fit_recovers_the_feature_that_tells_right_from_wrong(self) -> None:
+        draw = np.random.default_rng(0)
+        features = draw.normal(size=(400, len(FEATURES)))
+        probability = 1 / (1 + np.exp(-(2 * features[:, 1] - 1)))
+        fitted = fit(features, draw.random(400) < probability)
+        assert fitted.weights[1] == pytest.approx(2, abs=0.5)
+        assert fitted.bias == pytest.approx(-1, abs=0.3)
+        assert max(abs(weight) for i, weight in enumerate(fitted.weights) if i != 1) < 0.4
+
+    @pytest.mark.parametrize("label", [True, False])
+    def test_labels_that_are_all_equal_are_refused(self, label: bool) -> None:
+        with pytest.raises(InvalidInput, match="right and wrong"):
+            fit(np.zeros((3, len(FEATURES))), np.full(3, label))

@@ -14,7 +14,7 @@ from colregion.core.regions import Region
 from colregion.errors import InvalidInput
 from colregion.indexes.memory import MemoryIndex
 from colregion.retrieval.answer_types import AnswerTypes
-from colregion.retrieval.confidence import FEATURES, Calibration, calibration_of, fit, hit_features
+from colregion.retrieval.confidence import FEATURES, Calibration, calibration_of, hit_features
 from colregion.retrieval.question import Question
 from colregion.retrieval.ranking import RankedRegion
 from colregion.retrieval.scorer import ScoredPage, ScoredRegion
@@ -94,19 +94,3 @@ class TestCalibrationOf:
 
     def test_unknown_encoder_has_none(self) -> None:
         assert calibration_of(MemoryIndex(), WordEncoder()) is None
-
-
-class TestFit:
-    def test_fit_recovers_the_feature_that_tells_right_from_wrong(self) -> None:
-        draw = np.random.default_rng(0)
-        features = draw.normal(size=(400, N))
-        probability = 1 / (1 + np.exp(-(2 * features[:, 1] - 1)))
-        fitted = fit(features, draw.random(400) < probability)
-        assert fitted.weights[1] == pytest.approx(2, abs=0.5)
-        assert fitted.bias == pytest.approx(-1, abs=0.3)
-        assert max(abs(weight) for i, weight in enumerate(fitted.weights) if i != 1) < 0.4
-
-    @pytest.mark.parametrize("label", [True, False])
-    def test_labels_that_are_all_equal_are_refused(self, label: bool) -> None:
-        with pytest.raises(InvalidInput, match="right and wrong"):
-            fit(np.zeros((3, N)), np.full(3, label))

@@ -77,24 +77,9 @@ class TestPropagation:
         assert np.isfinite(scores[:2]).all()
         assert scores[2] == -np.inf
 
-    def test_min_overlap_is_an_iou_that_must_be_exceeded(self) -> None:
-        boxes = np.array([[0.0, 0.0, 0.625, 0.5]])
-        cover = GRID.coverage(boxes)
-
-        def best(min_overlap: float) -> float:
-            scores = propagate(self.scores, cover, boxes, GRID.areas, min_overlap=min_overlap)
-            return float(scores[0])
-
-        assert best(0.1) == 0.9
-        assert best(0.125) == 0.5  # the right cell's IoU is 0.125, no more
-        assert best(0.9) == -np.inf
-
-    def test_impossible_arguments_are_refused(self) -> None:
-        cover = GRID.coverage(REGIONS)
-        with pytest.raises(InvalidInput, match="min_overlap"):
-            propagate(self.scores, cover, REGIONS, GRID.areas, min_overlap=1.5)
+    def test_unknown_aggregation_is_refused(self) -> None:
         with pytest.raises(InvalidInput, match="median"):
-            propagate(self.scores, cover, REGIONS, GRID.areas, how="median")  # type: ignore[arg-type]
+            propagate(self.scores, GRID.coverage(REGIONS), REGIONS, GRID.areas, how="median")  # type: ignore[arg-type]
 
 
 class TestScorer:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import pytest
 
@@ -10,7 +13,7 @@ from colregion.core.filters import EVERYTHING, parse_filters
 from colregion.core.geometry import Box
 from colregion.core.regions import Region
 from colregion.errors import InvalidInput
-from colregion.retrieval.ranking import Limits, rank_regions, within_area
+from colregion.retrieval.ranking import Limits, RankedRegion, rank_regions, within_area
 from colregion.retrieval.scorer import ScoredPage, ScoredRegion
 from colregion.testing import WordEncoder, make_parsed_page
 
@@ -18,8 +21,6 @@ WHOLE = Box(0.1, 0.1, 0.9, 0.5)
 TOP = Box(0.1, 0.1, 0.9, 0.2)
 APART = Box(0.1, 0.6, 0.9, 0.7)
 BELOW = Box(0.1, 0.8, 0.9, 0.9)
-
-Scores = list[tuple[str, Box, float]]
 
 
 def scored_page(
@@ -34,9 +35,30 @@ def scored_page(
     return ScoredPage(Candidate.of(page, WordEncoder().encode_query("x")), 1.0), scored
 
 
+def rank(
+    *pages: tuple[ScoredPage, list[ScoredRegion]],
+    filters: object = None,
+    bounds: Sequence[float] = (),
+    scored: list[int] | None = None,
+) -> Iterator[RankedRegion]:
+    """Regions of all pages; `scored` lists the pages whose regions were asked for."""
+    places = {id(page): i for i, (page, _) in enumerate(pages)}
+
+    def score_regions(page: ScoredPage) -> list[ScoredRegion]:
+        if scored is not None:
+            scored.append(places[id(page)])
+        return pages[places[id(page)]][1]
+
+    return rank_regions(
+        [page for page, _ in pages],
+        score_regions,
+        bound=lambda page: bounds[places[id(page)]] if bounds else math.inf,
+        filters=EVERYTHING if filters is None else parse_filters(filters),  # type: ignore[arg-type]
+    )
+
+
 def texts(*pages: tuple[ScoredPage, list[ScoredRegion]], filters: object = None) -> list[str]:
-    chosen = EVERYTHING if filters is None else parse_filters(filters)  # type: ignore[arg-type]
-    return [one.scored.region.text for one in rank_regions(pages, filters=chosen)]
+    return [one.scored.region.text for one in rank(*pages, filters=filters)]
 
 
 def test_no_pages_give_nothing() -> None:
@@ -52,6 +74,27 @@ def test_pages_are_mixed_by_score_and_ties_go_to_the_earlier_page() -> None:
 
 def test_ties_on_a_page_go_by_reading_order() -> None:
     assert texts(scored_page(("a", APART, 0.5), ("b", TOP, 0.5))) == ["a", "b"]
+
+
+class TestBounds:
+    PAGES = (
+        scored_page(("a", TOP, 0.9), ("b", APART, 0.1)),
+        scored_page(("c", TOP, 0.5), number=2),
+        scored_page(("d", TOP, 0.2), number=3),
+    )
+    BOUNDS = (0.9, 0.6, 0.5)
+
+    def test_page_is_scored_only_when_its_bound_exceeds_the_regions_at_hand(self) -> None:
+        scored: list[int] = []
+        ranked = rank(*self.PAGES, bounds=self.BOUNDS, scored=scored)
+        assert next(ranked).scored.region.text == "a"
+        assert scored == [0]
+        assert next(ranked).scored.region.text == "c"
+        assert scored == [0, 1, 2]  # a bound that equals a score may hide a tie
+
+    def test_order_is_the_same_as_without_bounds(self) -> None:
+        ranked = [one.scored.region.text for one in rank(*self.PAGES, bounds=self.BOUNDS)]
+        assert ranked == texts(*self.PAGES) == ["a", "c", "d", "b"]
 
 
 class TestCoveredRegions:

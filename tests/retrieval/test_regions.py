@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -150,6 +151,35 @@ class TestSelection:
         assert by_path(select(covered, unit_query(DATE))) == pytest.approx({(1,): 4.25})
 
 
+class TestBound:
+    TYPES = AnswerTypes(kinds=frozenset(["title"]), forms=frozenset(["number", "amount"]))
+
+    @pytest.mark.parametrize("types", [NO_TYPES, TYPES])
+    @pytest.mark.parametrize("tokens", [(DATE,), (DATE, TOTAL), (SHOP, NUMBER, TOTAL)])
+    @pytest.mark.parametrize(
+        "make", [lambda: report(), lambda: report(area_kind="figure"), lambda: form()]
+    )
+    def test_no_region_exceeds_the_bound_of_its_page(
+        self, make: Callable[[], EmbeddedPage], tokens: tuple[int, ...], types: AnswerTypes
+    ) -> None:
+        page, query = make(), unit_query(*tokens)
+        question = replace(Question.of("date total 12.50", query), answer_types=types)
+        scorer = RegionScorer(noise_floor=0.0)
+        (evidence,) = scorer.score_pages(question, [Candidate.of(page, query)])
+        scores = [one.score for one in scorer.score_regions(question, evidence)]
+        assert max(scores) <= scorer.bound(question, evidence)
+        if not types.largest_bonus:
+            assert scorer.bound(question, evidence) < max(scores) + 1.25
+
+    def test_bound_of_a_page_in_patches_allows_for_its_words(self) -> None:
+        page, query = growth_page(), unit_query(0, dim=2)
+        question = Question.of("growth of exports", query)
+        scorer = RegionScorer(noise_floor=0.0)
+        (evidence,) = scorer.score_pages(question, [Candidate.of(page, query)])
+        scores = [one.score for one in scorer.score_regions(question, evidence)]
+        assert max(scores) == pytest.approx(scorer.bound(question, evidence), abs=1e-4)
+
+
 # A form, wider than high: two labels with their values beside and below, in rows of cells.
 CELLS = {
     (1, 1, 1): ("From:", Box(0.1, 0.10, 0.2, 0.14)),
@@ -207,8 +237,8 @@ class TestLabels:
         assert best.region.path == (1, 1)
 
 
-def test_words_in_a_region_count_beside_patches_that_saw_them() -> None:
-    # 2 x 3 patches; patch 4, below in the middle, knows the answer.
+def growth_page() -> EmbeddedPage:
+    """2 x 3 patches; patch 4, below in the middle, knows the answer."""
     page = make_page()
     vectors = np.full((6, 2), 0.2, dtype=np.float32)
     vectors[:, 0] = 0
@@ -218,11 +248,14 @@ def test_words_in_a_region_count_beside_patches_that_saw_them() -> None:
         Region(page.id, (2,), Box(0.35, 0.6, 0.6, 0.9), "growth of exports"),
     )
     words = (Word("heading", Box(0.0, 0.0, 1.0, 0.4)),)
-    on_grid = EmbeddedPage(
+    return EmbeddedPage(
         ParsedPage(page, words, regions),
         PageEmbedding(vectors, GridPlacement((np.arange(6).reshape(2, 3),), n_vectors=6)),
     )
-    query = unit_query(0, dim=2)
+
+
+def test_words_in_a_region_count_beside_patches_that_saw_them() -> None:
+    on_grid, query = growth_page(), unit_query(0, dim=2)
     # The page: .9 in its line, area and mean; a frequency of .81 * 2.2 / (.81 + 1.2).
     term_page = 3 * (0.9 * 5 / 6 + 0.81 * 2.2 / 2.01 / 6)
     named = by_path(select(on_grid, query, text="growth"))
@@ -443,6 +476,6 @@ def test_region_returned_by_a_search_is_fetched_by_its_id() -> None:
         assert hit.id == "form.png#p1#1+1"
         again = engine.region(hit.id)
         assert again.region == hit.region
-        assert (again.score, again.doc_id) == (0.0, "form.png")
+        assert (again.score, again.doc_id) == (None, "form.png")
         with pytest.raises(NotIndexed):
             engine.region("other.png#p1#1")

@@ -6,7 +6,8 @@ Shape letter: R regions.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -240,6 +241,13 @@ class ParsedPage:
             ocr_confidence=mean_confidence(word.confidence for word in self.words),
             hidden_text=tuple(sorted({reason for r in self.regions for reason in r.hidden_text})),
         )
+
+    def unloaded(self) -> ParsedPage:
+        """A copy that loads the page's image for itself, for an index that shares its pages
+        between searches and must not keep their images."""
+        copied = copy(self)  # with all that has been computed
+        object.__setattr__(copied, "page", replace(self.page))
+        return copied
 
     def ancestor(self, region: Region, level: str) -> Region:
         """The region of `level` that holds `region`; itself if it is of that level or coarser.

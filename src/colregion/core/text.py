@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-
-from colregion.core.stop_words import BY_LANGUAGE
+from pathlib import Path
 
 # Scripts that set no spaces between words: their terms are pairs of neighbouring characters.
 _UNSPACED = (
@@ -20,10 +19,12 @@ _TOKEN = re.compile(rf"([^\W\d_{_UNSPACED}]+)|(\d+)|([{_UNSPACED}]|[^\w\s]|_)")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNSPACED_RUN = re.compile(rf"[{_UNSPACED}]+")
 
-STOP_WORDS = frozenset(BY_LANGUAGE["en"].split())
-"""Those of English."""
-
-_STOP_WORDS = [frozenset(words.split()) for words in BY_LANGUAGE.values()]
+# English comes first: it wins where another language has no more words of a question.
+_STOP_WORDS = [
+    frozenset(line.split()[1:])
+    for line in Path(__file__).with_name("stop_words.txt").read_text("utf-8").splitlines()
+    if not line.startswith("#")
+]
 
 
 def fold(text: str) -> str:

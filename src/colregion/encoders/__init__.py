@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from colregion.core.specs import Spec, parse_spec
 from colregion.errors import InvalidInput
+from colregion.specs import Spec, parse_spec
 
 if TYPE_CHECKING:
     from colregion.core.interfaces import Encoder

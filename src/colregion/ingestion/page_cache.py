@@ -75,16 +75,13 @@ class PageCache:
             if key in self._entries:
                 self._entries.move_to_end(key)
                 return self._entries[key]
-        pages = [_unloaded(page) for page in embed(self._parser.parse(document), self._encoder)]
+        pages = [
+            replace(page, parsed=page.parsed.unloaded())
+            for page in embed(self._parser.parse(document), self._encoder)
+        ]
         with self._lock:
             self._entries[key] = pages
             total = sum(map(len, self._entries.values()))
             while total > self._max_pages and len(self._entries) > 1:
                 total -= len(self._entries.popitem(last=False)[1])
         return pages
-
-
-def _unloaded(embedded: EmbeddedPage) -> EmbeddedPage:
-    """A copy without the page's image, which is loaded again on demand."""
-    parsed = embedded.parsed
-    return replace(embedded, parsed=replace(parsed, page=replace(parsed.page)))

@@ -15,8 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from colregion.core.interfaces import Parser
-from colregion.core.specs import Spec, parse_spec
 from colregion.errors import InvalidInput
+from colregion.specs import Spec, parse_spec
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

@@ -95,10 +95,17 @@ class AnswerTypes:
     def bonuses(self, regions: Sequence[Region]) -> FloatArray:
         """(R,) what is added to the evidence of each region: `KIND_BONUS` when it is of an
         expected kind, `FORM_BONUS` for each expected form that its text has."""
+        if not self.largest_bonus:
+            return np.zeros(len(regions))
         kinds = [region.kind in self.kinds for region in regions]
         forms = [self._count_forms(region) for region in regions]
         bonuses: FloatArray = KIND_BONUS * np.array(kinds) + FORM_BONUS * np.array(forms)
         return bonuses
+
+    @property
+    def largest_bonus(self) -> float:
+        """What no region's bonus exceeds; 0 when nothing is expected."""
+        return KIND_BONUS * bool(self.kinds) + FORM_BONUS * len(self.forms)
 
     def match(self, region: Region) -> bool:
         """Whether the region's text has an expected form."""

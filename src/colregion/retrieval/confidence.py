@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from colregion.core.geometry import FloatArray
 from colregion.core.interfaces import Encoder, Index, IndexSetting
@@ -35,9 +34,6 @@ FEATURES = (
 question's tokens, which one missing word pulls down; whether its text has an expected form, and
 whether one was expected; the number of content tokens; the share of the page it covers; how far
 its score lies behind the best of the same question."""
-
-_RIDGE = 1.0
-_STEPS = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ class Calibration:
 
     def confidence(self, features: FloatArray) -> FloatArray:
         """(N,) probabilities, 0-1, from features (N, F)."""
-        return _logistic(features @ np.array(self.weights) + self.bias)
+        return logistic(features @ np.array(self.weights) + self.bias)
 
     def to_json(self) -> str:
         """As an index stores it."""
@@ -116,35 +112,6 @@ def hit_features(ranked: Sequence[RankedRegion], question: Question) -> FloatArr
     )
 
 
-def fit(features: FloatArray, right: NDArray[np.bool_]) -> Calibration:
-    """The calibration that makes the labels likeliest, with a ridge of 1 on features scaled to
-    their spread: Newton's method on the logistic likelihood.
-
-    Args:
-        features: (N, F).
-        right: (N,).
-
-    Raises:
-        InvalidInput: all labels are the same; there is nothing to tell apart.
-    """
-    if right.all() or not right.any():
-        raise InvalidInput(
-            f"a calibration needs right and wrong hits, got {int(right.sum())} right of "
-            f"{len(right)}"
-        )
-    centre, spread = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-9)
-    scaled = np.column_stack([(features - centre) / spread, np.ones(len(features))])
-    ridge = np.array([_RIDGE] * features.shape[1] + [1e-6])
-    fitted = np.zeros(len(ridge))
-    for _ in range(_STEPS):
-        probability = _logistic(scaled @ fitted)
-        gradient = scaled.T @ (probability - right) + ridge * fitted
-        spread_of = probability * (1 - probability)
-        curvature = (scaled * spread_of[:, None]).T @ scaled + np.diag(ridge)
-        fitted -= np.linalg.solve(curvature, gradient)
-    weights = fitted[:-1] / spread
-    return Calibration(tuple(weights.tolist()), float(fitted[-1] - weights @ centre))
-
-
-def _logistic(x: FloatArray) -> FloatArray:
+def logistic(x: FloatArray) -> FloatArray:
+    """1 / (1 + exp(-x))."""
     return np.asarray(1 / (1 + np.exp(-np.clip(x, -50, 50))))

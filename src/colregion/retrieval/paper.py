@@ -90,12 +90,11 @@ def propagate(
     boxes_xyxy: FloatArray,
     vector_areas: FloatArray,
     *,
-    how: RegionAggregation = "max",
-    min_overlap: float = 0.0,
+    how: RegionAggregation,
 ) -> FloatArray:
     """(R,) region scores from vector scores.
 
-    max, mean: over the vectors whose IoU with the region exceeds `min_overlap`.
+    max, mean: over the vectors that touch the region.
     iou, area: their mean weighted by IoU, rel(q, r) = sum_j w_rj s_j / sum_j w_rj with
     w_rj = IoU(r, j), or by the area of intersection.
 
@@ -104,31 +103,25 @@ def propagate(
         cover: of the regions by the vectors' places.
         boxes_xyxy: (R, 4) of the regions.
         vector_areas: (V,) of the vectors' places.
-        min_overlap: an IoU, 0-1; 0 takes every vector that touches the region.
 
     Returns:
         -inf for a region that no vector counts for.
 
     Raises:
-        InvalidInput: an unknown aggregation, or an IoU outside 0-1.
+        InvalidInput: an unknown aggregation.
     """
-    if not 0 <= min_overlap <= 1:
-        raise InvalidInput(f"min_overlap is an IoU in 0..1, got {min_overlap}")
     if how not in get_args(RegionAggregation):
         raise InvalidInput(f"region aggregation must be max, mean, iou or area, got {how!r}")
-    iou = cover.area / (
-        box_areas(boxes_xyxy)[cover.rows] + vector_areas[cover.indices] - cover.area
-    )
-    counted = cover.where(iou > min_overlap)
-    rows, values, n = counted.rows, vector_scores[counted.indices], cover.n_regions
+    rows, values, n = cover.rows, vector_scores[cover.indices], cover.n_regions
     if how == "max":
         best = np.full(n, -np.inf)
         np.maximum.at(best, rows, values)
         return best
     weights = {
         "mean": np.ones(len(rows)),
-        "iou": iou[iou > min_overlap],
-        "area": counted.area,
+        "iou": cover.area
+        / (box_areas(boxes_xyxy)[rows] + vector_areas[cover.indices] - cover.area),
+        "area": cover.area,
     }[how]
     total = np.bincount(rows, weights=weights, minlength=n)
     lit = np.bincount(rows, weights=weights * values, minlength=n)

@@ -6,7 +6,7 @@ Pure functions of scored regions. Shape letter: N regions.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,20 +53,46 @@ class RankedRegion:
 
 
 def rank_regions(
-    by_page: Iterable[tuple[ScoredPage, Sequence[ScoredRegion]]], *, filters: Filters
+    pages: Sequence[ScoredPage],
+    score_regions: Callable[[ScoredPage], Sequence[ScoredRegion]],
+    *,
+    bound: Callable[[ScoredPage], float],
+    filters: Filters,
 ) -> Iterator[RankedRegion]:
     """The regions of all pages, best first; ties go to the earlier page, then to reading order.
 
     Left out are regions that a better one of their page covers, regions that the filters exclude,
     and regions whose text a better one on another page of their document repeats word for word,
     as running headers do. Lazy: what is not taken costs nothing.
+
+    Args:
+        score_regions: the regions of a page with their scores, called when a page's turn comes.
+        bound: a score that none of a page's regions exceeds.
     """
-    ordered = [
-        _uncovered([RankedRegion(page, one) for one in _best_first(scored)])
-        for page, scored in by_page
-    ]
-    merged = heapq.merge(*ordered, key=lambda one: -one.scored.score)
+    merged = _merge(pages, score_regions, bound)
     return _without_repetitions(one for one in merged if _passes(one.scored, filters))
+
+
+def _merge(
+    pages: Sequence[ScoredPage],
+    score_regions: Callable[[ScoredPage], Sequence[ScoredRegion]],
+    bound: Callable[[ScoredPage], float],
+) -> Iterator[RankedRegion]:
+    """Best-first search: a page waits under its bound until no region at hand is better."""
+    queue: list[tuple[float, int, RankedRegion | None, Iterator[RankedRegion]]] = [
+        (-bound(page), position - len(pages), None, iter(())) for position, page in enumerate(pages)
+    ]
+    heapq.heapify(queue)  # no two entries have both score and position in common
+    while queue:
+        _, position, best, rest = heapq.heappop(queue)
+        if best is None:
+            position += len(pages)
+            page = pages[position]
+            rest = _uncovered([RankedRegion(page, one) for one in _best_first(score_regions(page))])
+        else:
+            yield best
+        if (following := next(rest, None)) is not None:
+            heapq.heappush(queue, (-following.scored.score, position, following, rest))
 
 
 def _best_first(scored: Sequence[ScoredRegion]) -> list[ScoredRegion]:

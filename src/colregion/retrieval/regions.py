@@ -43,6 +43,7 @@ _REST_SHARE = 0.5
 # The words of a figure mean little apart; but what fills more than a sixth of the page is seldom
 # one figure.
 _LARGEST_FIGURE = 0.15
+_BOUND_MARGIN = 1e-6  # sums are rounded in another order
 _WHOLE_KINDS = frozenset(("figure", "table", "equation", "title", "caption"))
 
 # Running text is set in lines of one width; the lines of forms and receipts end anywhere.
@@ -78,6 +79,13 @@ class RegionScorer(Scorer[PageEvidence]):
 
     def score_regions(self, question: Question, page: PageEvidence) -> list[ScoredRegion]:
         return select_regions(question, page)
+
+    def bound(self, question: Question, page: PageEvidence) -> float:
+        own = float(page.regions.max(initial=0.0))
+        if isinstance(page.candidate.placement, GridPlacement):
+            own += LEXICAL_WEIGHT
+        bonus = question.answer_types.largest_bonus
+        return PAGE_WEIGHT * page.relevance + (1 + AREA_WEIGHT) * own + bonus + _BOUND_MARGIN
 
 
 def select_regions(question: Question, evidence: PageEvidence) -> list[ScoredRegion]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -65,9 +66,9 @@ class Retriever:
         pages = self._best_pages(self.ask(text), k=k, filters=filters)
         entries = self._entries(page.candidate for page in pages)
         return [
-            PageHit(parsed, entries[parsed.page.doc_id], page.score)
+            PageHit(page.candidate.parsed.unloaded(), entry, page.score)
             for page in pages
-            for parsed in [page.candidate.parsed]
+            for entry in [entries[page.candidate.parsed.page.doc_id]]
         ]
 
     def rank(
@@ -84,11 +85,16 @@ class Retriever:
         return question, list(self.scorer.score_pages(question, candidates))
 
     def rank_regions(
-        self, question: Question, pages: Iterable[ScoredPage], *, filters: Filters, k: int | None
+        self, question: Question, pages: Sequence[ScoredPage], *, filters: Filters, k: int | None
     ) -> list[RankedRegion]:
         """The k best regions of scored pages; all of them for k None."""
-        by_page = ((page, self.scorer.score_regions(question, page)) for page in pages)
-        return list(islice(rank_regions(by_page, filters=filters), k))
+        ranked = rank_regions(
+            pages,
+            partial(self.scorer.score_regions, question),
+            bound=partial(self.scorer.bound, question),
+            filters=filters,
+        )
+        return list(islice(ranked, k))
 
     @property
     def calibration(self) -> Calibration | None:
@@ -128,10 +134,13 @@ class Retriever:
             kept = fit_area(ranked, max_area=limits.max_area)[:k]
             ranked, confidences = [ranked[i] for i in kept], [confidences[i] for i in kept]
         entries = self._entries(one.page.candidate for one in ranked)
+        # Hits on one page share it, and the image that it loads.
+        pages_of_hits = {one.page.candidate.page_id: one.page.candidate.parsed for one in ranked}
+        shared = {page_id: parsed.unloaded() for page_id, parsed in pages_of_hits.items()}
         return [
             Hit(
                 region=one.scored.region,
-                parsed=one.page.candidate.parsed,
+                parsed=shared[one.page.candidate.page_id],
                 entry=entries[one.page.candidate.parsed.page.doc_id],
                 score=one.scored.score,
                 confidence=confidence,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,3 +57,9 @@ class Scorer(ABC, Generic[PageT]):
     @abstractmethod
     def score_regions(self, question: Question, page: PageT) -> list[ScoredRegion]:
         """The regions of a page that can be returned, in any order; [] for a page without any."""
+
+    def bound(self, question: Question, page: PageT) -> float:
+        """A score that none of the page's regions exceeds: a page is left alone while enough
+        regions of others are better."""
+        del question, page
+        return math.inf

@@ -342,18 +342,18 @@ class LocalIndex(Index):
             sim = by_code.take(page.codes[record.slots], axis=1)
         else:
             sim = similarity(query.vectors, table.vectors_of(page, record.slots))
-        return Candidate(record.parsed(), record.placement, record.region_cover, sim, score)
+        return Candidate(record.parsed, record.placement, record.region_cover, sim, score)
 
     def _embedded(self, table: PageTable, page: StoredPage) -> EmbeddedPage:
         record = self._record_of(table, page)
         vectors = table.vectors_of(page, record.slots)
-        return EmbeddedPage(record.parsed(), PageEmbedding(vectors, record.placement))
+        return EmbeddedPage(record.parsed.unloaded(), PageEmbedding(vectors, record.placement))
 
     def _record_of(self, table: PageTable, page: StoredPage) -> PageRecord:
-        images = self.folder / schema.IMAGES / table.documents[page.document].images
-        return self._record(page.row_id, images / schema.image_name(page.number))
+        return self._record(page.row_id, table.documents[page.document].images, page.number)
 
-    def _read_record(self, row_id: int, image: Path) -> PageRecord:
+    def _read_record(self, row_id: int, images: str, number: int) -> PageRecord:
+        image = self.folder / schema.IMAGES / images / schema.image_name(number)
         with self._reading() as database:
             record = read_record(database, row_id, load_image=StoredImage(image))
         if record is None:

@@ -161,28 +161,15 @@ class PageRecord:
     placement: Placement
     slots: NDArray[np.int32]
 
-    def parsed(self) -> ParsedPage:
-        """A page of its own for every caller: it keeps its picture once that is loaded, and the
-        records that an index keeps must stay small."""
-        page = _StoredPage.of(self)
-        plain = self._plain
-        page.__dict__.update(
-            region_boxes=plain.region_boxes,
-            parents=plain.parents,
-            parts=plain.parts,
-            leaves=plain.leaves,
-        )
-        return page
-
     @cached_property
-    def _plain(self) -> ParsedPage:
-        """The page without a picture, from which the arrays are made once."""
+    def parsed(self) -> ParsedPage:
+        """The page, shared by all searches; see `ParsedPage.unloaded`."""
         return _StoredPage.of(self)
 
     @cached_property
     def region_cover(self) -> Coverage:
         """As of `EmbeddedPage`, computed once for all searches."""
-        return region_cover(self.placement, self._plain.region_boxes)
+        return region_cover(self.placement, self.parsed.region_boxes)
 
 
 def read_record(
@@ -218,7 +205,7 @@ class _StoredPage(ParsedPage):
     def of(cls, record: PageRecord) -> _StoredPage:
         page = cls.__new__(cls)  # was checked when it was stored
         page.__dict__.update(
-            page=replace(record.page), regions=record.regions, _packed_words=record.packed_words
+            page=record.page, regions=record.regions, _packed_words=record.packed_words
         )
         return page
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from colregion.core.specs import OptionValue, Spec, parse_spec
 from colregion.errors import InvalidInput
+from colregion.specs import OptionValue, Spec, parse_spec
 
 
 @pytest.mark.parametrize(
