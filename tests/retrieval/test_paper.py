@@ -112,7 +112,7 @@ class TestScorer:
         scored = {one.region.path: one.score for one in scorer.score_regions(question, page)}
         assert scored == {(2,): 0.75, (3,): 0.5}
         all_of_them = PaperScorer(percentile=0).score_regions(question, page)
-        assert [one.score for one in all_of_them] == [0.25, 0.75, 0.5]
+        assert [one.score for one in all_of_them] == [0.75, 0.5, 0.25]
 
     def test_page_without_regions_gives_none(self) -> None:
         question, candidate = self.candidate()

@@ -26,6 +26,7 @@ from colregion.retrieval.regions import (
     select_levels,
     separable_lines,
     value_of,
+    without_covered,
 )
 from colregion.retrieval.scorer import ScoredRegion
 from colregion.testing import LineParser, WordEncoder, make_page, make_parsed_page
@@ -44,8 +45,7 @@ def select(
     question = replace(Question.of(text, query), answer_types=types)
     scorer = RegionScorer(noise_floor=0.0)
     (evidence,) = scorer.score_pages(question, [Candidate.of(page, query)])
-    selected = scorer.score_regions(question, evidence)
-    return sorted(selected, key=lambda one: (-one.score, one.region.path))
+    return list(scorer.score_regions(question, evidence))
 
 
 def by_path(selected: list[ScoredRegion]) -> dict[tuple[int, ...], float]:
@@ -149,6 +149,40 @@ class TestSelection:
         vectors = np.eye(4, dtype=np.float32)[[DATE]]
         covered = EmbeddedPage(ParsedPage(page, words, whole), PageEmbedding(vectors, placement))
         assert by_path(select(covered, unit_query(DATE))) == pytest.approx({(1,): 4.25})
+
+
+class TestWithoutCovered:
+    WHOLE, TOP = Box(0.1, 0.1, 0.9, 0.5), Box(0.1, 0.1, 0.9, 0.2)
+    APART = Box(0.1, 0.6, 0.9, 0.7)
+
+    def remaining(self, *regions: tuple[str, Box, float]) -> list[str]:
+        scored = [
+            ScoredRegion(Region("d#p1", (i,), box, text), score)
+            for i, (text, box, score) in enumerate(regions, start=1)
+        ]
+        return [one.region.text for one in without_covered(scored)]
+
+    def test_no_regions_stay_none(self) -> None:
+        assert self.remaining() == []
+
+    def test_ties_go_by_reading_order(self) -> None:
+        assert self.remaining(("a", self.APART, 0.5), ("b", self.TOP, 0.5)) == ["a", "b"]
+
+    def test_line_does_not_follow_its_paragraph_but_the_paragraph_its_line(self) -> None:
+        apart = ("c", self.APART, 0.0)
+        assert self.remaining(("all", self.WHOLE, 2), ("line", self.TOP, 1), apart) == ["all", "c"]
+        assert self.remaining(("all", self.WHOLE, 1), ("line", self.TOP, 2)) == ["line", "all"]
+
+    def test_region_of_which_less_than_90_percent_is_covered_stays(self) -> None:
+        upper, lower = Box(0.0, 0.0, 1.0, 0.5), Box(0.0, 0.42, 1.0, 0.52)  # .08 of .10 inside
+        assert self.remaining(("upper", upper, 2), ("lower", lower, 1)) == ["upper", "lower"]
+        inner = Box(0.0, 0.405, 1.0, 0.505)  # .095 of .10
+        assert self.remaining(("upper", upper, 2), ("inner", inner, 1)) == ["upper"]
+
+    def test_two_regions_together_do_not_cover_a_third(self) -> None:
+        left, right, both = Box(0, 0, 0.5, 0.2), Box(0.5, 0, 1, 0.2), Box(0, 0, 1, 0.2)
+        regions = (("l", left, 3), ("r", right, 2), ("both", both, 1))
+        assert self.remaining(*regions) == ["l", "r", "both"]
 
 
 class TestBound:

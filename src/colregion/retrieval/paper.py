@@ -63,9 +63,10 @@ class PaperScorer(Scorer[ScoredPage]):
         if len(scored) == 0:
             return []
         floor = np.percentile(scores[scored], self.percentile)
+        order = scored[np.argsort(-scores[scored], kind="stable")]
         return [
             ScoredRegion(parsed.regions[i], float(scores[i]))
-            for i in scored.tolist()
+            for i in order.tolist()
             if scores[i] >= floor
         ]
 

@@ -19,8 +19,6 @@ from colregion.retrieval.scorer import ScoredPage, ScoredRegion
 
 # Words from which an equal text on another page of a document is a repetition, not a coincidence.
 _SHORTEST_REPETITION = 4
-# A region adds nothing when more of its own area lies inside a better one.
-_COVERED = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +52,19 @@ class RankedRegion:
 
 def rank_regions(
     pages: Sequence[ScoredPage],
-    score_regions: Callable[[ScoredPage], Sequence[ScoredRegion]],
+    score_regions: Callable[[ScoredPage], Iterable[ScoredRegion]],
     *,
     bound: Callable[[ScoredPage], float],
     filters: Filters,
 ) -> Iterator[RankedRegion]:
     """The regions of all pages, best first; ties go to the earlier page, then to reading order.
 
-    Left out are regions that a better one of their page covers, regions that the filters exclude,
-    and regions whose text a better one on another page of their document repeats word for word,
-    as running headers do. Lazy: what is not taken costs nothing.
+    Left out are regions that the filters exclude, and regions whose text a better one on another
+    page of their document repeats word for word, as running headers do. Lazy: what is not taken
+    costs nothing.
 
     Args:
-        score_regions: the regions of a page with their scores, called when a page's turn comes.
+        score_regions: the regions of a page, best first; called when the page's turn comes.
         bound: a score that none of a page's regions exceeds.
     """
     merged = _merge(pages, score_regions, bound)
@@ -75,51 +73,29 @@ def rank_regions(
 
 def _merge(
     pages: Sequence[ScoredPage],
-    score_regions: Callable[[ScoredPage], Sequence[ScoredRegion]],
+    score_regions: Callable[[ScoredPage], Iterable[ScoredRegion]],
     bound: Callable[[ScoredPage], float],
 ) -> Iterator[RankedRegion]:
     """Best-first search: a page waits under its bound until no region at hand is better."""
-    queue: list[tuple[float, int, RankedRegion | None, Iterator[RankedRegion]]] = [
-        (-bound(page), position - len(pages), None, iter(())) for position, page in enumerate(pages)
-    ]
-    heapq.heapify(queue)  # no two entries have both score and position in common
+    n = len(pages)
+    # No two entries share score and position; pages that wait go before regions of equal score.
+    queue: list[tuple[float, int, ScoredRegion | None, Iterator[ScoredRegion]]]
+    queue = [(-bound(page), i - n, None, iter(())) for i, page in enumerate(pages)]
+    heapq.heapify(queue)
     while queue:
         _, position, best, rest = heapq.heappop(queue)
+        page = pages[position % n]
         if best is None:
-            position += len(pages)
-            page = pages[position]
-            rest = _uncovered([RankedRegion(page, one) for one in _best_first(score_regions(page))])
+            rest = iter(score_regions(page))
         else:
-            yield best
+            yield RankedRegion(page, best)
         if (following := next(rest, None)) is not None:
-            heapq.heappush(queue, (-following.scored.score, position, following, rest))
-
-
-def _best_first(scored: Sequence[ScoredRegion]) -> list[ScoredRegion]:
-    return sorted(scored, key=lambda one: (-one.score, one.region.path))
+            heapq.heappush(queue, (-following.score, position % n, following, rest))
 
 
 def _passes(scored: ScoredRegion, filters: Filters) -> bool:
     region = scored.region
     return filters.kind(region.kind) and filters.hidden_text(bool(region.hidden_text))
-
-
-def _uncovered(ranked: Sequence[RankedRegion]) -> Iterator[RankedRegion]:
-    """Non-maximum suppression: skips a region of whose own area more than 90 % lies inside a
-    single better one. A line does not follow its own paragraph; the paragraph may follow its
-    line, because it says more."""
-    better: list[tuple[float, float, float, float]] = []
-    for one in ranked:
-        box = one.scored.region.box
-        x0, y0, x1, y1 = box.xyxy
-        limit = _COVERED * box.area
-        for left, top, right, bottom in better:
-            width, height = min(x1, right) - max(x0, left), min(y1, bottom) - max(y0, top)
-            if width > 0 and height > 0 and width * height > limit:
-                break
-        else:
-            better.append(box.xyxy)
-            yield one
 
 
 def _without_repetitions(ranked: Iterable[RankedRegion]) -> Iterator[RankedRegion]:

@@ -7,7 +7,7 @@ Shape letter: R regions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -34,6 +34,8 @@ LEXICAL_WEIGHT = 0.5
 # A title names what follows and is seldom the answer; a header or footer stands on every page.
 _FURNITURE_PENALTY = 0.1
 _FURNITURE = frozenset(("title", "header", "footer"))
+
+_COVERED = 0.9  # of a region's own area, inside a better one
 
 # An area is returned in parts when one of them has at least this share of its evidence; else the
 # evidence is spread over the area. The same goes for the lines of a block.
@@ -77,8 +79,8 @@ class RegionScorer(Scorer[PageEvidence]):
     ) -> list[PageEvidence]:
         return collect_evidence(question, candidates, noise_floor=self.noise_floor)
 
-    def score_regions(self, question: Question, page: PageEvidence) -> list[ScoredRegion]:
-        return select_regions(question, page)
+    def score_regions(self, question: Question, page: PageEvidence) -> Iterator[ScoredRegion]:
+        return without_covered(select_regions(question, page))
 
     def bound(self, question: Question, page: PageEvidence) -> float:
         own = float(page.regions.max(initial=0.0))
@@ -91,6 +93,23 @@ class RegionScorer(Scorer[PageEvidence]):
 def select_regions(question: Question, evidence: PageEvidence) -> list[ScoredRegion]:
     """The regions that stand for a page, each part of the page at most once; [] without regions."""
     return _Selection(question, evidence).regions() if evidence.parsed.regions else []
+
+
+def without_covered(scored: Iterable[ScoredRegion]) -> Iterator[ScoredRegion]:
+    """Non-maximum suppression: best first, ties in reading order, without a region of whose own
+    area more than 90 % lies inside a single better one. A line does not follow its own paragraph;
+    the paragraph may follow its line, because it says more."""
+    better: list[tuple[float, float, float, float]] = []
+    for one in sorted(scored, key=lambda one: (-one.score, one.region.path)):
+        x0, y0, x1, y1 = one.region.box.xyxy
+        limit = _COVERED * one.region.box.area
+        for left, top, right, bottom in better:
+            width, height = min(x1, right) - max(x0, left), min(y1, bottom) - max(y0, top)
+            if width > 0 and height > 0 and width * height > limit:
+                break
+        else:
+            better.append((x0, y0, x1, y1))
+            yield one
 
 
 class _Selection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -55,8 +55,8 @@ class Scorer(ABC, Generic[PageT]):
         """One scored page per candidate, in their order; [] for none."""
 
     @abstractmethod
-    def score_regions(self, question: Question, page: PageT) -> list[ScoredRegion]:
-        """The regions of a page that can be returned, in any order; [] for a page without any."""
+    def score_regions(self, question: Question, page: PageT) -> Iterable[ScoredRegion]:
+        """The regions of a page that can be returned, best first; none for a page without any."""
 
     def bound(self, question: Question, page: PageT) -> float:
         """A score that none of the page's regions exceeds: a page is left alone while enough
