@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, ClassVar, TypeAlias
 
 from colregion.citations.context import Context, CountTokens, build_context
@@ -369,7 +368,7 @@ class Engine:
         return self.index.documents()
 
     def close(self) -> None:
-        """Let go of the index. Closing twice is fine."""
+        """Close the index. Closing twice is fine."""
         with Engine._shared_lock:
             for key in [key for key, engine in Engine._shared.items() if engine is self]:
                 del Engine._shared[key]
@@ -378,12 +377,7 @@ class Engine:
     def __enter__(self) -> Engine:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _pages_of(self, page: Rankable) -> list[EmbeddedPage]:

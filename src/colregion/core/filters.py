@@ -27,8 +27,8 @@ _OF_REGIONS = ("kind", "hidden_text")
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
-    "in": lambda value, wanted: value in wanted,
-    "nin": lambda value, wanted: value not in wanted,
+    "in": lambda value, values: value in values,
+    "nin": lambda value, values: value not in values,
     "gt": operator.gt,
     "gte": operator.ge,
     "lt": operator.lt,
@@ -45,7 +45,7 @@ class Condition:
     value: Any
 
     def holds(self, actual: Any) -> bool:
-        """Whether it holds of `actual`. A missing or incomparable value satisfies only ne, nin."""
+        """Whether `actual` meets it. A missing or incomparable value meets only ne and nin."""
         try:
             return bool(_COMPARE[self.op](actual, self.value))
         except TypeError:  # 3 > "a", None >= 2: not a match, and not the caller's mistake
@@ -59,8 +59,8 @@ class Filters:
     conditions: tuple[Condition, ...] = ()
 
     def page(self, *, doc_id: str, source: str, page_number: int, metadata: Metadata) -> bool:
-        """Whether a page may be returned, as far as a page can tell (what is asked of regions is
-        not)."""
+        """Whether a page may be returned; conditions on regions are left to `kind` and
+        `hidden_text`."""
         fixed = {"doc_id": doc_id, "source": source, "page_number": page_number}
         return all(
             condition.holds(

@@ -1,8 +1,8 @@
-"""Where things are on a page.
+"""Boxes on a page, and where the vectors of a page look.
 
-One convention inside: coordinates are fractions of the page as a viewer shows it, origin at the
-top left, y down. Units are converted in the named constructors and exits of `Box` and nowhere
-else. Arrays over a page are (rows, cols); shape letters are V page vectors and R regions.
+Coordinates are fractions of the page as a viewer shows it, origin at the top left, y down. Units
+are converted in the named constructors and exits of `Box` and nowhere else. Arrays over a page are
+(rows, cols); shape letters are V page vectors and R regions.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Box:
 
     @classmethod
     def from_pixels(cls, xyxy: Sequence[float], *, width_px: float, height_px: float) -> Box:
-        """From (x0, y0, x1, y1) in pixels, origin top-left, of an image of the given size."""
+        """From (x0, y0, x1, y1) in pixels, origin top-left, of an image of this size."""
         if width_px <= 0 or height_px <= 0:
             raise InvalidBox(f"the page must have a size, got {width_px} x {height_px} px")
         x0, y0, x1, y1 = (float(value) for value in xyxy)
@@ -75,8 +75,7 @@ class Box:
     @classmethod
     def enclosing(cls, boxes: Iterable[Box]) -> Box:
         """The smallest box around all of `boxes`. Raises InvalidBox on none."""
-        rows = [box.xyxy for box in boxes]
-        if not rows:
+        if not (rows := [box.xyxy for box in boxes]):
             raise InvalidBox("no boxes to enclose")
         x0, y0, x1, y1 = zip(*rows, strict=True)
         return cls(min(x0), min(y0), max(x1), max(y1))
@@ -107,8 +106,8 @@ class Box:
         return ((self.x0 + self.x1) / 2, (self.y0 + self.y1) / 2)
 
     def to_pixels(self, *, width_px: int, height_px: int) -> tuple[int, int, int, int]:
-        """(x0, y0, x1, y1) in whole pixels of an image of the given size, rounded outward
-        and kept inside it; at least one pixel wide and high."""
+        """(x0, y0, x1, y1) in whole pixels of an image of this size, rounded outward and clipped
+        to it; at least one pixel wide and high."""
         x0 = min(max(math.floor(self.x0 * width_px), 0), width_px - 1)
         y0 = min(max(math.floor(self.y0 * height_px), 0), height_px - 1)
         x1 = min(max(math.ceil(self.x1 * width_px), x0 + 1), width_px)
@@ -146,29 +145,22 @@ def boxes_to_array(boxes: Iterable[Box]) -> FloatArray:
 
 def pairwise_overlap(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
     """(A, B) areas of intersection of each box of `a_xyxy` (A, 4) with each of `b_xyxy` (B, 4)."""
-    width = np.minimum(a_xyxy[:, None, 2], b_xyxy[None, :, 2]) - np.maximum(
-        a_xyxy[:, None, 0], b_xyxy[None, :, 0]
+    first, second = a_xyxy[:, None], b_xyxy[None]
+    sides = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(
+        first[..., :2], second[..., :2]
     )
-    height = np.minimum(a_xyxy[:, None, 3], b_xyxy[None, :, 3]) - np.maximum(
-        a_xyxy[:, None, 1], b_xyxy[None, :, 1]
-    )
-    overlap: FloatArray = np.clip(width, 0, None) * np.clip(height, 0, None)
-    return overlap
+    return np.asarray(sides.clip(0).prod(axis=-1))
 
 
 def box_areas(boxes_xyxy: FloatArray) -> FloatArray:
     """(R,) areas of boxes (R, 4)."""
-    areas: FloatArray = (boxes_xyxy[:, 2] - boxes_xyxy[:, 0]) * (
-        boxes_xyxy[:, 3] - boxes_xyxy[:, 1]
-    )
-    return areas
+    return np.asarray((boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]).prod(axis=1))
 
 
 def pairwise_iou(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
     """(A, B) intersection over union of boxes (A, 4) with (B, 4), 0-1."""
     shared = pairwise_overlap(a_xyxy, b_xyxy)
-    iou: FloatArray = shared / (box_areas(a_xyxy)[:, None] + box_areas(b_xyxy)[None, :] - shared)
-    return iou
+    return np.asarray(shared / (box_areas(a_xyxy)[:, None] + box_areas(b_xyxy) - shared))
 
 
 def union_area(boxes_xyxy: FloatArray) -> float:
@@ -209,9 +201,8 @@ class Coverage:
 
     def where(self, keep: NDArray[np.bool_]) -> Coverage:
         """Only the entries for which `keep` (nnz,) is true."""
-        counts = np.bincount(self.rows[keep], minlength=self.n_regions)
-        indptr = np.concatenate([[0], np.cumsum(counts)])
-        return Coverage(indptr, self.indices[keep], self.area[keep])
+        starts = _starts(self.rows[keep], n=self.n_regions)
+        return Coverage(starts, self.indices[keep], self.area[keep])
 
 
 class Placement(ABC):
@@ -292,9 +283,7 @@ class GridPlacement(Placement):
             keys, inverse = np.unique(rows * self.n_vectors + vectors, return_inverse=True)
             area = np.bincount(inverse, weights=area, minlength=len(keys))
             rows, vectors = np.divmod(keys, max(self.n_vectors, 1))
-        counts = np.bincount(rows, minlength=len(boxes))
-        indptr = np.concatenate([[0], np.cumsum(counts)])
-        return Coverage(indptr, vectors, np.asarray(area, dtype=np.float64))
+        return Coverage(_starts(rows, n=len(boxes)), vectors, np.asarray(area, dtype=np.float64))
 
     def _has_pooled_vectors(self) -> bool:
         """Whether a vector of the map's layers stands in more than one cell."""
@@ -323,6 +312,11 @@ def _grid_overlaps(
     vector = layer[row, col].astype(np.int64)
     keep = (vector >= 0) & (width > 0) & (height > 0)
     return region[keep], vector[keep], (width * height)[keep]
+
+
+def _starts(rows: IntArray, *, n: int) -> IntArray:
+    """(n + 1,) where each of n rows begins in sorted row numbers, and where the last ends."""
+    return np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))])
 
 
 def _ragged(counts: IntArray) -> tuple[IntArray, IntArray]:
@@ -361,8 +355,8 @@ class BoxPlacement(Placement):
     def coverage(self, boxes_xyxy: ArrayLike) -> Coverage:
         regions = np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4)
         places = self.boxes_xyxy.astype(np.float64)
-        # Only the places whose top lies between a region's bottom and its top less the tallest
-        # place can meet it: with the places sorted by their top that is one slice a region.
+        # Only places whose top lies between a region's bottom and its top less the tallest place
+        # can meet it: one slice per region of the places sorted by their top.
         by_top = np.argsort(places[:, 1], kind="stable")
         tops = places[by_top, 1]
         tallest = (places[:, 3] - places[:, 1]).max(initial=0.0)
@@ -371,19 +365,16 @@ class BoxPlacement(Placement):
         region, offset = _ragged(np.maximum(stop - start, 0))
         vector = by_top[start[region] + offset]
         a, b = regions[region], places[vector]
-        width = np.minimum(a[:, 2], b[:, 2]) - np.maximum(a[:, 0], b[:, 0])
-        height = np.minimum(a[:, 3], b[:, 3]) - np.maximum(a[:, 1], b[:, 1])
-        keep = (width > 0) & (height > 0)
-        region, vector, area = region[keep], vector[keep], (width * height)[keep]
+        sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
+        keep = (sides > 0).all(axis=1)
+        region, vector, area = region[keep], vector[keep], sides[keep].prod(axis=1)
         order = np.lexsort((vector, region))
-        counts = np.bincount(region, minlength=len(regions))
-        indptr = np.concatenate([[0], np.cumsum(counts)])
-        return Coverage(indptr, vector[order], area[order])
+        return Coverage(_starts(region, n=len(regions)), vector[order], area[order])
 
 
 @dataclass(frozen=True, slots=True)
 class Upright:
-    """How a page has to be turned to stand upright, and how boxes found then lie on the page.
+    """The turn that makes a page upright, and where boxes of the upright page lie on it.
 
     Args:
         degrees_clockwise: the turn that makes the page upright; 0 leaves it alone.

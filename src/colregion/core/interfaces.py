@@ -1,15 +1,13 @@
-"""The three ports: what reads a page, what embeds it, what keeps it.
+"""The interfaces of what reads pages, embeds them and stores them.
 
-Each has as few abstract methods as work. Objects are injected into the engine; a new parser,
-encoder or index is one file that derives from one of these, and a test that inherits the port's
-contract suite from `colregion.testing`.
+A new parser, encoder or index is one file that derives from one of these, and a test that inherits
+the interface's contract suite from `colregion.testing`; objects are injected into the engine.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from types import TracebackType
 from typing import TypeVar
 
 from colregion.core.documents import Document, DocumentEntry
@@ -95,7 +93,7 @@ class Encoder(ABC):
 
     @abstractmethod
     def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
-        """One embedding a page, in order; the same whatever the batch. No pages give []."""
+        """One embedding per page, in order; the same whatever the batch. No pages give []."""
 
     @abstractmethod
     def encode_query(self, text: str) -> QueryEmbedding:
@@ -107,7 +105,7 @@ class Encoder(ABC):
 
 
 class Index(ABC):
-    """Keeps documents and finds pages. Safe to use from threads."""
+    """Stores documents and proposes pages for questions. Safe to use from threads."""
 
     @abstractmethod
     def replace(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> DocumentEntry:
@@ -135,15 +133,15 @@ class Index(ABC):
 
     @abstractmethod
     def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
-        """The pages in the order asked. Raises NotIndexed for an id that is not there."""
+        """The pages, in the order of the ids. Raises NotIndexed for an id that is not there."""
 
     @abstractmethod
     def document_frequency(self, terms: Sequence[str]) -> list[int]:
-        """On how many pages each term (as `text.terms` gives them) stands."""
+        """The number of pages on which each term (as of `text.terms`) stands."""
 
     @abstractmethod
     def documents(self) -> list[DocumentEntry]:
-        """Everything held, by id."""
+        """The entries of all documents, by id."""
 
     @abstractmethod
     def page_ids(self, doc_id: str) -> list[str]:
@@ -155,7 +153,7 @@ class Index(ABC):
 
     @abstractmethod
     def set_setting(self, key: str, value: str) -> None:
-        """Keep a setting of the index as a whole."""
+        """Store a setting of the index as a whole."""
 
     @abstractmethod
     def settings(self) -> dict[str, str]:
@@ -170,24 +168,19 @@ class Index(ABC):
 
     def entries(self, doc_ids: Iterable[str]) -> dict[str, DocumentEntry]:
         """The entries of those of the documents that are there, by id."""
-        wanted = set(doc_ids)
-        return {entry.id: entry for entry in self.documents() if entry.id in wanted}
+        ids = set(doc_ids)
+        return {entry.id: entry for entry in self.documents() if entry.id in ids}
 
     @property
     def page_count(self) -> int:
-        """Pages held."""
+        """Number of pages in the index."""
         return sum(entry.page_count for entry in self.documents())
 
     def close(self) -> None:  # noqa: B027  (an index without open files has nothing to do)
-        """Let go of files and connections. Closing twice is fine."""
+        """Close files and connections. Closing twice is fine."""
 
     def __enter__(self: _Index) -> _Index:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()

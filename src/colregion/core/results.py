@@ -55,7 +55,7 @@ class RelevanceMap:
         return np.asarray(weights @ self.similarity / total)
 
     def raster(self, *, rows: int, cols: int, token: int | None = None) -> FloatArray:
-        """(rows, cols) picture of the map, NaN where no vector looks.
+        """(rows, cols) image of the map, NaN where no vector looks.
 
         Every cell holds the similarity of the vectors that look at it, weighted by the area
         they cover there; of one `token` (0..T-1), or combined when it is None.
@@ -69,19 +69,47 @@ class RelevanceMap:
         cover = self.placement.coverage(cells)
         cell = cover.rows
         covered = np.bincount(cell, weights=cover.area, minlength=rows * cols)
-        pictures = np.empty((len(tokens), rows, cols))
-        for picture, token in zip(pictures, tokens, strict=True):
+        maps = np.empty((len(tokens), rows, cols))
+        for cells_of, token in zip(maps, tokens, strict=True):
             values = self.combined() if token is None else self.similarity[token]
             lit = np.bincount(
                 cell, weights=cover.area * values[cover.indices], minlength=rows * cols
             )
             with np.errstate(invalid="ignore", divide="ignore"):
-                picture[:] = (lit / covered).reshape(rows, cols)
-        return pictures
+                cells_of[:] = (lit / covered).reshape(rows, cols)
+        return maps
+
+
+class _OnPage:
+    """What hits of pages and of regions have in common."""
+
+    __slots__ = ()
+    parsed: ParsedPage
+    entry: DocumentEntry
+
+    @property
+    def doc_id(self) -> str:
+        """The document's id."""
+        return self.parsed.page.doc_id
+
+    @property
+    def page_id(self) -> str:
+        """The page's id, `doc#p3`."""
+        return self.parsed.id
+
+    @property
+    def page_number(self) -> int:
+        """1-based."""
+        return self.parsed.page.number
+
+    @property
+    def source(self) -> str:
+        """Where the document came from."""
+        return self.entry.source
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PageHit:
+class PageHit(_OnPage):
     """A page that answers a question."""
 
     parsed: ParsedPage
@@ -90,18 +118,8 @@ class PageHit:
 
     @property
     def id(self) -> str:
-        """`doc#p3`."""
-        return self.parsed.id
-
-    @property
-    def doc_id(self) -> str:
-        """The document's id."""
-        return self.parsed.page.doc_id
-
-    @property
-    def page_number(self) -> int:
-        """1-based."""
-        return self.parsed.page.number
+        """The page's id, `doc#p3`."""
+        return self.page_id
 
     @property
     def text(self) -> str:
@@ -110,17 +128,17 @@ class PageHit:
 
     @property
     def image(self) -> Image.Image:
-        """The page's picture."""
+        """The page's image."""
         return self.parsed.page.image
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Hit:
+class Hit(_OnPage):
     """A region that answers a question.
 
     Args:
         score: higher is better; compares across the pages of one search. None for a region that
-            was not searched for: one looked up by its id, or loaded from a file.
+            no question was asked for.
         confidence: 0-1 where the index's encoder is calibrated, else None.
     """
 
@@ -152,31 +170,11 @@ class Hit:
 
     @property
     def hidden_text_warning(self) -> str:
-        """The region's: what whoever reads its text has to know, or ""."""
+        """`Region.hidden_text_warning`."""
         return self.region.hidden_text_warning
 
-    @property
-    def doc_id(self) -> str:
-        """The document's id."""
-        return self.parsed.page.doc_id
-
-    @property
-    def page_id(self) -> str:
-        """The page's id."""
-        return self.parsed.id
-
-    @property
-    def page_number(self) -> int:
-        """1-based."""
-        return self.parsed.page.number
-
-    @property
-    def source(self) -> str:
-        """Where the document came from."""
-        return self.entry.source
-
     def crop(self, *, margin: float = 0.0) -> Image.Image:
-        """The region cut out of the page's picture.
+        """The region cut out of the page's image.
 
         Args:
             margin: how much of the page to keep around it, fraction of the page's width.
@@ -210,10 +208,7 @@ class Hit:
             "source": self.entry.source,
             "page_number": page.number,
             "page_label": page.label,
-            "x0": round(float(box.x0), 6),
-            "y0": round(float(box.y0), 6),
-            "x1": round(float(box.x1), 6),
-            "y1": round(float(box.y1), 6),
+            **dict(zip(("x0", "y0", "x1", "y1"), _rounded(box), strict=True)),
             "page_width": float(page.width),
             "page_height": float(page.height),
             "page_unit": page.unit,
@@ -221,16 +216,15 @@ class Hit:
             "kind": self.region.kind,
             "ocr_confidence": self.region.ocr_confidence,
             "hidden_text": ", ".join(self.region.hidden_text),
-            "boxes_json": json.dumps(
-                [
-                    [page.number, *(round(float(value), 6) for value in part.xyxy)]
-                    for part in self.region.boxes
-                ]
-            ),
+            "boxes_json": json.dumps([[page.number, *_rounded(b)] for b in self.region.boxes]),
         }
         if confidence and self.confidence is not None:
             flat["confidence"] = float(self.confidence)
         return {**flat, **self.entry.metadata}
+
+
+def _rounded(box: Box) -> list[float]:
+    return [round(float(value), 6) for value in box.xyxy]
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +234,7 @@ class Outcome:
     Args:
         status: "added", "replaced", "skipped" (unchanged), "failed", or "ignored": a file in a
             folder, of a type that is not read.
-        seconds: spent on reading, over all processes, and on keeping it.
+        seconds: spent on reading, over all processes, and on storing it.
         reason: why it failed, was skipped or is incomplete; "" otherwise.
         missing_pages: of a document that went in, those that could not be read whole. The next
             `add` reads it again.
@@ -258,7 +252,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class AddReport:
-    """What `Engine.add` did, one outcome a source.
+    """What `Engine.add` did, one outcome per source.
 
     Args:
         workers: processes that documents could be read in; 0 when they were read in this one.

@@ -1,4 +1,4 @@
-"""Records to plain data and back, without loss: what an index or a cache writes down of a page."""
+"""Pages as plain data and back, without loss, for indexes and caches."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def parsed_to_json(parsed: ParsedPage) -> dict[str, Any]:
         "upright": upright
         and [float(upright.degrees_clockwise), float(upright.width), float(upright.height)],
         "missing": page.missing,
-        # Rows instead of objects: the keys would be half of the text. What is seldom there, and
-        # was not there in older indexes, stands last or not at all.
+        # Rows instead of objects: the keys would be half of the text. What is seldom there
+        # stands last or not at all. Numbers may be numpy's, which JSON does not know.
         "words": [
             [
                 word.text,
                 *_floats(word.box),
-                _float(word.confidence),
-                _int(word.line),
-                _int(word.block),
+                word.confidence if word.confidence is None else float(word.confidence),
+                word.line if word.line is None else int(word.line),
+                word.block if word.block is None else int(word.block),
                 bool(word.visible),
                 *([word.hidden_text] if word.hidden_text else []),
             ]
@@ -48,7 +48,9 @@ def parsed_to_json(parsed: ParsedPage) -> dict[str, Any]:
                 *_floats(region.box),
                 region.text,
                 region.kind,
-                _float(region.ocr_confidence),
+                region.ocr_confidence
+                if region.ocr_confidence is None
+                else float(region.ocr_confidence),
                 [_floats(part) for part in region.parts],
                 *([list(region.hidden_text)] if region.hidden_text else []),
             ]
@@ -61,7 +63,7 @@ def parsed_from_json(data: Mapping[str, Any], *, load_image: ImageLoader) -> Par
     """The page that `parsed_to_json` wrote, without its own characters (`load_text` is None).
 
     Args:
-        load_image: gives the page's picture from now on.
+        load_image: loads the page's image from now on.
     """
     page = Page(
         doc_id=data["doc_id"],
@@ -132,12 +134,3 @@ def placement_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Placement:
 
 def _floats(box: Box) -> list[float]:
     return [float(value) for value in box.xyxy]
-
-
-# Readers hand over numpy scalars, which JSON does not know.
-def _float(value: float | None) -> float | None:
-    return None if value is None else float(value)
-
-
-def _int(value: int | None) -> int | None:
-    return None if value is None else int(value)
