@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from colregion.core.documents import Document
+from colregion.core.filters import EVERYTHING
 from colregion.core.geometry import Box
 from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage, Region
@@ -18,6 +19,7 @@ from colregion.errors import InvalidInput
 from colregion.evaluation.calibrate import auroc, calibrate, calibration_error, is_right
 from colregion.evaluation.cases import Case
 from colregion.indexes.memory import MemoryIndex
+from colregion.retrieval.confidence import hit_features
 from colregion.testing import WordEncoder, make_parsed_page
 
 EVIDENCE, OTHER = Box(0.1, 0.1, 0.5, 0.2), Box(0.2, 0.5, 0.9, 0.8)
@@ -50,15 +52,15 @@ def engine() -> Engine:
     return Engine(MemoryIndex(), encoder=WordEncoder(), parser=Named())
 
 
-def test_right_hits_come_to_be_more_likely_than_wrong_ones(tmp_path: Path) -> None:
+def test_calibration_gives_right_hits_more_confidence_than_wrong_ones(tmp_path: Path) -> None:
     cases = cases_in(tmp_path, 6)
     with engine() as open_engine:
         calibration, figures = calibrate(cases, open_engine)
-        regions, features = open_engine.confidence_features(
-            "apple?", open_engine.index.load([f"{cases[0].image.as_posix()}#p1"]), k=2
-        )
-    assert [region.text for region in regions] == ["apple 1.50", "zero yonder"]
-    right, wrong = calibration.confidence(features)
+        pages = open_engine.index.load([f"{cases[0].image.as_posix()}#p1"])
+        question, scored = open_engine.retriever.score("apple?", pages)
+        ranked = open_engine.retriever.rank_regions(question, scored, filters=EVERYTHING, k=2)
+    assert [one.scored.region.text for one in ranked] == ["apple 1.50", "zero yonder"]
+    right, wrong = calibration.confidence(hit_features(ranked, question))
     assert right > 0.5 > wrong
     assert figures["hits"] == 24
     assert figures["right"] == 6
@@ -66,26 +68,26 @@ def test_right_hits_come_to_be_more_likely_than_wrong_ones(tmp_path: Path) -> No
     assert figures["abstains"] == 1.0
 
 
-def test_a_few_documents_are_too_few(tmp_path: Path) -> None:
+def test_calibration_needs_five_documents(tmp_path: Path) -> None:
     with engine() as open_engine, pytest.raises(InvalidInput, match="5 documents"):
         calibrate(cases_in(tmp_path, 4), open_engine)
 
 
-def test_a_hit_is_right_by_its_place_or_by_its_words(tmp_path: Path) -> None:
+def test_hit_is_right_by_its_box_or_by_its_text(tmp_path: Path) -> None:
     case = cases_in(tmp_path, 1)[0]
     assert is_right(Region("d#p1", (1,), Box(0.1, 0.1, 0.4, 0.2), "smudge"), case)
     assert is_right(Region("d#p1", (1,), OTHER, "it was 1.50 then"), case)
     assert not is_right(Region("d#p1", (1,), OTHER, "it was 2.50 then"), case)
 
 
-def test_the_error_of_a_calibration_is_the_mean_gap_of_its_tenths() -> None:
+def test_calibration_error_is_the_mean_gap_over_tenths() -> None:
     chance = np.array([0.05, 0.05, 0.95, 0.95])
-    # first tenth: .05 told, .5 right; last: .95 told, 1 right
+    # First tenth: confidence .05, .5 of them right; last: confidence .95, all right.
     right = np.array([False, True, True, True])
     assert calibration_error(chance, right) == pytest.approx(0.5 * 0.45 + 0.5 * 0.05)
 
 
-def test_the_auroc_counts_ties_half() -> None:
+def test_auroc_counts_ties_half() -> None:
     chance = np.array([0.1, 0.5, 0.5, 0.9])
     assert auroc(chance, np.array([False, False, True, True])) == pytest.approx(3.5 / 4)
     assert np.isnan(auroc(chance, np.ones(4, dtype=bool)))
