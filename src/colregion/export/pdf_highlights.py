@@ -37,9 +37,9 @@ def annotate_pdf(
     """Highlight hits in their document.
 
     A highlight covers the region's boxes; its note gives the question, the hit's rank among
-    `hits`, its page, its score if it has one, and the start of its text. All pages of a PDF are kept with their
-    content and its password; a signature in it becomes invalid. From a scan that is an image file
-    the PDF has the pages with hits, made from the index's page images.
+    `hits`, its page, its score if it has one, and the start of its text. All pages of a PDF are
+    kept with their content and its password; a signature in it becomes invalid. From a scan that
+    is an image file the PDF has the pages with hits, made from the index's page images.
 
     Args:
         hits: of one document, best first.
