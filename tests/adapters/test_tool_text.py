@@ -84,13 +84,13 @@ def test_text_for_model_has_id_kind_page_and_text() -> None:
 @pytest.mark.parametrize(
     ("page_px", "size_px"),
     [
-        # Half of 200 px and 2 px on either side; a tenth of 100 px and 2 px on either side.
+        # Half of 200 px by a tenth of 100 px, and 1.2 px on every side, to whole pixels outwards.
         ((200, 100), (104, 14)),
-        # 2080 x 1040 px with the margin, to fit 1568 px.
-        ((4000, 9600), (1568, 784)),
+        # 2000 x 960 px and 24 px on every side, to fit 1568 px.
+        ((4000, 9600), (1568, 772)),
     ],
 )
-def test_a_crop_for_a_model_has_a_margin_and_a_longest_side(
+def test_crop_for_a_model_has_a_margin_and_a_longest_side(
     page_px: tuple[int, int], size_px: tuple[int, int]
 ) -> None:
     image = PlainImage(width_px=page_px[0], height_px=page_px[1])

@@ -153,6 +153,20 @@ def test_search_prints_regions_or_json_or_a_report(
     assert json.loads(capsys.readouterr().out) == []
 
 
+@pytest.mark.parametrize("option", ["--html", "--pdf"])
+def test_search_refuses_to_overwrite_an_indexed_document_before_searching(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = tmp_path / "a.pdf"
+    document.write_bytes(REPORT.read_bytes())
+    arguments = ("--index", tmp_path / "library")
+    assert run("add", document, *arguments, "--parser", "text_layer+geometry") == 0
+    # No hits: the refusal does not depend on what the search returns.
+    assert run("search", "revenue", *arguments, "-f", "kind=patch", option, document) == 2
+    assert "is an indexed document and would be overwritten" in capsys.readouterr().err
+    assert document.read_bytes() == REPORT.read_bytes()
+
+
 def test_json_is_a_flag_that_takes_no_value(
     library: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -52,16 +52,15 @@ def engine() -> Engine:
     return Engine(MemoryIndex(), encoder=WordEncoder(), parser=Named())
 
 
-def test_right_hits_come_to_be_more_likely_than_wrong_ones(tmp_path: Path) -> None:
+def test_calibration_gives_right_hits_more_confidence_than_wrong_ones(tmp_path: Path) -> None:
     cases = cases_in(tmp_path, 6)
     with engine() as open_engine:
         calibration, figures = calibrate(cases, open_engine)
         pages = open_engine.index.load([f"{cases[0].image.as_posix()}#p1"])
         question, scored = open_engine.retriever.score("apple?", pages)
         ranked = open_engine.retriever.rank_regions(question, scored, filters=EVERYTHING, k=2)
-        features = hit_features(ranked, question)
     assert [one.scored.region.text for one in ranked] == ["apple 1.50", "zero yonder"]
-    right, wrong = calibration.confidence(features)
+    right, wrong = calibration.confidence(hit_features(ranked, question))
     assert right > 0.5 > wrong
     assert figures["hits"] == 24
     assert figures["right"] == 6
@@ -69,26 +68,26 @@ def test_right_hits_come_to_be_more_likely_than_wrong_ones(tmp_path: Path) -> No
     assert figures["abstains"] == 1.0
 
 
-def test_a_few_documents_are_too_few(tmp_path: Path) -> None:
+def test_calibration_needs_five_documents(tmp_path: Path) -> None:
     with engine() as open_engine, pytest.raises(InvalidInput, match="5 documents"):
         calibrate(cases_in(tmp_path, 4), open_engine)
 
 
-def test_a_hit_is_right_by_its_place_or_by_its_words(tmp_path: Path) -> None:
+def test_hit_is_right_by_its_box_or_by_its_text(tmp_path: Path) -> None:
     case = cases_in(tmp_path, 1)[0]
     assert is_right(Region("d#p1", (1,), Box(0.1, 0.1, 0.4, 0.2), "smudge"), case)
     assert is_right(Region("d#p1", (1,), OTHER, "it was 1.50 then"), case)
     assert not is_right(Region("d#p1", (1,), OTHER, "it was 2.50 then"), case)
 
 
-def test_the_error_of_a_calibration_is_the_mean_gap_of_its_tenths() -> None:
+def test_calibration_error_is_the_mean_gap_over_tenths() -> None:
     chance = np.array([0.05, 0.05, 0.95, 0.95])
-    # first tenth: .05 told, .5 right; last: .95 told, 1 right
+    # First tenth: confidence .05, .5 of them right; last: confidence .95, all right.
     right = np.array([False, True, True, True])
     assert calibration_error(chance, right) == pytest.approx(0.5 * 0.45 + 0.5 * 0.05)
 
 
-def test_the_auroc_counts_ties_half() -> None:
+def test_auroc_counts_ties_half() -> None:
     chance = np.array([0.1, 0.5, 0.5, 0.9])
     assert auroc(chance, np.array([False, False, True, True])) == pytest.approx(3.5 / 4)
     assert np.isnan(auroc(chance, np.ones(4, dtype=bool)))

@@ -21,7 +21,7 @@ def make_hit() -> Callable[..., Hit]:
         text: str,
         box: Box,
         *,
-        score: float = 0.5,
+        score: float | None = 0.5,
         kind: str = "text",
         source: str = "reports/doc.pdf",
         doc_id: str = "doc",

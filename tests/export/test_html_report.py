@@ -75,6 +75,19 @@ def test_page_is_shown_once_with_all_its_hits(make_hit: MakeHit) -> None:
     assert [a["id"] for a in marks] == ["b-1-1", "b-1-3", "b-1-2"]
 
 
+def test_hits_without_score_are_shown_without_score(make_hit: MakeHit) -> None:
+    scored, unscored = make_hit("a", LEFT, score=0.25), make_hit("b", RIGHT, path=(2,), score=None)
+    report = html_report([Section("Who?", [unscored, scored])])
+    shown = Reader(report)
+    assert len(shown.all("span", **{"class": "score"})) == 2  # in the list of answers, by the crop
+    assert shown.words.count("0.250") == 2
+    labels = [a["aria-label"] for a in shown.all("a") if str(a.get("class")).startswith("mark ")]
+    assert labels == ["Hit 1, text: go to its text", "Hit 2, text, score 0.250: go to its text"]
+    assert "#f-1-1{" not in report
+    assert "#f-1-2{width:0.0%}" in report
+    assert "None" not in report
+
+
 def test_ids_are_unique_and_links_lead_to_ids(make_hit: MakeHit, two_words: RelevanceMap) -> None:
     parts = (LEFT, RIGHT)
     hits = [make_hit("a", LEFT), make_hit("b", Box(0, 0, 1, 1), path=(2,), parts=parts)]

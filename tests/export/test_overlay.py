@@ -105,6 +105,12 @@ class TestHits:
         with pytest.raises(ShapeMismatch, match="1 hits need as many ranks, got 2"):
             draw_hits(PAGE(), [make_hit("a", Box(0.5, 0.1, 0.7, 0.3))], ranks=[1, 2])
 
+    def test_hit_without_score_is_labelled_by_its_rank_alone(self, make_hit: MakeHit) -> None:
+        box = Box(0.5, 0.1, 0.7, 0.3)
+        drawn = draw_hits(PAGE(), [make_hit("a", box, score=None, image=PAGE)])
+        labelled = draw_boxes(PAGE(), [box], labels=["1"], colors=[rank_color(1)])
+        assert np.array_equal(np.asarray(drawn), np.asarray(labelled))
+
     def test_region_of_several_parts_gets_a_box_per_part(self, make_hit: MakeHit) -> None:
         parts = (Box(0.5, 0.1, 0.7, 0.3), Box(0.5, 0.6, 0.7, 0.8))
         drawn = draw_hits(PAGE(), [make_hit("a", Box(0.5, 0.1, 0.7, 0.8), parts=parts, image=PAGE)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -181,6 +182,14 @@ def test_note_gives_question_rank_page_score_and_text() -> None:
     assert len(lines[2]) <= 302
     assert (first["T"], first["NM"]) == ("colregion", "acme#p1#1")
     assert second["Contents"].splitlines()[1].startswith("2. ")
+
+
+def test_note_of_a_hit_without_score_omits_the_score() -> None:
+    pdf = write_pdf((ENTRIES, GREY_PATCH))
+    (page,) = open_document(pdf, doc_id="acme").pages()
+    hit = replace(hit_on(page, Box(0.1, 0.1, 0.2, 0.2), text="Total"), score=None)
+    (note,) = notes_in(annotate_pdf([hit], source=pdf))
+    assert note["Contents"].splitlines() == ["1. page 1, text", "Total"]
 
 
 def test_highlights_have_appearance_streams() -> None:

@@ -17,13 +17,13 @@ from colregion.core.results import Hit
 from colregion.documents import open_document
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
+from colregion.export.overlay import CROP_MARGIN
 from colregion.indexes import open_index
 from colregion.ingestion.sources import SourceFile, list_files
 
 _MAX_NAMES = 50  # of documents, listed when a search has no results; more would fill a prompt
 # The longest side that vision models take without scaling it down; less loses small print.
 _IMAGE_MAX_PX = 1568
-_IMAGE_MARGIN = 0.01
 
 
 def validate_source(index: str | Path | None, engine: Engine | None) -> Engine | str | Path:
@@ -111,7 +111,7 @@ def text_for_model(hit: Hit) -> str:
     return f"[{hit.id}] {hit.kind} on page {hit.page_number}{warning}\n{text}"
 
 
-def crop_for_model(hit: Hit, *, margin: float = _IMAGE_MARGIN) -> Image.Image:
+def crop_for_model(hit: Hit, *, margin: float = CROP_MARGIN) -> Image.Image:
     """The region with a little of its surroundings, scaled down to what vision models take.
 
     Args:

@@ -26,6 +26,7 @@ from colregion.core.results import DEFAULT_K, Hit
 from colregion.core.text import printable
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
+from colregion.export import check_destination
 from colregion.indexes import LocalIndex, open_index
 
 
@@ -60,6 +61,8 @@ def search(
 ) -> None:
     """Find the regions that answer a question."""
     with _open(index, encoder=encoder, skip_damaged=skip_damaged) as engine:
+        for path in filter(None, (html, pdf)):
+            check_destination(path, (entry.source for entry in engine.documents()))
         hits = engine.search(
             question,
             k=k,

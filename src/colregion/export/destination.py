@@ -21,17 +21,12 @@ def check_destination(path: str | Path, sources: Iterable[str]) -> None:
     Raises:
         InvalidInput: `path` is one of the sources.
     """
-    if not Path(path).exists():
-        return
-    for source in sources:
-        if _is_same_file(Path(path), source):
+    for source in sources if Path(path).exists() else ():
+        try:
+            same = Path(path).samefile(Path(source).expanduser())
+        except (OSError, ValueError, RuntimeError):  # no file, a name no file can have, or no home
+            continue
+        if same:
             raise InvalidInput(
                 f"{path} is an indexed document and would be overwritten; name another file"
             )
-
-
-def _is_same_file(path: Path, source: str) -> bool:
-    try:
-        return path.samefile(Path(source).expanduser())
-    except (OSError, ValueError, RuntimeError):  # no file, a name no file can have, or no home
-        return False

@@ -12,6 +12,10 @@ from colregion.core.results import Hit, RelevanceMap
 from colregion.errors import InvalidInput, ShapeMismatch
 from colregion.export.colors import heat_rgba, rank_color, scale_map
 
+CROP_MARGIN = 0.006
+"""What a crop shows around its region, in reports, for models and in LlamaIndex's nodes: a fraction
+of the page's width. `Hit.crop` itself adds none unless asked."""
+
 MAP_COLS = 160
 """Columns of a map: a cell is about as high as a line of text on a common page."""
 
@@ -90,7 +94,8 @@ def draw_hits(
 ) -> Image.Image:
     """Draw the boxes of hits on an RGB copy of their page's image, with rank and score.
 
-    A region of several parts gets a box per part, the first one labelled.
+    A region of several parts gets a box per part, the first one labelled; a hit without a score
+    is labelled by its rank.
 
     Args:
         image: of the page that the hits are on, at any size.
@@ -108,7 +113,8 @@ def draw_hits(
     for rank, hit in zip(ranks, hits, strict=True):
         parts = hit.region.boxes
         boxes.extend(parts)
-        labels.extend([f"{rank}  {hit.score:.2f}", *[""] * (len(parts) - 1)])
+        label = str(rank) if hit.score is None else f"{rank}  {hit.score:.2f}"
+        labels.extend([label, *[""] * (len(parts) - 1)])
         colors.extend([rank_color(rank)] * len(parts))
     return draw_boxes(image, boxes, labels=labels, colors=colors)
 

@@ -25,7 +25,6 @@ _IMAGE_DPI = 150
 _JPEG_QUALITY = 90
 
 _Point: TypeAlias = tuple[float, float]
-_Quad: TypeAlias = tuple[_Point, _Point, _Point, _Point]
 
 
 def annotate_pdf(
@@ -38,9 +37,9 @@ def annotate_pdf(
     """Highlight hits in their document.
 
     A highlight covers the region's boxes; its note gives the question, the hit's rank among
-    `hits`, its page, score and the start of its text. All pages of a PDF are kept with their
-    content and its password; a signature in it becomes invalid. From a scan that is an image file
-    the PDF has the pages with hits, made from the index's page images.
+    `hits`, its page, its score if it has one, and the start of its text. All pages of a PDF are
+    kept with their content and its password; a signature in it becomes invalid. From a scan that
+    is an image file the PDF has the pages with hits, made from the index's page images.
 
     Args:
         hits: of one document, best first.
@@ -179,7 +178,7 @@ def _add_annotation(page: pdfium.PdfPage, hit: Hit, note: str) -> None:
         raise BackendError(f"PDFium could not write the highlight of {hit.id}")
 
 
-def _quad(box: Box, page: pdfium.PdfPage) -> _Quad:
+def _quad(box: Box, page: pdfium.PdfPage) -> list[_Point]:
     """Corners of a box in the PDF page's own space: as displayed top left, top right, bottom left,
     bottom right. Undoes the crop box and /Rotate, which turns clockwise."""
     left, bottom, right, top = page.get_bbox()
@@ -189,19 +188,15 @@ def _quad(box: Box, page: pdfium.PdfPage) -> _Quad:
         across, down = {0: (x, y), 90: (y, 1 - x), 180: (1 - x, 1 - y), 270: (1 - y, x)}[rotation]
         return left + across * (right - left), top - down * (top - bottom)
 
-    return (
-        place(box.x0, box.y0),
-        place(box.x1, box.y0),
-        place(box.x0, box.y1),
-        place(box.x1, box.y1),
-    )
+    return [place(x, y) for y in (box.y0, box.y1) for x in (box.x0, box.x1)]
 
 
 def _note(question: str, rank: int, hit: Hit) -> str:
     text = " ".join(hit.text.split())
     if len(text) > _SNIPPET_CHARACTERS:
         text = text[:_SNIPPET_CHARACTERS].rsplit(" ", 1)[0] + " …"
-    place = f"{rank}. page {hit.page_number}, {hit.kind}, score {hit.score:.3f}"
+    score = "" if hit.score is None else f", score {hit.score:.3f}"
+    place = f"{rank}. page {hit.page_number}, {hit.kind}{score}"
     warning = f"caution: {hit.hidden_text_warning}" if hit.hidden_text_warning else ""
     return "\n".join(filter(None, (question.strip(), place, warning, text)))
 

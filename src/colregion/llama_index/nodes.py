@@ -22,6 +22,7 @@ from llama_index.core.schema import (
 from colregion import BackendError, Hit, ParsedPage, Region
 from colregion.adapters.tool_text import to_png
 from colregion.core.documents import RESERVED_METADATA
+from colregion.export.overlay import CROP_MARGIN
 
 SHOWN_TO_LLM = ("doc_id", "page_number")
 """Our metadata keys that a model reads with a region's text: enough to locate it. The user's own
@@ -99,7 +100,7 @@ def neighbours(parsed: ParsedPage, region: Region) -> tuple[Region | None, Regio
 
 
 def _write_crop(hit: Hit, folder: Path) -> Path:
-    data = to_png(hit.crop())
+    data = to_png(hit.crop(margin=CROP_MARGIN))
     # The name depends on the image too: a changed document has the same region ids.
     digest = hashlib.sha256(hit.id.encode("utf-8", "surrogatepass") + b"\0" + data).hexdigest()
     slug = re.sub(r"[^A-Za-z0-9.]+", "-", hit.id)[-80:].strip("-.")

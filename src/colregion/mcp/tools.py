@@ -28,6 +28,7 @@ from colregion.adapters.tool_text import (
 from colregion.core.regions import KINDS, Region
 from colregion.core.results import DEFAULT_K
 from colregion.engine import Engine
+from colregion.export.overlay import CROP_MARGIN
 from colregion.mcp import records
 
 _KINDS = {"enum": [*KINDS, None]}
@@ -91,7 +92,7 @@ class EngineTools:
         return _result(record, text, *image)
 
     def get_region_image(
-        self, region_id: RegionId, margin: Margin = 0.02
+        self, region_id: RegionId, margin: Margin = CROP_MARGIN
     ) -> Annotated[CallToolResult, records.RegionImage]:
         """Look at a region: an image of it with a little of its surroundings. For figures,
         tables, and text that was recognised wrongly."""

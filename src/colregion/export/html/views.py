@@ -14,9 +14,10 @@ from colregion.core.text import content_terms
 from colregion.export.html.excerpt import best_line, preview, readable
 from colregion.export.html.images import EmbeddedImage, embed_jpeg
 from colregion.export.html.map_layers import MapLayer, map_layers
+from colregion.export.overlay import CROP_MARGIN
 
 _PAGE_PX, _PAGE_BYTES = (1100, 3300), 400_000
-_CROP_PX, _CROP_BYTES, _CROP_MARGIN = (760, 560), 120_000, 0.006
+_CROP_PX, _CROP_BYTES = (760, 560), 120_000
 TAG_WIDTH, _TAG_HEIGHT = 0.042, 0.036
 """Size of a number's tag, fractions of the width of a page shown some 620 px wide."""
 
@@ -121,6 +122,6 @@ def _page_view(hits: Sequence[HitView], relevance: RelevanceMap | None) -> PageV
 
 def _upright_crop(hit: Hit) -> Image.Image:
     """The crop, turned by the quarter turn that is nearest to upright."""
-    crop, upright = hit.crop(margin=_CROP_MARGIN), hit.parsed.page.upright
+    crop, upright = hit.crop(margin=CROP_MARGIN), hit.parsed.page.upright
     turns = round(upright.degrees_clockwise / 90) if upright else 0
     return crop.rotate(-90 * turns, expand=True)
