@@ -54,11 +54,10 @@ def test_right_hits_come_to_be_more_likely_than_wrong_ones(tmp_path: Path) -> No
     cases = cases_in(tmp_path, 6)
     with engine() as open_engine:
         calibration, figures = calibrate(cases, open_engine)
-        regions, features = open_engine.confidence_features(
-            "apple?", open_engine.index.load([f"{cases[0].image.as_posix()}#p1"]), k=2
-        )
-    assert [region.text for region in regions] == ["apple 1.50", "zero yonder"]
-    right, wrong = calibration.confidence(features)
+        open_engine.set_calibration(calibration)
+        hits = open_engine.rank("apple?", f"{cases[0].image.as_posix()}#p1", k=2)
+    assert [hit.text for hit in hits] == ["apple 1.50", "zero yonder"]
+    right, wrong = (hit.confidence or 0.0 for hit in hits)
     assert right > 0.5 > wrong
     assert figures["hits"] == 24
     assert figures["right"] == 6
