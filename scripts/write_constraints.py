@@ -33,7 +33,7 @@ def python_marker(requires_python: str) -> str:
 def constraints() -> dict[str, str]:
     """The line of each installed package. Builds for one processor or accelerator, such as
     torch's "+cpu", count as their plain version."""
-    lines = {}
+    lines: dict[str, str] = {}
     for distribution in distributions():
         name = canonicalize_name(distribution.metadata["Name"])
         if name not in NOT_CONSTRAINED:

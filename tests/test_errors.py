@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 
 import pytest
@@ -43,7 +44,7 @@ def test_require_names_the_system_packages_that_opencv_needs(
     def fail(_name: str) -> None:
         raise ImportError(f"{library}: cannot open shared object file: No such file or directory")
 
-    monkeypatch.setattr(errors.importlib, "import_module", fail)
+    monkeypatch.setattr(importlib, "import_module", fail)
     with pytest.raises(errors.MissingDependency, match=r"apt-get install libgl1 libglib2\.0-0"):
         errors.require("rapid_layout", extra="ocr")
 

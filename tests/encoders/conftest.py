@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tiny_colvision import ModelShelf
+    from tests.encoders.tiny_colvision import ModelShelf
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +16,6 @@ def models(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> ModelShelf:
     """Tiny checkpoints of every family, made on first use."""
-    from tiny_colvision import ModelShelf
+    from tests.encoders.tiny_colvision import ModelShelf
 
     return ModelShelf(tmp_path_factory.mktemp("models"))

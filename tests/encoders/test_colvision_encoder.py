@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_colvision import FAMILIES, QWEN, TILED, ModelShelf, classes
 
 from colregion.core.embeddings import PageEmbedding, QueryEmbedding, maxsim_score, similarity
 from colregion.core.geometry import Box, GridPlacement
@@ -22,6 +21,7 @@ from colregion.errors import BackendError, InvalidInput, ModelMismatch
 from colregion.indexes.memory import MemoryIndex
 from colregion.testing import EncoderContract
 from colregion.testing.fakes import LineParser, PlainImage, make_parsed_page
+from tests.encoders.tiny_colvision import FAMILIES, QWEN, TILED, ModelShelf, classes
 
 pytestmark = pytest.mark.torch
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny_colvision import FAMILIES, ModelShelf, classes
 
 from colregion.encoders import load_encoder
 from colregion.encoders.colvision import loading
@@ -17,6 +16,7 @@ from colregion.encoders.colvision.checkpoint import ENGINE, NATIVE, Family, find
 from colregion.encoders.torch_utils import model_files
 from colregion.errors import BackendError, InvalidInput, MissingDependency
 from colregion.testing.fakes import PlainImage, make_parsed_page
+from tests.encoders.tiny_colvision import FAMILIES, ModelShelf, classes
 
 pytestmark = pytest.mark.torch
 

@@ -13,7 +13,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from tiny_colvision import (
+
+from colregion.core.documents import Page
+from colregion.core.embeddings import PageEmbedding
+from colregion.core.geometry import GridPlacement, IntArray, Upright
+from colregion.core.regions import ParsedPage
+from colregion.encoders.colvision import ColVisionEncoder
+from tests.encoders.tiny_colvision import (
     FAMILIES,
     QWEN,
     TILE_PX,
@@ -21,12 +27,6 @@ from tiny_colvision import (
     TILES,
     ModelShelf,
 )
-
-from colregion.core.documents import Page
-from colregion.core.embeddings import PageEmbedding
-from colregion.core.geometry import GridPlacement, IntArray, Upright
-from colregion.core.regions import ParsedPage
-from colregion.encoders.colvision import ColVisionEncoder
 
 pytestmark = pytest.mark.torch
 

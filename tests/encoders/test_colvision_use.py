@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from tiny_colvision import ModelShelf
 
 from benchmarks.visual import visual_row
 from colregion.cli import main
@@ -16,6 +15,7 @@ from colregion.errors import InvalidInput
 from colregion.export.html import Section, html_report
 from colregion.langchain import RegionRetriever as LangChainRetriever
 from colregion.llama_index import RegionRetriever as LlamaIndexRetriever
+from tests.encoders.tiny_colvision import ModelShelf
 
 pytestmark = pytest.mark.torch
 

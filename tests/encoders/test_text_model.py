@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_text_models import DIMENSION, POSITIONS, save_bert, save_pylate, save_stanford
 
 from colregion.core.embeddings import PageEmbedding
 from colregion.core.geometry import Box, BoxPlacement
@@ -19,6 +18,13 @@ from colregion.errors import BackendError, InvalidInput, ModelMismatch
 from colregion.indexes.memory import MemoryIndex
 from colregion.testing import EncoderContract
 from colregion.testing.fakes import LineParser, make_parsed_page
+from tests.encoders.tiny_text_models import (
+    DIMENSION,
+    POSITIONS,
+    save_bert,
+    save_pylate,
+    save_stanford,
+)
 
 pytestmark = pytest.mark.torch
 

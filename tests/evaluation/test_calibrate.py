@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from colregion.core.documents import Document
-from colregion.core.filters import EVERYTHING
 from colregion.core.geometry import Box
 from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage, Region
@@ -19,7 +18,7 @@ from colregion.errors import InvalidInput
 from colregion.evaluation.calibrate import auroc, calibrate, calibration_error, fit, is_right
 from colregion.evaluation.cases import Case
 from colregion.indexes.memory import MemoryIndex
-from colregion.retrieval.confidence import FEATURES, hit_features
+from colregion.retrieval.confidence import FEATURES
 from colregion.testing import WordEncoder, make_parsed_page
 
 EVIDENCE, OTHER = Box(0.1, 0.1, 0.5, 0.2), Box(0.2, 0.5, 0.9, 0.8)
@@ -56,11 +55,10 @@ def test_calibration_gives_right_hits_more_confidence_than_wrong_ones(tmp_path: 
     cases = cases_in(tmp_path, 6)
     with engine() as open_engine:
         calibration, figures = calibrate(cases, open_engine)
-        pages = open_engine.index.load([f"{cases[0].image.as_posix()}#p1"])
-        question, scored = open_engine.retriever.score("apple?", pages)
-        ranked = open_engine.retriever.rank_regions(question, scored, filters=EVERYTHING, k=2)
-    assert [one.scored.region.text for one in ranked] == ["apple 1.50", "zero yonder"]
-    right, wrong = calibration.confidence(hit_features(ranked, question))
+        open_engine.set_calibration(calibration)
+        hits = open_engine.rank("apple?", f"{cases[0].image.as_posix()}#p1", k=2)
+    assert [hit.text for hit in hits] == ["apple 1.50", "zero yonder"]
+    right, wrong = (hit.confidence or 0.0 for hit in hits)
     assert right > 0.5 > wrong
     assert figures["hits"] == 24
     assert figures["right"] == 6

@@ -9,7 +9,6 @@ from typing import TypeAlias
 
 import pypdfium2
 import pytest
-from chromium import Chromium
 from reportlab.pdfgen.canvas import Canvas
 
 from colregion import Engine
@@ -17,6 +16,7 @@ from colregion.core.geometry import Box
 from colregion.core.results import Hit, RelevanceMap
 from colregion.export.html import Section, write_html
 from colregion.testing import PlainImage
+from tests.export.chromium import Chromium
 
 pytestmark = pytest.mark.browser
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile_parsers import TroubledParser
 from PIL import Image
 
 from colregion import AddReport, Engine, InvalidInput
@@ -17,6 +16,7 @@ from colregion.core.geometry import Box
 from colregion.core.interfaces import IndexSetting
 from colregion.indexes.memory import MemoryIndex
 from colregion.testing import WordEncoder, make_parsed_page
+from tests.ingestion.hostile_parsers import TroubledParser
 
 
 def png(colour: str) -> bytes:

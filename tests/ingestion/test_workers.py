@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hostile_parsers import TroubledParser, UnpicklableParser
 from PIL import Image
 
 from colregion import BackendError, Engine, InvalidInput, Limits, Outcome, Progress
@@ -22,6 +21,7 @@ from colregion.indexes.memory import MemoryIndex
 from colregion.ingestion.workers import worker as worker_module
 from colregion.ingestion.workers.worker import stop_idle_workers
 from colregion.testing import WordEncoder
+from tests.ingestion.hostile_parsers import TroubledParser, UnpicklableParser
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
 

@@ -82,7 +82,13 @@ def aggregate_tokens(sim: FloatArray, *, how: TokenAggregation) -> FloatArray:
         raise InvalidInput(f"token aggregation must be max, mean or sum, got {how!r}")
     if len(sim) == 0:
         return np.zeros(sim.shape[1])
-    return np.asarray({"max": np.max, "mean": np.mean, "sum": np.sum}[how](sim, axis=0))
+    match how:
+        case "max":
+            return np.asarray(sim.max(axis=0))
+        case "mean":
+            return np.asarray(sim.mean(axis=0))
+        case "sum":
+            return np.asarray(sim.sum(axis=0))
 
 
 def propagate(
