@@ -43,7 +43,7 @@ def index(tmp_path: Path) -> Iterator[LocalIndex]:
 
 
 def files(index: LocalIndex) -> set[str]:
-    """Vectors and pictures, relative to the index."""
+    """Vectors and images, relative to the index."""
     found = (path for kind in ("vectors", "images") for path in (index.folder / kind).rglob("*"))
     return {str(path.relative_to(index.folder)) for path in found}
 
@@ -145,14 +145,14 @@ def test_values_beyond_a_half_are_refused(index: LocalIndex) -> None:
     assert files(index) == set()
 
 
-# Pictures and words
+# Images and words
 
 
 def test_pictures_stay_when_the_source_is_gone(index: LocalIndex, tmp_path: Path) -> None:
     source = tmp_path / "scan.png"
-    picture = Image.new("RGB", (300, 200), "white")
-    picture.paste((255, 0, 0), (150, 100, 300, 200))
-    picture.save(source)
+    image = Image.new("RGB", (300, 200), "white")
+    image.paste((255, 0, 0), (150, 100, 300, 200))
+    image.save(source)
     index.replace(entry(), [with_picture(lambda **_: Image.open(source).convert("RGB"))])
     source.unlink()
     (loaded,) = index.load(["doc#p1"])

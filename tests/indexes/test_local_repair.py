@@ -16,7 +16,7 @@ from colregion.errors import IndexCorrupt, InvalidInput
 from colregion.indexes.local import schema as local_store
 from colregion.indexes.local.index import LocalIndex
 from colregion.indexes.memory import MemoryIndex
-from colregion.indexes.quantization import to_bytes
+from colregion.indexes.quantization import quantize_int8
 from colregion.testing import IndexContract
 
 CONTRACT = IndexContract()
@@ -98,7 +98,7 @@ def test_a_shortened_file_is_named_and_the_rest_can_be_searched(folder: Path) ->
         assert found(index) == ["grid#p1", "words#p1"]
 
 
-@pytest.mark.parametrize("form", ["rows", "codebook", "sketches"])
+@pytest.mark.parametrize("form", ["rows", "codebook", "coarse"])
 def test_a_lost_file_is_named_and_the_rest_can_be_searched(folder: Path, form: str) -> None:
     path = vector_file(folder, form)
     path.unlink()
@@ -113,11 +113,11 @@ def test_a_lost_file_is_named_and_the_rest_can_be_searched(folder: Path, form: s
 
 def test_damage_to_codebook_record_picture_and_entry_is_named(folder: Path) -> None:
     flip_bit(vector_file(folder, "codebook"), 5)
-    for picture in folder.glob("images/*/2.jpg"):
-        flip_bit(picture, 200)
-    for picture in folder.glob("images/*/1.jpg"):
-        if (picture.parent / "2.jpg").exists():
-            picture.unlink()
+    for image in folder.glob("images/*/2.jpg"):
+        flip_bit(image, 200)
+    for image in folder.glob("images/*/1.jpg"):
+        if (image.parent / "2.jpg").exists():
+            image.unlink()
     with closing(sqlite3.connect(folder / local_store.DATABASE)) as database:
         database.execute("UPDATE page_record SET words = x'00' WHERE page = 1")
         database.execute("UPDATE document SET entry = replace(entry, 'grid.pdf', 'grit.pdf')")
@@ -129,8 +129,8 @@ def test_damage_to_codebook_record_picture_and_entry_is_named(folder: Path) -> N
         ("its vectors have another checksum", None, None),
         ("its list of vectors", "words", 1),
         ("its record", "words", 1),
-        ("its picture is missing", "grid", 1),
-        ("its picture", "grid", 2),
+        ("its image is missing", "grid", 1),
+        ("its image", "grid", 2),
         ("the document's entry", "grid", None),
     }
 
@@ -150,7 +150,7 @@ def test_rows_that_no_page_uses_give_back_their_room(folder: Path) -> None:
         index.remove("words")
         index.compact()
         assert vector_file(folder, "rows").stat().st_size == (600 + 303) * CONTRACT.dim * 2
-        assert vector_file(folder, "sketches").stat().st_size == 3 * 64 * CONTRACT.dim
+        assert vector_file(folder, "coarse").stat().st_size == 3 * 64 * CONTRACT.dim
         for one in reader.load(list(wanted)):
             np.testing.assert_array_equal(one.embedding.vectors, wanted[one.id])
         assert index.verify() == []
@@ -218,7 +218,7 @@ def test_int8_takes_half_the_room(tmp_path: Path) -> None:
                 [one.score for one in got], [exact[one.page_id] for one in got], rtol=0.02
             )
         (loaded,) = index.load(["d7#p1"])
-        step = to_bytes(vectors[7])[1]
+        step = quantize_int8(vectors[7])[1]
         assert np.abs(loaded.embedding.vectors - vectors[7]).max() <= step / 2 * 1.001
         assert index.verify() == []
     with closing(LocalIndex(tmp_path / "i")) as index:

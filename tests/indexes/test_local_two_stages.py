@@ -13,7 +13,7 @@ import pytest
 from benchmarks.coherent_pages import CoherentPage, CoherentPages
 from benchmarks.local_index import fill
 from colregion.core.filters import parse_filters
-from colregion.indexes.coarse_vectors import SKETCH_VECTORS, sketch
+from colregion.indexes.coarse_vectors import COARSE_VECTORS, coarse_vectors
 from colregion.indexes.local import scoring as local_scoring
 from colregion.indexes.local.index import LocalIndex
 from colregion.indexes.local.recall import measure_recall, plain_query
@@ -40,16 +40,16 @@ def index(tmp_path: Path, drawn: tuple[list[CoherentPage], CoherentPages]) -> It
 
 
 def test_short_pages_have_no_sketch() -> None:
-    assert sketch(np.zeros((0, 7), np.float32)).shape == (0, 7)
-    assert sketch(np.ones((4 * SKETCH_VECTORS - 1, 7), np.float32)).shape == (0, 7)
+    assert coarse_vectors(np.zeros((0, 7), np.float32)).shape == (0, 7)
+    assert coarse_vectors(np.ones((4 * COARSE_VECTORS - 1, 7), np.float32)).shape == (0, 7)
 
 
 def test_a_sketch_of_few_different_vectors_holds_each_of_them() -> None:
     rng = np.random.default_rng(1)
     kinds = rng.standard_normal((40, 16)).astype(np.float32)
     page = np.repeat(kinds, 12, axis=0)
-    found = sketch(page)
-    assert found.shape == (SKETCH_VECTORS, 16)
+    found = coarse_vectors(page)
+    assert found.shape == (COARSE_VECTORS, 16)
     apart = np.linalg.norm(found[None] - kinds[:, None], axis=2).min(axis=1)
     np.testing.assert_allclose(apart, 0, atol=1e-5)
 
@@ -58,14 +58,14 @@ def test_means_are_as_long_as_their_members() -> None:
     rng = np.random.default_rng(2)
     page = rng.standard_normal((512, 16)).astype(np.float32)
     page *= 3 / np.linalg.norm(page, axis=1, keepdims=True)
-    np.testing.assert_allclose(np.linalg.norm(sketch(page), axis=1), 3, rtol=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(coarse_vectors(page), axis=1), 3, rtol=1e-5)
 
 
 def test_pages_of_zeros_and_of_equal_vectors_have_finite_sketches() -> None:
     for page in (np.zeros((300, 5), np.float32), np.ones((300, 5), np.float32)):
-        found = sketch(page)
+        found = coarse_vectors(page)
         assert np.isfinite(found).all()
-        np.testing.assert_allclose(found, page[:SKETCH_VECTORS], atol=1e-6)
+        np.testing.assert_allclose(found, page[:COARSE_VECTORS], atol=1e-6)
 
 
 # Searching

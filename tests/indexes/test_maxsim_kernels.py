@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from colregion.core.geometry import FloatArray
 from colregion.errors import InvalidInput
 from colregion.indexes.maxsim_kernels import Kernel, load_kernel
-from colregion.indexes.maxsim_kernels.numpy_kernel import widen
+from colregion.indexes.maxsim_kernels.numpy_kernel import float16_to_float32
 from colregion.indexes.maxsim_kernels.threads import in_threads
 
 
@@ -94,7 +94,7 @@ def test_kernel_is_precise_for_extreme_queries_and_halves(kernel: Kernel) -> Non
 def test_widen_converts_every_finite_half_exactly() -> None:
     halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     finite = halves[np.isfinite(halves)]
-    widened = widen(finite)
+    widened = float16_to_float32(finite)
     np.testing.assert_array_equal(widened, finite.astype(np.float32))
     np.testing.assert_array_equal(np.signbit(widened), np.signbit(finite))
 

@@ -1,7 +1,7 @@
-"""A page in few vectors: what the first of two stages of a search compares with the question.
+"""Coarse vectors of a page, which the first of two stages of a search compares with the question.
 
 Measured on the pages of `benchmarks.coherent_pages`, 2,000 pages, the share of the exact ten best
-among the best 25 / 50 / 100 of the first stage, at 64 vectors a page: means of 4 x 4 tiles .93 /
+among the best 25 / 50 / 100 of the first stage, at 64 vectors per page: means of 4 x 4 tiles .93 /
 .95 / .97; means of groups of alike vectors .94 / .98 / .99, and stretched to the length of their
 members .97 / .99 / 1.00. The signs of all 1,024 vectors against the float question find as much
 (.97 / 1.00 / 1.00) but are twice the size and ten times the work without special instructions.
@@ -13,24 +13,24 @@ import numpy as np
 
 from colregion.core.geometry import FloatArray, IntArray
 
-SKETCH_VECTORS = 64
+COARSE_VECTORS = 64
 
-# Below this a sketch saves too little to be read besides the page.
-_FEWEST_VECTORS = 4 * SKETCH_VECTORS
+# Shorter pages are not worth a second reading.
+_FEWEST_VECTORS = 4 * COARSE_VECTORS
 _ROUNDS = 2
 
 
-def sketch(vectors: FloatArray) -> FloatArray:
-    """(64, D) float32 that stand for a page's (V, D): the means of groups of alike vectors, as
-    long as their members are in the mean. (0, D) for a page of fewer than 256 vectors.
+def coarse_vectors(vectors: FloatArray) -> FloatArray:
+    """(64, D) float32 that stand for a page's (V, D): k-means centroids of its vectors,
+    rescaled to their members' mean norm. (0, D) for a page of fewer than 256 vectors.
 
     Groups begin at vectors that are far apart, so that what is rare on the page keeps one of its
-    own, and are refined by two rounds of k-means. The same vectors give the same sketch.
+    own, and are refined by two rounds of k-means. The same vectors give the same result.
     """
     if len(vectors) < _FEWEST_VECTORS:
         return np.zeros((0, vectors.shape[1]), dtype=np.float32)
     lengths = np.linalg.norm(vectors, axis=1)
-    centres = vectors[_far_apart(vectors, n=SKETCH_VECTORS)]
+    centres = vectors[_far_apart(vectors, n=COARSE_VECTORS)]
     for _ in range(_ROUNDS):
         nearest = (vectors @ centres.T - 0.5 * (centres * centres).sum(axis=1)).argmax(axis=1)
         centres, members = _means(vectors, nearest, instead=centres)

@@ -15,7 +15,7 @@ Precision: TypeAlias = Literal["float16", "int8"]
 _LARGEST_HALF = 65504
 
 
-def to_halves(vectors: FloatArray) -> NDArray[np.float16]:
+def to_float16(vectors: FloatArray) -> NDArray[np.float16]:
     """Raises InvalidInput for what float16 cannot hold."""
     largest = float(np.abs(vectors).max(initial=0.0))
     if largest > _LARGEST_HALF:
@@ -26,7 +26,7 @@ def to_halves(vectors: FloatArray) -> NDArray[np.float16]:
     return vectors.astype(np.float16)
 
 
-def to_bytes(vectors: FloatArray) -> tuple[NDArray[np.int8], float]:
+def quantize_int8(vectors: FloatArray) -> tuple[NDArray[np.int8], float]:
     """(V, D) int8 and the step s: what is stored stands for s times itself.
 
     The largest number of the page is 127 steps. Only for finite numbers.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from colregion.indexes.local import schema
-from colregion.indexes.local.vectors import CODEBOOK, SKETCHES, VectorWriter, map_rows
+from colregion.indexes.local.vectors import COARSE, CODEBOOK, VectorWriter, map_rows
 
 # Files are written anew by themselves once less than this share of them is in use: whatever was
 # removed is then paid for by at most one more copy of what is left.
@@ -59,8 +59,8 @@ def _compact_rows(
     below: float,
 ) -> bool:
     """Whether the rows of the pages that use the file have been moved to another."""
-    of_page = ("sketch_file", "first_sketch", "n_sketch", "sketch_step")
-    if form != SKETCHES:
+    of_page = ("coarse_file", "first_coarse", "n_coarse", "coarse_step")
+    if form != COARSE:
         of_page = ("vector_file", "first_row", "n_vectors", "step")
     in_file, first_in, count_in, step_in = of_page
     (used,) = database.execute(

@@ -9,14 +9,14 @@ from pathlib import Path
 
 from colregion.errors import BackendError, IndexCorrupt
 
-CURE = (
+REPAIR_HINT = (
     "`colregion info --verify` lists what is damaged: add those documents again, or search the "
     "rest with --skip-damaged (skip_damaged=True)"
 )
 
 
 @contextmanager
-def our_errors(folder: Path) -> Iterator[None]:
+def translate_errors(folder: Path) -> Iterator[None]:
     """Errors of SQLite and of the disk become ours, with the index's folder in the message."""
     try:
         yield

@@ -1,4 +1,4 @@
-"""The index in a folder: SQLite for records, mapped files for vectors, JPEG for pictures."""
+"""The index in a folder: SQLite for records, mapped files for vectors, JPEG for images."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from colregion.core.interfaces import Index
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexed
 from colregion.indexes.local import schema
 from colregion.indexes.local.compaction import WASTEFUL, compact
-from colregion.indexes.local.errors import CURE, our_errors
+from colregion.indexes.local.errors import REPAIR_HINT, translate_errors
 from colregion.indexes.local.pages import EMPTY, PageTable, StoredPage, read_table
 from colregion.indexes.local.records import DocumentWriter, PageRecord, forget, read_record
 from colregion.indexes.local.scoring import PageScores
@@ -45,10 +45,10 @@ _PRECISION = "vector_precision"
 
 class LocalIndex(Index):
     """Documents in one folder: read by any number of threads and processes, written by one at a
-    time. Whoever reads sees whole documents, as of the last commit before the call.
+    time. A reader sees whole documents, as of the last commit before the call.
 
-    A search is exact up to about 4,000 pages of 1,024 x 128; beyond that sketches of the pages
-    choose at least 512 candidates, and those are scored exactly (see `local_scoring`).
+    A search is exact up to about 4,000 pages of 1,024 x 128; beyond that coarse vectors choose at
+    least 512 candidates, and those are scored exactly (see `indexes.local.scoring`).
 
     Args:
         folder: where the index is, or is made if the folder is new or empty.
@@ -81,7 +81,7 @@ class LocalIndex(Index):
         self.folder = Path(folder).expanduser().absolute()
         self.read_only = read_only or schema.cannot_be_written(self.folder)
         self._kernel = kernel
-        with our_errors(self.folder), ExitStack() as opened:
+        with translate_errors(self.folder), ExitStack() as opened:
             schema.prepare_folder(self.folder, create=create and not self.read_only)
             if self.read_only:
                 self._reader = opened.enter_context(closing(schema.connect_to_read(self.folder)))
@@ -129,17 +129,17 @@ class LocalIndex(Index):
         images = self.folder / schema.IMAGES / uuid.uuid4().hex
         try:
             with self._changing() as database:
-                with our_errors(self.folder):
+                with translate_errors(self.folder):
                     forgotten = forget(database, self.folder, entry.id)
                     images.mkdir()
                     writer = DocumentWriter(database, self._vectors, entry, images=images.name)
                 for embedded in checked_pages(entry, pages, dim=writer.dim):
-                    picture = embedded.parsed.page.image
-                    picture.load()  # what a lazy picture raises is no error of the index
-                    with our_errors(self.folder):
-                        image = images / schema.image_name(embedded.parsed.page.number)
-                        writer.add(embedded, image_crc=save_image(picture, image))
-                with our_errors(self.folder):
+                    image = embedded.parsed.page.image
+                    image.load()  # what a lazy image raises is no error of the index
+                    with translate_errors(self.folder):
+                        path = images / schema.image_name(embedded.parsed.page.number)
+                        writer.add(embedded, image_crc=save_image(image, path))
+                with translate_errors(self.folder):
                     schema.sync_folder(images)
                     schema.sync_folder(images.parent)
                     stored = writer.finish()
@@ -154,7 +154,7 @@ class LocalIndex(Index):
         return stored
 
     def remove(self, doc_id: str) -> None:
-        with self._changing() as database, our_errors(self.folder):
+        with self._changing() as database, translate_errors(self.folder):
             forgotten = forget(database, self.folder, doc_id)
             if not forgotten:
                 raise NotIndexed(f"no document {doc_id!r} in the index")
@@ -164,14 +164,14 @@ class LocalIndex(Index):
     def compact(self, *, below: float = 1.0) -> None:
         """Write anew the files of vectors of which a smaller share than `below` (0-1) is in use.
 
-        Happens by itself after a change where less than half is in use. Readers are not
+        Happens automatically after a change where less than half is in use. Readers are not
         disturbed. Without `below` the database gives back its room too.
         """
-        with self._changing() as database, our_errors(self.folder):
+        with self._changing() as database, translate_errors(self.folder):
             left = compact(database, self.folder, self._vectors, below=below)
         schema.delete_files(left)
         if below >= 1:
-            with self._write_lock, our_errors(self.folder):
+            with self._write_lock, translate_errors(self.folder):
                 self._writer.execute("VACUUM")
 
     def _compact_by_itself(self) -> None:
@@ -246,7 +246,7 @@ class LocalIndex(Index):
         return schema.from_blob(row[0]) if row else None
 
     def set_setting(self, key: str, value: str) -> None:
-        with self._changing() as database, our_errors(self.folder):
+        with self._changing() as database, translate_errors(self.folder):
             database.execute(
                 "INSERT OR REPLACE INTO setting VALUES (?, ?)",
                 (schema.to_blob(key), schema.to_blob(value)),
@@ -289,7 +289,7 @@ class LocalIndex(Index):
         with (
             self._read_lock,
             schema.transaction(self._reader, self.folder, writing=False),
-            our_errors(self.folder),
+            translate_errors(self.folder),
         ):
             yield self._reader
 
@@ -321,7 +321,7 @@ class LocalIndex(Index):
                 self._seen = (version, PageScores(table, kernel=self._kernel))
                 return self._seen[1]
         raise IndexCorrupt(
-            f"the index at {self.folder} has lost a file ({missing}). {CURE}"
+            f"the index at {self.folder} has lost a file ({missing}). {REPAIR_HINT}"
         ) from missing
 
     def _table(self) -> PageTable:

@@ -18,10 +18,10 @@ from colregion.core.documents import DocumentEntry, page_id
 from colregion.core.filters import Filters
 from colregion.core.geometry import FloatArray
 from colregion.errors import IndexCorrupt
-from colregion.indexes.local.errors import CURE
+from colregion.indexes.local.errors import REPAIR_HINT
 from colregion.indexes.local.schema import from_blob
-from colregion.indexes.local.vectors import CODEBOOK, DTYPES, ROWS, Stretch, map_rows
-from colregion.indexes.maxsim_kernels.numpy_kernel import widen
+from colregion.indexes.local.vectors import CODEBOOK, DTYPES, ROWS, RowRange, map_rows
+from colregion.indexes.maxsim_kernels.numpy_kernel import float16_to_float32
 
 # What a page itself has to satisfy; all else is asked of a document once.
 _OF_A_PAGE = ("page_number", "kind")
@@ -29,7 +29,7 @@ _OF_A_PAGE = ("page_number", "kind")
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document's entry, and the name of the folder of its pictures."""
+    """A document's entry, and the name of the folder of its images."""
 
     entry: DocumentEntry
     images: str
@@ -43,8 +43,8 @@ class StoredPage:
     document: int
     number: int
     kinds: tuple[str, ...]
-    rows: Stretch
-    sketch: Stretch
+    rows: RowRange
+    coarse: RowRange
     codes: NDArray[np.int32]
 
 
@@ -98,7 +98,7 @@ class PageTable:
         stored = file.rows[rows.first : rows.first + rows.count]
         self._check(page, file, np.ascontiguousarray(stored).data.cast("B"))
         if file.form == ROWS:
-            return widen(stored)
+            return float16_to_float32(stored)
         return stored.astype(np.float32) * np.float32(rows.step)
 
     def check_codes(self, page: StoredPage) -> None:
@@ -111,7 +111,7 @@ class PageTable:
             entry = self.documents[page.document].entry
             raise IndexCorrupt(
                 f"the vectors of page {page_id(entry.id, page.number)} in {file.name} are damaged: "
-                f"their checksum is another. {CURE}"
+                f"their checksum is another. {REPAIR_HINT}"
             )
 
     def allowed(self, filters: Filters) -> NDArray[np.bool_]:
@@ -217,19 +217,19 @@ def _read_pages(
     kinds_of = lru_cache(maxsize=None)(_split)
     for row_id, document, number, kinds, *places in database.execute(
         "SELECT page.id, document, number, kinds, vector_file, first_row, n_vectors, step, "
-        "page.crc, sketch_file, first_sketch, n_sketch, sketch_step, sketch_crc "
+        "page.crc, coarse_file, first_coarse, n_coarse, coarse_step, coarse_crc "
         "FROM page JOIN document ON document.id = page.document ORDER BY doc_id, number"
     ):
         page = held.get(row_id)
-        if page is None or (page.rows.file, page.rows.first, page.sketch.first) != (
+        if page is None or (page.rows.file, page.rows.first, page.coarse.first) != (
             *places[:2],
             places[6],
         ):
             if page is not None:  # moved by a compaction
                 codes[row_id] = _codes_of(database, row_id)
             packed = np.frombuffer(codes.get(row_id, b""), dtype="<i4")
-            rows, sketch = Stretch(*places[:5]), Stretch(*places[5:])
-            page = StoredPage(row_id, document, number, kinds_of(kinds), rows, sketch, packed)
+            rows, coarse = RowRange(*places[:5]), RowRange(*places[5:])
+            page = StoredPage(row_id, document, number, kinds_of(kinds), rows, coarse, packed)
         yield page
 
 

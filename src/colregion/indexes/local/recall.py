@@ -43,7 +43,7 @@ def plain_query(vectors: FloatArray) -> QueryEmbedding:
 
 
 def _question(scores: PageScores, rng: np.random.Generator) -> FloatArray:
-    long = [page for page in scores.table.pages if page.sketch.count]
+    long = [page for page in scores.table.pages if page.coarse.count]
     page = long[int(rng.integers(len(long)))]
     vectors = scores.table.vectors_of(page, np.empty(0, np.int32))
     start = int(rng.integers(len(vectors) - _TOKENS + 1))

@@ -32,7 +32,7 @@ from colregion.core.serialization import (
 from colregion.core.text import terms
 from colregion.errors import IndexCorrupt
 from colregion.indexes.local import schema
-from colregion.indexes.local.errors import CURE
+from colregion.indexes.local.errors import REPAIR_HINT
 from colregion.indexes.local.vectors import VectorWriter
 
 
@@ -40,7 +40,7 @@ class DocumentWriter:
     """Writes one document, page by page, within a transaction of the database.
 
     Args:
-        images: name of the folder that its pictures are in.
+        images: name of the folder that its images are in.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class DocumentWriter:
         """Write a page.
 
         Args:
-            image_crc: of the file of its picture.
+            image_crc: of the file of its image.
         """
         parsed, embedding = embedded.parsed, embedded.embedding
         vectors = self._vectors.add(self._database, embedding)
-        rows, sketch = vectors.rows, vectors.sketch
+        rows, coarse = vectors.rows, vectors.coarse
         kinds = " ".join(sorted({region.kind for region in parsed.regions}))
         page = _insert(
             self._database,
@@ -82,7 +82,7 @@ class DocumentWriter:
             (
                 *(self._document, int(parsed.page.number), kinds, rows.count),
                 *(rows.file, rows.first, rows.step, rows.crc),
-                *(sketch.file, sketch.first, sketch.count, sketch.step, sketch.crc),
+                *(coarse.file, coarse.first, coarse.count, coarse.step, coarse.crc),
             ),
         )
         if len(vectors.codes):
@@ -130,7 +130,7 @@ def forget(database: sqlite3.Connection, folder: Path, doc_id: str) -> list[Path
     """Delete a document's rows, within a transaction.
 
     Returns:
-        The files to delete once that is committed: its folder of pictures, and the files of
+        The files to delete once that is committed: its folder of images, and the files of
         vectors that no page uses any more. [] when there is no such document.
     """
     row = database.execute(
@@ -144,7 +144,7 @@ def forget(database: sqlite3.Connection, folder: Path, doc_id: str) -> list[Path
     unused = database.execute(
         "SELECT id, name FROM vector_file WHERE id NOT IN "
         "(SELECT vector_file FROM page WHERE vector_file IS NOT NULL "
-        "UNION SELECT sketch_file FROM page WHERE sketch_file IS NOT NULL)"
+        "UNION SELECT coarse_file FROM page WHERE coarse_file IS NOT NULL)"
     ).fetchall()
     database.executemany("DELETE FROM vector_file WHERE id = ?", [(file,) for file, _ in unused])
     vectors = folder / schema.VECTORS
@@ -221,7 +221,7 @@ def _damage_named() -> Iterator[None]:
         yield
     except (ValueError, KeyError, TypeError, zlib.error, zipfile.BadZipFile) as cause:
         raise IndexCorrupt(
-            f"the record of a page of the index is damaged ({cause}). {CURE}"
+            f"the record of a page of the index is damaged ({cause}). {REPAIR_HINT}"
         ) from cause
 
 

@@ -1,6 +1,6 @@
 """The SQLite half of the local index: its tables, its transactions, its errors.
 
-Documents, pages, term counts and settings are rows; vectors and pictures are files that rows
+Documents, pages, term counts and settings are rows; vectors and images are files that rows
 name (`local_vectors`, `page_images`). Files are on disk before the commit that names them, and
 are deleted after the commit that forgets them, so a crash leaves at worst a file without a row.
 """
@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput
-from colregion.indexes.local.errors import is_busy, our_errors
+from colregion.indexes.local.errors import is_busy, translate_errors
 
 FORMAT = 3
 """Version of the format, in the database's header; no other is read."""
@@ -42,7 +42,7 @@ CREATE TABLE document (
 CREATE TABLE vector_file (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,  -- under {VECTORS}/
-    form TEXT NOT NULL,         -- codebook, rows, bytes, sketches
+    form TEXT NOT NULL,         -- codebook, rows, bytes, coarse vectors
     dim INTEGER NOT NULL,
     n_rows INTEGER NOT NULL,    -- what lies behind them in the file was never committed
     crc INTEGER NOT NULL        -- of a codebook's rows; other files have one a page
@@ -57,11 +57,11 @@ CREATE TABLE page (
     first_row INTEGER NOT NULL, -- 0 for a codebook
     step REAL NOT NULL,         -- what 1 in the file stands for
     crc INTEGER NOT NULL,       -- of its rows, or of its codes
-    sketch_file INTEGER REFERENCES vector_file(id),  -- NULL: no sketch
-    first_sketch INTEGER NOT NULL,
-    n_sketch INTEGER NOT NULL,
-    sketch_step REAL NOT NULL,
-    sketch_crc INTEGER NOT NULL,
+    coarse_file INTEGER REFERENCES vector_file(id),  -- NULL: no coarse
+    first_coarse INTEGER NOT NULL,
+    n_coarse INTEGER NOT NULL,
+    coarse_step REAL NOT NULL,
+    coarse_crc INTEGER NOT NULL,
     UNIQUE (document, number)
 );
 CREATE TABLE page_codes (       -- apart from page_record, because a search reads all of them
@@ -75,7 +75,7 @@ CREATE TABLE page_record (
     placement BLOB NOT NULL,    -- npz
     slots BLOB NOT NULL,        -- int32 (V,), the place in codes of each vector
     crc INTEGER NOT NULL,       -- of the four
-    image_crc INTEGER NOT NULL  -- of the file of its picture
+    image_crc INTEGER NOT NULL  -- of the file of its image
 );
 CREATE TABLE term (
     term BLOB PRIMARY KEY,
@@ -238,11 +238,11 @@ def transaction(connection: sqlite3.Connection, folder: Path, *, writing: bool) 
 
     Only beginning and end raise errors of ours: what is raised inside passes as it is.
     """
-    with our_errors(folder):
+    with translate_errors(folder):
         connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
     try:
         yield
-        with our_errors(folder):
+        with translate_errors(folder):
             connection.execute("COMMIT")
     except BaseException:
         # A full disk has ended the transaction already.
@@ -252,12 +252,12 @@ def transaction(connection: sqlite3.Connection, folder: Path, *, writing: bool) 
 
 
 def image_name(number: int) -> str:
-    """The file of a page's picture, in its document's folder."""
+    """The file of a page's image, in its document's folder."""
     return f"{number}.jpg"
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names of new files last a crash. Windows does so by itself."""
+    """Make the names of new files last a crash. Windows does so automatically."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,7 +1,7 @@
 """How the local index finds the best pages: filters, then one stage or two, then the k best.
 
 A page is held as codes of a codebook, or as rows of its own. Codes are always scored exactly.
-Rows are scored exactly up to a size at which that takes long; beyond it their sketches choose
+Rows are scored exactly up to a size at which that takes long; beyond it their coarse vectors choose
 candidates, and only those are scored by all of their vectors.
 """
 
@@ -19,7 +19,7 @@ from colregion.core.embeddings import QueryEmbedding, similarity
 from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.geometry import FloatArray
 from colregion.indexes.local.pages import PageTable, VectorFile
-from colregion.indexes.local.vectors import CODEBOOK
+from colregion.indexes.local.vectors import CODEBOOK, RowRange
 from colregion.indexes.maxsim_kernels import load_kernel
 from colregion.indexes.validation import check_search
 
@@ -146,17 +146,17 @@ class PageScores:
         if exact * dim <= _EXACT_UP_TO:
             return False
         pages = sum(len(rows.chosen(allowed).positions) for rows in self._pages)
-        first = sum(int(rows.chosen(allowed).counts.sum()) for rows in self._sketches)
+        first = sum(int(rows.chosen(allowed).counts.sum()) for rows in self._coarse)
         second = exact / pages * min(_candidate_count(k), pages)
         return exact >= _WORTH_TWO_STAGES * (first + second)
 
     def _candidates(
         self, query: QueryEmbedding, *, k: int, allowed: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
-        """(pages,) the pages of the best sketches, and all that have none."""
+        """(pages,) the pages of the best coarse vectors, and all that have none."""
         best = _Best(_candidate_count(k))
         chosen = allowed.copy()
-        for rows in self._sketches:
+        for rows in self._coarse:
             chosen[rows.positions] = False
             best.offer(*self._scored(query, rows.chosen(allowed)))
         chosen[best.positions] = True
@@ -217,21 +217,19 @@ class PageScores:
         return self._by_file("rows", files)
 
     @cached_property
-    def _sketches(self) -> list[_Rows]:
-        return self._by_file("sketch", self.table.files)
+    def _coarse(self) -> list[_Rows]:
+        return self._by_file("coarse", self.table.files)
 
     def _by_file(self, which: str, files: dict[int, VectorFile]) -> list[_Rows]:
-        found: dict[int, list[Any]] = {}
+        by_file: dict[int, list[Any]] = {}
         for i, page in enumerate(self.table.pages):
-            stretch = getattr(page, which)
-            if stretch.file in files and stretch.count:
-                found.setdefault(stretch.file, []).append(
-                    (i, stretch.first, stretch.count, stretch.step)
-                )
+            rows: RowRange = getattr(page, which)
+            if rows.file in files and rows.count:
+                by_file.setdefault(rows.file, []).append((i, rows.first, rows.count, rows.step))
         grouped = []
-        for file, rows in sorted(found.items()):
-            rows.sort(key=lambda row: row[1])  # in the order in which the disk has them
-            columns = (np.array(column) for column in zip(*rows, strict=True))
+        for file, ranges in sorted(by_file.items()):
+            ranges.sort(key=lambda row: row[1])  # in the order on the disk
+            columns = (np.array(column) for column in zip(*ranges, strict=True))
             grouped.append(_Rows(files[file], *columns))
         return grouped
 

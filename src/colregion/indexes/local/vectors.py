@@ -3,7 +3,7 @@
 The form is chosen page by page. Vectors that sit on words repeat where words do, if the encoder
 looks at a word alone: then a **codebook** holds every distinct vector once (float32) and a page
 is a list of its rows. All others are plain **rows** (float16) or, where the index was made so,
-**bytes** (int8), a page after the other; long pages have **sketches** (int8) besides.
+**bytes** (int8), a page after the other; long pages have **coarse vectors** (int8) besides.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from colregion.core.embeddings import PageEmbedding
 from colregion.core.geometry import BoxPlacement, FloatArray
 from colregion.errors import IndexCorrupt, InvalidInput
-from colregion.indexes.coarse_vectors import sketch
-from colregion.indexes.local.errors import CURE
+from colregion.indexes.coarse_vectors import coarse_vectors
+from colregion.indexes.local.errors import REPAIR_HINT
 from colregion.indexes.local.schema import delete_files, sync_folder
-from colregion.indexes.quantization import Precision, to_bytes, to_halves
+from colregion.indexes.quantization import Precision, quantize_int8, to_float16
 
-CODEBOOK, ROWS, BYTES, SKETCHES = "codebook", "rows", "bytes", "sketches"
+CODEBOOK, ROWS, BYTES, COARSE = "codebook", "rows", "bytes", "coarse"
 
 # A codebook saves space once it knows some of a page's vectors; contextual ones never repeat.
 _MOST_NEW_IN_CODEBOOK = 0.9
@@ -38,13 +38,13 @@ DTYPES: dict[str, np.dtype[Any]] = {
     CODEBOOK: np.dtype(np.float32),
     ROWS: np.dtype(np.float16),
     BYTES: np.dtype(np.int8),
-    SKETCHES: np.dtype(np.int8),
+    COARSE: np.dtype(np.int8),
 }
 _NO_CODES = np.empty(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class RowRange:
     """Rows of a file that belong to one page.
 
     Args:
@@ -67,13 +67,13 @@ class StoredVectors:
     Args:
         rows: in a file of rows or bytes; of a page in the codebook `first` is 0, `count` V and
             `crc` that of the codes.
-        sketch: the few that stand for them.
+        coarse: the few that stand for them.
         codes: distinct rows of the codebook; empty for plain rows.
         slots: (V,) the place in `codes` of each vector; empty for plain rows.
     """
 
-    rows: Stretch
-    sketch: Stretch = Stretch()
+    rows: RowRange
+    coarse: RowRange = RowRange()
     codes: NDArray[np.int32] = field(default_factory=lambda: _NO_CODES)
     slots: NDArray[np.int32] = field(default_factory=lambda: _NO_CODES)
 
@@ -86,9 +86,9 @@ def map_rows(path: Path, *, form: str, n_rows: int, dim: int) -> NDArray[Any]:
         FileNotFoundError: it is gone, as after a removal.
     """
     dtype = DTYPES[form]
-    wanted = n_rows * dim * dtype.itemsize
-    if path.stat().st_size < wanted:
-        raise IndexCorrupt(f"{path} has {path.stat().st_size} bytes instead of {wanted}. {CURE}")
+    size, expected = path.stat().st_size, n_rows * dim * dtype.itemsize
+    if size < expected:
+        raise IndexCorrupt(f"{path} has {size} bytes instead of {expected}. {REPAIR_HINT}")
     # As a plain array, which slices faster.
     return np.asarray(np.memmap(path, dtype=dtype, mode="r", shape=(n_rows, dim)))
 
@@ -116,7 +116,7 @@ class VectorWriter:
             InvalidInput: a number that the stored form cannot hold, or that is none.
         """
         if len(embedding.vectors) == 0:
-            return StoredVectors(Stretch())
+            return StoredVectors(RowRange())
         vectors = np.ascontiguousarray(embedding.vectors, dtype=np.float32)
         if not np.isfinite(vectors).all():  # written to since the record was made
             raise InvalidInput("vectors must be finite; an encoder must mask its padding rows")
@@ -126,16 +126,16 @@ class VectorWriter:
             if len(new) <= _MOST_NEW_IN_CODEBOOK * len(vectors):
                 return self._add_coded(database, vectors, hashes)
         if self.precision == "int8":
-            packed, step = to_bytes(vectors)
+            packed, step = quantize_int8(vectors)
             rows = self.append(database, packed, form=BYTES, step=step)
         else:
-            rows = self.append(database, to_halves(vectors), form=ROWS)
-        return StoredVectors(rows, self.add_sketch(database, vectors))
+            rows = self.append(database, to_float16(vectors), form=ROWS)
+        return StoredVectors(rows, self.add_coarse(database, vectors))
 
-    def add_sketch(self, database: sqlite3.Connection, vectors: FloatArray) -> Stretch:
-        """Write the sketch of a page's (V, D), if it has one."""
-        packed, step = to_bytes(sketch(vectors))
-        return self.append(database, packed, form=SKETCHES, step=step)
+    def add_coarse(self, database: sqlite3.Connection, vectors: FloatArray) -> RowRange:
+        """Write the coarse vectors of a page's (V, D), if it has any."""
+        packed, step = quantize_int8(coarse_vectors(vectors))
+        return self.append(database, packed, form=COARSE, step=step)
 
     def append(
         self,
@@ -145,20 +145,20 @@ class VectorWriter:
         form: str,
         step: float = 1.0,
         not_into: int = -1,
-    ) -> Stretch:
-        """Write rows as they are; none give an empty stretch.
+    ) -> RowRange:
+        """Write rows as they are; none give an empty range.
 
         Args:
             not_into: id of a file that takes nothing any more.
         """
         if len(rows) == 0:
-            return Stretch()
+            return RowRange()
         file = self._file_for(database, rows, form=form, not_into=not_into)
         handle, first = self._open[file]
         packed = rows.tobytes()
         handle.write(packed)
         self._open[file] = (handle, first + len(rows))
-        return Stretch(file, first, len(rows), step, zlib.crc32(packed))
+        return RowRange(file, first, len(rows), step, zlib.crc32(packed))
 
     def commit(self, database: sqlite3.Connection) -> None:
         """Bring everything to the disk and tell the database of it; the last act of a
@@ -206,8 +206,8 @@ class VectorWriter:
         rows = np.array([self._known[key] for key in hashes], dtype=np.int32)
         codes, slots = np.unique(rows, return_inverse=True)
         crc = zlib.crc32(codes.astype("<i4").tobytes())
-        stretch = Stretch(file, 0, len(vectors), 1.0, crc)
-        return StoredVectors(stretch, codes=codes, slots=slots.astype(np.int32))
+        coded = RowRange(file, 0, len(vectors), 1.0, crc)
+        return StoredVectors(coded, codes=codes, slots=slots.astype(np.int32))
 
     def _extend_codebook(self, database: sqlite3.Connection, rows: FloatArray) -> int:
         """The codebook's file, with more rows at its end."""

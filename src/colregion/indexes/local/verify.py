@@ -55,7 +55,7 @@ def find_damage(database: sqlite3.Connection, folder: Path) -> Iterator[Damage]:
         yield from held.damage(n_rows=n_rows, crc=crc)
     for row in database.execute(
         "SELECT page.id, doc_id, number, images, vector_file, first_row, n_vectors, page.crc, "
-        "sketch_file, first_sketch, n_sketch, sketch_crc, codes FROM page "
+        "coarse_file, first_coarse, n_coarse, coarse_crc, codes FROM page "
         "JOIN document ON document.id = page.document "
         "LEFT JOIN page_codes ON page_codes.page = page.id ORDER BY doc_id, number"
     ).fetchall():
@@ -92,7 +92,7 @@ class _FileOfRows:
         elif self.is_codebook and zlib.crc32(self._bytes[:wanted]) != crc:
             yield Damage(self.name, "its vectors have another checksum")
 
-    def stretch_damaged(self, first: int, count: int, crc: int) -> bool:
+    def rows_damaged(self, first: int, count: int, crc: int) -> bool:
         """Whether rows of a page are missing or changed."""
         start, end = first * self._row_bytes, (first + count) * self._row_bytes
         return end > len(self._bytes) or zlib.crc32(self._bytes[start:end]) != crc
@@ -105,17 +105,17 @@ class _FileOfRows:
 def _damaged_page(
     database: sqlite3.Connection, folder: Path, files: dict[int, _FileOfRows], row: Any
 ) -> Iterator[Damage]:
-    page, packed_id, number, images, file, first, count, crc, *sketch, codes = row
+    page, packed_id, number, images, file, first, count, crc, *coarse, codes = row
     at = (schema.from_blob(packed_id), number)
     if file is not None and files[file].is_codebook:
         if zlib.crc32(codes or b"") != crc:
             yield Damage(schema.DATABASE, "its list of vectors", *at, page=page)
         elif not files[file].holds(int(np.frombuffer(codes, dtype="<i4").max())):
             yield Damage(files[file].name, "its vectors are missing", *at, page=page)
-    elif file is not None and files[file].stretch_damaged(first, count, crc):
+    elif file is not None and files[file].rows_damaged(first, count, crc):
         yield Damage(files[file].name, "its vectors", *at, page=page)
-    if sketch[0] is not None and files[sketch[0]].stretch_damaged(*sketch[1:]):
-        yield Damage(files[sketch[0]].name, "its sketch", *at, page=page)
+    if coarse[0] is not None and files[coarse[0]].rows_damaged(*coarse[1:]):
+        yield Damage(files[coarse[0]].name, "its coarse", *at, page=page)
     record = database.execute(
         "SELECT parsed, words, placement, slots, crc, image_crc FROM page_record WHERE page = ?",
         (page,),
@@ -125,6 +125,6 @@ def _damaged_page(
     image = folder / schema.IMAGES / images / schema.image_name(number)
     name = str(image.relative_to(folder))
     if not image.exists():
-        yield Damage(name, "its picture is missing", *at)
+        yield Damage(name, "its image is missing", *at)
     elif record is not None and zlib.crc32(image.read_bytes()) != record[5]:
-        yield Damage(name, "its picture", *at)
+        yield Damage(name, "its image", *at)
