@@ -423,7 +423,7 @@ def test_a_lost_file_of_vectors_is_named(index: LocalIndex) -> None:
         index.load(["doc#p1"])
 
 
-@pytest.mark.parametrize("column", ["parsed", "words", "placement", "slots"])
+@pytest.mark.parametrize("column", ["head", "regions", "words", "outline", "placement", "slots"])
 def test_a_damaged_record_is_named(index: LocalIndex, column: str) -> None:
     index.replace(entry(), [page()])
     with closing(sqlite3.connect(index.folder / local_store.DATABASE)) as database:

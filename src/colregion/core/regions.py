@@ -203,7 +203,7 @@ class ParsedPage:
     @cached_property
     def parts(self) -> list[list[int]]:
         """R lists: the positions of the regions that each is divided into, in reading order."""
-        parts: list[list[int]] = [[] for _ in self.regions]
+        parts: list[list[int]] = [[] for _ in self.parents]
         for position, parent in enumerate(self.parents.tolist()):
             if parent >= 0:
                 parts[parent].append(position)

@@ -36,7 +36,7 @@ from colregion.indexes.page_images import StoredImage, save_image
 from colregion.indexes.quantization import Precision
 from colregion.indexes.validation import checked_pages
 
-# Pages whose records stay decoded: below 0.1 MB each with 500 words.
+# Records that stay in memory: some 20 KB each, 0.1 MB once regions and words are decoded.
 _RECORDS_KEPT = 256
 _ATTEMPTS = 5
 

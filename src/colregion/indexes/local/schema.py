@@ -70,11 +70,13 @@ CREATE TABLE page_codes (       -- apart from page_record, because a search read
 );
 CREATE TABLE page_record (
     page INTEGER PRIMARY KEY REFERENCES page(id) ON DELETE CASCADE,
-    parsed BLOB NOT NULL,       -- size, label, regions and so on: JSON, compressed
+    head BLOB NOT NULL,         -- size, label and so on: JSON
+    regions BLOB NOT NULL,      -- JSON, compressed
     words BLOB NOT NULL,        -- JSON, compressed
-    placement BLOB NOT NULL,    -- npz
+    outline BLOB NOT NULL,      -- arrays that rank the page without its regions
+    placement BLOB NOT NULL,    -- arrays
     slots BLOB NOT NULL,        -- int32 (V,), the place in codes of each vector
-    crc INTEGER NOT NULL,       -- of the four
+    crc INTEGER NOT NULL,       -- of the six
     image_crc INTEGER NOT NULL  -- of the file of its image
 );
 CREATE TABLE term (

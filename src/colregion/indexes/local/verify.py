@@ -117,14 +117,15 @@ def _damaged_page(
     if coarse[0] is not None and files[coarse[0]].rows_damaged(*coarse[1:]):
         yield Damage(files[coarse[0]].name, "its coarse", *at, page=page)
     record = database.execute(
-        "SELECT parsed, words, placement, slots, crc, image_crc FROM page_record WHERE page = ?",
+        "SELECT head, regions, words, outline, placement, slots, crc, image_crc FROM page_record "
+        "WHERE page = ?",
         (page,),
     ).fetchone()
-    if record is None or schema.checksum(*record[:4]) != record[4]:
+    if record is None or schema.checksum(*record[:6]) != record[6]:
         yield Damage(schema.DATABASE, "its record", *at, page=page)
     image = folder / schema.IMAGES / images / schema.image_name(number)
     name = str(image.relative_to(folder))
     if not image.exists():
         yield Damage(name, "its image is missing", *at)
-    elif record is not None and zlib.crc32(image.read_bytes()) != record[5]:
+    elif record is not None and zlib.crc32(image.read_bytes()) != record[7]:
         yield Damage(name, "its image", *at)
