@@ -337,10 +337,7 @@ class Engine:
         self.index.remove(doc_id)
 
     def copy_to(
-        self,
-        target: str | Path | Index,
-        *,
-        on_progress: Callable[[Progress], None] | None = None,
+        self, target: str | Path | Index, *, on_progress: Callable[[Progress], None] | None = None
     ) -> AddReport:
         """Put everything the index holds into another one, without reading or encoding anything
         again: from a folder to a Qdrant server, say, or back.

@@ -77,7 +77,7 @@ class Calibration:
 _DEFAULTS = {
     "static_tokens-1": Calibration(
         weights=(1.86, 5.79, -5.88, 1.48, -0.655, -0.724, 0.775, -2.54), bias=-0.323
-    ),
+    )
 }
 
 

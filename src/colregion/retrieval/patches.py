@@ -38,8 +38,7 @@ def patch_regions(page_id: str, lit: FloatArray, placement: GridPlacement) -> tu
     light = [float((values[tuple(cells.T)] - mean).sum()) for cells in groups]
     brightest = sorted(range(len(groups)), key=lambda i: -light[i])[:_MOST]
     boxes = sorted(
-        (_box(groups[i], rows=rows, cols=cols) for i in brightest),
-        key=lambda box: (box.y0, box.x0),
+        (_box(groups[i], rows=rows, cols=cols) for i in brightest), key=lambda box: (box.y0, box.x0)
     )
     return tuple(
         Region(page_id, (number,), box, "", "patch") for number, box in enumerate(boxes, start=1)
