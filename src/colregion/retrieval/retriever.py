@@ -1,7 +1,7 @@
 """From a question to hits: candidates, evidence, regions, one ranking.
 
-A question meets a page once: the index hands its candidates over with their similarities, the
-scorer works out the evidence of all of them together, and everything else follows from that.
+The index returns its candidates with their similarities, the scorer computes the evidence of all of
+them together, and everything else follows from that.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import compress, islice
 from typing import Any
 
 from colregion.core.documents import DocumentEntry
@@ -23,8 +23,7 @@ from colregion.retrieval.question import Question
 from colregion.retrieval.ranking import Limits, RankedRegion, fit_area, rank_regions
 from colregion.retrieval.scorer import ScoredPage, Scorer
 
-# Pages whose regions are scored. A region's score holds its page's, so pages far down the list
-# have little to offer.
+# Pages whose regions are scored. A region's score includes its page's: later pages matter little.
 _REGION_PAGES = 10
 _MOST_REGION_PAGES = 25
 # Candidates of an encoder with a noise floor: late interaction alone, noise and all, orders pages
@@ -34,26 +33,22 @@ _CANDIDATES = 25
 
 @dataclass(frozen=True)
 class Retriever:
-    """Answers questions from an index.
-
-    Args:
-        scorer: scores pages and regions.
-    """
+    """Answers questions from an index."""
 
     index: Index
     encoder: Encoder
     scorer: Scorer[Any]
 
     def ask(self, text: str) -> Question:
-        """The question, weighted for the index. Raises InvalidInput for an empty one."""
+        """The question, encoded and weighted. Raises InvalidInput for an empty one."""
         return Question.ask(text, encoder=self.encoder, index=self.index)
 
     def search(self, text: str, *, k: int, filters: Filters, limits: Limits) -> list[Hit]:
         """The k best regions over all pages that pass the filters, best first."""
         question = self.ask(text)
         pages = self._best_pages(question, k=max(k, _REGION_PAGES), filters=filters)
-        # Most pages hold several regions: those of the first pages are enough, unless they are
-        # too few and no limit explains why.
+        # Most pages have several regions: those of the first pages are enough, unless they are too
+        # few and no limit explains why.
         enough = min(max(k, _REGION_PAGES), _MOST_REGION_PAGES)
         hits = self._hits(question, pages[:enough], k=k, filters=filters, limits=limits)
         limited = bool(limits.min_confidence or limits.max_area)
@@ -65,10 +60,10 @@ class Retriever:
         """The k best pages that pass the filters, best first."""
         pages = self._best_pages(self.ask(text), k=k, filters=filters)
         entries = self._entries(page.candidate for page in pages)
+        parsed = [page.candidate.parsed.unloaded() for page in pages]
         return [
-            PageHit(page.candidate.parsed.unloaded(), entry, page.score)
-            for page in pages
-            for entry in [entries[page.candidate.parsed.page.doc_id]]
+            PageHit(one, entries[one.page.doc_id], page.score)
+            for one, page in zip(parsed, pages, strict=True)
         ]
 
     def rank(
@@ -98,10 +93,8 @@ class Retriever:
 
     @property
     def calibration(self) -> Calibration | None:
-        """What tells the confidence of hits; None where none was fitted."""
-        if not self.scorer.calibrated:
-            return None
-        return calibration_of(self.index, self.encoder)
+        """The calibration of the confidence of hits; None where none was fitted."""
+        return calibration_of(self.index, self.encoder) if self.scorer.calibrated else None
 
     def _best_pages(self, question: Question, *, k: int, filters: Filters) -> list[ScoredPage]:
         n = max(k, _CANDIDATES) if self.encoder.noise_floor else k
@@ -120,23 +113,30 @@ class Retriever:
     ) -> list[Hit]:
         calibration = self.calibration
         if limits.min_confidence is not None and calibration is None:
-            raise InvalidInput(self._no_calibration())
-        ranked = self.rank_regions(
-            question, pages, filters=filters, k=None if limits.max_area else k
-        )
+            needed = (
+                f"a calibration of encoder {self.encoder.fingerprint!r}: run `colregion calibrate`"
+                if self.scorer.calibrated
+                else f"the default scorer; {type(self.scorer).__name__} has none"
+            )
+            raise InvalidInput(f"min_confidence needs {needed}")
+        most = None if limits.max_area else k
+        ranked = self.rank_regions(question, pages, filters=filters, k=most)
         confidences: list[float | None] = [None] * len(ranked)
         if calibration is not None:
             confidences = list(calibration.confidence(hit_features(ranked, question)).tolist())
         if limits.min_confidence is not None:
-            kept = [i for i, c in enumerate(confidences) if c is None or c >= limits.min_confidence]
-            ranked, confidences = [ranked[i] for i in kept], [confidences[i] for i in kept]
+            likely = [c is None or c >= limits.min_confidence for c in confidences]
+            ranked, confidences = (
+                list(compress(ranked, likely)),
+                list(compress(confidences, likely)),
+            )
         if limits.max_area is not None:
-            kept = fit_area(ranked, max_area=limits.max_area)[:k]
-            ranked, confidences = [ranked[i] for i in kept], [confidences[i] for i in kept]
+            fitting = fit_area(ranked, max_area=limits.max_area)[:k]
+            ranked, confidences = [ranked[i] for i in fitting], [confidences[i] for i in fitting]
         entries = self._entries(one.page.candidate for one in ranked)
         # Hits on one page share it, and the image that it loads.
-        pages_of_hits = {one.page.candidate.page_id: one.page.candidate.parsed for one in ranked}
-        shared = {page_id: parsed.unloaded() for page_id, parsed in pages_of_hits.items()}
+        parsed = {one.page.candidate.page_id: one.page.candidate.parsed for one in ranked}
+        shared = {page_id: page.unloaded() for page_id, page in parsed.items()}
         return [
             Hit(
                 region=one.scored.region,
@@ -148,15 +148,7 @@ class Retriever:
             for one, confidence in zip(ranked, confidences, strict=True)
         ]
 
-    def _no_calibration(self) -> str:
-        if not self.scorer.calibrated:
-            return f"min_confidence needs the default scorer; {type(self.scorer).__name__} has none"
-        return (
-            "min_confidence needs a calibration, which the encoder "
-            f"{self.encoder.fingerprint!r} has only after `colregion calibrate`"
-        )
-
     def _entries(self, candidates: Iterable[Candidate]) -> dict[str, DocumentEntry]:
-        """The entry of each page's document by its id, made up for documents not indexed."""
+        """The entries of the pages' documents by id, also for documents that are not indexed."""
         ids = {candidate.parsed.page.doc_id for candidate in candidates}
         return {one: DocumentEntry(one, one, "", "") for one in ids} | self.index.entries(ids)
