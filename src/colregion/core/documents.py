@@ -51,9 +51,9 @@ class TextLayer:
     def __post_init__(self) -> None:
         n = len(self.characters)
         if self.boxes_xyxy.shape != (n, 4) or self.visible.shape != (n,):
+            shapes = f"{self.boxes_xyxy.shape} and {self.visible.shape}"
             raise ShapeMismatch(
-                f"{n} characters need boxes ({n}, 4) and visible ({n},), "
-                f"got {self.boxes_xyxy.shape} and {self.visible.shape}"
+                f"{n} characters need ({n}, 4) boxes and ({n},) flags, got {shapes}"
             )
 
 

@@ -82,11 +82,8 @@ FilterInput: TypeAlias = Filter | Filters | Sequence[Filter | Filters] | None
 
 
 def parse_filters(filters: FilterInput) -> Filters:
-    """Check and normalise filters; everything passes None and {}.
-
-    Raises:
-        InvalidInput: an unknown field, operator or kind, or a value of a type that cannot match.
-    """
+    """Check and normalise filters; everything passes None and {}. Raises InvalidInput for unknown
+    fields, operators and kinds, and for values of a type that cannot match."""
     if isinstance(filters, Filters):
         return filters
     if filters is None:

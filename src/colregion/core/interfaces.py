@@ -1,7 +1,7 @@
-"""The interfaces of what reads pages, embeds them and stores them.
+"""The interfaces of parsers, encoders and indexes.
 
-A new parser, encoder or index is one file that derives from one of these, and a test that inherits
-the interface's contract suite from `colregion.testing`; objects are injected into the engine.
+A new one is a file that derives from its interface, and a test that inherits the contract suite of
+the interface from `colregion.testing`; objects are injected into the engine.
 """
 
 from __future__ import annotations
@@ -55,12 +55,8 @@ class Parser(ABC):
 
     @abstractmethod
     def parse(self, document: Document) -> Iterator[ParsedPage]:
-        """Yield every page of the document in order, a blank page with no regions.
-
-        Raises:
-            UnreadableDocument: the document is damaged.
-            MissingDependency: a program or package that it needs is not installed.
-        """
+        """Yield every page of the document in order, a blank page with no regions. Raises
+        UnreadableDocument for a damaged document, MissingDependency when a program is missing."""
 
 
 class Encoder(ABC):

@@ -229,11 +229,7 @@ class ParsedPage:
 
     def ancestor(self, region: Region, level: str) -> Region:
         """The region of `level` that contains `region`; itself if it is of that level or coarser.
-
-        Raises:
-            InvalidInput: `level` is neither "page" nor one of `LEVELS`.
-            NotIndexed: the page has no such region.
-        """
+        Raises InvalidInput when `level` is neither "page" nor one of `LEVELS`."""
         depth = _depth(level, levels=("page", *LEVELS))
         if depth == 0:
             return self.whole()

@@ -176,7 +176,7 @@ class Hit(_OnPage):
         return replace(self, region=self.parsed.ancestor(self.region, level))
 
     def to_metadata(self, *, confidence: bool = True) -> dict[str, MetadataValue]:
-        """Flat and JSON-safe, the one schema of all adapters, without the score.
+        """The hit as flat JSON-safe values, the one schema of all adapters, without the score.
 
         `x0 y0 x1 y1` are fractions of the page (origin top-left), `page_width page_height` its
         size in `page_unit` ("pt", "px"), `boxes_json` lists `[page, x0, y0, x1, y1]` rows of the

@@ -1,6 +1,6 @@
-"""Calibrated confidence: the probability that a hit is right, from a logistic model over F features,
-fitted to labelled questions. A hit is right when it overlaps an evidence box with an IoU of 0.5 or
-more, or contains the answer.
+"""Calibrated confidence: the probability that a hit is right, by a logistic model over F features
+that is fitted to labelled questions. A hit is right when it overlaps an evidence box with an IoU of
+0.5 or more, or contains the answer.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ FEATURES = tuple(
     """maxsim page_mean page_geometric_mean answer_type_matches answer_type_expected
     log_question_length log_area score_gap""".split()
 )
-"""Features of a hit: its MaxSim; the mean and geometric mean of its page (one missing word pulls the
+"""Features of a hit: its MaxSim; mean and geometric mean of its page (one missing word pulls the
 latter down); whether its text has an expected form, and whether one was expected; the number of
 content tokens; the share of the page it covers; how far its score lies behind the best hit's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """confidence = 1 / (1 + exp(-(weights . features + bias))), one weight for each of `FEATURES`."""
+    """confidence = 1 / (1 + exp(-(weights . features + bias))), one weight per `FEATURES` entry."""
 
     weights: tuple[float, ...]
     bias: float

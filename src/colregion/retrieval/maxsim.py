@@ -10,6 +10,8 @@ import numpy as np
 
 from colregion.core.geometry import FloatArray, IntArray
 
+_SATURATION, _LENGTH_SHARE = 1.2, 0.75  # k and b of BM25
+
 
 def rescale(sim: FloatArray, *, noise_floor: float) -> FloatArray:
     """Similarities of any shape as evidence: `noise_floor` (0 to below 1) to 1 stretched over 0 to
@@ -57,23 +59,9 @@ def weighted_geometric_mean(
     return np.exp(weighted_mean(np.log(np.maximum(values, missing)), weights))
 
 
-def saturate(
-    frequency: FloatArray,
-    length: FloatArray,
-    *,
-    mean_length: float,
-    saturation: float = 1.2,
-    length_share: float = 0.75,
-) -> FloatArray:
-    """(P, T) term frequencies as BM25 counts them (Robertson and Zaragoza 2009):
-    f (k + 1) / (f + k (1 - b + b V / L)), 0 to k + 1.
-
-    Args:
-        frequency: (P, T) f, such as the sum of squared similarities over a page's vectors.
-        length: (P,) vectors of each page.
-        mean_length: L, the mean V of the pages that are compared, above 0.
-        saturation: k, above 0.
-        length_share: b, 0-1.
-    """
-    norm = saturation * (1 - length_share + length_share * length / mean_length)
-    return np.asarray(frequency * (saturation + 1) / (frequency + norm[:, None]))
+def saturate(frequency: FloatArray, length: FloatArray, *, mean_length: float) -> FloatArray:
+    """(P, T) term frequencies f (P, T), such as sums of squared similarities, as BM25 counts them
+    (Robertson and Zaragoza 2009): f (k + 1) / (f + k (1 - b + b V / L)), 0 to k + 1, with V the
+    `length` of each page in vectors (P,) and L the mean over the compared pages, above 0."""
+    norm = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * length / mean_length)
+    return np.asarray(frequency * (_SATURATION + 1) / (frequency + norm[:, None]))

@@ -6,10 +6,8 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from colregion.core.filters import Filters
-from colregion.core.geometry import FloatArray, IntArray, boxes_to_array, union_area
+from colregion.core.geometry import FloatArray, union_area
 from colregion.core.text import terms
 from colregion.errors import InvalidInput
 from colregion.retrieval.scorer import ScoredPage, ScoredRegion
@@ -93,7 +91,7 @@ def _merge(
             heapq.heappush(queue, (-following.score, position % n, following, rest))
 
 
-def within_area(page_ids: Sequence[str], boxes_xyxy: FloatArray, *, max_area: float) -> IntArray:
+def within_area(page_ids: Sequence[str], boxes_xyxy: FloatArray, *, max_area: float) -> list[int]:
     """Positions of boxes (N, 4), on pages of N ids and best first, within a budget of area.
 
     Takes boxes greedily while the area they cover, in pages summed over all pages, stays within
@@ -108,11 +106,4 @@ def within_area(page_ids: Sequence[str], boxes_xyxy: FloatArray, *, max_area: fl
             taken.setdefault(page, []).append(i)
             areas[page] = with_it
             chosen.append(i)
-    return np.array(chosen, dtype=np.int64)
-
-
-def fit_area(ranked: Sequence[RankedRegion], *, max_area: float) -> list[int]:
-    """`within_area` of ranked regions."""
-    boxes = boxes_to_array(one.scored.region.box for one in ranked)
-    ids = [one.page.candidate.page_id for one in ranked]
-    return list(within_area(ids, boxes, max_area=max_area).tolist())
+    return chosen

@@ -205,10 +205,8 @@ def select_levels(parsed: ParsedPage, worth: FloatArray) -> NDArray[np.bool_]:
 
 
 def separable_lines(parsed: ParsedPage, position: int) -> Sequence[int]:
-    """The lines of a region that may be returned one by one, in reading order; a region that is
-    not divided is its own one line. () for running text, for an area of several blocks, and for
-    what means little apart: figures, tables, equations, titles and captions.
-    """
+    """The lines of a region that may be returned one by one, in reading order; an undivided region
+    is its own line. () for running text, areas of several blocks, and `_WHOLE_KINDS`."""
     if parsed.regions[position].kind in _WHOLE_KINDS:
         return ()
     parts = parsed.parts[position]
@@ -240,7 +238,7 @@ def is_label(region: Region, question_terms: frozenset[str]) -> bool:
 
 def value_of(parsed: ParsedPage, label: int) -> int | None:
     """The position of a label's value: the nearest leaf to its right in the same row, else the
-    nearest under it, else None. Where that begins a block that is no row, the value is the block."""
+    nearest under it, else None. If that begins a block that is no row, the value is the block."""
     label_box = parsed.regions[label].box
     near = [
         (*place, position)

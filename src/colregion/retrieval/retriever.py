@@ -1,8 +1,4 @@
-"""From a question to hits: candidates, evidence, regions, one ranking.
-
-The index returns its candidates with their similarities, the scorer computes the evidence of all of
-them together, and everything else follows from that.
-"""
+"""From a question to hits: candidates with their similarities, their evidence, regions, ranking."""
 
 from __future__ import annotations
 
@@ -15,12 +11,13 @@ from typing import Any
 from colregion.core.documents import DocumentEntry
 from colregion.core.embeddings import Candidate, EmbeddedPage
 from colregion.core.filters import EVERYTHING, Filters
+from colregion.core.geometry import boxes_to_array
 from colregion.core.interfaces import Encoder, Index
 from colregion.core.results import Hit, PageHit
 from colregion.errors import InvalidInput
 from colregion.retrieval.confidence import Calibration, calibration_of, hit_features
 from colregion.retrieval.question import Question
-from colregion.retrieval.ranking import Limits, RankedRegion, fit_area, rank_regions
+from colregion.retrieval.ranking import Limits, RankedRegion, rank_regions, within_area
 from colregion.retrieval.scorer import ScoredPage, Scorer
 
 # Pages whose regions are scored. A region's score includes its page's: later pages matter little.
@@ -131,7 +128,9 @@ class Retriever:
                 list(compress(confidences, likely)),
             )
         if limits.max_area is not None:
-            fitting = fit_area(ranked, max_area=limits.max_area)[:k]
+            boxes = boxes_to_array(one.scored.region.box for one in ranked)
+            page_ids = [one.page.candidate.page_id for one in ranked]
+            fitting = within_area(page_ids, boxes, max_area=limits.max_area)[:k]
             ranked, confidences = [ranked[i] for i in fitting], [confidences[i] for i in fitting]
         entries = self._entries(one.page.candidate for one in ranked)
         # Hits on one page share it, and the image that it loads.

@@ -44,13 +44,10 @@ PageT = TypeVar("PageT", bound=ScoredPage)
 
 
 class Scorer(ABC, Generic[PageT]):
-    """Scores the candidate pages of a question, and the regions of the pages that are best.
-
-    Attributes:
-        calibrated: whether a calibration fitted to the default scorer holds for its regions.
-    """
+    """Scores the candidate pages of a question, and the regions of the best pages."""
 
     calibrated: bool = False
+    """Whether a calibration fitted to the default scorer applies to its regions."""
 
     @abstractmethod
     def score_pages(self, question: Question, candidates: Sequence[Candidate]) -> list[PageT]:
