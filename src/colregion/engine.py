@@ -76,9 +76,8 @@ class Engine:
         self.count_tokens = count_tokens
         self._adding = threading.Lock()
         self.page_cache = PageCache(parser, encoder)
-        self.retriever = Retriever(
-            index, encoder, scorer or RegionScorer(noise_floor=encoder.noise_floor)
-        )
+        scorer = scorer or RegionScorer(noise_floor=encoder.noise_floor)
+        self.retriever = Retriever(index, encoder, scorer)
 
     @classmethod
     def open(
@@ -129,10 +128,8 @@ class Engine:
     def shared(
         cls, index: str | Path, *, encoder: str | None = None, parser: str = "auto"
     ) -> Engine:
-        """The process's one engine for this index, opened on first use and again after `close`.
-
-        For adapters that a framework copies, pickles or rebuilds on every call.
-        """
+        """The process's one engine for this index, opened on first use and again after `close`, for
+        adapters that a framework copies, pickles or rebuilds on every call."""
         spec = str(index)
         key = (spec if ":" in spec else str(Path(spec).resolve()), encoder, parser)
         with cls._shared_lock:
@@ -159,9 +156,8 @@ class Engine:
         documents are skipped, changed ones replaced. A page that cannot be read goes in blank,
         `Outcome.missing_pages` names it, and the next `add` tries again.
 
-        Worker processes read several documents in parallel; this one embeds and stores them. An
-        interruption (Ctrl-C) stops the workers and is raised again; documents already stored stay,
-        and the same call continues from there.
+        Worker processes read several documents in parallel; this one embeds and stores them. After
+        an interruption (Ctrl-C), the same call continues from the documents already stored.
 
         Args:
             sources: files, folders, globs, bytes, images, or the pages of one document with
@@ -173,16 +169,15 @@ class Engine:
             parser: reads these sources in place of the engine's own, such as
                 `DoclingRegions("report.docling.json")` for regions detected by docling.
             workers: the most worker processes; 0 to read in this process, without limits of time
-                and memory and without protection from crashes of libraries. By default one per
-                core, and 0 for a parser that cannot be pickled or that the running script itself
-                defines; `AddReport.workers` says which.
+                and memory or protection from crashes of libraries. By default one per core, and 0
+                for a parser that cannot be pickled or that the running script itself defines.
             limits: bounds on each document.
             on_progress: called after every page.
             on_outcome: called after every document.
 
         Raises:
             InvalidInput: `doc_id` for several documents, an unknown parser, or workers for a
-                parser that cannot be sent to them.
+                parser that cannot be pickled.
             BackendError: no worker process starts.
         """
         reading = load_parser(parser) if isinstance(parser, str) else parser or self.parser
@@ -206,16 +201,14 @@ class Engine:
         min_confidence: float | None = None,
         max_area: float | None = None,
     ) -> list[Hit]:
-        """The k regions that answer best, over all pages.
+        """The k regions over all pages that answer best, best first; [] when nothing is indexed,
+        passes the filters or is likely enough.
 
         Args:
             filters: see `colregion.core.filters`.
             min_confidence: 0-1; leave out regions less likely to be right, if need be all.
             max_area: a budget for the regions, in pages (0.1 is a tenth of one); filled with the
                 best that fit.
-
-        Returns:
-            Best first; [] when nothing is indexed, passes the filters or is likely enough.
 
         Raises:
             InvalidInput: an empty question, k < 1, an unknown filter, max_area not above 0, or
@@ -228,11 +221,8 @@ class Engine:
     def search_pages(
         self, question: str, *, k: int = DEFAULT_K, filters: FilterInput = None
     ) -> list[PageHit]:
-        """The k best pages, best first. Raises as `search`.
-
-        By their relevance (`retrieval.evidence.PageEvidence`), or by late interaction for an
-        encoder without a noise floor, as visual models are.
-        """
+        """The k best pages, best first: by `PageEvidence.relevance`, or by late interaction for an
+        encoder without a noise floor, such as visual models. Raises as `search`."""
         _check_k(k)
         return self.retriever.search_pages(question, k=k, filters=parse_filters(filters))
 

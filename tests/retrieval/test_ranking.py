@@ -40,7 +40,7 @@ def rank(
     bounds: Sequence[float] = (),
     scored: list[int] | None = None,
 ) -> Iterator[RankedRegion]:
-    """Regions of all pages; `scored` lists the pages whose regions were asked for."""
+    """Regions of all pages; `scored` lists the pages whose regions were scored."""
     places = {id(page): i for i, (page, _) in enumerate(pages)}
 
     def score_regions(page: ScoredPage) -> list[ScoredRegion]:

@@ -83,7 +83,7 @@ class Page:
         load_text: loads the file's own characters; None for a source that has none.
         label: the page's printed number where the file names it ("iv", "A-3").
         rotation: the quarter turn (0, 90, 180, 270) that the file demands and that is applied.
-        upright: how the displayed page has to be turned for its text to stand upright.
+        upright: how the displayed page has to be turned for its text to be upright.
         missing: what of the page could not be read, and why; "" for a page that was read whole.
     """
 
@@ -131,7 +131,6 @@ class Document:
         source: where it came from, for people: a path, or what the caller called it.
         content_hash: changes when the content does.
         open_pages: iterates over the pages from the first.
-        metadata: the user's own keys.
         open_page: opens one page by its number; None for a source that is only read in order.
     """
 

@@ -70,7 +70,7 @@ class Filters:
         return all(c.holds(kind) for c in self.conditions if c.field == "kind")
 
     def hidden_text(self, hidden_text: bool) -> bool:
-        """Whether a region passes that holds hidden text (or that holds none)."""
+        """Whether a region with (or without) hidden text passes."""
         return all(c.holds(hidden_text) for c in self.conditions if c.field == "hidden_text")
 
     def __bool__(self) -> bool:

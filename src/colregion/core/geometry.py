@@ -222,7 +222,7 @@ class GridPlacement(Placement):
     """Vectors that look at the cells of one or more grids over the whole page.
 
     Prompt tokens (in no cell), tile-major order, pooled tokens (in several cells) and a global
-    thumbnail (a second layer) are thus data. A vector may stand in one of the layers only.
+    thumbnail (a second layer) are thus data. A vector may be in one of the layers only.
 
     Args:
         layers: int arrays (rows, cols), finest first: the vector of each cell, -1 for none.

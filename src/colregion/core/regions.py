@@ -1,4 +1,4 @@
-"""What stands on a page: words, and the tree of R regions."""
+"""The words of a page, and the tree of its R regions."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ KINDS = tuple("text title list table row figure caption equation header footer p
 without words that was made from a model's own relevance."""
 
 HIDDEN_TEXT_REASONS = ("faint", "invisible", "tiny")
-"""Why a reader of the page would not see a text: nothing stands out at its box, it is drawn without
+"""Why a reader of the page would not see a text: nothing is visible at its box, it is drawn without
 ink, or it is too small to be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word where it stands on the page.
+    """A word and its place on the page.
 
     Args:
         confidence: the recogniser's, 0-1; None for text that was not recognised.
@@ -60,7 +60,6 @@ class Region:
     """A part of a page that can be returned: a node of the page's tree, or several merged.
 
     Args:
-        page_id: the page it lies on.
         path: its place in the tree, 1-based positions in reading order: (2,) is the page's
             second area, (2, 4) a block of it, (2, 4, 1) a line of that; () the whole page.
             Paths compare in reading order.
@@ -144,7 +143,7 @@ def _check_unit(value: float | None, *, name: str) -> None:
 class ParsedPage:
     """A page with its words and its region tree, both in reading order and possibly empty.
 
-    A region's path is its parent's and one position more; parents stand before their children.
+    A region's path is its parent's and one position more; parents come before their children.
     """
 
     page: Page

@@ -1,4 +1,4 @@
-"""A `repr` on one line, for records that hold arrays or whole pages."""
+"""A `repr` on one line, for records with arrays or whole pages."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def one_line_repr(*attributes: str) -> Callable[[type[_T]], type[_T]]:
         return f"{type(record).__name__}({shown})"
 
     def decorate(cls: type[_T]) -> type[_T]:
-        cls.__repr__ = show  # type: ignore[assignment, method-assign]
+        cls.__repr__ = show  # type: ignore[method-assign]
         return cls
 
     return decorate

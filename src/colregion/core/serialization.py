@@ -28,7 +28,7 @@ def parsed_to_json(parsed: ParsedPage) -> dict[str, Any]:
         "rotation": int(page.rotation),
         "upright": upright and [float(value) for value in astuple(upright)],
         "missing": page.missing,
-        # Rows instead of objects: the keys would be half of the text. What is rare stands last or
+        # Rows instead of objects: the keys would be half of the text. What is rare comes last or
         # not at all. Numbers may be numpy's, which JSON does not know.
         "words": [
             [

@@ -46,7 +46,7 @@ class PageEvidence(ScoredPage):
         geometric_mean: the same as a geometric mean, in which a missing token counts 0.05.
         relevance: how well the page answers, 0 to about 1: a third `mean`, a third its best line
             alone, a sixth its best area, a sixth the saturated term frequency. Words scattered
-            over a page count less than words that stand together.
+            over a page count less than words close together.
     """
 
     parsed: ParsedPage
@@ -88,17 +88,9 @@ def collect_evidence(
             + _LINE_WEIGHT * float(regions[parsed.leaves].max(initial=0.0))
             + _FREQUENCY_WEIGHT * float(frequency_mean[i])
         )
-        evidence.append(
-            PageEvidence(
-                candidate,
-                score=relevance if noise_floor else candidate.score,
-                parsed=parsed,
-                regions=regions,
-                mean=float(mean[i]),
-                geometric_mean=float(geometric_mean[i]),
-                relevance=relevance,
-            )
-        )
+        score = relevance if noise_floor else candidate.score
+        means = float(mean[i]), float(geometric_mean[i])
+        evidence.append(PageEvidence(candidate, score, parsed, regions, *means, relevance))
     return evidence
 
 

@@ -70,7 +70,7 @@ def aggregate_tokens(sim: FloatArray, *, how: TokenAggregation) -> FloatArray:
         raise InvalidInput(f"token aggregation must be max, mean or sum, got {how!r}")
     if len(sim) == 0:
         return np.zeros(sim.shape[1])
-    return np.asarray({"max": np.max, "mean": np.mean, "sum": np.sum}[how](sim, axis=0))
+    return np.asarray(getattr(np, how)(sim, axis=0))
 
 
 def propagate(

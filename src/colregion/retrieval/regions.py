@@ -52,7 +52,7 @@ _WORDS_PER_LINE = 5
 _WORDS_OF_RUNNING_LINE = 8
 
 # A label's value is beside it within half a page, else under it within 1.5 of its own heights.
-_LABEL_SHARE = 0.5  # of its terms that stand in the question
+_LABEL_SHARE = 0.5  # of its terms, in the question
 _SAME_ROW = 0.4  # of the lower of the two heights
 _BESIDE = 0.5
 _BELOW = 1.5
@@ -180,13 +180,9 @@ class _Selection:
         return (line,) if value is None else (line, value)
 
     def _scored(self, positions: Sequence[int], score: float) -> ScoredRegion:
-        return ScoredRegion(
-            join_regions([self.parsed.regions[i] for i in positions]),
-            score,
-            maxsim=max(self.own[i] for i in positions),
-            page_mean=self.evidence.mean,
-            page_geometric_mean=self.evidence.geometric_mean,
-        )
+        region = join_regions([self.parsed.regions[i] for i in positions])
+        maxsim = max(self.own[i] for i in positions)
+        return ScoredRegion(region, score, maxsim, self.evidence.mean, self.evidence.geometric_mean)
 
 
 def select_levels(parsed: ParsedPage, worth: FloatArray) -> NDArray[np.bool_]:

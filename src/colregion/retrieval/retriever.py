@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import compress, islice
+from itertools import islice
 from typing import Any
 
 from colregion.core.documents import DocumentEntry
@@ -121,30 +121,21 @@ class Retriever:
         confidences: list[float | None] = [None] * len(ranked)
         if calibration is not None:
             confidences = list(calibration.confidence(hit_features(ranked, question)).tolist())
-        if limits.min_confidence is not None:
-            likely = [c is None or c >= limits.min_confidence for c in confidences]
-            ranked, confidences = (
-                list(compress(ranked, likely)),
-                list(compress(confidences, likely)),
-            )
+        rated = list(zip(ranked, confidences, strict=True))
+        if (least := limits.min_confidence) is not None:
+            rated = [(one, c) for one, c in rated if c is None or c >= least]
         if limits.max_area is not None:
-            boxes = boxes_to_array(one.scored.region.box for one in ranked)
-            page_ids = [one.page.candidate.page_id for one in ranked]
-            fitting = within_area(page_ids, boxes, max_area=limits.max_area)[:k]
-            ranked, confidences = [ranked[i] for i in fitting], [confidences[i] for i in fitting]
-        entries = self._entries(one.page.candidate for one in ranked)
+            boxes = boxes_to_array(one.scored.region.box for one, _ in rated)
+            page_ids = [one.page.candidate.page_id for one, _ in rated]
+            rated = [rated[i] for i in within_area(page_ids, boxes, max_area=limits.max_area)[:k]]
+        pages_of_hits = {one.page.candidate.page_id: one.page.candidate for one, _ in rated}
+        entries = self._entries(pages_of_hits.values())
         # Hits on one page share it, and the image that it loads.
-        parsed = {one.page.candidate.page_id: one.page.candidate.parsed for one in ranked}
-        shared = {page_id: page.unloaded() for page_id, page in parsed.items()}
+        shared = {page_id: page.parsed.unloaded() for page_id, page in pages_of_hits.items()}
         return [
-            Hit(
-                region=one.scored.region,
-                parsed=shared[one.page.candidate.page_id],
-                entry=entries[one.page.candidate.parsed.page.doc_id],
-                score=one.scored.score,
-                confidence=confidence,
-            )
-            for one, confidence in zip(ranked, confidences, strict=True)
+            Hit(one.scored.region, page, entries[page.page.doc_id], one.scored.score, confidence)
+            for one, confidence in rated
+            for page in [shared[one.page.candidate.page_id]]
         ]
 
     def _entries(self, candidates: Iterable[Candidate]) -> dict[str, DocumentEntry]:
