@@ -115,7 +115,7 @@ class Candidate:
 
     Args:
         placement: where the page's V vectors look.
-        region_cover: which of them count for which region, as from `region_cover`.
+        region_cover: which of them count for which region, as in `region_cover`.
         similarity: (T, V) float32 dot products S[i, j] = q_i . d_j.
         score: `maxsim_score` with the query's weights.
     """

@@ -122,7 +122,7 @@ class Index(ABC):
 
     @abstractmethod
     def document_frequency(self, terms: Sequence[str]) -> list[int]:
-        """The number of pages that contain each term (as from `text.terms`)."""
+        """The number of pages that contain each term (as in `text.terms`)."""
 
     @abstractmethod
     def documents(self) -> list[DocumentEntry]:

@@ -62,7 +62,7 @@ def collect_evidence(
     """The evidence of every candidate page, in their order; [] for none.
 
     Args:
-        noise_floor: as of `Encoder`. Pages are scored by their relevance above it; without one (0)
+        noise_floor: as in `Encoder`. Pages are scored by their relevance above it; without one (0)
             by late interaction, for which a visual model was trained.
     """
     if not candidates:

@@ -21,7 +21,7 @@ class PaperScorer(Scorer[ScoredPage]):
     """Pages by late interaction; layout areas by the similarities of the vectors that touch them.
 
     Args:
-        tokens, regions: as of `aggregate_tokens` and `propagate`.
+        tokens, regions: as in `aggregate_tokens` and `propagate`.
         percentile: regions below this percentile (0-100) of their page's scores are left out; the
             paper returns the upper half.
     """

@@ -22,7 +22,7 @@ from colregion.retrieval.evidence import PageEvidence, collect_evidence
 from colregion.retrieval.question import Question
 from colregion.retrieval.scorer import ScoredRegion, Scorer
 
-# Added evidence of the area of a part: it says what a value is about that does not say it itself.
+# Added evidence of a part's area, which says what a value is about when the part does not.
 AREA_WEIGHT = 0.25
 # The page's relevance beside a region's own evidence: the regions of one page keep their order,
 # those of different pages follow their pages'.
@@ -62,7 +62,7 @@ class RegionScorer(Scorer[PageEvidence]):
     """The default method: MaxSim inside regions, their surroundings and their page.
 
     Args:
-        noise_floor: as of `collect_evidence`.
+        noise_floor: as in `collect_evidence`.
     """
 
     calibrated = True
@@ -109,8 +109,8 @@ def without_covered(scored: Iterable[ScoredRegion]) -> Iterator[ScoredRegion]:
 
 
 class _Selection:
-    """Divides one page: `own` is a region's evidence, `worth` the same with that of its area and
-    the bonus of its answer type, which orders the regions of a page."""
+    """The division of one page. `own` is a region's evidence; `worth` adds that of its area and,
+    except for lines, the bonus of its answer type, and orders the regions of the page."""
 
     def __init__(self, question: Question, evidence: PageEvidence) -> None:
         self.question = question
@@ -147,10 +147,11 @@ class _Selection:
         best = max(lines, key=lambda line: self.own_with_bonus[line])
         first = self._with_value(best)
         selected = [self._scored(first, score)]
-        for line in (line for line in lines if line not in first):
-            rest = self.own_with_bonus[line]
-            rest += _REST_SHARE * max(whole - rest, 0.0)
-            selected.append(self._scored((line,), score - whole + rest))
+        for line in lines:
+            if line not in first:
+                rest = self.own_with_bonus[line]
+                rest += _REST_SHARE * max(whole - rest, 0.0)
+                selected.append(self._scored((line,), score - whole + rest))
         return selected
 
     def _lines_apart(self, position: int) -> Sequence[int]:

@@ -29,7 +29,7 @@ class ScoredRegion:
 
     Args:
         maxsim: of the question in the region, 0-1.
-        page_mean, page_geometric_mean: as of `PageEvidence`, 0-1. A confidence is computed from
+        page_mean, page_geometric_mean: as in `PageEvidence`, 0-1. A confidence is computed from
             these three; they are 0 for a scorer without confidences.
     """
 
