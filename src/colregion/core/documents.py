@@ -198,7 +198,7 @@ class DocumentEntry:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on each document; one that exceeds them fails with the bound as its reason.
+    """Bounds on each document; what exceeds them is refused or given up, with its reason.
 
     Args:
         seconds_per_page: for reading one page, recognition included. A file that is read as a

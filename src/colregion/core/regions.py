@@ -228,7 +228,7 @@ class ParsedPage:
 
     def ancestor(self, region: Region, level: str) -> Region:
         """The region of `level` that contains `region`; itself if it is of that level or coarser.
-        Raises InvalidInput when `level` is neither "page" nor one of `LEVELS`."""
+        Raises InvalidInput for an unknown level, NotIndexed when the page has no such region."""
         depth = _depth(level, levels=("page", *LEVELS))
         if depth == 0:
             return self.whole()
