@@ -54,7 +54,7 @@ def engine() -> Iterator[Engine]:
 
 
 class FailingParser(LineParser):
-    """Gives one page and then finds the file damaged."""
+    """Yields one page and then fails on a damaged file."""
 
     def parse(self, document: Document) -> Iterator[ParsedPage]:
         yield from super().parse(document)
@@ -62,7 +62,7 @@ class FailingParser(LineParser):
 
 
 class TestEmpty:
-    def test_an_empty_index_answers_with_nothing(self, engine: Engine) -> None:
+    def test_search_in_an_empty_index_returns_no_hits(self, engine: Engine) -> None:
         assert engine.search("total") == []
         assert engine.search_pages("total") == []
         assert engine.context("total").text == ""
@@ -77,14 +77,14 @@ class TestEmpty:
             engine.rank(question, [])
 
     @pytest.mark.parametrize("k", [0, -1, True, 1.5])
-    def test_k_is_a_whole_number_from_one(self, engine: Engine, k: int) -> None:
+    def test_k_that_is_no_whole_number_from_one_is_refused(self, engine: Engine, k: int) -> None:
         for ask in (engine.search, engine.search_pages):
             with pytest.raises(InvalidInput, match="k must"):
                 ask("total", k=k)
 
 
 class TestAdd:
-    def test_a_file_goes_in_and_is_found(self, engine: Engine, tmp_path: Path) -> None:
+    def test_added_file_is_returned_by_a_search(self, engine: Engine, tmp_path: Path) -> None:
         file = tmp_path / "invoice.png"
         file.write_bytes(png())
         (outcome,) = engine.add(file).outcomes
@@ -106,14 +106,16 @@ class TestAdd:
         assert statuses == ["added", "skipped", "replaced", "replaced"]
         assert len(engine.documents()) == 1
 
-    def test_another_parser_reads_the_file_again(self, engine: Engine, tmp_path: Path) -> None:
+    def test_add_with_another_parser_reads_the_file_again(
+        self, engine: Engine, tmp_path: Path
+    ) -> None:
         file = tmp_path / "a.png"
         file.write_bytes(png())
         engine.add(file)
         other = Engine(engine.index, encoder=WordEncoder(), parser=LineParser([VENDOR]))
         assert other.add(file).outcomes[0].status == "replaced"
 
-    def test_the_rest_goes_in_when_one_fails(self, engine: Engine, tmp_path: Path) -> None:
+    def test_add_continues_after_a_source_that_fails(self, engine: Engine, tmp_path: Path) -> None:
         (tmp_path / "a.png").write_bytes(png())
         (tmp_path / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n rubbish")
         report = engine.add([tmp_path, tmp_path / "missing.png"])
@@ -122,14 +124,14 @@ class TestAdd:
         assert set(reasons) == {"b.png", "missing.png"}
         assert all(reasons.values())
 
-    def test_nothing_is_half_stored(self) -> None:
+    def test_document_that_fails_halfway_is_not_stored(self) -> None:
         broken = Engine(MemoryIndex(), encoder=WordEncoder(), parser=FailingParser([TOTAL]))
         (outcome,) = broken.add(png(), doc_id="x").outcomes
         assert (outcome.status, outcome.reason) == ("failed", "page 2 is damaged")
         assert broken.documents() == []
         assert broken.search("total") == []
 
-    def test_files_of_other_types_in_a_folder_are_told(
+    def test_add_reports_files_of_other_types_in_a_folder_as_ignored(
         self, engine: Engine, tmp_path: Path
     ) -> None:
         (tmp_path / "a.png").write_bytes(png())
@@ -137,13 +139,13 @@ class TestAdd:
             (tmp_path / name).touch()
         report = engine.add(tmp_path)
         assert [outcome.doc_id for outcome in report.of("added")] == ["a.png"]
-        told = {Path(outcome.source).name: outcome.reason for outcome in report.ignored}
-        assert told.keys() == {"b.heic", "LICENCE"}
-        assert told["b.heic"].startswith("files of type .heic in a folder are not read")
-        assert told["LICENCE"].startswith("files without a suffix")
+        reasons = {Path(outcome.source).name: outcome.reason for outcome in report.ignored}
+        assert reasons.keys() == {"b.heic", "LICENCE"}
+        assert reasons["b.heic"].startswith("files of type .heic in a folder are not read")
+        assert reasons["LICENCE"].startswith("files without a suffix")
         assert report.failed == ()
 
-    def test_two_folders_with_the_same_file_name_keep_both(
+    def test_files_of_the_same_name_in_two_folders_are_two_documents(
         self, engine: Engine, tmp_path: Path
     ) -> None:
         for name, colour in (("one", "red"), ("two", "blue")):
@@ -156,31 +158,31 @@ class TestAdd:
         again = engine.add([tmp_path / "one", tmp_path / "two"])
         assert [o.status for o in again.outcomes] == ["skipped", "skipped"]
 
-    def test_bytes_and_pictures_go_in_under_a_given_id(self, engine: Engine) -> None:
+    def test_bytes_and_images_are_added_under_the_doc_id(self, engine: Engine) -> None:
         engine.add(png("red"), doc_id="bytes")
-        engine.add(Image.new("RGB", (30, 40), "blue"), doc_id="picture")
-        assert [entry.id for entry in engine.documents()] == ["bytes", "picture"]
+        engine.add(Image.new("RGB", (30, 40), "blue"), doc_id="image")
+        assert [entry.id for entry in engine.documents()] == ["bytes", "image"]
 
-    def test_pages_with_their_own_embeddings_go_in(self, engine: Engine) -> None:
+    def test_pages_with_their_own_embeddings_are_added(self, engine: Engine) -> None:
         pages = [embedded([TOTAL], number=3), embedded([VENDOR], number=7)]
         assert engine.add(pages).pages == 2
         assert engine.search("vendor", k=1)[0].page_number == 7
         assert engine.add(pages).outcomes[0].status == "skipped"
 
-    def test_one_id_does_not_name_several_documents(self, engine: Engine) -> None:
+    def test_one_doc_id_for_several_documents_is_refused(self, engine: Engine) -> None:
         with pytest.raises(InvalidInput, match="one document"):
             engine.add([png("red"), png("blue")], doc_id="x")
 
-    def test_pages_of_several_documents_are_refused_together(self, engine: Engine) -> None:
+    def test_add_of_pages_from_several_documents_fails(self, engine: Engine) -> None:
         (outcome,) = engine.add([embedded([TOTAL]), embedded([TOTAL], doc_id="other")]).outcomes
         assert outcome.status == "failed"
         assert "one document" in outcome.reason
 
-    def test_metadata_that_is_not_flat_fails_with_its_key(self, engine: Engine) -> None:
+    def test_add_with_reserved_metadata_fails_and_names_the_key(self, engine: Engine) -> None:
         (outcome,) = engine.add(png(), metadata={"page_number": 1}).outcomes
         assert "page_number" in outcome.reason
 
-    def test_progress_is_told_after_every_page(self, engine: Engine) -> None:
+    def test_progress_is_reported_after_every_page(self, engine: Engine) -> None:
         steps: list[Progress] = []
         engine.add([png("red"), png("blue")], on_progress=steps.append)
         assert [(s.files_done, s.files_total, s.pages_done, s.pages_total) for s in steps] == [
@@ -188,7 +190,7 @@ class TestAdd:
             (1, 2, 1, 1),
         ]
 
-    def test_a_source_of_another_type_is_refused(self, engine: Engine) -> None:
+    def test_source_of_an_unknown_type_is_refused(self, engine: Engine) -> None:
         with pytest.raises(InvalidInput, match="int"):
             engine.add([3])  # type: ignore[arg-type]
 
@@ -200,14 +202,15 @@ class TestSearch:
         engine.add([embedded([VENDOR], doc_id="other")])
         return engine
 
-    def test_hits_come_from_all_pages_best_first(self, two: Engine) -> None:
+    def test_search_returns_hits_from_all_pages_best_first(self, two: Engine) -> None:
         hits = two.search("total due", k=10)
         assert hits[0].text == "total due"
-        scores = [hit.score or 0.0 for hit in hits]
+        scores = [hit.score for hit in hits if hit.score is not None]
         assert scores == sorted(scores, reverse=True)
+        assert len(scores) == len(hits)
         assert {hit.doc_id for hit in hits} == {"doc", "other"}
 
-    def test_k_bounds_the_hits(self, two: Engine) -> None:
+    def test_search_returns_at_most_k_hits(self, two: Engine) -> None:
         assert len(two.search("vendor", k=1)) == 1
 
     @pytest.mark.parametrize(
@@ -219,7 +222,7 @@ class TestSearch:
             ({"kind": "table"}, set()),
         ],
     )
-    def test_filters_keep_hits_out(
+    def test_search_leaves_out_hits_that_do_not_pass_the_filters(
         self, two: Engine, filters: dict[str, str], documents: set[str]
     ) -> None:
         assert {hit.doc_id for hit in two.search("vendor", filters=filters)} == documents
@@ -242,37 +245,37 @@ class TestSearch:
         with pytest.raises(TypeError, match=argument):
             two.rank("vendor", "doc#p1", **{argument: None})
 
-    def test_pages_can_be_searched_too(self, two: Engine) -> None:
+    def test_search_pages_returns_the_best_page_first(self, two: Engine) -> None:
         best = two.search_pages("total", k=1)[0]
         assert (best.id, best.doc_id, best.page_number) == ("doc#p1", "doc", 1)
         assert best.text == "total due\n\nvendor name"
 
-    def test_a_removed_document_is_not_found(self, two: Engine) -> None:
+    def test_search_does_not_return_a_removed_document(self, two: Engine) -> None:
         two.remove("doc")
         assert {hit.doc_id for hit in two.search("vendor", k=10)} == {"other"}
         with pytest.raises(NotIndexed):
             two.remove("doc")
 
-    def test_context_keeps_its_budget_and_cites(self, two: Engine) -> None:
+    def test_context_stays_within_its_budget_and_cites(self, two: Engine) -> None:
         context = two.context("total due", max_tokens=20)
         assert context.tokens <= 20
         assert next(hit.text for hit in context.citations.values()) == "total due"
 
-    def test_rare_terms_count_more(self, two: Engine) -> None:
-        # "vendor" stands on both pages and "total" on one.
+    def test_rare_terms_of_a_question_have_a_higher_weight(self, two: Engine) -> None:
+        # "vendor" is on both pages and "total" on one.
         weights = two.explain("vendor total", "doc#p1").query.weights
         assert weights[1] > weights[0]
         assert weights.mean() == pytest.approx(1)
 
 
 class TestRankAndExplain:
-    def test_indexed_pages_are_ranked_by_id(self, engine: Engine) -> None:
+    def test_rank_takes_ids_of_indexed_pages(self, engine: Engine) -> None:
         engine.add([embedded([TOTAL, VENDOR])])
         assert engine.rank("vendor", ["doc#p1"], k=1)[0].text == "vendor name"
         with pytest.raises(NotIndexed):
             engine.rank("vendor", ["doc#p2"])
 
-    def test_files_that_are_not_indexed_are_read_once(self, tmp_path: Path) -> None:
+    def test_rank_reads_files_that_are_not_indexed_once(self, tmp_path: Path) -> None:
         class CountingParser(LineParser):
             reads = 0
 
@@ -292,21 +295,20 @@ class TestRankAndExplain:
         assert CountingParser.reads == 2
         assert engine.documents() == []
 
-    def test_parsed_pages_are_embedded_on_the_way(self, engine: Engine) -> None:
+    def test_rank_embeds_parsed_pages(self, engine: Engine) -> None:
         hits = engine.rank("total", make_parsed_page([TOTAL, VENDOR]), k=None)
         assert hits[0].text == "total due"
 
-    def test_no_pages_give_no_hits(self, engine: Engine) -> None:
+    def test_rank_of_no_pages_returns_no_hits(self, engine: Engine) -> None:
         assert engine.rank("total", []) == []
 
-    def test_a_missing_file_is_an_error(self, engine: Engine, tmp_path: Path) -> None:
+    def test_rank_of_a_missing_file_is_refused(self, engine: Engine, tmp_path: Path) -> None:
         with pytest.raises(InvalidInput, match="missing"):
             engine.rank("total", tmp_path / "missing.pdf")
 
-    def test_explain_gives_the_map_of_one_page(self, engine: Engine) -> None:
+    def test_explain_returns_the_relevance_map_of_one_page(self, engine: Engine) -> None:
         engine.add([embedded([TOTAL, VENDOR])])
-        found = engine.explain("vendor", "doc#p1")
-        raster = found.raster(rows=10, cols=10)
+        raster = engine.explain("vendor", "doc#p1").raster(rows=10, cols=10)
         row, col = np.unravel_index(np.nanargmax(raster), raster.shape)
         assert VENDOR[1].y0 * 10 <= row < VENDOR[1].y1 * 10
         assert VENDOR[1].x0 * 10 <= col < VENDOR[1].x1 * 10
@@ -314,7 +316,7 @@ class TestRankAndExplain:
 
 class TestPaintedPage:
     """A visual encoder sees a red box at a known place; every swap or flip of an axis between
-    picture, patch grid and regions would find another region."""
+    image, patch grid and regions would find another region."""
 
     # On a page wider than high, off centre both ways, with its mirror images as rivals.
     place = Box(0.6, 0.1, 0.9, 0.2)
@@ -322,7 +324,9 @@ class TestPaintedPage:
     image = PlainImage(width_px=120, height_px=80, painted=((place, (255, 0, 0)),))
 
     @pytest.mark.parametrize("scorer", [RegionScorer(), PaperScorer()])
-    def test_the_painted_region_wins(self, scorer: Scorer[Any], tmp_path: Path) -> None:
+    def test_painted_region_ranks_first_for_its_colour(
+        self, scorer: Scorer[Any], tmp_path: Path
+    ) -> None:
         lines = [("here", self.place), *(("there", box) for box in self.rivals)]
         engine = Engine(
             MemoryIndex(),
@@ -341,12 +345,14 @@ class TestPaintedPage:
 
 
 class TestOpening:
-    def test_another_encoder_is_refused_and_both_are_named(self, engine: Engine) -> None:
+    def test_opening_with_another_encoder_is_refused_and_both_are_named(
+        self, engine: Engine
+    ) -> None:
         engine.add([embedded([TOTAL])])
         with pytest.raises(ModelMismatch, match=r"fake-words/32.*fake-colors/8x6"):
             Engine(engine.index, encoder=ColorEncoder(), parser=LineParser([]))
 
-    def test_a_shared_engine_is_one_until_it_is_closed(self, tmp_path: Path) -> None:
+    def test_shared_engine_is_the_same_object_until_it_is_closed(self, tmp_path: Path) -> None:
         first = Engine.shared(tmp_path / "library")
         assert Engine.shared(str(tmp_path / "library")) is first
         first.close()
@@ -354,13 +360,13 @@ class TestOpening:
         assert second is not first
         second.close()
 
-    def test_an_index_remembers_its_encoder(self, tmp_path: Path) -> None:
+    def test_index_is_reopened_with_its_own_encoder(self, tmp_path: Path) -> None:
         with Engine.open(tmp_path / "library", encoder="static_tokens") as engine:
             engine.add([make_embedded_with(engine)])
         with Engine.open(tmp_path / "library") as again:
             assert again.search("total")[0].text == "total due"
 
-    def test_it_answers_while_it_reads(self, engine: Engine) -> None:
+    def test_search_works_while_documents_are_added(self, engine: Engine) -> None:
         errors: list[BaseException] = []
 
         def ask() -> None:
@@ -386,7 +392,7 @@ def make_embedded_with(engine: Engine) -> EmbeddedPage:
     return EmbeddedPage(page, engine.encoder.encode_pages([page])[0])
 
 
-def test_a_page_without_regions_is_no_hit(engine: Engine) -> None:
+def test_page_without_regions_gives_no_hits(engine: Engine) -> None:
     page = ParsedPage(make_page(), (), ())
     assert engine.rank("total", page) == []
 
@@ -394,15 +400,15 @@ def test_a_page_without_regions_is_no_hit(engine: Engine) -> None:
 class TestConfidence:
     BY_MAXSIM = Calibration(tuple(4.0 * (name == "maxsim") for name in FEATURES), -2.0)
 
-    def test_an_encoder_without_a_fit_gives_none_and_refuses_a_threshold(
-        self, engine: Engine
-    ) -> None:
+    def test_min_confidence_without_a_calibration_is_refused(self, engine: Engine) -> None:
         engine.add(png())
         assert {hit.confidence for hit in engine.search("total")} == {None}
         with pytest.raises(InvalidInput, match="colregion calibrate"):
             engine.search("total", min_confidence=0.5)
 
-    def test_a_fit_kept_with_the_index_tells_it_and_abstains(self, engine: Engine) -> None:
+    def test_calibration_of_the_index_gives_confidences_and_leaves_out_unlikely_hits(
+        self, engine: Engine
+    ) -> None:
         engine.add(png())
         engine.set_calibration(self.BY_MAXSIM)
         best, other = engine.search("total due")
@@ -424,7 +430,7 @@ class TestConfidence:
         with pytest.raises(InvalidInput, match="PaperScorer"):
             engine.search("total", min_confidence=0.5)
 
-    def test_the_default_encoder_comes_with_a_fit(self) -> None:
+    def test_default_encoder_has_a_calibration(self) -> None:
         with Engine(
             MemoryIndex(), encoder=load_encoder("static_tokens"), parser=LineParser([TOTAL, VENDOR])
         ) as it:
@@ -436,18 +442,18 @@ class TestConfidence:
 
 
 class TestAreaBudget:
-    def test_hits_are_taken_while_they_fit(self, engine: Engine) -> None:
+    def test_area_budget_is_filled_with_the_best_hits_that_fit(self, engine: Engine) -> None:
         engine.add(png())
         assert [hit.text for hit in engine.search("total", max_area=0.06)] == ["total due"]
         assert len(engine.search("total", max_area=0.2)) == 2
 
-    def test_a_budget_of_nothing_is_refused(self, engine: Engine) -> None:
+    def test_area_budget_of_zero_is_refused(self, engine: Engine) -> None:
         with pytest.raises(InvalidInput, match="max_area"):
             engine.search("total", max_area=0)
 
 
 class TestManyHits:
-    def test_all_that_were_asked_for_are_found_on_pages_of_one_region_each(self) -> None:
+    def test_search_returns_k_hits_from_pages_of_one_region_each(self) -> None:
         with Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser([TOTAL])) as engine:
             engine.add([png(size=(60, 80 + i)) for i in range(30)])
             assert len(engine.search("total", k=28)) == 28

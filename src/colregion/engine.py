@@ -1,4 +1,4 @@
-"""The engine: documents in, ranked regions out. It composes the ports and keeps no format."""
+"""The engine: documents in, ranked regions out."""
 
 from __future__ import annotations
 
@@ -35,18 +35,17 @@ from colregion.retrieval.scorer import Scorer
 Rankable: TypeAlias = Source | ParsedPage | EmbeddedPage
 
 _CONTEXT_HITS = 50
-
 _DEFAULT_LIMITS = Limits()
 
 
-def _ignore(_told: object) -> None:
-    """Nobody wants to know."""
+def _ignore(_event: object) -> None:
+    """The callback that does nothing."""
 
 
 class Engine:
     """Adds documents to an index and answers questions with regions of their pages.
 
-    Safe to use from threads. The ports are injected; `open` makes them from names.
+    Safe to use from threads. `open` makes index, encoder and parser from names.
 
     Args:
         scorer: scores pages and regions; by default `RegionScorer` with the encoder's noise floor.
@@ -77,9 +76,8 @@ class Engine:
         self.count_tokens = count_tokens
         self._adding = threading.Lock()
         self.page_cache = PageCache(parser, encoder)
-        self.retriever = Retriever(
-            index, encoder, scorer or RegionScorer(noise_floor=encoder.noise_floor)
-        )
+        scorer = scorer or RegionScorer(noise_floor=encoder.noise_floor)
+        self.retriever = Retriever(index, encoder, scorer)
 
     @classmethod
     def open(
@@ -102,8 +100,8 @@ class Engine:
 
         Raises:
             ModelMismatch: the index was made with another encoder.
-            InvalidInput: an encoder or option that is not there, or options for an `Encoder`.
-            IndexCorrupt: the folder holds something else, or an index of another version.
+            InvalidInput: an unknown encoder or option, or options for an `Encoder`.
+            IndexCorrupt: the folder contains something else, or an index of another version.
             BackendError: the folder cannot be written.
         """
         opened = index if isinstance(index, Index) else open_index(str(index))
@@ -130,10 +128,8 @@ class Engine:
     def shared(
         cls, index: str | Path, *, encoder: str | None = None, parser: str = "auto"
     ) -> Engine:
-        """The process's one engine for this index, opened on first use and again after `close`.
-
-        For adapters that a framework copies, pickles or rebuilds on every call.
-        """
+        """The process's one engine for this index, opened on first use and again after `close`, for
+        adapters that a framework copies, pickles or rebuilds on every call."""
         spec = str(index)
         key = (spec if ":" in spec else str(Path(spec).resolve()), encoder, parser)
         with cls._shared_lock:
@@ -154,38 +150,35 @@ class Engine:
         on_progress: Callable[[Progress], None] | None = None,
         on_outcome: Callable[[Outcome], None] | None = None,
     ) -> AddReport:
-        """Read, embed and keep documents; each goes in whole or not at all.
+        """Read, embed and store documents, each completely or not at all.
 
         A source that cannot be read does not stop the others: the report says why. Unchanged
-        documents are skipped, changed ones replaced whole. A page that cannot be read does not
-        cost its document: it goes in blank, `Outcome.missing_pages` names it, and the next `add`
-        tries again.
+        documents are skipped, changed ones replaced. A page that cannot be read goes in blank,
+        `Outcome.missing_pages` names it, and the next `add` tries again.
 
-        Documents are read in processes of their own, several at a time; embedding and keeping is
-        done in this one. An interruption (Ctrl-C) stops the processes and is passed on; what was
-        finished is kept, and the same call goes on from there.
+        Worker processes read several documents in parallel; this one embeds and stores them. After
+        an interruption (Ctrl-C), the same call continues from the documents already stored.
 
         Args:
-            sources: files, folders, globs, bytes, pictures, or the pages of one document with
+            sources: files, folders, globs, bytes, images, or the pages of one document with
                 embeddings made elsewhere.
             doc_id: names the document, when there is exactly one; by default its path relative
-                to the folder that was given.
-            metadata: kept with every document, and usable in filters as `metadata.KEY`.
+                to the folder in `sources`.
+            metadata: stored with every document, and usable in filters as `metadata.KEY`.
             password: for encrypted files.
             parser: reads these sources in place of the engine's own, such as
-                `DoclingRegions("report.docling.json")` for the regions that docling found.
-            workers: the most processes that read; 0 to read in this one, where a crash of a
-                library is its own and limits of time and memory are not held to. By default one
-                a core, and 0 for a parser that cannot be pickled or that the running script
-                itself defines; `AddReport.workers` says which.
-            limits: what one document may cost.
+                `DoclingRegions("report.docling.json")` for regions detected by docling.
+            workers: the most worker processes; 0 to read in this process, without limits of time
+                and memory or protection from crashes of libraries. By default one per core, and 0
+                for a parser that cannot be pickled or that the running script itself defines.
+            limits: bounds on each document.
             on_progress: called after every page.
-            on_outcome: called with what became of each document, as it is known.
+            on_outcome: called after every document.
 
         Raises:
             InvalidInput: `doc_id` for several documents, an unknown parser, or workers for a
-                parser that cannot be sent to them.
-            BackendError: no reading process starts.
+                parser that cannot be pickled.
+            BackendError: no worker process starts.
         """
         reading = load_parser(parser) if isinstance(parser, str) else parser or self.parser
         job = IngestJob(
@@ -208,21 +201,18 @@ class Engine:
         min_confidence: float | None = None,
         max_area: float | None = None,
     ) -> list[Hit]:
-        """The k regions that answer best, over all pages.
+        """The k regions over all pages that answer best, best first; [] when nothing is indexed,
+        passes the filters or is likely enough.
 
         Args:
             filters: see `colregion.core.filters`.
-            min_confidence: 0-1; leave out what is less likely to be right, all of it if need be.
-            max_area: a budget for what is returned, in pages (0.1 is a tenth of one); filled
-                with the best regions that fit.
-
-        Returns:
-            Best first; [] when nothing is indexed, nothing passes the filters or nothing is
-            likely enough.
+            min_confidence: 0-1; leave out regions less likely to be right, if need be all.
+            max_area: a budget for the regions, in pages (0.1 is a tenth of one); filled with the
+                best that fit.
 
         Raises:
-            InvalidInput: an empty question, k < 1, an unknown filter, a budget that is not above
-                0, or `min_confidence` without a calibration.
+            InvalidInput: an empty question, k < 1, an unknown filter, max_area not above 0, or
+                `min_confidence` without a calibration.
         """
         _check_k(k)
         limits = RegionLimits(min_confidence, max_area)
@@ -231,11 +221,8 @@ class Engine:
     def search_pages(
         self, question: str, *, k: int = DEFAULT_K, filters: FilterInput = None
     ) -> list[PageHit]:
-        """The k best pages, best first. Raises as `search`.
-
-        By their relevance (`retrieval.evidence.PageEvidence`), or by late interaction for an
-        encoder without a noise floor, as visual models are.
-        """
+        """The k best pages, best first: by `PageEvidence.relevance`, or by late interaction for an
+        encoder without a noise floor, such as visual models. Raises as `search`."""
         _check_k(k)
         return self.retriever.search_pages(question, k=k, filters=parse_filters(filters))
 
@@ -252,7 +239,7 @@ class Engine:
 
         Args:
             pages: ids of indexed pages (`doc#p3`), or files, bytes, images and parsed or embedded
-                pages that need not be indexed. What had to be read is cached by content.
+                pages that need not be indexed. Pages read here are cached by content.
             min_confidence, max_area: as for `search`.
 
         Raises:
@@ -269,8 +256,8 @@ class Engine:
 
     @property
     def calibration(self) -> Calibration | None:
-        """The calibration of confidences: the one set for the index, else the package's own for
-        the encoder; None without either."""
+        """The calibration set for the index, else the package's own for the encoder; None without
+        either."""
         return self.retriever.calibration
 
     def set_calibration(self, calibration: Calibration) -> None:
@@ -278,15 +265,13 @@ class Engine:
         self.index.set_setting(IndexSetting.CALIBRATION, calibration.to_json())
 
     def region(self, region_id: str) -> Hit:
-        """An indexed region by its id, as a hit without a score: to crop, widen or cite it again.
+        """An indexed region by its id, as a hit without a score: to crop, expand or cite it again.
 
-        Label and value, or figure and caption, that a search returned as one are found by their
-        id too.
+        Works for label and value, or figure and caption, that a search returned as one, too.
 
         Raises:
             InvalidInput: it is no region's id.
-            NotIndexed: there is no such page or region, or it was merged of several for one
-                search.
+            NotIndexed: no such page or region, or one that a search merged from several.
         """
         (page,) = self.index.load([page_id_of(region_id)])
         entry = self.index.entry(page.parsed.page.doc_id)
@@ -302,17 +287,16 @@ class Engine:
                 of models that have one; None for those that its regions are scored with.
 
         Raises:
-            InvalidInput: an empty question, a file of several pages, or a layer that the page
-                does not have.
-            NotIndexed: a page id that the index does not hold.
+            InvalidInput: an empty question, a file of several pages, or an unknown layer.
+            NotIndexed: a page id that is not in the index.
         """
         embedded = self._pages_of(page)
         if len(embedded) != 1:
             raise InvalidInput(f"explain needs one page, got {len(embedded)}; name one by its id")
-        asked, (page_scored,) = self.retriever.score(question, embedded)
+        encoded, (page_scored,) = self.retriever.score(question, embedded)
         candidate = page_scored.candidate
         placement = _with_layers(candidate.placement, layers)
-        return RelevanceMap(candidate.similarity, placement, asked.embedding)
+        return RelevanceMap(candidate.similarity, placement, encoded.embedding)
 
     def context(
         self,
@@ -324,12 +308,11 @@ class Engine:
     ) -> Context:
         """Prompt-ready text of the best regions, in reading order, each with a citation mark.
 
-        Never over `max_tokens` by the engine's `count_tokens`. Empty when nothing is found.
-        Raises as `search`, and InvalidInput for max_tokens < 1.
+        Never over `max_tokens` by the engine's `count_tokens`. Empty without hits. Raises as
+        `search`, and InvalidInput for max_tokens < 1.
         """
-        hits = self.search(
-            question, k=_CONTEXT_HITS, filters=filters, min_confidence=min_confidence
-        )
+        k = _CONTEXT_HITS
+        hits = self.search(question, k=k, filters=filters, min_confidence=min_confidence)
         return build_context(hits, max_tokens=max_tokens, count_tokens=self.count_tokens)
 
     def remove(self, doc_id: str) -> None:
@@ -337,16 +320,13 @@ class Engine:
         self.index.remove(doc_id)
 
     def copy_to(
-        self,
-        target: str | Path | Index,
-        *,
-        on_progress: Callable[[Progress], None] | None = None,
+        self, target: str | Path | Index, *, on_progress: Callable[[Progress], None] | None = None
     ) -> AddReport:
-        """Put everything the index holds into another one, without reading or encoding anything
-        again: from a folder to a Qdrant server, say, or back.
+        """Copy all documents into another index without reading or encoding anything again: from a
+        folder to a Qdrant server, say, or back.
 
-        Documents that the target already has as they are here are skipped, so a copy that broke
-        off goes on where it stopped; what else the target holds stays.
+        Documents already in the target and equal are skipped, so an interrupted copy continues
+        where it stopped; other documents of the target stay.
 
         Args:
             target: a spec for `open_index`, made where there is none; or an `Index`.
@@ -364,7 +344,7 @@ class Engine:
                 opened.close()
 
     def documents(self) -> list[DocumentEntry]:
-        """What the index holds, by id."""
+        """The entries of all documents, by id."""
         return self.index.documents()
 
     def close(self) -> None:

@@ -13,10 +13,10 @@ SIM = np.array([[0.1, 0.9, 0.2, -0.3], [0.5, 0.0, 0.4, 0.6]])
 
 
 class TestSimilarity:
-    def test_page_without_vectors_gives_no_columns(self) -> None:
+    def test_similarity_with_a_page_without_vectors_has_no_columns(self) -> None:
         assert similarity(np.ones((2, 3)), np.zeros((0, 3))).shape == (2, 0)
 
-    def test_rows_are_tokens_and_columns_vectors(self) -> None:
+    def test_similarity_has_a_row_per_token_and_a_column_per_vector(self) -> None:
         query = np.array([[1.0, 0.0], [0.0, 2.0]], dtype=np.float16)
         page = np.array([[3.0, 1.0], [0.0, 1.0], [5.0, 0.0]], dtype=np.float32)
         sim = similarity(query, page)
@@ -26,13 +26,13 @@ class TestSimilarity:
     @pytest.mark.parametrize(
         ("t", "v", "dim"), [(0, 3, 4), (1, 3001, 384), (10, 1777, 96), (70, 513, 128), (200, 9, 8)]
     )
-    def test_products_in_blocks_equal_one_product(self, t: int, v: int, dim: int) -> None:
+    def test_similarity_in_blocks_equals_one_matrix_product(self, t: int, v: int, dim: int) -> None:
         rng = np.random.default_rng(0)
         query = rng.normal(size=(t, dim)).astype(np.float32)
         page = rng.normal(size=(v, dim)).astype(np.float32)
         np.testing.assert_allclose(similarity(query, page), query @ page.T, rtol=1e-4, atol=1e-4)
 
-    def test_dimensions_must_agree(self) -> None:
+    def test_similarity_of_different_dimensions_is_refused(self) -> None:
         with pytest.raises(ShapeMismatch, match="3 and 4"):
             similarity(np.ones((2, 3)), np.ones((2, 4)))
 
@@ -44,10 +44,10 @@ class TestMaxSimScore:
     def test_question_without_tokens_scores_zero(self) -> None:
         assert maxsim_score(np.zeros((0, 3)), np.zeros(0)) == 0.0
 
-    def test_every_token_counts_its_best_vector_by_its_weight(self) -> None:
+    def test_maxsim_score_sums_the_best_similarity_of_every_token_by_weight(self) -> None:
         assert maxsim_score(SIM, np.array([1.0, 2.0])) == pytest.approx(0.9 + 2 * 0.6)
 
-    def test_negative_similarities_keep_their_sign(self) -> None:
+    def test_maxsim_score_of_negative_similarities_is_negative(self) -> None:
         assert maxsim_score(np.array([[-0.5, -0.2]]), np.ones(1)) == pytest.approx(-0.2)
 
 

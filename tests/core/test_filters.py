@@ -18,7 +18,7 @@ PAGE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("nothing", [None, {}, [], [{}]])
-def test_no_filter_lets_everything_through(nothing: Any) -> None:
+def test_everything_passes_without_a_filter(nothing: Any) -> None:
     assert parse_filters(nothing).page(**PAGE)
     assert not parse_filters(nothing)
 
@@ -51,7 +51,7 @@ def test_a_page_passes_when_every_condition_holds(filters: Any, passes: bool) ->
     assert parse_filters(filters).page(**PAGE) is passes
 
 
-def test_the_kind_is_asked_of_regions() -> None:
+def test_kind_condition_applies_to_regions_not_pages() -> None:
     tables = parse_filters({"kind": ["table", "figure"], "doc_id": "x"})
     assert tables.kind("table")
     assert not tables.kind("text")
@@ -76,7 +76,7 @@ def test_the_kind_is_asked_of_regions() -> None:
         (["doc_id"], "mapping"),
     ],
 )
-def test_what_cannot_be_is_refused_by_name(filters: Any, named: str) -> None:
+def test_invalid_filter_is_refused_by_name(filters: Any, named: str) -> None:
     with pytest.raises(InvalidInput, match=named):
         parse_filters(filters)
 

@@ -29,33 +29,33 @@ class TestBox:
             (0.1, 0.1, float("inf"), 0.2),
         ],
     )
-    def test_a_box_needs_an_area_and_finite_coordinates(
+    def test_box_without_area_or_finite_coordinates_is_refused(
         self, xyxy: tuple[float, float, float, float]
     ) -> None:
         with pytest.raises(InvalidBox, match=r"box"):
             Box(*xyxy)
 
-    def test_pixels_are_divided_by_width_and_height_each(self) -> None:
+    def test_box_from_pixels_divides_by_width_and_height(self) -> None:
         box = Box.from_pixels((20, 30, 60, 50), width_px=200, height_px=100)
         assert box.xyxy == (0.1, 0.3, 0.3, 0.5)
 
-    def test_pdf_points_are_flipped_once(self) -> None:
+    def test_box_from_pdf_points_flips_the_y_axis(self) -> None:
         box = Box.from_pdf_points(
             left=50, bottom=600, right=150, top=700, page_width_pt=500, page_height_pt=800
         )
         assert box.xyxy == (0.1, 0.125, 0.3, 0.25)
 
-    def test_pixels_out_are_rounded_outward_and_kept_on_the_picture(self) -> None:
+    def test_box_to_pixels_rounds_outward_within_the_image(self) -> None:
         box = Box(0.101, 0.301, 0.299, 1.2)
         assert box.to_pixels(width_px=100, height_px=50) == (10, 15, 30, 50)
 
-    def test_a_box_off_the_picture_still_gives_a_pixel(self) -> None:
+    def test_box_off_the_image_gives_one_pixel(self) -> None:
         assert Box(1.1, 0.0, 1.2, 0.1).to_pixels(width_px=10, height_px=10) == (9, 0, 10, 1)
 
-    def test_clipping_keeps_the_part_on_the_page(self) -> None:
+    def test_clip_returns_the_part_on_the_page(self) -> None:
         assert Box(-0.1, 0.2, 0.5, 1.3).clip() == Box(0.0, 0.2, 0.5, 1.0)
 
-    def test_clipping_what_lies_off_the_page_is_an_error(self) -> None:
+    def test_clip_of_a_box_off_the_page_is_refused(self) -> None:
         with pytest.raises(InvalidBox, match="off the page"):
             Box(1.0, 0.2, 1.5, 0.3).clip()
 
@@ -68,7 +68,7 @@ class TestBox:
     def test_boxes_that_only_touch_do_not_overlap(self) -> None:
         assert Box(0, 0, 0.5, 1).overlap(Box(0.5, 0, 1, 1)) == 0.0
 
-    def test_the_box_around_no_boxes_is_an_error(self) -> None:
+    def test_box_enclosing_no_boxes_is_refused(self) -> None:
         with pytest.raises(InvalidBox):
             Box.enclosing([])
         assert Box.enclosing([Box(0.2, 0.3, 0.4, 0.5), Box(0.1, 0.35, 0.3, 0.9)]) == Box(
@@ -77,11 +77,11 @@ class TestBox:
 
 
 class TestAreas:
-    def test_no_boxes_cover_nothing(self) -> None:
+    def test_union_area_of_no_boxes_is_zero(self) -> None:
         assert boxes_to_array([]).shape == (0, 4)
         assert union_area(boxes_to_array([])) == 0.0
 
-    def test_a_union_counts_shared_area_once(self) -> None:
+    def test_union_area_counts_shared_area_once(self) -> None:
         boxes = boxes_to_array([Box(0, 0, 0.4, 0.2), Box(0.2, 0.1, 0.6, 0.3), Box(0.8, 0, 1, 0.1)])
         assert union_area(boxes) == pytest.approx(0.08 + 0.08 - 0.02 + 0.02)
 
@@ -96,24 +96,24 @@ GRID = np.array([[1, 2, 3], [4, 5, 6]])
 
 
 class TestGridPlacement:
-    def test_no_regions_give_no_rows(self) -> None:
+    def test_grid_coverage_of_no_regions_has_no_rows(self) -> None:
         cover = GridPlacement((GRID,), n_vectors=7).coverage(np.zeros((0, 4)))
         assert cover.n_regions == 0
         assert cover.indices.tolist() == []
 
-    def test_a_cell_is_rows_by_columns_of_the_page(self) -> None:
+    def test_area_of_a_grid_cell_is_the_page_divided_by_rows_and_columns(self) -> None:
         placement = GridPlacement((GRID,), n_vectors=7)
         cover = placement.coverage([[2 / 3, 0.0, 1.0, 0.5]])  # upper right cell
         assert cover.indices.tolist() == [3]
         assert cover.area == pytest.approx([1 / 6])
 
-    def test_partly_covered_cells_give_their_exact_share(self) -> None:
+    def test_grid_coverage_of_partly_covered_cells_is_exact(self) -> None:
         cover = GridPlacement((GRID,), n_vectors=7).coverage([[0.5, 0.25, 0.75, 0.75]])
         # half of column 1 and a quarter of column 2, half of each row
         assert cover.indices.tolist() == [2, 3, 5, 6]
         assert cover.area == pytest.approx([1 / 6 / 4, 1 / 12 / 4, 1 / 6 / 4, 1 / 12 / 4])
 
-    def test_several_regions_are_rows_in_order(self) -> None:
+    def test_grid_coverage_has_a_row_per_region_in_order(self) -> None:
         cover = GridPlacement((GRID,), n_vectors=7).coverage(
             [[0.0, 0.5, 1 / 3, 1.0], [1.2, 0.0, 1.4, 1.0], [0.0, 0.0, 1 / 3, 0.5]]
         )
@@ -121,14 +121,14 @@ class TestGridPlacement:
         assert cover.indices.tolist() == [4, 1]
         assert cover.rows.tolist() == [0, 2]
 
-    def test_a_pooled_vector_adds_up_its_cells(self) -> None:
+    def test_grid_coverage_of_a_pooled_vector_sums_its_cells(self) -> None:
         pooled = GridPlacement((np.array([[0, 0, 1], [-1, 0, 1]]),), n_vectors=2)
         cover = pooled.coverage([[0.0, 0.0, 1.0, 1.0]])
         assert cover.indices.tolist() == [0, 1]
         assert cover.area == pytest.approx([3 / 6, 2 / 6])
         assert pooled.areas == pytest.approx([3 / 6, 2 / 6])
 
-    def test_the_thumbnail_layer_is_left_out_of_the_map_unless_asked_for(self) -> None:
+    def test_thumbnail_layer_is_in_the_map_only_when_map_layers_names_it(self) -> None:
         layers = (np.array([[0, 1]]), np.array([[2]]))
         whole = [[0.0, 0.0, 1.0, 1.0]]
         assert GridPlacement(layers, n_vectors=3).coverage(whole).indices.tolist() == [0, 1]
@@ -146,11 +146,13 @@ class TestGridPlacement:
             ((np.array([[-2, 0]]),), 3),
         ],
     )
-    def test_layers_are_checked(self, layers: tuple[np.ndarray, ...], n_vectors: int) -> None:
+    def test_grid_placement_with_invalid_layers_is_refused(
+        self, layers: tuple[np.ndarray, ...], n_vectors: int
+    ) -> None:
         with pytest.raises(ShapeMismatch):
             GridPlacement(layers, n_vectors=n_vectors)
 
-    def test_unknown_map_layers_are_refused(self) -> None:
+    def test_grid_placement_with_unknown_map_layers_is_refused(self) -> None:
         with pytest.raises(InvalidInput, match="map_layers"):
             GridPlacement((GRID,), n_vectors=7, map_layers=(1,))
 
@@ -159,7 +161,7 @@ class TestGridPlacement:
         cols=st.integers(1, 7),
         corners=st.lists(st.floats(0, 1), min_size=4, max_size=4),
     )
-    def test_what_a_region_covers_adds_up_to_its_area(
+    def test_grid_coverage_of_a_region_adds_up_to_its_area(
         self, rows: int, cols: int, corners: list[float]
     ) -> None:
         x0, x1 = sorted(corners[:2])
@@ -170,23 +172,23 @@ class TestGridPlacement:
 
 
 class TestBoxPlacement:
-    def test_no_vectors_cover_nothing(self) -> None:
+    def test_box_coverage_without_vectors_is_empty(self) -> None:
         cover = BoxPlacement(np.zeros((0, 4))).coverage([[0, 0, 1, 1]])
         assert cover.indptr.tolist() == [0, 0]
 
-    def test_words_are_found_by_their_overlap_with_the_region(self) -> None:
+    def test_box_coverage_is_the_overlap_of_words_with_the_region(self) -> None:
         words = np.array([[0.5, 0.6, 0.7, 0.7], [0.1, 0.1, 0.3, 0.2], [0.35, 0.1, 0.5, 0.2]])
         cover = BoxPlacement(words).coverage([[0.0, 0.0, 0.4, 0.3], [0.6, 0.0, 1.0, 1.0]])
         assert cover.indptr.tolist() == [0, 2, 3]
         assert cover.indices.tolist() == [1, 2, 0]
         assert cover.area == pytest.approx([0.02, 0.005, 0.01])
 
-    def test_a_place_without_area_looks_nowhere(self) -> None:
+    def test_box_without_area_covers_no_region(self) -> None:
         placement = BoxPlacement(np.array([[0.2, 0.2, 0.2, 0.2], [0.1, 0.1, 0.2, 0.2]]))
         assert placement.coverage([[0, 0, 1, 1]]).indices.tolist() == [1]
         assert placement.areas == pytest.approx([0.0, 0.01])
 
-    def test_boxes_are_checked(self) -> None:
+    def test_box_placement_with_invalid_boxes_is_refused(self) -> None:
         with pytest.raises(ShapeMismatch):
             BoxPlacement(np.zeros((3, 2)))
         with pytest.raises(InvalidBox):
@@ -195,7 +197,7 @@ class TestBoxPlacement:
             BoxPlacement(np.array([[0.5, 0.1, np.nan, 0.2]]))
 
     @given(st.integers(0, 2**32 - 1))
-    def test_the_sparse_rows_equal_the_dense_overlaps(self, seed: int) -> None:
+    def test_sparse_box_coverage_equals_dense_overlaps(self, seed: int) -> None:
         rng = np.random.default_rng(seed)
         regions, words = (np.sort(rng.random((n, 2, 2)), axis=1).reshape(n, 4) for n in (5, 17))
         cover = BoxPlacement(words).coverage(regions)
@@ -205,21 +207,21 @@ class TestBoxPlacement:
 
 
 class TestUpright:
-    def test_no_turn_leaves_a_box_alone(self) -> None:
+    def test_box_on_page_without_turn_is_the_same_box(self) -> None:
         assert Upright(0, 300, 200).box_on_page(Box(0.1, 0.2, 0.3, 0.4)) == Box(0.1, 0.2, 0.3, 0.4)
 
-    def test_a_quarter_turn_swaps_the_sides(self) -> None:
+    def test_box_on_page_after_a_quarter_turn_has_its_sides_swapped(self) -> None:
         upright = Upright(90, 300, 200)
         assert upright.turned_size == pytest.approx((200, 300))
         # The upper left of the upright page is the lower left of the page as displayed.
         box = upright.box_on_page(Box(0.0, 0.0, 0.1, 0.25))
         assert box.xyxy == pytest.approx((0.0, 0.9, 0.25, 1.0))
 
-    def test_a_half_turn_mirrors_both_axes(self) -> None:
+    def test_box_on_page_after_a_half_turn_is_mirrored_on_both_axes(self) -> None:
         box = Upright(180, 300, 200).box_on_page(Box(0.1, 0.2, 0.3, 0.25))
         assert box.xyxy == pytest.approx((0.7, 0.75, 0.9, 0.8))
 
-    def test_a_small_turn_keeps_the_centre(self) -> None:
+    def test_box_on_page_after_a_small_turn_has_the_same_centre(self) -> None:
         box = Upright(3, 300, 200).box_on_page(Box(0.45, 0.45, 0.55, 0.55))
         assert box.center == pytest.approx((0.5, 0.5))
         assert box.area > 0.01

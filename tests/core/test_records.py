@@ -30,16 +30,16 @@ def query(n: int = 2) -> QueryEmbedding:
 
 
 class TestRegion:
-    def test_its_id_is_its_place_in_the_tree(self) -> None:
+    def test_region_id_is_its_path_in_the_tree(self) -> None:
         assert region(2, 4, 1).id == "doc#p3#2.4.1"
         assert region().id == "doc#p3"
 
-    def test_a_merged_region_counts_the_others(self) -> None:
+    def test_id_of_a_merged_region_counts_the_other_parts(self) -> None:
         merged = region(2, 1, parts=(BOX, Box(0.1, 0.3, 0.4, 0.4), Box(0.1, 0.4, 0.4, 0.5)))
         assert merged.id == "doc#p3#2.1+2"
         assert len(merged.boxes) == 3
 
-    def test_its_level_is_its_depth(self) -> None:
+    def test_region_level_is_its_depth_in_the_tree(self) -> None:
         paths: list[tuple[int, ...]] = [(), (1,), (1, 1), (1, 1, 1)]
         assert [region(*p).level for p in paths] == ["page", "area", "block", "line"]
 
@@ -54,7 +54,7 @@ class TestRegion:
             {"parts": (BOX,)},
         ],
     )
-    def test_what_cannot_be_is_refused(self, changed: dict[str, object]) -> None:
+    def test_region_with_impossible_fields_is_refused(self, changed: dict[str, object]) -> None:
         fields = {"page_id": "doc#p1", "path": (1,), "box": BOX, "text": ""} | changed
         with pytest.raises(InvalidInput):
             Region(**fields)  # type: ignore[arg-type]
@@ -63,14 +63,14 @@ class TestRegion:
 @pytest.mark.parametrize(
     ("confidences", "mean"), [([], None), ([None], None), ([0.5, None, 1.0], 0.75), ([0.0], 0.0)]
 )
-def test_only_known_confidences_make_a_mean(
+def test_mean_confidence_ignores_unknown_confidences(
     confidences: list[float | None], mean: float | None
 ) -> None:
     assert mean_confidence(confidences) == mean
 
 
 class TestParsedPage:
-    def test_a_page_may_be_blank(self) -> None:
+    def test_parsed_page_may_be_blank(self) -> None:
         blank = make_parsed_page([])
         assert (blank.text, blank.region_boxes.shape, blank.parents.shape) == ("", (0, 4), (0,))
         assert blank.whole().box == Box(0, 0, 1, 1)
@@ -83,18 +83,18 @@ class TestParsedPage:
             [(1,), (2, 1)],  # no parent
         ],
     )
-    def test_regions_come_in_reading_order_parents_first(
+    def test_regions_out_of_reading_order_or_without_parent_are_refused(
         self, paths: list[tuple[int, ...]]
     ) -> None:
         regions = tuple(Region(page_id="doc#p1", path=p, box=BOX, text="") for p in paths)
         with pytest.raises(InvalidInput, match="reading order"):
             ParsedPage(make_page(), (), regions)
 
-    def test_a_region_of_another_page_is_refused(self) -> None:
+    def test_region_of_another_page_is_refused(self) -> None:
         with pytest.raises(InvalidInput, match="doc#p3"):
             ParsedPage(make_page(number=2), (), (region(1),))
 
-    def test_parents_are_positions(self) -> None:
+    def test_parents_parts_and_leaves_are_positions_of_regions(self) -> None:
         parsed = make_parsed_page([("a", BOX), ("b", Box(0.1, 0.5, 0.4, 0.6))])
         assert parsed.parents.tolist() == [-1, 0, 1, -1, 3, 4]
         assert parsed.parts == [[1], [2], [], [4], [5], []]
@@ -108,7 +108,7 @@ class TestParsedPage:
             ("line", [(1, 1, 1), (1, 1, 2), (1, 2), (2,)]),
         ],
     )
-    def test_each_level_is_the_whole_page_with_nothing_twice(
+    def test_regions_at_each_level_make_up_the_page_once(
         self, level: str, expected: list[tuple[int, ...]]
     ) -> None:
         paths: list[tuple[int, ...]] = [(1,), (1, 1), (1, 1, 1), (1, 1, 2), (1, 2), (2,)]
@@ -116,12 +116,12 @@ class TestParsedPage:
         parsed = ParsedPage(make_page(), (), regions)
         assert [region.path for region in parsed.at_level(level)] == expected
 
-    def test_a_blank_page_has_nothing_at_any_level(self) -> None:
+    def test_blank_page_has_no_regions_and_an_unknown_level_is_refused(self) -> None:
         assert make_parsed_page([]).at_level("line") == []
         with pytest.raises(InvalidInput, match="area, block, line"):
             make_parsed_page([]).at_level("word")
 
-    def test_ancestors_by_level(self) -> None:
+    def test_ancestor_is_the_region_of_a_level_that_contains_another(self) -> None:
         parsed = make_parsed_page([("a", BOX)])
         line = parsed.regions[2]
         assert parsed.ancestor(line, "block").path == (1, 1)
@@ -135,7 +135,7 @@ class TestParsedPage:
 
 
 class TestPage:
-    def test_the_picture_is_loaded_once_and_left_out_of_a_pickle(self) -> None:
+    def test_page_image_is_loaded_once_and_not_pickled(self) -> None:
         page = make_page(image=PlainImage(width_px=30, height_px=20))
         assert page.image is page.image
         copy = pickle.loads(pickle.dumps(page))
@@ -145,32 +145,32 @@ class TestPage:
     @pytest.mark.parametrize(
         "changed", [{"number": 0}, {"doc_id": ""}, {"unit": "cm"}, {"width": 0}]
     )
-    def test_what_cannot_be_is_refused(self, changed: dict[str, object]) -> None:
+    def test_page_with_impossible_fields_is_refused(self, changed: dict[str, object]) -> None:
         page = make_page()
         with pytest.raises(InvalidInput):
             type(page)(**({**page.__dict__} | changed))
 
 
 class TestEmbeddings:
-    def test_a_page_may_have_no_vectors(self) -> None:
+    def test_page_embedding_may_have_no_vectors(self) -> None:
         empty = PageEmbedding(np.zeros((0, 4), np.float32), BoxPlacement(np.zeros((0, 4))))
         assert len(empty.placement) == 0
 
-    def test_every_vector_needs_a_place(self) -> None:
+    def test_page_embedding_with_more_vectors_than_places_is_refused(self) -> None:
         with pytest.raises(ShapeMismatch, match="3"):
             PageEmbedding(np.zeros((3, 4), np.float32), BoxPlacement(np.zeros((2, 4))))
 
-    def test_vectors_must_be_finite(self) -> None:
+    def test_vectors_that_are_not_finite_are_refused(self) -> None:
         with pytest.raises(InvalidInput, match="finite"):
             PageEmbedding(np.array([[np.nan, 1.0]]), BoxPlacement(np.zeros((1, 4))))
 
-    def test_a_question_needs_a_label_a_flag_and_a_weight_for_each_token(self) -> None:
+    def test_query_with_fewer_tokens_than_vectors_or_negative_weights_is_refused(self) -> None:
         with pytest.raises(ShapeMismatch):
             QueryEmbedding(np.eye(2), ("a",), np.ones(2, dtype=bool), np.ones(2))
         with pytest.raises(InvalidInput, match="weights"):
             QueryEmbedding(np.eye(2), ("a", "b"), np.ones(2, dtype=bool), np.array([1.0, -1.0]))
 
-    def test_a_text_layer_has_a_box_for_each_character(self) -> None:
+    def test_text_layer_with_fewer_boxes_than_characters_is_refused(self) -> None:
         with pytest.raises(ShapeMismatch):
             TextLayer(("a", "b"), np.zeros((1, 4)), np.ones(2, dtype=bool))
 
@@ -180,24 +180,24 @@ class TestRelevanceMap:
     placement = GridPlacement((np.arange(6).reshape(2, 3),), n_vectors=6)
     similarity = np.array([[0, 0, 0.9, 0, 0, 0], [0, 0, 0, 0.6, 0, 0]])
 
-    def test_one_token_lies_where_its_vector_looks(self) -> None:
+    def test_raster_of_one_token_shows_its_similarity_where_the_vector_looks(self) -> None:
         raster = RelevanceMap(self.similarity, self.placement, query()).raster(
             rows=4, cols=3, token=0
         )
         assert raster.tolist() == [[0, 0, 0.9]] * 2 + [[0, 0, 0]] * 2
 
-    def test_the_combined_map_is_the_weighted_mean_of_content_tokens(self) -> None:
+    def test_combined_map_is_the_weighted_mean_of_content_tokens(self) -> None:
         weighted = QueryEmbedding(
             np.eye(2), ("a", "b"), np.array([True, True]), np.array([3.0, 1.0])
         )
         combined = RelevanceMap(self.similarity, self.placement, weighted).combined()
         assert combined == pytest.approx([0, 0, 0.675, 0.15, 0, 0])
 
-    def test_without_content_the_map_is_zero(self) -> None:
+    def test_combined_map_without_content_tokens_is_zero(self) -> None:
         none = QueryEmbedding(np.eye(2), ("a", "b"), np.zeros(2, dtype=bool), np.ones(2))
         assert RelevanceMap(self.similarity, self.placement, none).combined().tolist() == [0] * 6
 
-    def test_cells_at_which_nothing_looks_are_nan(self) -> None:
+    def test_raster_cells_without_vectors_are_nan(self) -> None:
         words = BoxPlacement(np.array([[0.0, 0.0, 0.5, 0.5], [0.0, 0.0, 0.5, 0.5]]))
         raster = RelevanceMap(np.array([[0.2, 0.4], [0, 0]]), words, query()).raster(
             rows=2, cols=2, token=0
@@ -211,11 +211,13 @@ class TestMetadata:
         "metadata",
         [{"doc_id": "x"}, {"score": 1}, {"team": ["x"]}, {"size": float("nan")}, {1: "x"}],
     )
-    def test_own_keys_and_nested_values_are_refused(self, metadata: dict[str, object]) -> None:
+    def test_metadata_with_reserved_keys_or_nested_values_is_refused(
+        self, metadata: dict[str, object]
+    ) -> None:
         with pytest.raises(InvalidInput):
             check_metadata(metadata)  # type: ignore[arg-type]
 
-    def test_a_document_checks_its_metadata(self) -> None:
+    def test_document_with_a_reserved_metadata_key_is_refused(self) -> None:
         with pytest.raises(InvalidInput, match="page_number"):
             Document("d", "d", "", lambda: iter(()), 0, {"page_number": 1})
 
@@ -229,7 +231,7 @@ class TestHit:
     def hit(self, position: int = 2, confidence: float | None = None) -> Hit:
         return Hit(self.parsed.regions[position], self.parsed, self.entry, 0.5, confidence)
 
-    def test_metadata_is_flat_json_with_the_users_keys(self) -> None:
+    def test_hit_metadata_is_flat_json_with_the_users_keys(self) -> None:
         flat = self.hit(confidence=0.75).to_metadata()
         assert json.loads(json.dumps(flat)) == {
             "region_id": "doc#p3#1.1.1",
@@ -253,21 +255,21 @@ class TestHit:
             "team": "x",
         }
 
-    def test_an_uncalibrated_hit_has_no_confidence_key(self) -> None:
+    def test_metadata_of_a_hit_without_confidence_has_no_confidence_key(self) -> None:
         assert "confidence" not in self.hit().to_metadata()
 
-    def test_the_crop_is_the_box_in_pixels(self) -> None:
+    def test_crop_is_the_box_in_pixels_with_its_margin(self) -> None:
         assert self.hit().crop().size == (20, 10)
         assert self.hit().crop(margin=0.05).size == (24, 14)
 
-    def test_expanding_keeps_page_and_score(self) -> None:
+    def test_expanded_hit_keeps_page_and_score(self) -> None:
         page = self.hit().expand("page")
         assert (page.id, page.text, page.score) == ("doc#p3", "Total 42", 0.5)
         assert self.hit().expand("block").id == "doc#p3#1.1"
 
 
 class TestWord:
-    def test_a_word_needs_text_and_a_confidence_within_one(self) -> None:
+    def test_word_without_text_or_with_a_confidence_above_one_is_refused(self) -> None:
         with pytest.raises(InvalidInput):
             Word("  ", BOX)
         with pytest.raises(InvalidInput):

@@ -54,14 +54,14 @@ def same_page(a: Page, b: Page) -> bool:
     ],
     ids=["blank", "hostile id, label and rotation", "upright"],
 )
-def test_a_page_without_words_survives(original: ParsedPage) -> None:
+def test_page_without_words_survives_serialization(original: ParsedPage) -> None:
     restored = round_trip(original)
     assert same_page(restored.page, original.page)
     assert restored.words == ()
     assert restored.regions == ()
 
 
-def test_words_survive_to_the_last_bit() -> None:
+def test_words_survive_serialization_to_the_last_bit() -> None:
     third = Box(1 / 3, 0.1 + 0.2, 2 / 3, np.nextafter(0.9, 1))
     words = (
         Word("plain", third),
@@ -70,7 +70,7 @@ def test_words_survive_to_the_last_bit() -> None:
     assert round_trip(ParsedPage(page(), words, ())).words == words
 
 
-def test_regions_survive_with_their_tree_and_parts() -> None:
+def test_regions_survive_serialization_with_their_tree_and_parts() -> None:
     outer, left, right = Box(0, 0, 1, 0.5), Box(0.1, 0.1, 0.2, 0.2), Box(0.3, 0.1, 1 / 3, 0.2)
     regions = (
         Region("d#p1", (1,), outer, "two\nlines", "table", ocr_confidence=0.5),
@@ -88,7 +88,7 @@ def test_numpy_scalars_are_written_as_plain_numbers() -> None:
     assert restored.id == "d#p3"
 
 
-def test_the_picture_comes_from_the_loader_given_and_the_characters_are_gone() -> None:
+def test_restored_page_uses_the_new_image_loader_and_has_no_text_loader() -> None:
     restored = round_trip(ParsedPage(page(), (), ()))
     assert restored.page.image.size == (3, 2)
     assert restored.page.load_text is None
@@ -96,7 +96,7 @@ def test_the_picture_comes_from_the_loader_given_and_the_characters_are_gone() -
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("rows", [0, 2])
-def test_box_placements_survive_with_their_dtype(rows: int, dtype: DTypeLike) -> None:
+def test_box_placements_survive_serialization_with_their_dtype(rows: int, dtype: DTypeLike) -> None:
     boxes: NDArray[np.floating] = np.array(
         [[0.1, 0.2, 1 / 3, 0.4], [0.5, 0.5, 0.5, 0.6]], dtype=dtype
     )[:rows]
@@ -106,7 +106,7 @@ def test_box_placements_survive_with_their_dtype(rows: int, dtype: DTypeLike) ->
     np.testing.assert_array_equal(restored.boxes_xyxy, boxes)
 
 
-def test_grid_placements_survive_with_every_layer_in_order() -> None:
+def test_grid_placements_survive_serialization_with_every_layer_in_order() -> None:
     fine, coarse = np.arange(-1, 21).reshape(2, 11), np.array([[21, 22, -1]], dtype=np.int32)
     layers = (fine, coarse) + tuple(np.full((1, 1), i) for i in range(10))
     original = GridPlacement(layers, n_vectors=30, map_layers=(1, 11))
@@ -114,12 +114,12 @@ def test_grid_placements_survive_with_every_layer_in_order() -> None:
     assert isinstance(restored, GridPlacement)
     assert (restored.n_vectors, restored.map_layers) == (30, (1, 11))
     assert len(restored.layers) == 12
-    for got, wanted in zip(restored.layers, layers, strict=True):
-        np.testing.assert_array_equal(got, wanted)
-        assert got.dtype == wanted.dtype
+    for restored_layer, layer in zip(restored.layers, layers, strict=True):
+        np.testing.assert_array_equal(restored_layer, layer)
+        assert restored_layer.dtype == layer.dtype
 
 
-def test_a_placement_of_another_kind_is_refused() -> None:
+def test_serialization_of_another_placement_class_is_refused() -> None:
     class Nowhere(Placement):
         def __len__(self) -> int:
             return 0

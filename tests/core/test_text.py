@@ -8,7 +8,7 @@ from colregion.core.text import content_terms, estimate_tokens, fold, printable,
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("", []),
         ("  \n ", []),
@@ -24,11 +24,11 @@ from colregion.core.text import content_terms, estimate_tokens, fold, printable,
         ("Итого: 5", ["итого", "5"]),
     ],
 )
-def test_terms_are_folded_words(text: str, found: list[str]) -> None:
-    assert [fold(term) for term in terms(text)] == [fold(term) for term in found]
+def test_terms_are_folded_words(text: str, expected: list[str]) -> None:
+    assert [fold(term) for term in terms(text)] == [fold(term) for term in expected]
 
 
-def test_stop_words_are_left_out_unless_nothing_else_is_there() -> None:
+def test_content_terms_leave_out_stop_words_unless_there_is_nothing_else() -> None:
     assert content_terms("What is the total?") == ["total"]
     assert content_terms("what is it") == ["what", "is", "it"]
 
@@ -44,7 +44,7 @@ def test_stop_words_are_left_out_unless_nothing_else_is_there() -> None:
         ("Was kostet es?", "kostet"),
     ],
 )
-def test_stop_words_are_those_of_the_question_s_own_language(question: str, content: str) -> None:
+def test_stop_words_come_from_the_language_of_the_question(question: str, content: str) -> None:
     assert content_terms(question) == content.split()
 
 
@@ -52,11 +52,11 @@ def test_stop_words_are_those_of_the_question_s_own_language(question: str, cont
     ("text", "tokens"),
     [("", 0), ("cat", 1), ("regions", 2), ("12345", 2), ("a, b", 3), ("東京", 2), ("\n\n", 0)],
 )
-def test_tokens_are_estimated(text: str, tokens: int) -> None:
+def test_estimate_tokens_counts_letters_digits_and_signs(text: str, tokens: int) -> None:
     assert estimate_tokens(text) == tokens
 
 
-def test_text_for_a_terminal_holds_no_controls() -> None:
+def test_printable_replaces_control_characters() -> None:
     assert (
         printable("a\x1b[31mb\x00\r\u202ec\ud800\n\td")
         == "a\ufffd[31mb\ufffd\ufffd\ufffdc\ufffd\n\td"

@@ -1,4 +1,4 @@
-"""What a page holds of a question, with numbers worked out by hand."""
+"""The evidence of a page for a question, with numbers computed by hand."""
 
 from __future__ import annotations
 
@@ -80,14 +80,14 @@ def test_pages_scored_together_have_the_evidence_they_have_alone() -> None:
 def test_words_scattered_over_a_page_count_less_than_words_together() -> None:
     (together,) = evidence_of(asking("date", "42"), embedded())
     (scattered,) = evidence_of(asking("date", "shop"), embedded())
-    # Every word stands there once, on a page of mean length: a frequency of 2.2 / (1 + 1.2).
+    # Every word is there once, on a page of mean length: a frequency of 2.2 / (1 + 1.2).
     assert together.relevance == pytest.approx(1.0)
     assert scattered.relevance == pytest.approx(1 / 3 + 0.5 / 6 + 0.5 / 3 + 1 / 6)
 
 
 def test_page_longer_than_the_mean_of_the_candidates_counts_less() -> None:
     short, long = evidence_of(asking("date"), embedded(), embedded(number=2, repeat=3))
-    # 4 and 12 vectors, 8 in the mean; "date" stands once on the first and thrice on the second.
+    # 4 and 12 vectors, 8 on average; "date" is once on the first and thrice on the second.
     assert short.relevance == pytest.approx(5 / 6 + 2.2 / (1 + 1.2 * 0.625) / 6)
     assert long.relevance == pytest.approx(5 / 6 + 3 * 2.2 / (3 + 1.2 * 1.375) / 6)
 
@@ -144,9 +144,9 @@ def test_unread_page_seen_by_patches_has_regions_where_the_question_lights_up() 
     query = QueryEmbedding(
         np.array([[1.0, 0.0]], np.float32), ("x",), np.ones(1, dtype=bool), np.ones(1)
     )
-    (found,) = evidence_of(query, page, noise_floor=0.0)
-    (region,) = found.parsed.regions
+    (evidence,) = evidence_of(query, page, noise_floor=0.0)
+    (region,) = evidence.parsed.regions
     assert region.kind == "patch"
     assert region.box.xyxy == pytest.approx((1 / 3, 0.5, 2 / 3, 1.0))
-    assert found.regions == pytest.approx([0.9])
-    assert found.candidate.parsed.regions == ()
+    assert evidence.regions == pytest.approx([0.9])
+    assert evidence.candidate.parsed.regions == ()

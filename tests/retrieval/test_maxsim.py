@@ -58,12 +58,12 @@ class TestMeans:
 
 class TestSaturate:
     def test_frequency_on_a_page_of_mean_length_is_bm25(self) -> None:
-        found = saturate(np.array([[1.25, 0.0]]), np.array([3]), mean_length=3)
-        assert found.tolist() == [[1.25 * 2.2 / (1.25 + 1.2), 0.0]]
+        saturated = saturate(np.array([[1.25, 0.0]]), np.array([3]), mean_length=3)
+        assert saturated.tolist() == [[1.25 * 2.2 / (1.25 + 1.2), 0.0]]
 
     def test_frequency_on_a_page_of_twice_the_mean_length_counts_less(self) -> None:
-        found = saturate(np.array([[1.25]]), np.array([3]), mean_length=1.5)
-        assert found == pytest.approx(np.array([[2.75 / (1.25 + 1.2 * 1.75)]]))
+        saturated = saturate(np.array([[1.25]]), np.array([3]), mean_length=1.5)
+        assert saturated == pytest.approx(np.array([[2.75 / (1.25 + 1.2 * 1.75)]]))
 
     def test_frequency_saturates_below_two_point_two(self) -> None:
         (((often,),)) = saturate(np.array([[1e4]]), np.array([1e4]), mean_length=1e4)

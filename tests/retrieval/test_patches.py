@@ -36,9 +36,11 @@ def test_separate_groups_come_in_reading_order() -> None:
 
 def test_cells_without_a_vector_are_never_lit() -> None:
     layer = np.array([[-1, 0, 1], [2, 3, 4]])
-    found = patch_regions("d#p1", np.array([9.0, 0, 0, 0, 0]), GridPlacement((layer,), n_vectors=5))
-    assert [region.box.xyxy for region in found] == [pytest.approx((1 / 3, 0, 2 / 3, 0.5))]
-    assert (found[0].kind, found[0].id, found[0].text) == ("patch", "d#p1#1", "")
+    regions = patch_regions(
+        "d#p1", np.array([9.0, 0, 0, 0, 0]), GridPlacement((layer,), n_vectors=5)
+    )
+    assert [region.box.xyxy for region in regions] == [pytest.approx((1 / 3, 0, 2 / 3, 0.5))]
+    assert (regions[0].kind, regions[0].id, regions[0].text) == ("patch", "d#p1#1", "")
     nowhere = GridPlacement((np.full((2, 3), -1),), n_vectors=1)
     assert patch_regions("d#p1", np.ones(1), nowhere) == ()
 
@@ -48,4 +50,4 @@ def test_at_most_the_twelve_brightest_groups_are_returned() -> None:
     values[::2, ::2] = 5 + np.arange(45).reshape(5, 9)
     boxes = regions_of(values.tolist())
     assert len(boxes) == 12
-    assert boxes[-1][2:] == pytest.approx((1, 1))  # the brightest stands last on the page
+    assert boxes[-1][2:] == pytest.approx((1, 1))  # the brightest is last on the page

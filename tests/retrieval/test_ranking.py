@@ -40,7 +40,7 @@ def rank(
     bounds: Sequence[float] = (),
     scored: list[int] | None = None,
 ) -> Iterator[RankedRegion]:
-    """Regions of all pages; `scored` lists the pages whose regions were asked for."""
+    """Regions of all pages; `scored` lists the pages whose regions were scored."""
     places = {id(page): i for i, (page, _) in enumerate(pages)}
 
     def score_regions(page: ScoredPage) -> list[ScoredRegion]:
@@ -119,17 +119,17 @@ def test_filters_by_kind_and_hidden_text_apply_to_regions() -> None:
 
 class TestWithinArea:
     def test_no_boxes_give_no_positions(self) -> None:
-        assert within_area([], np.zeros((0, 4)), max_area=0.5).tolist() == []
+        assert within_area([], np.zeros((0, 4)), max_area=0.5) == []
 
     def test_box_that_would_exceed_the_budget_is_skipped_and_the_next_is_tried(self) -> None:
         boxes = np.array([[0, 0, 0.5, 0.2], [0, 0.2, 1, 0.8], [0, 0.8, 0.3, 0.9]])  # .1 .6 .03
-        assert within_area(["a#p1"] * 3, boxes, max_area=0.2).tolist() == [0, 2]
-        assert within_area(["a#p1"] * 3, boxes, max_area=0.05).tolist() == [2]
+        assert within_area(["a#p1"] * 3, boxes, max_area=0.2) == [0, 2]
+        assert within_area(["a#p1"] * 3, boxes, max_area=0.05) == [2]
 
     def test_area_covered_twice_is_spent_once_and_pages_add_up(self) -> None:
         boxes = np.array([[0, 0, 0.5, 0.2], [0, 0, 0.6, 0.2], [0, 0, 0.5, 0.2]])
-        assert within_area(["a#p1", "a#p1", "b#p1"], boxes, max_area=0.13).tolist() == [0, 1]
-        assert within_area(["a#p1", "a#p1", "b#p1"], boxes, max_area=0.23).tolist() == [0, 1, 2]
+        assert within_area(["a#p1", "a#p1", "b#p1"], boxes, max_area=0.13) == [0, 1]
+        assert within_area(["a#p1", "a#p1", "b#p1"], boxes, max_area=0.23) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("budget", [0.0, -1.0, float("nan")])

@@ -1,4 +1,4 @@
-"""Which regions stand for a page, which value belongs to which label, and ids of regions."""
+"""Which regions represent a page, which value belongs to which label, and ids of regions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def select(
     text: str = "x",
     types: AnswerTypes = NO_TYPES,
 ) -> list[ScoredRegion]:
-    """The regions that stand for a page, best first."""
+    """The regions that represent a page, best first."""
     question = replace(Question.of(text, query), answer_types=types)
     scorer = RegionScorer(noise_floor=0.0)
     (evidence,) = scorer.score_pages(question, [Candidate.of(page, query)])

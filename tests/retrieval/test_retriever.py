@@ -57,8 +57,8 @@ def test_one_page_has_one_relevance_in_page_scores_and_region_scores() -> None:
     hits = searching.search("total w3", k=5, filters=EVERYTHING, limits=NO_LIMITS)
     assert hits
     for hit in hits:
-        # Each page is one line: its region holds itself, a quarter for its area, thrice its page.
         assert hit.score is not None
+        # A page of one line: the score is the line's, a quarter for its area and thrice its page's.
         own = min(1.0, (hit.score - 3 * by_id[hit.page_id]) / 1.25)
         assert 0 < own <= 1
     assert question.content_length == 2

@@ -1,7 +1,4 @@
-"""Documents, their pages, and what one document may cost while it is read.
-
-Page numbers are 1-based; sizes carry their unit (`_px`, `_pt`).
-"""
+"""Documents, their pages, and the limits within which they are read."""
 
 from __future__ import annotations
 
@@ -16,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colregion.core.geometry import FloatArray, Upright
+from colregion.core.repr import one_line_repr
 from colregion.errors import InvalidInput, ShapeMismatch
 
 MetadataValue: TypeAlias = str | int | float | bool | None
@@ -25,7 +23,7 @@ RESERVED_METADATA = frozenset(
     """region_id doc_id source page_number page_label x0 y0 x1 y1 page_width page_height page_unit
     rotation kind ocr_confidence confidence score boxes_json hidden_text""".split()
 )
-"""Keys of `Hit.to_metadata` that a user's own metadata must not use."""
+"""Keys of `Hit.to_metadata`, which a user's own metadata must not use."""
 
 
 def page_id(doc_id: str, number: int) -> str:
@@ -38,11 +36,11 @@ class TextLayer:
     """The characters that a file itself carries for one page, in the file's order.
 
     Args:
-        characters: one string a character, as the file maps it; spaces and line breaks included.
+        characters: N strings, as the file maps them; spaces and line breaks included.
         boxes_xyxy: (N, 4) fractions of the page as displayed, y down; a character without a
             shape (a space that the reader inferred) has a box without area.
         visible: (N,) false where a character is drawn without ink (as under a scan's image).
-        image_area: share of the page that pictures cover, 0-1; tells a scan from a set page.
+        image_area: share of the page that images cover, 0-1; tells a scan from a typeset page.
     """
 
     characters: tuple[str, ...]
@@ -53,38 +51,39 @@ class TextLayer:
     def __post_init__(self) -> None:
         n = len(self.characters)
         if self.boxes_xyxy.shape != (n, 4) or self.visible.shape != (n,):
+            shapes = f"{self.boxes_xyxy.shape} and {self.visible.shape}"
             raise ShapeMismatch(
-                f"{n} characters need boxes ({n}, 4) and visible ({n},), "
-                f"got {self.boxes_xyxy.shape} and {self.visible.shape}"
+                f"{n} characters need ({n}, 4) boxes and ({n},) flags, got {shapes}"
             )
 
 
 class ImageLoader(Protocol):
-    """Gives a page's picture as displayed, RGB. Picklable."""
+    """Loads a page's image as displayed, RGB. Picklable."""
 
     def __call__(self, *, dpi: int | None = None) -> Image.Image:
-        """Args: dpi: resolution wanted; None for the source's usual one. A source that is itself
-        a picture gives the pixels it has, whatever is asked."""
+        """The image at `dpi`, by default the source's usual resolution; a source that is itself an
+        image returns its own pixels at any."""
 
 
 class TextLoader(Protocol):
-    """Gives a page's own characters. Picklable."""
+    """Loads a page's own characters. Picklable."""
 
     def __call__(self) -> TextLayer: ...
 
 
+@one_line_repr("id", "width", "height", "unit")
 @dataclass(frozen=True, eq=False)
 class Page:
     """One page as a viewer shows it: /Rotate, the crop box and EXIF orientation are applied.
 
     Args:
-        doc_id, number: which page; numbers are 1-based.
-        width, height: size as displayed, in `unit` ("pt" for PDF, "px" for pictures).
-        load_image: gives the picture; called on first use of `image`.
-        load_text: gives the file's own characters; None for a source that has none.
+        number: 1-based.
+        width, height: size as displayed, in `unit` ("pt" for PDF, "px" for images).
+        load_image: called on first use of `image`.
+        load_text: loads the file's own characters; None for a source that has none.
         label: the page's printed number where the file names it ("iv", "A-3").
-        rotation: the quarter turn (0, 90, 180, 270) that the file asked for and that is applied.
-        upright: how the displayed page has to be turned for its text to stand upright.
+        rotation: the quarter turn (0, 90, 180, 270) that the file demands and that is applied.
+        upright: how the displayed page has to be turned for its text to be upright.
         missing: what of the page could not be read, and why; "" for a page that was read whole.
     """
 
@@ -112,30 +111,27 @@ class Page:
 
     @property
     def id(self) -> str:
-        """`doc#p3`."""
         return page_id(self.doc_id, self.number)
 
     @cached_property
     def image(self) -> Image.Image:
-        """The page's picture as displayed, RGB, loaded on first use and kept."""
+        """The page's image as displayed, RGB, loaded on first use and cached."""
         return self.load_image()
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "image"}
 
 
+@one_line_repr("id", "source", "page_count")
 @dataclass(frozen=True, eq=False)
 class Document:
     """A source of pages.
 
     Args:
-        id: names the document in the index.
         source: where it came from, for people: a path, or what the caller called it.
         content_hash: changes when the content does.
-        open_pages: gives the pages from the first, one at a time.
-        metadata: the user's own keys.
-        open_page: gives one page by its number; None for a source that is read from the first
-            page on only.
+        open_pages: iterates over the pages from the first.
+        open_page: opens one page by its number; None for a source that is only read in order.
     """
 
     id: str
@@ -152,7 +148,7 @@ class Document:
         check_metadata(self.metadata)
 
     def pages(self) -> Iterator[Page]:
-        """The pages in order, each read when it is asked for."""
+        """The pages in order, read lazily."""
         return self.open_pages()
 
     def alone(self, number: int) -> Document:
@@ -169,15 +165,12 @@ class Document:
 
 def check_metadata(metadata: Metadata) -> None:
     """Raises InvalidInput unless the keys are free and the values flat and JSON-safe."""
-    clash = sorted(RESERVED_METADATA & set(metadata))
-    if clash:
+    if clash := sorted(RESERVED_METADATA & set(metadata)):
         raise InvalidInput(f"metadata keys {clash} are colregion's own; choose other names")
     for key, value in metadata.items():
         if not isinstance(key, str) or not isinstance(value, str | int | float | bool | None):
-            raise InvalidInput(
-                "metadata must map strings to str, int, float, bool or None, "
-                f"got {key!r}: {value!r}"
-            )
+            types = "str, int, float, bool or None"
+            raise InvalidInput(f"metadata must map str to {types}, got {key!r}: {value!r}")
         if isinstance(value, float) and not math.isfinite(value):
             raise InvalidInput(f"metadata values must be finite, got {key!r}: {value!r}")
 
@@ -188,11 +181,10 @@ class DocumentEntry:
 
     Args:
         source: the path it was read from, or a name for bytes and images.
-        content_hash: of the source's content.
         parser: fingerprint of the parser that read it; "" for pages whose embeddings were made
             by the caller. The same hash and parser mean that it need not be read again.
+        page_count: filled in by the index.
         missing_pages: numbers of pages that could not be read and went in blank.
-        page_count: number of pages in the index, which fills it in.
     """
 
     id: str
@@ -206,17 +198,16 @@ class DocumentEntry:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on each document; what goes beyond them is refused or given up, and says so.
+    """Bounds on each document; what exceeds them is refused or given up, with its reason.
 
     Args:
         seconds_per_page: for reading one page, recognition included. A file that is read as a
             whole has this for each of its pages.
-        memory_mb: MiB that reading may take, with the programs that it runs. Held to on Linux,
-            by processes of their own only.
+        memory_mb: MiB that reading may take, with the programs that it runs; enforced on Linux,
+            in worker processes only.
         pages: pages of one document.
-        pixels: that one picture may declare, also one on a PDF page: A4 at 1300 dpi by default.
-            Looked at before anything is decoded, because a file of some bytes can declare
-            billions.
+        pixels: that one image may declare, also one on a PDF page: A4 at 1300 dpi by default.
+            Checked before anything is decoded: a file of a few bytes can declare billions.
         file_mb: MiB of one file.
 
     Raises:

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 
 from colregion.core.geometry import BoxPlacement, Coverage, FloatArray, GridPlacement, Placement
 from colregion.core.regions import ParsedPage
+from colregion.core.repr import one_line_repr
 from colregion.errors import InvalidInput, ShapeMismatch
 
 # OpenBLAS runs a product of up to this many multiplications in the calling thread. For larger ones
 # it wakes threads of its own, which keep a processor busy for 10 to 30 ms after every product.
 _BLAS_PRODUCT = 1 << 18
 _TOKENS_AT_ONCE = 64
-
 _WORD_SHARE = 0.5  # of a word's box that has to lie inside a region
 
 
+@one_line_repr("vectors", "placement")
 @dataclass(frozen=True, slots=True, eq=False)
 class PageEmbedding:
     """A page's vectors and where each looks.
@@ -38,16 +39,14 @@ class PageEmbedding:
     def __post_init__(self) -> None:
         _check_vectors(self.vectors, rows="V")
         if len(self.placement) != len(self.vectors):
-            raise ShapeMismatch(
-                f"placement must place the {len(self.vectors)} vectors, "
-                f"got places for {len(self.placement)}"
-            )
+            n_vectors, n_places = len(self.vectors), len(self.placement)
+            raise ShapeMismatch(f"placement must place {n_vectors} vectors, got {n_places} places")
         if not isinstance(self.placement, GridPlacement | BoxPlacement):
-            raise InvalidInput(
-                f"placement must be a GridPlacement or BoxPlacement, got {type(self.placement)}"
-            )
+            kind = type(self.placement).__name__
+            raise InvalidInput(f"placement must be a GridPlacement or BoxPlacement, got {kind}")
 
 
+@one_line_repr("tokens", "vectors")
 @dataclass(frozen=True, slots=True, eq=False)
 class QueryEmbedding:
     """A question's token vectors.
@@ -57,7 +56,7 @@ class QueryEmbedding:
         tokens: T strings, for labels and for document frequencies.
         content: (T,) true for the tokens of the question itself; prefix, template and
             augmentation tokens count for the page score but not for the map.
-        weights: (T,) float >= 0, what each token's similarity counts; ones by default.
+        weights: (T,) float >= 0, the weight of each token's similarity.
     """
 
     vectors: FloatArray
@@ -70,22 +69,19 @@ class QueryEmbedding:
         t = len(self.vectors)
         shapes = (len(self.tokens), self.content.shape, self.weights.shape)
         if shapes != (t, (t,), (t,)):
-            raise ShapeMismatch(
-                f"{t} vectors need {t} tokens, content ({t},) and weights ({t},), got {shapes}"
-            )
+            raise ShapeMismatch(f"{t} vectors need as many tokens, content, weights, got {shapes}")
         if not np.isfinite(self.weights).all() or (self.weights < 0).any():
             raise InvalidInput(f"weights must be finite and >= 0, got {self.weights}")
 
 
 def _check_vectors(vectors: FloatArray, *, rows: str) -> None:
     if vectors.ndim != 2 or vectors.dtype.kind != "f":
-        raise ShapeMismatch(
-            f"vectors must be float ({rows}, D), got {vectors.dtype} {vectors.shape}"
-        )
+        raise ShapeMismatch(f"vectors are float ({rows}, D), got {vectors.dtype} {vectors.shape}")
     if not np.isfinite(vectors).all():
         raise InvalidInput("vectors must be finite; an encoder must mask its padding rows")
 
 
+@one_line_repr("id", "embedding.vectors")
 @dataclass(frozen=True, eq=False)
 class EmbeddedPage:
     """A parsed page with its vectors: what an index stores."""
@@ -95,35 +91,33 @@ class EmbeddedPage:
 
     @property
     def id(self) -> str:
-        """The page's id."""
         return self.parsed.id
 
     @cached_property
     def region_cover(self) -> Coverage:
-        """Which vectors count for which region, `region_cover`."""
+        """`region_cover` of its regions."""
         return region_cover(self.embedding.placement, self.parsed.region_boxes)
 
 
 def region_cover(placement: Placement, boxes_xyxy: FloatArray) -> Coverage:
     """Which of V vectors count for each of the regions (R, 4): grid cells that touch the region,
-    and words of which at least half lies inside, so that a region whose box touches the next line
-    does not take that line's words."""
+    or words of which at least half lies inside it, because its box may touch the next line."""
     cover = placement.coverage(boxes_xyxy)
     if isinstance(placement, BoxPlacement):
         return cover.where(cover.area >= _WORD_SHARE * placement.areas[cover.indices])
     return cover
 
 
+@one_line_repr("page_id", "score")
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
     """A page that an index proposes for a question, with the similarities that it computed.
 
     Args:
-        parsed: the page.
-        placement: where its V vectors look.
-        region_cover: which of them count for which region, as of `region_cover`.
+        placement: where the page's V vectors look.
+        region_cover: which of them count for which region, as in `region_cover`.
         similarity: (T, V) float32 dot products S[i, j] = q_i . d_j.
-        score: the page's late-interaction score, `maxsim_score` with the query's weights.
+        score: `maxsim_score` with the query's weights.
     """
 
     parsed: ParsedPage
@@ -134,32 +128,22 @@ class Candidate:
 
     @classmethod
     def of(cls, page: EmbeddedPage, query: QueryEmbedding) -> Candidate:
-        """A page as a candidate, its similarities computed here."""
+        """The candidate made from a page, with its similarities computed."""
         sim = similarity(query.vectors, page.embedding.vectors)
         placement = page.embedding.placement
         return cls(page.parsed, placement, page.region_cover, sim, maxsim_score(sim, query.weights))
 
     @property
     def page_id(self) -> str:
-        """The page's id."""
         return self.parsed.id
-
-    def __repr__(self) -> str:
-        return f"Candidate({self.page_id!r}, score={self.score:.3f})"
 
 
 def similarity(query_vectors: FloatArray, page_vectors: FloatArray) -> FloatArray:
     """(T, V) float32 dot products S[i, j] = q_i . d_j of (T, D) with (V, D), computed by the
-    calling thread alone.
-
-    Raises:
-        ShapeMismatch: the two D differ.
-    """
-    if query_vectors.shape[1] != page_vectors.shape[1]:
-        raise ShapeMismatch(
-            f"query and page vectors must share D, "
-            f"got {query_vectors.shape[1]} and {page_vectors.shape[1]}"
-        )
+    calling thread alone. Raises ShapeMismatch when the two D differ."""
+    dims = query_vectors.shape[1], page_vectors.shape[1]
+    if dims[0] != dims[1]:
+        raise ShapeMismatch(f"query and page vectors must share D, got {dims[0]} and {dims[1]}")
     query = np.ascontiguousarray(query_vectors, dtype=np.float32)
     pages = np.ascontiguousarray(page_vectors, dtype=np.float32)
     sim = np.empty((len(query), len(pages)), dtype=np.float32)
@@ -170,10 +154,8 @@ def similarity(query_vectors: FloatArray, page_vectors: FloatArray) -> FloatArra
 
 
 def _multiply_in_blocks(query: FloatArray, pages: FloatArray, *, out: FloatArray) -> None:
-    """out (T, V) = query (T, D) @ pages (V, D).T, in products that BLAS gives to no other thread.
-
-    One call of matmul runs all blocks without the interpreter's lock.
-    """
+    """out (T, V) = query (T, D) @ pages (V, D).T, in products that BLAS runs in this thread. One
+    call of matmul runs all blocks without the interpreter's lock."""
     (t, dim), v = query.shape, len(pages)
     step = max(_BLAS_PRODUCT // max(query.size, 1) // 8 * 8, 1)
     n = v // step
@@ -184,15 +166,8 @@ def _multiply_in_blocks(query: FloatArray, pages: FloatArray, *, out: FloatArray
 
 
 def maxsim_score(sim: FloatArray, weights: FloatArray) -> float:
-    """The page's late-interaction score, sum_i w_i max_j S[i, j] (ColBERT, arXiv 2004.12832).
-
-    Args:
-        sim: (T, V).
-        weights: (T,) what each token counts.
-
-    Returns:
-        -inf for a page without vectors, 0 for a question without tokens.
-    """
+    """The page's late-interaction score, sum_i w_i max_j S[i, j] (ColBERT, arXiv 2004.12832), for
+    sim (T, V) and weights (T,); -inf for a page without vectors, 0 for a query without tokens."""
     if sim.shape[1] == 0:
         return -np.inf
     return float(weights @ sim.max(axis=1))

@@ -1,10 +1,9 @@
 """Which pages and regions a search may return: the filter grammar and its evaluation.
 
-A filter is a mapping from a field to a condition; every field has to hold. Fields are `doc_id`,
-`source`, `page_number`, `kind`, `hidden_text` and `metadata.KEY`; `{"hidden_text": False}` leaves
-out regions with text that a reader of the page would not see. A condition is a value (equal), a
-list (any of), or a mapping of operators: `eq ne in nin gt gte lt lte`. Several mappings in a list
-all hold.
+A filter maps fields to conditions that must all hold. Fields are `doc_id`, `source`,
+`page_number`, `kind`, `hidden_text` and `metadata.KEY`; `{"hidden_text": False}` leaves out regions
+with text that a reader of the page would not see. A condition is a value (equal), a list (any of),
+or a mapping of operators: `eq ne in nin gt gte lt lte`. A list of filters means all of them.
 
     {"doc_id": ["acme", "globex"], "page_number": {"gte": 1, "lte": 9}, "metadata.team": "x"}
 """
@@ -12,6 +11,7 @@ all hold.
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -23,7 +23,7 @@ from colregion.errors import InvalidInput
 Filter: TypeAlias = Mapping[str, Any]
 
 _FIELDS = ("doc_id", "source", "page_number", "kind", "hidden_text")
-_OF_REGIONS = ("kind", "hidden_text")
+_REGION_FIELDS = ("kind", "hidden_text")
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
@@ -54,30 +54,23 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Conditions that all have to hold; none let everything through."""
+    """Conditions that must all hold; without any, everything passes."""
 
     conditions: tuple[Condition, ...] = ()
 
     def page(self, *, doc_id: str, source: str, page_number: int, metadata: Metadata) -> bool:
-        """Whether a page may be returned; conditions on regions are left to `kind` and
-        `hidden_text`."""
-        fixed = {"doc_id": doc_id, "source": source, "page_number": page_number}
-        return all(
-            condition.holds(
-                fixed[condition.field]
-                if condition.field in fixed
-                else metadata.get(condition.field.removeprefix("metadata."))
-            )
-            for condition in self.conditions
-            if condition.field not in _OF_REGIONS
-        )
+        """Whether a page passes; conditions on regions are left to `kind` and `hidden_text`."""
+        values = {f"metadata.{key}": value for key, value in metadata.items()}
+        values |= {"doc_id": doc_id, "source": source, "page_number": page_number}
+        conditions = (c for c in self.conditions if c.field not in _REGION_FIELDS)
+        return all(condition.holds(values.get(condition.field)) for condition in conditions)
 
     def kind(self, kind: str) -> bool:
-        """Whether a region of this kind may be returned."""
+        """Whether a region of this kind passes."""
         return all(c.holds(kind) for c in self.conditions if c.field == "kind")
 
     def hidden_text(self, hidden_text: bool) -> bool:
-        """Whether a region may be returned that holds hidden text, or that holds none."""
+        """Whether a region with (or without) hidden text passes."""
         return all(c.holds(hidden_text) for c in self.conditions if c.field == "hidden_text")
 
     def __bool__(self) -> bool:
@@ -85,19 +78,12 @@ class Filters:
 
 
 EVERYTHING = Filters()
-"""No condition: nothing is kept out."""
-
-
 FilterInput: TypeAlias = Filter | Filters | Sequence[Filter | Filters] | None
 
 
 def parse_filters(filters: FilterInput) -> Filters:
-    """Check and normalise filters; None and {} let everything through.
-
-    Raises:
-        InvalidInput: an unknown field, operator or kind, or a value of a type that cannot match;
-            the message lists what is known.
-    """
+    """Check and normalise filters; everything passes None and {}. Raises InvalidInput for unknown
+    fields, operators and kinds, and for values of a type that cannot match."""
     if isinstance(filters, Filters):
         return filters
     if filters is None:
@@ -109,35 +95,29 @@ def parse_filters(filters: FilterInput) -> Filters:
     for one in several:
         if isinstance(one, Filters):
             conditions.extend(one.conditions)
-            continue
-        if not isinstance(one, Mapping):
+        elif isinstance(one, Mapping):
+            for name, condition in one.items():
+                conditions.extend(_conditions(name, condition))
+        else:
             raise InvalidInput(f"a filter must be a mapping, got {one!r}")
-        for name, condition in one.items():
-            conditions.extend(_conditions(name, condition))
     return Filters(tuple(conditions))
 
 
 def _conditions(name: str, condition: Any) -> list[Condition]:
-    if name not in _FIELDS and not (
-        isinstance(name, str) and name.startswith("metadata.") and len(name) > len("metadata.")
-    ):
-        raise InvalidInput(
-            f"unknown filter key {name!r}; known are {', '.join(_FIELDS)} and metadata.KEY"
-        )
-    if isinstance(condition, Mapping):
-        if not condition:
-            raise InvalidInput(f"the filter on {name!r} has no operator; use {', '.join(_COMPARE)}")
-        pairs = list(condition.items())
-    else:
-        pairs = [("in" if _is_list(condition) else "eq", condition)]
-    return [_condition(name, op, value) for op, value in pairs]
+    if name not in _FIELDS and not (isinstance(name, str) and re.match(r"metadata\..", name, re.S)):
+        known = ", ".join(_FIELDS)
+        raise InvalidInput(f"unknown filter key {name!r}; known are {known} and metadata.KEY")
+    if not isinstance(condition, Mapping):
+        return [_condition(name, "in" if _is_list(condition) else "eq", condition)]
+    if not condition:
+        raise InvalidInput(f"the filter on {name!r} has no operator; use {', '.join(_COMPARE)}")
+    return [_condition(name, op, value) for op, value in condition.items()]
 
 
 def _condition(name: str, op: str, value: Any) -> Condition:
     if op not in _COMPARE:
-        raise InvalidInput(
-            f"unknown operator {op!r} in the filter on {name!r}; known are {', '.join(_COMPARE)}"
-        )
+        known = ", ".join(_COMPARE)
+        raise InvalidInput(f"unknown operator {op!r} in the filter on {name!r}; known are {known}")
     if (op in ("in", "nin")) != _is_list(value):
         raise InvalidInput(f"operator {op!r} on {name!r} cannot take {value!r}")
     values = tuple(value) if _is_list(value) else (value,)

@@ -11,11 +11,13 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from colregion.core.repr import one_line_repr
 from colregion.errors import InvalidBox, InvalidInput, ShapeMismatch
 
 FloatArray: TypeAlias = NDArray[np.floating]
@@ -39,12 +41,8 @@ class Box:
 
     def __post_init__(self) -> None:
         # A page has thousands of boxes; one chained comparison is false for every NaN as well.
-        if not (
-            -math.inf < self.x0 < self.x1 < math.inf and -math.inf < self.y0 < self.y1 < math.inf
-        ):
-            raise InvalidBox(
-                f"a box needs finite coordinates with x0 < x1 and y0 < y1, got {self.xyxy}"
-            )
+        if not (-inf < self.x0 < self.x1 < inf and -inf < self.y0 < self.y1 < inf):
+            raise InvalidBox(f"a box needs finite x0 < x1 and y0 < y1, got {self.xyxy}")
 
     @classmethod
     def from_pixels(cls, xyxy: Sequence[float], *, width_px: float, height_px: float) -> Box:
@@ -82,7 +80,6 @@ class Box:
 
     @property
     def xyxy(self) -> tuple[float, float, float, float]:
-        """(x0, y0, x1, y1), fractions."""
         return (self.x0, self.y0, self.x1, self.y1)
 
     @property
@@ -106,8 +103,7 @@ class Box:
         return ((self.x0 + self.x1) / 2, (self.y0 + self.y1) / 2)
 
     def to_pixels(self, *, width_px: int, height_px: int) -> tuple[int, int, int, int]:
-        """(x0, y0, x1, y1) in whole pixels of an image of this size, rounded outward and clipped
-        to it; at least one pixel wide and high."""
+        """(x0, y0, x1, y1) in pixels, rounded outward, inside the image, at least 1 x 1."""
         x0 = min(max(math.floor(self.x0 * width_px), 0), width_px - 1)
         y0 = min(max(math.floor(self.y0 * height_px), 0), height_px - 1)
         x1 = min(max(math.ceil(self.x1 * width_px), x0 + 1), width_px)
@@ -145,11 +141,12 @@ def boxes_to_array(boxes: Iterable[Box]) -> FloatArray:
 
 def pairwise_overlap(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
     """(A, B) areas of intersection of each box of `a_xyxy` (A, 4) with each of `b_xyxy` (B, 4)."""
-    first, second = a_xyxy[:, None], b_xyxy[None]
-    sides = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(
-        first[..., :2], second[..., :2]
-    )
-    return np.asarray(sides.clip(0).prod(axis=-1))
+    return np.asarray(_shared_sides(a_xyxy[:, None], b_xyxy[None]).clip(0).prod(axis=-1))
+
+
+def _shared_sides(a: FloatArray, b: FloatArray) -> FloatArray:
+    """(..., 2) width and height of the intersections of boxes (..., 4), below 0 when apart."""
+    return np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
 
 
 def box_areas(boxes_xyxy: FloatArray) -> FloatArray:
@@ -178,11 +175,10 @@ def union_area(boxes_xyxy: FloatArray) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How much of each region every vector's place covers: compressed sparse rows, one a region.
+    """How much of each region every vector's place covers, as compressed sparse rows.
 
-    Region r meets the vectors `indices[indptr[r]:indptr[r + 1]]`, and `area` at the same
-    positions is the area of intersection, in fractions of the page. A vector stands at most
-    once in a row. Only intersections with an area are held.
+    Region r meets the vectors `indices[indptr[r]:indptr[r + 1]]`, each once; `area` at the same
+    positions is the area of intersection (> 0), fraction of the page.
     """
 
     indptr: IntArray  # (R + 1,)
@@ -191,7 +187,6 @@ class Coverage:
 
     @property
     def n_regions(self) -> int:
-        """R."""
         return len(self.indptr) - 1
 
     @property
@@ -209,8 +204,7 @@ class Placement(ABC):
     """Where each of a page's V vectors looks."""
 
     @abstractmethod
-    def __len__(self) -> int:
-        """V."""
+    def __len__(self) -> int: ...
 
     @property
     @abstractmethod
@@ -222,18 +216,18 @@ class Placement(ABC):
         """How much of each region (R, 4) each vector's place covers. No regions give no rows."""
 
 
+@one_line_repr("n_vectors", "layers")
 @dataclass(frozen=True, slots=True, eq=False)
 class GridPlacement(Placement):
     """Vectors that look at the cells of one or more grids over the whole page.
 
-    Every layer is an int array (rows, cols) that names the vector of each cell, -1 for none.
     Prompt tokens (in no cell), tile-major order, pooled tokens (in several cells) and a global
-    thumbnail (a second layer) are thus data. A vector may stand in one of the layers only.
+    thumbnail (a second layer) are thus data. A vector may be in one of the layers only.
 
     Args:
-        layers: the grids, finest first.
-        n_vectors: V; every cell names a vector below it.
-        map_layers: which layers the relevance map and `coverage` use; the first by default.
+        layers: int arrays (rows, cols), finest first: the vector of each cell, -1 for none.
+        n_vectors: V.
+        map_layers: which layers the relevance map and `coverage` use.
 
     >>> grid = GridPlacement((np.array([[0, 1, 2], [3, 4, 5]]),), n_vectors=6)
     >>> cover = grid.coverage([[0.0, 0.0, 0.5, 0.5]])  # the left half of the upper row
@@ -250,18 +244,13 @@ class GridPlacement(Placement):
             raise ShapeMismatch("GridPlacement needs at least one layer (rows, cols), got none")
         for layer in self.layers:
             if layer.ndim != 2 or 0 in layer.shape or layer.dtype.kind not in "iu":
-                raise ShapeMismatch(
-                    f"a layer must be an int array (rows, cols), got {layer.dtype} {layer.shape}"
-                )
-            if layer.min() < -1 or layer.max() >= self.n_vectors:
-                raise ShapeMismatch(
-                    f"cells must name vectors -1..{self.n_vectors - 1}, "
-                    f"got {layer.min()}..{layer.max()}"
-                )
-        if not set(self.map_layers) <= set(range(len(self.layers))):
-            raise InvalidInput(
-                f"map_layers must name some of {len(self.layers)} layers, got {self.map_layers}"
-            )
+                raise ShapeMismatch(f"a layer is int (rows, cols), got {layer.dtype} {layer.shape}")
+            low, high, v = layer.min(), layer.max(), self.n_vectors
+            if low < -1 or high >= v:
+                raise ShapeMismatch(f"cells must name vectors -1..{v - 1}, got {low}..{high}")
+        n = len(self.layers)
+        if not set(self.map_layers) <= set(range(n)):
+            raise InvalidInput(f"map_layers must be some of 0..{n - 1}, got {self.map_layers}")
 
     def __len__(self) -> int:
         return self.n_vectors
@@ -278,29 +267,20 @@ class GridPlacement(Placement):
         boxes = np.clip(np.asarray(boxes_xyxy, dtype=np.float64).reshape(-1, 4), 0.0, 1.0)
         parts = [_grid_overlaps(self.layers[i], boxes) for i in self.map_layers]
         rows, vectors, area = (np.concatenate(part) for part in zip(*parts, strict=True))
-        if len(parts) > 1 or self._has_pooled_vectors():
+        cells = np.concatenate([self.layers[i].ravel() for i in self.map_layers])
+        if len(parts) > 1 or np.bincount(cells[cells >= 0]).max(initial=0) > 1:
             # A pooled vector owns several cells of one region: their areas add up.
             keys, inverse = np.unique(rows * self.n_vectors + vectors, return_inverse=True)
             area = np.bincount(inverse, weights=area, minlength=len(keys))
             rows, vectors = np.divmod(keys, max(self.n_vectors, 1))
         return Coverage(_starts(rows, n=len(boxes)), vectors, np.asarray(area, dtype=np.float64))
 
-    def _has_pooled_vectors(self) -> bool:
-        """Whether a vector of the map's layers stands in more than one cell."""
-        cells = np.concatenate([self.layers[i].ravel() for i in self.map_layers])
-        return bool((np.bincount(cells[cells >= 0]) > 1).any())
 
-
-def _grid_overlaps(
-    layer: IntArray, boxes_xyxy: FloatArray
-) -> tuple[IntArray, IntArray, FloatArray]:
-    """(region, vector, area) of every cell of one layer that a region overlaps.
-
-    The overlap with a cell is the product of its overlap along y and along x, so no more than
-    the overlapped cells are ever looked at.
-    """
+def _grid_overlaps(layer: IntArray, boxes: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
+    """(region, vector, area) of every cell of one layer that a region overlaps; no other cell is
+    looked at."""
     n_rows, n_cols = layer.shape
-    edges = boxes_xyxy * [n_cols, n_rows, n_cols, n_rows]
+    edges = boxes * [n_cols, n_rows, n_cols, n_rows]
     first = np.floor(edges[:, :2]).astype(np.int64)  # (R, 2) column, row
     spans = np.maximum(np.ceil(edges[:, 2:]).astype(np.int64) - first, 0)
     region, cell = _ragged(spans[:, 0] * spans[:, 1])
@@ -326,6 +306,7 @@ def _ragged(counts: IntArray) -> tuple[IntArray, IntArray]:
     return owner, np.arange(len(owner)) - starts[owner]
 
 
+@one_line_repr("boxes_xyxy")
 @dataclass(frozen=True, slots=True, eq=False)
 class BoxPlacement(Placement):
     """Vectors that sit on boxes, such as words.
@@ -364,8 +345,7 @@ class BoxPlacement(Placement):
         stop = np.searchsorted(tops, regions[:, 3], side="left")
         region, offset = _ragged(np.maximum(stop - start, 0))
         vector = by_top[start[region] + offset]
-        a, b = regions[region], places[vector]
-        sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
+        sides = _shared_sides(regions[region], places[vector])
         keep = (sides > 0).all(axis=1)
         region, vector, area = region[keep], vector[keep], sides[keep].prod(axis=1)
         order = np.lexsort((vector, region))
@@ -387,7 +367,7 @@ class Upright:
 
     @property
     def turned_size(self) -> tuple[float, float]:
-        """(width, height) of the upright page, whose corners are all kept."""
+        """(width, height) of the upright page with all its corners."""
         angle = math.radians(self.degrees_clockwise)
         cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
         return (self.width * cos + self.height * sin, self.width * sin + self.height * cos)
@@ -398,15 +378,9 @@ class Upright:
             return box.clip()
         turned_width, turned_height = self.turned_size
         angle = math.radians(-self.degrees_clockwise)
-        corners = []
-        for x in (box.x0, box.x1):
-            for y in (box.y0, box.y1):
-                dx, dy = (x - 0.5) * turned_width, (y - 0.5) * turned_height
-                corners.append(
-                    (
-                        0.5 + (dx * math.cos(angle) - dy * math.sin(angle)) / self.width,
-                        0.5 + (dx * math.sin(angle) + dy * math.cos(angle)) / self.height,
-                    )
-                )
-        xs, ys = zip(*corners, strict=True)
+        cos, sin = math.cos(angle), math.sin(angle)
+        along = [(x - 0.5) * turned_width for x in (box.x0, box.x1)]
+        down = [(y - 0.5) * turned_height for y in (box.y0, box.y1)]
+        xs = [0.5 + (dx * cos - dy * sin) / self.width for dx in along for dy in down]
+        ys = [0.5 + (dx * sin + dy * cos) / self.height for dx in along for dy in down]
         return Box(min(xs), min(ys), max(xs), max(ys)).clip()

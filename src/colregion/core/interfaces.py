@@ -1,7 +1,7 @@
-"""The interfaces of what reads pages, embeds them and stores them.
+"""The interfaces of parsers, encoders and indexes.
 
-A new parser, encoder or index is one file that derives from one of these, and a test that inherits
-the interface's contract suite from `colregion.testing`; objects are injected into the engine.
+A new one is a file that derives from its interface, and a test that inherits the contract suite of
+the interface from `colregion.testing`; objects are injected into the engine.
 """
 
 from __future__ import annotations
@@ -22,23 +22,18 @@ _Index = TypeVar("_Index", bound="Index")
 class IndexSetting:
     """Keys of the settings that an index stores for its engine."""
 
-    ENCODER = "encoder"
-    """Fingerprint of the encoder that made the vectors."""
-    ENCODER_SPEC = "encoder_spec"
-    """What `load_encoder` makes that encoder from."""
-    CALIBRATION = "calibration"
-    """The calibration of its confidences, as JSON."""
-    PRECISION = "vector_precision"
-    """The numbers that vectors are stored as."""
+    ENCODER = "encoder"  # fingerprint of the encoder that made the vectors
+    ENCODER_SPEC = "encoder_spec"  # the spec from which `load_encoder` makes it
+    CALIBRATION = "calibration"  # the calibration of its confidences, as JSON
+    PRECISION = "vector_precision"  # the number type that vectors are stored in
 
 
 class Parser(ABC):
     """Reads a document's words and region trees.
 
     Attributes:
-        by_page: whether a page is parsed the same whichever other pages the document has. Pages
-            of one document are then parsed side by side, and a page that fails does not cost
-            the others.
+        by_page: whether a page is parsed the same whichever other pages the document has. Its
+            pages are then parsed in parallel, and one that fails does not cost the others.
     """
 
     by_page: bool = False
@@ -50,23 +45,18 @@ class Parser(ABC):
     @property
     @abstractmethod
     def fingerprint(self) -> str:
-        """Names the parser and everything that changes its result, so that the index can tell
-        whether a file has to be parsed again."""
+        """Names the parser and all that changes its result; a new one means parsing again."""
 
     def fingerprint_for(self, document: Document) -> str:
-        """The fingerprint for one document, where more than the parser's own settings goes into
-        it, such as a file that lies beside the document. Raises as `parse`."""
+        """The fingerprint for one document, for a parser that also reads a file beside it. Raises
+        as `parse`."""
         del document
         return self.fingerprint
 
     @abstractmethod
     def parse(self, document: Document) -> Iterator[ParsedPage]:
-        """Every page of the document in order, one at a time, a blank page with no regions.
-
-        Raises:
-            UnreadableDocument: the document is damaged.
-            MissingDependency: a program or package that this parser needs is not installed.
-        """
+        """Yield every page of the document in order, a blank page with no regions. Raises
+        UnreadableDocument for a damaged document, MissingDependency when a program is missing."""
 
 
 class Encoder(ABC):
@@ -75,10 +65,10 @@ class Encoder(ABC):
     Attributes:
         noise_floor: the similarity, 0 to below 1, up to which vectors are unrelated; regions are
             scored by what rises above it.
-        weighs_terms: whether the engine weighs a question's tokens by how rare their terms are
-            in the index; false for a model that was trained with all tokens counting alike.
+        weighs_terms: whether the engine weights a question's tokens by how rare their terms are
+            in the index; false for a model that was trained with equal weights.
         batch_pages: pages that the engine hands over at once.
-        spec: what `load_encoder` makes this encoder from again; None when it cannot.
+        spec: what `load_encoder` makes this encoder from; None when it cannot.
     """
 
     noise_floor: float = 0.0
@@ -97,11 +87,7 @@ class Encoder(ABC):
 
     @abstractmethod
     def encode_query(self, text: str) -> QueryEmbedding:
-        """The question's token vectors, weights all one.
-
-        Raises:
-            InvalidInput: the text is empty.
-        """
+        """The question's token vectors, weights all one. Raises InvalidInput for empty text."""
 
 
 class Index(ABC):
@@ -109,10 +95,10 @@ class Index(ABC):
 
     @abstractmethod
     def replace(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> DocumentEntry:
-        """Put a document in, in place of what has its id, all or nothing.
+        """Put a document in, in place of the one with its id, all or nothing.
 
-        `pages` is consumed one page at a time. Whatever is raised while it is (by the iterable
-        too) leaves the index as it was. Returns the entry with its page count.
+        `pages` is consumed one page at a time. An error meanwhile (of the iterable too) leaves the
+        index as it was. Returns the entry with its page count.
         """
 
     @abstractmethod
@@ -125,10 +111,9 @@ class Index(ABC):
     ) -> list[Candidate]:
         """The k pages of the highest late-interaction score, best first, with their similarities.
 
-        The score is `embeddings.maxsim_score` with the query's weights: the sum over all tokens
-        of the token's weight times its highest similarity to any of the page's vectors. Ties go
-        by document id and page number. All candidates are of one state of the index. Pages
-        without vectors are never returned; an empty index gives [].
+        The score is `embeddings.maxsim_score` with the query's weights. Ties go by document id and
+        page number. All candidates come from one state of the index. Pages without vectors are
+        never returned; an empty index gives [].
         """
 
     @abstractmethod
@@ -137,7 +122,7 @@ class Index(ABC):
 
     @abstractmethod
     def document_frequency(self, terms: Sequence[str]) -> list[int]:
-        """The number of pages on which each term (as of `text.terms`) stands."""
+        """The number of pages that contain each term (as in `text.terms`)."""
 
     @abstractmethod
     def documents(self) -> list[DocumentEntry]:
@@ -149,22 +134,21 @@ class Index(ABC):
 
     @abstractmethod
     def get_setting(self, key: str) -> str | None:
-        """A setting of the index as a whole; None when it was never set."""
+        """A setting of the whole index; None when it was never set."""
 
     @abstractmethod
     def set_setting(self, key: str, value: str) -> None:
-        """Store a setting of the index as a whole."""
+        """Store a setting of the whole index."""
 
     @abstractmethod
     def settings(self) -> dict[str, str]:
-        """All settings of the index as a whole."""
+        """All settings of the whole index."""
 
     def entry(self, doc_id: str) -> DocumentEntry:
         """The entry of one document. Raises NotIndexed when it is not there."""
-        for entry in self.documents():
-            if entry.id == doc_id:
-                return entry
-        raise NotIndexed(f"no document {doc_id!r} in the index")
+        if doc_id not in (entries := self.entries([doc_id])):
+            raise NotIndexed(f"no document {doc_id!r} in the index")
+        return entries[doc_id]
 
     def entries(self, doc_ids: Iterable[str]) -> dict[str, DocumentEntry]:
         """The entries of those of the documents that are there, by id."""
@@ -173,7 +157,6 @@ class Index(ABC):
 
     @property
     def page_count(self) -> int:
-        """Number of pages in the index."""
         return sum(entry.page_count for entry in self.documents())
 
     def close(self) -> None:  # noqa: B027  (an index without open files has nothing to do)

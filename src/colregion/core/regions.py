@@ -1,7 +1,4 @@
-"""What stands on a page: words, and the tree of regions.
-
-Shape letter: R regions.
-"""
+"""The words of a page, and the tree of its R regions."""
 
 from __future__ import annotations
 
@@ -15,45 +12,32 @@ from numpy.typing import NDArray
 
 from colregion.core.documents import Page
 from colregion.core.geometry import Box, FloatArray, boxes_to_array
+from colregion.core.repr import one_line_repr
 from colregion.errors import InvalidInput, NotIndexed
 
 LEVELS = ("area", "block", "line")
 """Names of the depths of the region tree, coarse to fine: a layout area (paragraph group, table,
 figure), the blocks in it (paragraphs, rows), the lines or cells in those."""
 
-KINDS = (
-    "text",
-    "title",
-    "list",
-    "table",
-    "row",
-    "figure",
-    "caption",
-    "equation",
-    "header",
-    "footer",
-    "page",
-    "patch",
-)
+KINDS = tuple("text title list table row figure caption equation header footer page patch".split())
 """What a region can be. "row" is a row of a table or form, "page" a whole page, "patch" a region
 without words that was made from a model's own relevance."""
 
 HIDDEN_TEXT_REASONS = ("faint", "invisible", "tiny")
-"""Why a reader of the page would not see a text: nothing stands out where it is said to be, it is
-drawn without ink, or it is too small to be read."""
+"""Why a reader of the page would not see a text: nothing is visible at its box, it is drawn without
+ink, or it is too small to be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word where it stands on the page.
+    """A word and its place on the page.
 
     Args:
         confidence: the recogniser's, 0-1; None for text that was not recognised.
-        line, block: which line and block of the page the source put the word in, counted
-            over the page; None where the source does not say.
+        line, block: the source's own line and block of the word, counted over the page; None
+            where it does not say.
         visible: false for text drawn without ink that nothing on the page confirms.
-        hidden_text: one of `HIDDEN_TEXT_REASONS` where a reader of the page would not see the
-            word, else "".
+        hidden_text: why a reader of the page would not see it (`HIDDEN_TEXT_REASONS`), or "".
     """
 
     text: str
@@ -76,7 +60,6 @@ class Region:
     """A part of a page that can be returned: a node of the page's tree, or several merged.
 
     Args:
-        page_id: the page it lies on.
         path: its place in the tree, 1-based positions in reading order: (2,) is the page's
             second area, (2, 4) a block of it, (2, 4, 1) a line of that; () the whole page.
             Paths compare in reading order.
@@ -101,12 +84,10 @@ class Region:
         if self.kind not in KINDS:
             raise InvalidInput(f"kind must be one of {KINDS}, got {self.kind!r}")
         if len(self.path) > len(LEVELS) or any(position < 1 for position in self.path):
-            raise InvalidInput(
-                f"a path has at most {len(LEVELS)} positions from 1 up, got {self.path}"
-            )
-        box = self.box
-        if min(box.xyxy) < -1e-9 or max(box.xyxy) > 1 + 1e-9:
-            raise InvalidInput(f"a region must lie on the page; clip its box {box.xyxy}")
+            raise InvalidInput(f"a path is 0 to {len(LEVELS)} positions from 1, got {self.path}")
+        xyxy = self.box.xyxy
+        if min(xyxy) < -1e-9 or max(xyxy) > 1 + 1e-9:
+            raise InvalidInput(f"a region must lie on the page; clip its box {xyxy}")
         if len(self.parts) == 1:
             raise InvalidInput("a merged region has two parts or more, got 1")
         _check_unit(self.ocr_confidence, name="ocr_confidence")
@@ -125,20 +106,18 @@ class Region:
 
     @property
     def boxes(self) -> tuple[Box, ...]:
-        """The boxes that it is made of: its parts, or its one box."""
+        """Its parts, or its one box."""
         return self.parts or (self.box,)
 
     @property
     def hidden_text_warning(self) -> str:
-        """What whoever reads the text has to know: "holds text that a reader of the page would
-        not see: faint"; "" where there is nothing to know."""
-        if not self.hidden_text:
-            return ""
-        return f"holds text that a reader of the page would not see: {', '.join(self.hidden_text)}"
+        """A sentence that names the reasons of `hidden_text`; "" without any."""
+        reasons = ", ".join(self.hidden_text)
+        return reasons and f"holds text that a reader of the page would not see: {reasons}"
 
 
 def mean_confidence(confidences: Iterable[float | None]) -> float | None:
-    """The mean of those that are known, 0-1; None where none is."""
+    """The mean of those that are not None, 0-1; None without any."""
     known = [one for one in confidences if one is not None]
     return sum(known) / len(known) if known else None
 
@@ -148,17 +127,23 @@ def _check_hidden_text(reasons: tuple[str, ...]) -> None:
         raise InvalidInput(f"hidden_text must be some of {HIDDEN_TEXT_REASONS}, got {reasons}")
 
 
+def _depth(level: str, *, levels: tuple[str, ...]) -> int:
+    if level not in levels:
+        raise InvalidInput(f"level must be one of {', '.join(levels)}, got {level!r}")
+    return levels.index(level)
+
+
 def _check_unit(value: float | None, *, name: str) -> None:
     if value is not None and not 0 <= value <= 1:
         raise InvalidInput(f"{name} must lie in 0..1, got {value}")
 
 
+@one_line_repr("id", "text")
 @dataclass(frozen=True, eq=False)
 class ParsedPage:
-    """A page with its words and its region tree, both in reading order.
+    """A page with its words and its region tree, both in reading order and possibly empty.
 
-    A region's parent is the one whose path is its own without the last position; every parent
-    stands before its children. Words and regions may be empty.
+    A region's path is its parent's and one position more; parents come before their children.
     """
 
     page: Page
@@ -172,21 +157,18 @@ class ParsedPage:
             if region.page_id != self.page.id:
                 raise InvalidInput(f"region {region.id} is not of page {self.page.id}")
             if region.path <= previous or region.path[:-1] not in seen:
-                raise InvalidInput(
-                    f"regions must be in reading order, parents first; {region.path} "
-                    f"cannot follow {previous}"
-                )
+                order = f"{region.path} cannot follow {previous}"
+                raise InvalidInput(f"regions must be in reading order, parents first; {order}")
             seen.add(region.path)
             previous = region.path
 
     @property
     def id(self) -> str:
-        """The page's id."""
         return self.page.id
 
     @property
     def text(self) -> str:
-        """The page's text in reading order, areas parted by a blank line."""
+        """The areas' texts in reading order, separated by blank lines."""
         return "\n\n".join(r.text for r in self.regions if len(r.path) == 1 and r.text)
 
     @cached_property
@@ -202,7 +184,7 @@ class ParsedPage:
 
     @cached_property
     def parts(self) -> list[list[int]]:
-        """R lists: the positions of the regions that each is divided into, in reading order."""
+        """R lists: the positions of each region's children, in reading order."""
         parts: list[list[int]] = [[] for _ in self.parents]
         for position, parent in enumerate(self.parents.tolist()):
             if parent >= 0:
@@ -211,19 +193,14 @@ class ParsedPage:
 
     @cached_property
     def leaves(self) -> list[int]:
-        """Positions of the regions that are not divided, in reading order."""
+        """Positions of the regions without children, in reading order."""
         return [position for position, parts in enumerate(self.parts) if not parts]
 
     def at_level(self, level: str) -> list[Region]:
         """The regions of one of `LEVELS` in reading order, and the coarser ones that are not
-        divided that far: together the whole page, nothing twice.
-
-        Raises:
-            InvalidInput: `level` is not one of `LEVELS`.
-        """
-        if level not in LEVELS:
-            raise InvalidInput(f"level must be one of {', '.join(LEVELS)}, got {level!r}")
-        depth = LEVELS.index(level) + 1
+        divided that far: together the whole page, nothing twice. Raises InvalidInput for a level
+        that is none of these."""
+        depth = _depth(level, levels=LEVELS) + 1
         return [
             region
             for region, parts in zip(self.regions, self.parts, strict=True)
@@ -243,26 +220,22 @@ class ParsedPage:
         )
 
     def unloaded(self) -> ParsedPage:
-        """A copy that loads the page's image for itself, for an index that shares its pages
-        between searches and must not keep their images."""
+        """A copy that loads the page's image separately, for an index that shares its pages between
+        searches and must not cache their images."""
         copied = copy(self)  # with all that has been computed
         object.__setattr__(copied, "page", replace(self.page))
         return copied
 
     def ancestor(self, region: Region, level: str) -> Region:
-        """The region of `level` that holds `region`; itself if it is of that level or coarser.
-
-        Raises:
-            InvalidInput: `level` is neither "page" nor one of `LEVELS`.
-        """
-        if level == "page":
+        """The region of `level` that contains `region`; itself if it is of that level or coarser.
+        Raises InvalidInput for an unknown level, NotIndexed when the page has no such region."""
+        depth = _depth(level, levels=("page", *LEVELS))
+        if depth == 0:
             return self.whole()
-        if level not in LEVELS:
-            raise InvalidInput(f"level must be 'page' or one of {LEVELS}, got {level!r}")
-        depth = LEVELS.index(level) + 1
         if len(region.path) <= depth and not (len(region.path) == depth and region.parts):
             return region
+        path = region.path[:depth]
         for candidate in self.regions:
-            if candidate.path == region.path[:depth]:
+            if candidate.path == path:
                 return candidate
-        raise NotIndexed(f"page {self.id} has no region {region.path[:depth]}")
+        raise NotIndexed(f"page {self.id} has no region {path}")

@@ -1,13 +1,10 @@
-"""What the engine answers with: hits, pages, relevance maps, reports of what went in.
-
-Shape letters: T query tokens, V page vectors.
-"""
+"""What the engine returns: hits, pages, relevance maps, reports of what went in."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -16,20 +13,22 @@ from colregion.core.documents import DocumentEntry, MetadataValue
 from colregion.core.embeddings import QueryEmbedding
 from colregion.core.geometry import Box, FloatArray, Placement
 from colregion.core.regions import ParsedPage, Region
+from colregion.core.repr import one_line_repr
 from colregion.errors import ShapeMismatch
 
 DEFAULT_K = 5
-"""How many hits a search returns unless told otherwise, in the engine and in every adapter."""
+"""How many hits a search returns by default, in the engine and in every adapter."""
 
 
+@one_line_repr("tokens", "similarity", "placement")
 @dataclass(frozen=True, slots=True, eq=False)
 class RelevanceMap:
     """How strongly each token of a question lights up each place of a page.
 
     Args:
-        similarity: (T, V) dot products, raw.
-        placement: where the V vectors look.
-        query: the question; its `content` and `weights` say what counts.
+        similarity: (T, V) raw dot products of T query tokens and V page vectors.
+        placement: where the page's vectors look.
+        query: its `content` and `weights` say what counts.
     """
 
     similarity: FloatArray
@@ -43,7 +42,6 @@ class RelevanceMap:
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """T labels."""
         return self.query.tokens
 
     def combined(self) -> FloatArray:
@@ -57,13 +55,13 @@ class RelevanceMap:
     def raster(self, *, rows: int, cols: int, token: int | None = None) -> FloatArray:
         """(rows, cols) image of the map, NaN where no vector looks.
 
-        Every cell holds the similarity of the vectors that look at it, weighted by the area
-        they cover there; of one `token` (0..T-1), or combined when it is None.
+        A cell is the mean similarity of the vectors that look at it, weighted by the area they
+        cover there; for one `token` (0..T-1), or combined when it is None.
         """
         return np.asarray(self.rasters((token,), rows=rows, cols=cols)[0])
 
     def rasters(self, tokens: Sequence[int | None], *, rows: int, cols: int) -> FloatArray:
-        """(N, rows, cols): `raster` of each of the N `tokens`, at little more than one's cost."""
+        """(N, rows, cols): `raster` of each of N tokens, at little more than the cost of one."""
         y0, x0 = np.divmod(np.arange(rows * cols), cols)
         cells = np.stack([x0 / cols, y0 / rows, (x0 + 1) / cols, (y0 + 1) / rows], axis=1)
         cover = self.placement.coverage(cells)
@@ -72,9 +70,8 @@ class RelevanceMap:
         maps = np.empty((len(tokens), rows, cols))
         for cells_of, token in zip(maps, tokens, strict=True):
             values = self.combined() if token is None else self.similarity[token]
-            lit = np.bincount(
-                cell, weights=cover.area * values[cover.indices], minlength=rows * cols
-            )
+            weights = cover.area * values[cover.indices]
+            lit = np.bincount(cell, weights=weights, minlength=rows * cols)
             with np.errstate(invalid="ignore", divide="ignore"):
                 cells_of[:] = (lit / covered).reshape(rows, cols)
         return maps
@@ -89,12 +86,10 @@ class _OnPage:
 
     @property
     def doc_id(self) -> str:
-        """The document's id."""
         return self.parsed.page.doc_id
 
     @property
     def page_id(self) -> str:
-        """The page's id, `doc#p3`."""
         return self.parsed.id
 
     @property
@@ -108,6 +103,7 @@ class _OnPage:
         return self.entry.source
 
 
+@one_line_repr("id", "score", "source", "text")
 @dataclass(frozen=True, slots=True, eq=False)
 class PageHit(_OnPage):
     """A page that answers a question."""
@@ -118,27 +114,26 @@ class PageHit(_OnPage):
 
     @property
     def id(self) -> str:
-        """The page's id, `doc#p3`."""
         return self.page_id
 
     @property
     def text(self) -> str:
-        """The page's text in reading order."""
+        """`ParsedPage.text`."""
         return self.parsed.text
 
     @property
     def image(self) -> Image.Image:
-        """The page's image."""
         return self.parsed.page.image
 
 
+@one_line_repr("id", "score", "source", "text")
 @dataclass(frozen=True, slots=True, eq=False)
 class Hit(_OnPage):
     """A region that answers a question.
 
     Args:
-        score: higher is better; compares across the pages of one search. None for a region that
-            no question was asked for.
+        score: higher is better; compares across the pages of one search. None for a region
+            fetched without a question.
         confidence: 0-1 where the index's encoder is calibrated, else None.
     """
 
@@ -150,35 +145,27 @@ class Hit(_OnPage):
 
     @property
     def id(self) -> str:
-        """The region's id."""
         return self.region.id
 
     @property
     def text(self) -> str:
-        """The region's text."""
         return self.region.text
 
     @property
     def box(self) -> Box:
-        """The region's box, fractions of the page."""
         return self.region.box
 
     @property
     def kind(self) -> str:
-        """The region's kind."""
         return self.region.kind
 
     @property
     def hidden_text_warning(self) -> str:
-        """`Region.hidden_text_warning`."""
         return self.region.hidden_text_warning
 
     def crop(self, *, margin: float = 0.0) -> Image.Image:
-        """The region cut out of the page's image.
-
-        Args:
-            margin: how much of the page to keep around it, fraction of the page's width.
-        """
+        """The region cut out of the page's image, `margin` (fraction of the page's width) around
+        it included."""
         image, box = self.parsed.page.image, self.region.box
         margin_y = margin * image.width / image.height
         grown = Box(box.x0 - margin, box.y0 - margin_y, box.x1 + margin, box.y1 + margin_y)
@@ -186,20 +173,18 @@ class Hit(_OnPage):
 
     def expand(self, level: str) -> Hit:
         """The hit's surroundings as a hit of the same score: its "block", "area" or "page"."""
-        region = self.parsed.ancestor(self.region, level)
-        return Hit(region, self.parsed, self.entry, self.score, self.confidence)
+        return replace(self, region=self.parsed.ancestor(self.region, level))
 
     def to_metadata(self, *, confidence: bool = True) -> dict[str, MetadataValue]:
-        """Flat and JSON-safe, the one schema of all adapters; the score is not in it.
+        """The hit as flat JSON-safe values, the one schema of all adapters, without the score.
 
         `x0 y0 x1 y1` are fractions of the page (origin top-left), `page_width page_height` its
         size in `page_unit` ("pt", "px"), `boxes_json` lists `[page, x0, y0, x1, y1]` rows of the
-        region's parts, `hidden_text` says why a reader of the page would not see some of the text
-        ("faint", "invisible", "tiny"; "" where all is seen); then the user's own keys.
+        region's parts, `hidden_text` joins its `HIDDEN_TEXT_REASONS`; then the user's own keys.
 
         Args:
-            confidence: false leaves out what depends on the question, so that a region found by
-                two questions is the same to what merges their results.
+            confidence: false leaves out what depends on the question, for callers that merge the
+                results of several questions.
         """
         page, box = self.parsed.page, self.region.box
         flat: dict[str, MetadataValue] = {
@@ -232,12 +217,11 @@ class Outcome:
     """What became of one source in `Engine.add`.
 
     Args:
-        status: "added", "replaced", "skipped" (unchanged), "failed", or "ignored": a file in a
-            folder, of a type that is not read.
+        status: "added", "replaced", "skipped" (unchanged), "failed", or "ignored" (a file in a
+            folder, of a type that is not read).
         seconds: spent on reading, over all processes, and on storing it.
         reason: why it failed, was skipped or is incomplete; "" otherwise.
-        missing_pages: of a document that went in, those that could not be read whole. The next
-            `add` reads it again.
+        missing_pages: pages that could not be read whole. The next `add` reads them again.
     """
 
     source: str
@@ -255,29 +239,26 @@ class AddReport:
     """What `Engine.add` did, one outcome per source.
 
     Args:
-        workers: processes that documents could be read in; 0 when they were read in this one.
+        workers: processes that read documents; 0 when this one did.
     """
 
     outcomes: tuple[Outcome, ...]
     workers: int = 0
 
     def of(self, *statuses: str) -> tuple[Outcome, ...]:
-        """The outcomes of these statuses."""
         return tuple(outcome for outcome in self.outcomes if outcome.status in statuses)
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
-        """What did not go in."""
         return self.of("failed")
 
     @property
     def ignored(self) -> tuple[Outcome, ...]:
-        """Files in folders whose type is not read."""
         return self.of("ignored")
 
     @property
     def incomplete(self) -> tuple[Outcome, ...]:
-        """What went in without some of its pages."""
+        """Documents that went in without some of their pages."""
         return tuple(outcome for outcome in self.outcomes if outcome.missing_pages)
 
     @property

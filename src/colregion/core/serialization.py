@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from colregion.errors import InvalidInput
 
 
 def parsed_to_json(parsed: ParsedPage) -> dict[str, Any]:
-    """A page, its words and its regions as JSON-able data; its two loaders are left out."""
+    """A page, its words and its regions as JSON-able data, without its two loaders."""
     page, upright = parsed.page, parsed.page.upright
     return {
         "doc_id": page.doc_id,
@@ -25,18 +26,17 @@ def parsed_to_json(parsed: ParsedPage) -> dict[str, Any]:
         "unit": page.unit,
         "label": page.label,
         "rotation": int(page.rotation),
-        "upright": upright
-        and [float(upright.degrees_clockwise), float(upright.width), float(upright.height)],
+        "upright": upright and [float(value) for value in astuple(upright)],
         "missing": page.missing,
-        # Rows instead of objects: the keys would be half of the text. What is seldom there
-        # stands last or not at all. Numbers may be numpy's, which JSON does not know.
+        # Rows instead of objects: the keys would be half of the text. What is rare comes last or
+        # not at all. Numbers may be numpy's, which JSON does not know.
         "words": [
             [
                 word.text,
                 *_floats(word.box),
-                word.confidence if word.confidence is None else float(word.confidence),
-                word.line if word.line is None else int(word.line),
-                word.block if word.block is None else int(word.block),
+                _optional(float, word.confidence),
+                _optional(int, word.line),
+                _optional(int, word.block),
                 bool(word.visible),
                 *([word.hidden_text] if word.hidden_text else []),
             ]
@@ -48,9 +48,7 @@ def parsed_to_json(parsed: ParsedPage) -> dict[str, Any]:
                 *_floats(region.box),
                 region.text,
                 region.kind,
-                region.ocr_confidence
-                if region.ocr_confidence is None
-                else float(region.ocr_confidence),
+                _optional(float, region.ocr_confidence),
                 [_floats(part) for part in region.parts],
                 *([list(region.hidden_text)] if region.hidden_text else []),
             ]
@@ -60,22 +58,12 @@ def parsed_to_json(parsed: ParsedPage) -> dict[str, Any]:
 
 
 def parsed_from_json(data: Mapping[str, Any], *, load_image: ImageLoader) -> ParsedPage:
-    """The page that `parsed_to_json` wrote, without its own characters (`load_text` is None).
-
-    Args:
-        load_image: loads the page's image from now on.
-    """
+    """The page that `parsed_to_json` wrote, with another image loader and no `load_text`."""
+    names = ("doc_id", "number", "width", "height", "unit", "label", "rotation", "missing")
     page = Page(
-        doc_id=data["doc_id"],
-        number=data["number"],
-        width=data["width"],
-        height=data["height"],
-        unit=data["unit"],
+        **{name: data[name] for name in names},
         load_image=load_image,
-        label=data["label"],
-        rotation=data["rotation"],
         upright=Upright(*data["upright"]) if data["upright"] else None,
-        missing=data["missing"],
     )
     page_id = page.id
     regions = tuple(
@@ -95,7 +83,7 @@ def parsed_from_json(data: Mapping[str, Any], *, load_image: ImageLoader) -> Par
 
 
 def words_from_json(rows: Iterable[Sequence[Any]]) -> tuple[Word, ...]:
-    """The words of a page from the value of "words" that `parsed_to_json` gives."""
+    """The words of a page from the "words" of `parsed_to_json`."""
     return tuple(
         Word(text, Box(x0, y0, x1, y1), confidence, line, block, visible, *hidden_text)
         for text, x0, y0, x1, y1, confidence, line, block, visible, *hidden_text in rows
@@ -103,11 +91,8 @@ def words_from_json(rows: Iterable[Sequence[Any]]) -> tuple[Word, ...]:
 
 
 def placement_to_arrays(placement: Placement) -> dict[str, NDArray[Any]]:
-    """A placement as named arrays, of the dtypes it has; `placement_from_arrays` undoes it.
-
-    Raises:
-        InvalidInput: the placement is neither a GridPlacement nor a BoxPlacement.
-    """
+    """A placement as named arrays of its own dtypes. Raises InvalidInput when it is neither a
+    GridPlacement nor a BoxPlacement."""
     if isinstance(placement, BoxPlacement):
         return {"boxes_xyxy": placement.boxes_xyxy}
     if isinstance(placement, GridPlacement):
@@ -117,7 +102,9 @@ def placement_to_arrays(placement: Placement) -> dict[str, NDArray[Any]]:
             "map_layers": np.array(placement.map_layers, dtype=np.int64),
             **layers,
         }
-    raise InvalidInput(f"only grid and box placements can be kept, got {type(placement).__name__}")
+    raise InvalidInput(
+        f"only grid and box placements can be stored, got {type(placement).__name__}"
+    )
 
 
 def placement_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Placement:
@@ -130,6 +117,10 @@ def placement_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Placement:
         n_vectors=int(arrays["n_vectors"]),
         map_layers=tuple(int(layer) for layer in arrays["map_layers"]),
     )
+
+
+def _optional(convert: Callable[[Any], Any], value: Any) -> Any:
+    return None if value is None else convert(value)
 
 
 def _floats(box: Box) -> list[float]:

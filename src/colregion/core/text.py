@@ -1,4 +1,4 @@
-"""How text is folded and cut into terms, the same wherever words are counted or compared."""
+"""Folding text and splitting it into terms, the same wherever words are counted or compared."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _STOP_WORDS = [
 
 
 def fold(text: str) -> str:
-    """Lower case, compatibility forms and accents folded: "Ｃａｆé" and "cafe" compare equal."""
+    """Fold case, compatibility forms and accents: "Ｃａｆé" and "cafe" compare equal."""
     if text.isascii():  # the same as below, ten times as fast
         return text.lower()
     decomposed = unicodedata.normalize("NFKD", text).casefold()
@@ -38,8 +38,8 @@ def fold(text: str) -> str:
 
 
 def terms(text: str) -> list[str]:
-    """The terms of a text in order, folded: words, numbers with their inner points and commas
-    ("1,234.50"), and pairs of neighbouring characters in scripts without spaces. No text gives [].
+    """The folded terms of a text in order: words, numbers with their inner points and commas, and
+    pairs of neighbouring characters in scripts without spaces. No text gives [].
 
     >>> terms("Total: 1,234.50 EUR (net)")
     ['total', '1,234.50', 'eur', 'net']
@@ -48,36 +48,34 @@ def terms(text: str) -> list[str]:
     """
     if text.isascii():
         return _RUN.findall(text.lower())
-    found: list[str] = []
+    result: list[str] = []
     for run in _RUN.findall(fold(text)):
         if len(run) > 2 and _UNSPACED_RUN.fullmatch(run):
-            found.extend(run[i : i + 2] for i in range(len(run) - 1))
+            result.extend(run[i : i + 2] for i in range(len(run) - 1))
         else:
-            found.append(run)
-    return found
+            result.append(run)
+    return result
 
 
 def word_spans(text: str) -> list[tuple[int, int, bool]]:
-    """(start, end, unspaced) of each run of letters or digits that `terms` cuts up, and whether
-    it is of a script that sets no spaces between words.
+    """(start, end, unspaced) of each run of letters or digits that `terms` splits; `unspaced` when
+    it is of a script without spaces between words.
 
     >>> word_spans("Total: 1,234.50")
     [(0, 5, False), (7, 15, False)]
     """
-    return [
-        (*found.span(), _UNSPACED_RUN.fullmatch(found.group()) is not None)
-        for found in _RUN.finditer(text)
-    ]
+    runs = _RUN.finditer(text)
+    return [(*run.span(), _UNSPACED_RUN.fullmatch(run.group()) is not None) for run in runs]
 
 
 def has_unspaced(text: str) -> bool:
-    """Whether any of its characters is of a script that sets no spaces between words."""
+    """Whether any character is of a script without spaces between words."""
     return _UNSPACED_RUN.search(text) is not None
 
 
 def content_terms(text: str) -> list[str]:
-    """`terms` without the stop words of the language that has most of them; when nothing else is
-    left, all terms.
+    """`terms` without the stop words of the language that has most of them; all terms when they
+    are stop words only.
 
     >>> content_terms("Quel est le montant de la facture ?")
     ['montant', 'facture']
@@ -90,9 +88,9 @@ def content_terms(text: str) -> list[str]:
 def estimate_tokens(text: str) -> int:
     """About how many tokens a language model's tokenizer makes of a text; 0 for none.
 
-    Counts a token for every four letters or part of them in a word, one for every three digits,
-    every other sign and every character of a script without spaces. Byte-pair tokenizers make
-    fewer of common English words, so a budget kept by this estimate is seldom overrun.
+    Counts a token for every four letters or part of them in a word, for every three digits, every
+    other sign and every character of a script without spaces. Byte-pair tokenizers make fewer of
+    common English words, so a budget within this estimate is seldom exceeded.
 
     >>> estimate_tokens("Total: 1234 EUR")
     6
@@ -106,9 +104,10 @@ def estimate_tokens(text: str) -> int:
 def printable(text: str) -> str:
     """The text with control characters, terminal escapes and controls of writing direction
     replaced by U+FFFD; line breaks and tabs stay."""
-    return "".join(
-        "\ufffd"
-        if (unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t") or c in _BIDI
-        else c
-        for c in text
-    )
+    return "".join("\ufffd" if _is_control(c) else c for c in text)
+
+
+def _is_control(character: str) -> bool:
+    if unicodedata.category(character) in ("Cc", "Cs"):
+        return character not in "\n\t"
+    return character in _BIDI

@@ -1,8 +1,5 @@
-"""Expected answer types: the kind of region and the form of text that a question's wording names.
-
-A soft preference: a region of an expected kind, or with text of an expected form, scores a little
-higher. A question that names none prefers none.
-"""
+"""Expected answer types: a region of the kind, or with the form of text, that a question's wording
+names scores a little higher."""
 
 from __future__ import annotations
 
@@ -19,7 +16,7 @@ from colregion.core.text import fold, terms
 
 KIND_BONUS = 0.3
 FORM_BONUS = 0.25
-"""Beside the evidence of the words, which is 1 where a region holds every word of the question."""
+"""Added to the evidence of the words, 1 for a region that contains every word of the question."""
 
 _KIND_WORDS = {
     "figure": frozenset(
@@ -81,20 +78,15 @@ _QUANTITY = re.compile(r"\bhow (?:many|much|long|old|far|often|large|big|high|ta
 
 @dataclass(frozen=True, slots=True)
 class AnswerTypes:
-    """What a question expects of its answer.
-
-    Args:
-        kinds: kinds of region that the question names.
-        forms: forms of text that an answer would take: "date", "amount", "percentage", "number",
-            "address", "name" (of a company or place).
-    """
+    """The `KINDS` of region and forms of text that a question expects: "date", "amount",
+    "percentage", "number", "address", "name" (of a company or place)."""
 
     kinds: frozenset[str] = frozenset()
     forms: frozenset[str] = frozenset()
 
     def bonuses(self, regions: Sequence[Region]) -> FloatArray:
-        """(R,) what is added to the evidence of each region: `KIND_BONUS` when it is of an
-        expected kind, `FORM_BONUS` for each expected form that its text has."""
+        """(R,) additions to the evidence of regions: `KIND_BONUS` for an expected kind and
+        `FORM_BONUS` for each expected form in the text."""
         if not self.largest_bonus:
             return np.zeros(len(regions))
         kinds = [region.kind in self.kinds for region in regions]
@@ -104,7 +96,7 @@ class AnswerTypes:
 
     @property
     def largest_bonus(self) -> float:
-        """What no region's bonus exceeds; 0 when nothing is expected."""
+        """The upper bound of `bonuses`; 0 when nothing is expected."""
         return KIND_BONUS * bool(self.kinds) + FORM_BONUS * len(self.forms)
 
     def match(self, region: Region) -> bool:
@@ -138,6 +130,5 @@ def expected_answer_types(question: str) -> AnswerTypes:
         forms.add("number")
     if "address" in forms:  # "the shop's address" asks for no name
         forms.discard("name")
-    return AnswerTypes(
-        frozenset(kind for kind, cues in _KIND_WORDS.items() if words & cues), frozenset(forms)
-    )
+    kinds = (kind for kind, cues in _KIND_WORDS.items() if words & cues)
+    return AnswerTypes(frozenset(kinds), frozenset(forms))

@@ -1,8 +1,6 @@
-"""Calibrated confidence: the probability that a hit is right.
-
-A logistic model over a few features of a hit, fitted to labelled questions. A hit is right when it
-overlaps an evidence box with an IoU of 0.5 or more, or contains the answer. Shape letters: N hits,
-F features.
+"""Calibrated confidence: the probability that a hit is right, by a logistic model over F features
+that is fitted to labelled questions. A hit is right when it overlaps an evidence box with an IoU of
+0.5 or more, or contains the answer.
 """
 
 from __future__ import annotations
@@ -20,38 +18,25 @@ from colregion.errors import InvalidInput
 from colregion.retrieval.question import Question
 from colregion.retrieval.ranking import RankedRegion
 
-FEATURES = (
-    "maxsim",
-    "page_mean",
-    "page_geometric_mean",
-    "answer_type_matches",
-    "answer_type_expected",
-    "log_question_length",
-    "log_area",
-    "score_gap",
+FEATURES = tuple(
+    """maxsim page_mean page_geometric_mean answer_type_matches answer_type_expected
+    log_question_length log_area score_gap""".split()
 )
-"""Of a hit: what it holds of the question, and its page; the page's geometric mean over the
-question's tokens, which one missing word pulls down; whether its text has an expected form, and
-whether one was expected; the number of content tokens; the share of the page it covers; how far
-its score lies behind the best of the same question."""
+"""Features of a hit: its MaxSim; mean and geometric mean of its page (one missing word pulls the
+latter down); whether its text has an expected form, and whether one was expected; the number of
+content tokens; the share of the page it covers; how far its score lies behind the best hit's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """confidence = 1 / (1 + exp(-(weights . features + bias))).
-
-    Args:
-        weights: one for each of `FEATURES`.
-    """
+    """confidence = 1 / (1 + exp(-(weights . features + bias))), one weight per `FEATURES` entry."""
 
     weights: tuple[float, ...]
     bias: float
 
     def __post_init__(self) -> None:
         if len(self.weights) != len(FEATURES):
-            raise InvalidInput(
-                f"a calibration needs {len(FEATURES)} weights, got {len(self.weights)}"
-            )
+            raise InvalidInput(f"calibrations have {len(FEATURES)} weights, got {self.weights}")
         if not np.isfinite([*self.weights, self.bias]).all():
             raise InvalidInput("a calibration's weights must be finite")
 
@@ -60,7 +45,7 @@ class Calibration:
         return logistic(features @ np.array(self.weights) + self.bias)
 
     def to_json(self) -> str:
-        """As an index stores it."""
+        """The form in which an index stores it."""
         return json.dumps(asdict(self))
 
     @classmethod
@@ -75,23 +60,20 @@ class Calibration:
 
 # Fitted by `colregion calibrate` to 508 questions over reports, slides, papers, forms and receipts.
 _DEFAULTS = {
-    "static_tokens-1": Calibration(
-        weights=(1.86, 5.79, -5.88, 1.48, -0.655, -0.724, 0.775, -2.54), bias=-0.323
-    ),
+    "static_tokens-1": Calibration((1.86, 5.79, -5.88, 1.48, -0.655, -0.724, 0.775, -2.54), -0.323)
 }
 
 
 def calibration_of(index: Index, encoder: Encoder) -> Calibration | None:
-    """The calibration set for an index, else the one that comes with the package for its encoder,
-    by the encoder's fingerprint; None without either."""
-    stored = index.get_setting(IndexSetting.CALIBRATION)
-    if stored is not None:
+    """The calibration set for an index, else the package's own for the encoder; None without
+    either."""
+    if (stored := index.get_setting(IndexSetting.CALIBRATION)) is not None:
         return Calibration.from_json(stored)
     return _DEFAULTS.get(encoder.fingerprint)
 
 
 def hit_features(ranked: Sequence[RankedRegion], question: Question) -> FloatArray:
-    """(N, F) the features of one question's ranked regions, best first."""
+    """(N, F) the features of one question's N ranked regions, best first."""
     if not ranked:
         return np.zeros((0, len(FEATURES)))
     types, best = question.answer_types, ranked[0].scored.score

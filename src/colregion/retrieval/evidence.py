@@ -1,7 +1,7 @@
-"""What pages hold of a question: worked out once per search, for all candidate pages together.
+"""The evidence of pages for a question, computed once per search for all candidates together.
 
-From a page's evidence follow the order of pages, the scores of its regions and the features of a
-hit's confidence. Shape letters: T query tokens, V vectors of all pages, P pages, R regions.
+From it follow the order of pages, the scores of regions and the features of a hit's confidence.
+Shape letters: T query tokens, V vectors of all pages, P pages, R regions.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from colregion.core.embeddings import Candidate
 from colregion.core.geometry import Coverage, FloatArray, GridPlacement
 from colregion.core.regions import ParsedPage
+from colregion.core.repr import one_line_repr
 from colregion.retrieval.maxsim import (
     rescale,
     saturate,
@@ -26,26 +27,26 @@ from colregion.retrieval.patches import patch_regions
 from colregion.retrieval.question import Question
 from colregion.retrieval.scorer import ScoredPage
 
-# The parts of a page's relevance: its highest similarities, what its best area and its best line
-# hold, and how often the words of the question stand there. Their sum is 1.
+# The weights of a page's relevance: its highest similarities, the MaxSim of its best area and its
+# best line, and how often the words of the question occur. Their sum is 1.
 _MEAN_WEIGHT, _AREA_WEIGHT, _LINE_WEIGHT, _FREQUENCY_WEIGHT = 1 / 3, 1 / 6, 1 / 3, 1 / 6
-_MISSING = 0.05  # what a word that is nowhere on the page counts in a geometric mean
+_MISSING = 0.05  # what a token without a match on the page counts in a geometric mean
 
 
+@one_line_repr("parsed.id", "score", "relevance", "regions")
 @dataclass(frozen=True, slots=True, eq=False)
 class PageEvidence(ScoredPage):
-    """What one page holds of one question.
+    """How well one page and its regions match one question.
 
     Args:
-        parsed: the page; one that was seen and not read has the regions that the question
-            lights up.
+        parsed: the page; an unread one has the regions that the question lights up.
         regions: (R,) MaxSim inside each region, sum_i w_i max_{j in r} S[i, j] / sum_i w_i with S
             rescaled to 0-1; 0 where no vector looks.
         mean: weighted mean over the tokens of the highest similarity on the page, 0-1.
         geometric_mean: the same as a geometric mean, in which a missing token counts 0.05.
         relevance: how well the page answers, 0 to about 1: a third `mean`, a third its best line
-            alone, a sixth its best area, a sixth the saturated term frequency. Words that are
-            scattered over a page count less than words that stand together.
+            alone, a sixth its best area, a sixth the saturated term frequency. Words scattered
+            over a page count less than words close together.
     """
 
     parsed: ParsedPage
@@ -61,9 +62,8 @@ def collect_evidence(
     """The evidence of every candidate page, in their order; [] for none.
 
     Args:
-        noise_floor: the similarity, 0 to below 1, up to which vectors are unrelated. Pages are
-            scored by their relevance above it; without one (0) by late interaction, for which a
-            visual model was trained.
+        noise_floor: as in `Encoder`. Pages are scored by their relevance above it; without one (0)
+            by late interaction, for which a visual model was trained.
     """
     if not candidates:
         return []
@@ -73,41 +73,31 @@ def collect_evidence(
     sim = rescale(np.concatenate([c.similarity.T for c in candidates]), noise_floor=noise_floor)
     pages = _with_regions(candidates, sim, lengths, weights)
     best = segment_max(sim, lengths)
-    frequency = saturate(
-        segment_sum(sim * sim, lengths), lengths, mean_length=max(float(lengths.mean()), 1.0)
-    )
+    mean_length = max(float(lengths.mean()), 1.0)
+    frequency = saturate(segment_sum(sim * sim, lengths), lengths, mean_length=mean_length)
     mean = weighted_mean(best, weights)
     geometric_mean = weighted_geometric_mean(best, weights, missing=_MISSING) * (lengths > 0)
     frequency_mean = weighted_mean(frequency, weights)
-    by_page = _region_maxsim(sim, lengths, [cover for _, cover in pages], weights)
+    maxsim = _region_maxsim(sim, lengths, [cover for _, cover in pages], weights)
     evidence = []
-    for i, (candidate, (parsed, _), regions) in enumerate(
-        zip(candidates, pages, by_page, strict=True)
-    ):
+    for i, candidate in enumerate(candidates):
+        parsed, regions = pages[i][0], maxsim[i]
         relevance = (
             _MEAN_WEIGHT * float(mean[i])
             + _AREA_WEIGHT * float(regions.max(initial=0.0))
             + _LINE_WEIGHT * float(regions[parsed.leaves].max(initial=0.0))
             + _FREQUENCY_WEIGHT * float(frequency_mean[i])
         )
-        evidence.append(
-            PageEvidence(
-                candidate,
-                score=relevance if noise_floor else candidate.score,
-                parsed=parsed,
-                regions=regions,
-                mean=float(mean[i]),
-                geometric_mean=float(geometric_mean[i]),
-                relevance=relevance,
-            )
-        )
+        score = relevance if noise_floor else candidate.score
+        means = float(mean[i]), float(geometric_mean[i])
+        evidence.append(PageEvidence(candidate, score, parsed, regions, *means, relevance))
     return evidence
 
 
 def _region_maxsim(
     sim: FloatArray, lengths: FloatArray, covers: Sequence[Coverage], weights: FloatArray
 ) -> list[FloatArray]:
-    """For each page, the (R,) MaxSim of its regions."""
+    """The (R,) MaxSim of the regions of each page."""
     first = np.cumsum(lengths) - lengths
     indices = np.concatenate([cover.indices + at for cover, at in zip(covers, first, strict=True)])
     counts = np.concatenate([np.diff(cover.indptr) for cover in covers])
@@ -119,13 +109,13 @@ def _region_maxsim(
 def _with_regions(
     candidates: Sequence[Candidate], sim: FloatArray, lengths: FloatArray, weights: FloatArray
 ) -> list[tuple[ParsedPage, Coverage]]:
-    """Each page with the vectors of its regions. A page without words, seen by a model that looks
-    at patches, has regions made of the patches that the question lights up."""
+    """Each page with the vectors of its regions. A page without words whose vectors look at patches
+    has regions made from the patches that the question lights up."""
     pages = []
     starts = np.cumsum(lengths) - lengths
     for candidate, start, length in zip(candidates, starts, lengths, strict=True):
         parsed, placement, cover = candidate.parsed, candidate.placement, candidate.region_cover
-        # Regions are asked for text: an index decodes the words of a page only when it must.
+        # Not `parsed.words`: an index decodes the words of a page only when it must.
         if isinstance(placement, GridPlacement) and not any(r.text for r in parsed.regions):
             lit = weighted_mean(sim[start : start + length], weights)
             regions = patch_regions(parsed.id, lit, placement)

@@ -10,30 +10,24 @@ import numpy as np
 
 from colregion.core.geometry import FloatArray, IntArray
 
+_SATURATION, _LENGTH_SHARE = 1.2, 0.75  # k and b of BM25
+
 
 def rescale(sim: FloatArray, *, noise_floor: float) -> FloatArray:
-    """Similarities as evidence: `noise_floor` to 1 stretched over 0 to 1, clipped at both ends.
-
-    Args:
-        sim: any shape.
-        noise_floor: the similarity, 0 to below 1, up to which vectors are unrelated.
-    """
+    """Similarities of any shape as evidence: `noise_floor` (0 to below 1) to 1 stretched over 0 to
+    1, clipped at both ends."""
     scaled = sim - np.float32(noise_floor)
     scaled *= np.float32(1 / (1 - noise_floor))
     return np.asarray(np.clip(scaled, 0, 1, out=scaled))
 
 
 def segment_max(values: FloatArray, counts: IntArray) -> FloatArray:
-    """(P, T) maxima of consecutive groups of rows of (V, T); 0 for an empty group.
-
-    Args:
-        counts: (P,) rows of each group, V in all.
-    """
+    """(P, T) maxima of consecutive groups of `counts` (P,) rows of (V, T); 0 for an empty group."""
     return _segment(np.maximum, values, counts)
 
 
 def segment_sum(values: FloatArray, counts: IntArray) -> FloatArray:
-    """(P, T) sums of consecutive groups of rows of (V, T); 0 for an empty group."""
+    """(P, T) sums of consecutive groups of `counts` (P,) rows of (V, T); 0 for an empty group."""
     return _segment(np.add, values, counts)
 
 
@@ -59,33 +53,15 @@ def weighted_geometric_mean(
     values: FloatArray, weights: FloatArray, *, missing: float
 ) -> FloatArray:
     """(N,) geometric means over the tokens of (N, T): exp(sum_i w_i ln max(x_i, missing) /
-    sum_i w_i). One token that is nowhere pulls it down. 0 when all weights are.
-
-    Args:
-        missing: what a token counts at least, above 0.
-    """
+    sum_i w_i), `missing` above 0. One absent token pulls it down. 0 when all weights are."""
     if float(weights.sum()) == 0:
         return np.zeros(len(values))
     return np.exp(weighted_mean(np.log(np.maximum(values, missing)), weights))
 
 
-def saturate(
-    frequency: FloatArray,
-    length: FloatArray,
-    *,
-    mean_length: float,
-    saturation: float = 1.2,
-    length_share: float = 0.75,
-) -> FloatArray:
-    """(P, T) term frequencies as BM25 counts them (Robertson and Zaragoza 2009):
-    f (k + 1) / (f + k (1 - b + b V / L)), 0 to k + 1.
-
-    Args:
-        frequency: (P, T) f, such as the sum of squared similarities over a page's vectors.
-        length: (P,) V, vectors of each page.
-        mean_length: L, the mean V of the pages that are compared, above 0.
-        saturation: k, above 0.
-        length_share: b, 0-1.
-    """
-    norm = saturation * (1 - length_share + length_share * length / mean_length)
-    return np.asarray(frequency * (saturation + 1) / (frequency + norm[:, None]))
+def saturate(frequency: FloatArray, length: FloatArray, *, mean_length: float) -> FloatArray:
+    """(P, T) term frequencies f (P, T), such as sums of squared similarities, as BM25 counts them
+    (Robertson and Zaragoza 2009): f (k + 1) / (f + k (1 - b + b V / L)), 0 to k + 1, with V the
+    `length` of each page in vectors (P,) and L the mean over the compared pages, above 0."""
+    norm = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * length / mean_length)
+    return np.asarray(frequency * (_SATURATION + 1) / (frequency + norm[:, None]))

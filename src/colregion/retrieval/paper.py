@@ -1,7 +1,4 @@
-"""The published propagation of patch similarities to regions (arXiv 2512.02660), as a scorer.
-
-Shape letters: T query tokens, V page vectors, R regions.
-"""
+"""The published propagation of patch similarities to regions (arXiv 2512.02660), as a scorer."""
 
 from __future__ import annotations
 
@@ -24,8 +21,9 @@ class PaperScorer(Scorer[ScoredPage]):
     """Pages by late interaction; layout areas by the similarities of the vectors that touch them.
 
     Args:
-        percentile: regions of a page below this percentile (0-100) of its scores are left out;
-            the paper keeps the upper half.
+        tokens, regions: as in `aggregate_tokens` and `propagate`.
+        percentile: regions below this percentile (0-100) of their page's scores are left out; the
+            paper returns the upper half.
     """
 
     def __init__(
@@ -46,13 +44,10 @@ class PaperScorer(Scorer[ScoredPage]):
         return [ScoredPage(candidate, candidate.score) for candidate in candidates]
 
     def score_regions(self, question: Question, page: ScoredPage) -> list[ScoredRegion]:
-        candidate = page.candidate
-        parsed, placement = candidate.parsed, candidate.placement
-        if not parsed.regions:
-            return []
+        parsed, placement = page.candidate.parsed, page.candidate.placement
         content = question.embedding.content
         scores = propagate(
-            aggregate_tokens(candidate.similarity[content], how=self.tokens),
+            aggregate_tokens(page.candidate.similarity[content], how=self.tokens),
             placement.coverage(parsed.region_boxes),
             parsed.region_boxes,
             placement.areas,
@@ -64,31 +59,18 @@ class PaperScorer(Scorer[ScoredPage]):
             return []
         floor = np.percentile(scores[scored], self.percentile)
         order = scored[np.argsort(-scores[scored], kind="stable")]
-        return [
-            ScoredRegion(parsed.regions[i], float(scores[i]))
-            for i in order.tolist()
-            if scores[i] >= floor
-        ]
+        best = order[scores[order] >= floor].tolist()
+        return [ScoredRegion(parsed.regions[i], float(scores[i])) for i in best]
 
 
 def aggregate_tokens(sim: FloatArray, *, how: TokenAggregation) -> FloatArray:
-    """(V,) one score per vector: max, mean or sum over the tokens of S (T, V); the paper's patch
-    score is the max. 0 without tokens.
-
-    Raises:
-        InvalidInput: an unknown aggregation.
-    """
+    """(V,) one score per vector: max (the paper's), mean or sum over the T tokens of (T, V); 0
+    without tokens. Raises InvalidInput for an unknown aggregation."""
     if how not in get_args(TokenAggregation):
         raise InvalidInput(f"token aggregation must be max, mean or sum, got {how!r}")
     if len(sim) == 0:
         return np.zeros(sim.shape[1])
-    match how:
-        case "max":
-            return np.asarray(sim.max(axis=0))
-        case "mean":
-            return np.asarray(sim.mean(axis=0))
-        case "sum":
-            return np.asarray(sim.sum(axis=0))
+    return np.asarray(getattr(np, how)(sim, axis=0))
 
 
 def propagate(
@@ -99,20 +81,14 @@ def propagate(
     *,
     how: RegionAggregation,
 ) -> FloatArray:
-    """(R,) region scores from vector scores.
-
-    max, mean: over the vectors that touch the region.
-    iou, area: their mean weighted by IoU, rel(q, r) = sum_j w_rj s_j / sum_j w_rj with
-    w_rj = IoU(r, j), or by the area of intersection.
+    """(R,) region scores from vector scores (V,); -inf for a region that no vector touches.
 
     Args:
-        vector_scores: (V,).
         cover: of the regions by the vectors' places.
         boxes_xyxy: (R, 4) of the regions.
         vector_areas: (V,) of the vectors' places.
-
-    Returns:
-        -inf for a region that no vector counts for.
+        how: max or mean over the vectors that touch the region; or the weighted mean rel(q, r) =
+            sum_j w_rj s_j / sum_j w_rj with w_rj = IoU(r, j), or the area of intersection.
 
     Raises:
         InvalidInput: an unknown aggregation.
@@ -124,12 +100,9 @@ def propagate(
         best = np.full(n, -np.inf)
         np.maximum.at(best, rows, values)
         return best
-    weights = {
-        "mean": np.ones(len(rows)),
-        "iou": cover.area
-        / (box_areas(boxes_xyxy)[rows] + vector_areas[cover.indices] - cover.area),
-        "area": cover.area,
-    }[how]
+    area = cover.area
+    union = box_areas(boxes_xyxy)[rows] + vector_areas[cover.indices] - area
+    weights = {"mean": np.ones(len(rows)), "iou": area / union, "area": area}[how]
     total = np.bincount(rows, weights=weights, minlength=n)
     lit = np.bincount(rows, weights=weights * values, minlength=n)
     return np.asarray(np.divide(lit, total, out=np.full(n, -np.inf), where=total > 0))

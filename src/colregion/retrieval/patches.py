@@ -16,14 +16,11 @@ def patch_regions(page_id: str, lit: FloatArray, placement: GridPlacement) -> tu
     """Boxes around connected cells of the finest map layer that are lit by more than one standard
     deviation above the page's mean, as regions of kind "patch", in reading order.
 
-    Cells connect over edges and corners. At most twelve, those of the most light (the sum over
-    their cells of what is above the mean).
+    Cells connect over edges and corners. At most the twelve brightest, by the sum of their cells'
+    light above the mean; () when the page is lit evenly.
 
     Args:
         lit: (V,) how strongly each vector answers the question.
-
-    Returns:
-        () when the page is lit evenly.
     """
     layer = placement.layers[placement.map_layers[0]]
     rows, cols = layer.shape
@@ -37,24 +34,20 @@ def patch_regions(page_id: str, lit: FloatArray, placement: GridPlacement) -> tu
     groups = _connected(values > mean + _SPREAD * spread)
     light = [float((values[tuple(cells.T)] - mean).sum()) for cells in groups]
     brightest = sorted(range(len(groups)), key=lambda i: -light[i])[:_MOST]
-    boxes = sorted(
-        (_box(groups[i], rows=rows, cols=cols) for i in brightest),
-        key=lambda box: (box.y0, box.x0),
-    )
-    return tuple(
-        Region(page_id, (number,), box, "", "patch") for number, box in enumerate(boxes, start=1)
-    )
+    boxes = [_box(groups[i], rows=rows, cols=cols) for i in brightest]
+    boxes.sort(key=lambda box: (box.y0, box.x0))
+    return tuple(Region(page_id, (n,), box, "", "patch") for n, box in enumerate(boxes, start=1))
 
 
 def _connected(lit: NDArray[np.bool_]) -> list[NDArray[np.int64]]:
     """(N, 2) cells (row, col) of each group of true cells."""
-    left = {tuple(cell) for cell in np.argwhere(lit).tolist()}
+    rest = {tuple(cell) for cell in np.argwhere(lit).tolist()}
     groups = []
-    while left:
-        group = [left.pop()]
+    while rest:
+        group = [rest.pop()]
         for row, col in group:  # grows while it is walked
-            around = {(row + dy, col + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)} & left
-            left -= around
+            around = {(row + dy, col + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)} & rest
+            rest -= around
             group.extend(around)
         groups.append(np.array(group))
     return groups

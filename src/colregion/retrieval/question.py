@@ -9,21 +9,21 @@ import numpy as np
 from colregion.core.embeddings import QueryEmbedding
 from colregion.core.geometry import FloatArray
 from colregion.core.interfaces import Encoder, Index
+from colregion.core.repr import one_line_repr
 from colregion.core.text import content_terms, terms
 from colregion.errors import InvalidInput
 from colregion.retrieval.answer_types import AnswerTypes, expected_answer_types
 
 
+@one_line_repr("text", "content_terms", "answer_types.forms")
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """What every stage of a search knows of the user's question.
+    """What every stage of a search knows about the user's question.
 
     Args:
-        text: as the user wrote it.
         embedding: its T query vectors, weighted by inverse document frequency.
         terms: all its terms; they tell a label from a value.
         content_terms: its terms without stop words.
-        answer_types: the kinds of region and forms of text that its wording expects.
     """
 
     text: str
@@ -34,11 +34,8 @@ class Question:
 
     @classmethod
     def ask(cls, text: str, *, encoder: Encoder, index: Index) -> Question:
-        """Encode a question for an index.
-
-        Raises:
-            InvalidInput: the text is empty, or holds nothing that the encoder can encode.
-        """
+        """Encode a question for an index. Raises InvalidInput for text that is empty or contains
+        nothing that the encoder can encode."""
         if not text.strip():
             raise InvalidInput("the question is empty")
         embedding = encoder.encode_query(text)
@@ -48,24 +45,18 @@ class Question:
 
     @classmethod
     def of(cls, text: str, embedding: QueryEmbedding) -> Question:
-        """A question whose embedding is at hand."""
-        return cls(
-            text,
-            embedding,
-            frozenset(terms(text)),
-            frozenset(content_terms(text)),
-            expected_answer_types(text),
-        )
+        """A question with an existing embedding."""
+        all_terms, content = frozenset(terms(text)), frozenset(content_terms(text))
+        return cls(text, embedding, all_terms, content, expected_answer_types(text))
 
     @property
     def weights(self) -> FloatArray:
-        """(T,) what each token counts for a region: its weight, 0 for tokens that are not the
-        question's own, such as a prompt's."""
+        """(T,) the weight of each token for regions; 0 for tokens that are not the question's own,
+        such as a prompt's."""
         return np.asarray(self.embedding.weights * self.embedding.content)
 
     @property
     def content_length(self) -> int:
-        """Number of content tokens."""
         return int(self.embedding.content.sum())
 
 

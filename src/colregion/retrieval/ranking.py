@@ -1,7 +1,4 @@
-"""One order over the regions of several pages, without repetitions and within a budget.
-
-Pure functions of scored regions. Shape letter: N regions.
-"""
+"""One order over the regions of several pages, without repetitions and within a budget."""
 
 from __future__ import annotations
 
@@ -9,10 +6,8 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from colregion.core.filters import Filters
-from colregion.core.geometry import FloatArray, IntArray, boxes_to_array, union_area
+from colregion.core.geometry import FloatArray, union_area
 from colregion.core.text import terms
 from colregion.errors import InvalidInput
 from colregion.retrieval.scorer import ScoredPage, ScoredRegion
@@ -23,15 +18,12 @@ _SHORTEST_REPETITION = 4
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What limits the regions that are returned, beside their number.
+    """Limits on the regions that are returned, beside their number.
 
     Args:
         min_confidence: 0-1; regions below are left out, those without a confidence stay.
-        max_area: budget in pages, summed over all pages, above 0; filled with the best regions
-            that fit.
-
-    Raises:
-        InvalidInput: a budget that is not above 0.
+        max_area: budget in pages, summed over all pages, above 0 (else InvalidInput); filled with
+            the best regions that fit.
     """
 
     min_confidence: float | None = None
@@ -44,7 +36,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankedRegion:
-    """A region in the order over all pages, with the page that it is on."""
+    """A region in the order over all pages, with its page."""
 
     page: ScoredPage
     scored: ScoredRegion
@@ -59,16 +51,22 @@ def rank_regions(
 ) -> Iterator[RankedRegion]:
     """The regions of all pages, best first; ties go to the earlier page, then to reading order.
 
-    Left out are regions that the filters exclude, and regions whose text a better one on another
-    page of their document repeats word for word, as running headers do. Lazy: what is not taken
-    costs nothing.
+    Leaves out regions that the filters exclude, and repetitions: regions with the text of a better
+    one on another page of their document, such as running headers. Lazy.
 
     Args:
         score_regions: the regions of a page, best first; called when the page's turn comes.
         bound: a score that none of a page's regions exceeds.
     """
-    merged = _merge(pages, score_regions, bound)
-    return _without_repetitions(one for one in merged if _passes(one.scored, filters))
+    first_page: dict[tuple[str, str], str] = {}
+    for one in _merge(pages, score_regions, bound):
+        region, page = one.scored.region, one.page.candidate.parsed
+        if not (filters.kind(region.kind) and filters.hidden_text(bool(region.hidden_text))):
+            continue
+        words = terms(region.text)
+        key = (page.page.doc_id, " ".join(words))
+        if len(words) < _SHORTEST_REPETITION or first_page.setdefault(key, page.id) == page.id:
+            yield one
 
 
 def _merge(
@@ -78,7 +76,7 @@ def _merge(
 ) -> Iterator[RankedRegion]:
     """Best-first search: a page waits under its bound until no region at hand is better."""
     n = len(pages)
-    # No two entries share score and position; pages that wait go before regions of equal score.
+    # No two entries share score and position; waiting pages go before regions of equal score.
     queue: list[tuple[float, int, ScoredRegion | None, Iterator[ScoredRegion]]]
     queue = [(-bound(page), i - n, None, iter(())) for i, page in enumerate(pages)]
     heapq.heapify(queue)
@@ -93,30 +91,11 @@ def _merge(
             heapq.heappush(queue, (-following.score, position % n, following, rest))
 
 
-def _passes(scored: ScoredRegion, filters: Filters) -> bool:
-    region = scored.region
-    return filters.kind(region.kind) and filters.hidden_text(bool(region.hidden_text))
-
-
-def _without_repetitions(ranked: Iterable[RankedRegion]) -> Iterator[RankedRegion]:
-    first_on: dict[tuple[str, str], str] = {}
-    for one in ranked:
-        words = terms(one.scored.region.text)
-        page = one.page.candidate.parsed
-        key = (page.page.doc_id, " ".join(words))
-        if len(words) < _SHORTEST_REPETITION or first_on.setdefault(key, page.id) == page.id:
-            yield one
-
-
-def within_area(page_ids: Sequence[str], boxes_xyxy: FloatArray, *, max_area: float) -> IntArray:
-    """Positions of the boxes to return, best first, within a budget of area.
+def within_area(page_ids: Sequence[str], boxes_xyxy: FloatArray, *, max_area: float) -> list[int]:
+    """Positions of boxes (N, 4), on pages of N ids and best first, within a budget of area.
 
     Takes boxes greedily while the area they cover, in pages summed over all pages, stays within
-    `max_area` (> 0); one that would pass it is left out and the next is tried.
-
-    Args:
-        page_ids: N ids, of the page that each box is on.
-        boxes_xyxy: (N, 4) fractions, best first.
+    `max_area` (> 0); one that would exceed it is left out and the next is tried.
     """
     taken: dict[str, list[int]] = {}
     areas: dict[str, float] = {}
@@ -127,11 +106,4 @@ def within_area(page_ids: Sequence[str], boxes_xyxy: FloatArray, *, max_area: fl
             taken.setdefault(page, []).append(i)
             areas[page] = with_it
             chosen.append(i)
-    return np.array(chosen, dtype=np.int64)
-
-
-def fit_area(ranked: Sequence[RankedRegion], *, max_area: float) -> list[int]:
-    """`within_area` of ranked regions."""
-    boxes = boxes_to_array(one.scored.region.box for one in ranked)
-    ids = [one.page.candidate.page_id for one in ranked]
-    return list(within_area(ids, boxes, max_area=max_area).tolist())
+    return chosen

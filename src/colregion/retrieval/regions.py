@@ -1,7 +1,6 @@
-"""Which regions stand for a page: an area whole, in blocks or in lines, a label with its value.
+"""Selection of a page's regions: an area whole, in blocks or in lines, a label with its value.
 
-Pure functions of a page's evidence and region tree; positions are those of `ParsedPage.regions`.
-Shape letter: R regions.
+Positions are those of the R `ParsedPage.regions`.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,16 +22,14 @@ from colregion.retrieval.evidence import PageEvidence, collect_evidence
 from colregion.retrieval.question import Question
 from colregion.retrieval.scorer import ScoredRegion, Scorer
 
-# What the area adds to the evidence of a part: it says what a value is about that does not say
-# it itself.
+# Added evidence of a part's area, which says what a value is about when the part does not.
 AREA_WEIGHT = 0.25
-# What the relevance of its page counts beside a region's own evidence: the regions of one page
-# keep their order, those of different pages follow their pages'.
+# The page's relevance beside a region's own evidence: the regions of one page keep their order,
+# those of different pages follow their pages'.
 PAGE_WEIGHT = 3.0
-# What the words of a region count beside patches that saw them. Vectors that sit on words match
-# by spelling already.
+# A region's words beside patches that saw them; vectors on words match by spelling already.
 LEXICAL_WEIGHT = 0.5
-# A title names what follows and is seldom the answer; a header or footer stands on every page.
+# A title names what follows and is seldom the answer; a header or footer is on every page.
 _FURNITURE_PENALTY = 0.1
 _FURNITURE = frozenset(("title", "header", "footer"))
 
@@ -40,33 +38,31 @@ _COVERED = 0.9  # of a region's own area, inside a better one
 # An area is returned in parts when one of them has at least this share of its evidence; else the
 # evidence is spread over the area. The same goes for the lines of a block.
 _CONCENTRATION = 0.97
-# The lines beside the one that is returned alone keep this share of what their block has more.
+# The share of their block's additional evidence that the lines beside its best line retain.
 _REST_SHARE = 0.5
-# The words of a figure mean little apart; but what fills more than a sixth of the page is seldom
-# one figure.
+# The words of a figure mean little apart, but a larger region is seldom one figure.
 _LARGEST_FIGURE = 0.15
 _BOUND_MARGIN = 1e-6  # sums are rounded in another order
 _WHOLE_KINDS = frozenset(("figure", "table", "equation", "title", "caption"))
 
-# Running text is set in lines of one width; the lines of forms and receipts end anywhere.
+# Running text has lines of one width; the lines of forms and receipts end anywhere.
 _FULL_LINE = 0.75  # of the widest line of the block
 _FULL_LINES_SHARE = 0.6
 _WORDS_PER_LINE = 5
 _WORDS_OF_RUNNING_LINE = 8
 
-# A label is followed by its value: beside it within half a page, else under it within one and a
-# half of its own heights.
-_LABEL_SHARE = 0.5  # of its terms that stand in the question
+# A label's value is beside it within half a page, else under it within 1.5 of its own heights.
+_LABEL_SHARE = 0.5  # of its terms, in the question
 _SAME_ROW = 0.4  # of the lower of the two heights
 _BESIDE = 0.5
 _BELOW = 1.5
 
 
 class RegionScorer(Scorer[PageEvidence]):
-    """The method of this package: MaxSim inside regions, their surroundings and their page.
+    """The default method: MaxSim inside regions, their surroundings and their page.
 
     Args:
-        noise_floor: as of `collect_evidence`.
+        noise_floor: as in `collect_evidence`.
     """
 
     calibrated = True
@@ -91,14 +87,14 @@ class RegionScorer(Scorer[PageEvidence]):
 
 
 def select_regions(question: Question, evidence: PageEvidence) -> list[ScoredRegion]:
-    """The regions that stand for a page, each part of the page at most once; [] without regions."""
+    """A page's regions in the best division, each part of the page once; [] without regions."""
     return _Selection(question, evidence).regions() if evidence.parsed.regions else []
 
 
 def without_covered(scored: Iterable[ScoredRegion]) -> Iterator[ScoredRegion]:
-    """Non-maximum suppression: best first, ties in reading order, without a region of whose own
-    area more than 90 % lies inside a single better one. A line does not follow its own paragraph;
-    the paragraph may follow its line, because it says more."""
+    """Non-maximum suppression: best first, ties in reading order, without regions that lie to more
+    than 90 % of their area inside a single better one. A line does not follow its paragraph; the
+    paragraph may follow its line, because it says more."""
     better: list[tuple[float, float, float, float]] = []
     for one in sorted(scored, key=lambda one: (-one.score, one.region.path)):
         x0, y0, x1, y1 = one.region.box.xyxy
@@ -113,11 +109,8 @@ def without_covered(scored: Iterable[ScoredRegion]) -> Iterator[ScoredRegion]:
 
 
 class _Selection:
-    """One page's regions on their way to what is returned.
-
-    `own` is what a region itself holds of the question, `worth` the same with its surroundings
-    and what the question's wording prefers, which orders the regions of a page.
-    """
+    """The division of one page. `own` is a region's evidence; `worth` adds that of its area and,
+    except for lines, the bonus of its answer type, and orders the regions of the page."""
 
     def __init__(self, question: Question, evidence: PageEvidence) -> None:
         self.question = question
@@ -130,8 +123,8 @@ class _Selection:
         bonus = question.answer_types.bonuses(parsed.regions)
         area = np.where(parsed.parents >= 0, own[parsed.parents], own)
         # A line is compared with the other lines of its block only.
-        bonus_now = np.where([len(r.path) < len(LEVELS) for r in parsed.regions], bonus, 0.0)
-        self.worth: FloatArray = own + AREA_WEIGHT * area + bonus_now
+        coarse = np.where([len(r.path) < len(LEVELS) for r in parsed.regions], bonus, 0.0)
+        self.worth: FloatArray = own + AREA_WEIGHT * area + coarse
         self.own: list[float] = own.tolist()
         self.own_with_bonus: list[float] = (own + bonus).tolist()
 
@@ -166,19 +159,16 @@ class _Selection:
         parts, types = self.parsed.parts[position], self.question.answer_types
         if types.several_lines:
             return ()
-        if not types.forms and len(parts) > 1 and not self._concentrated(position):
-            return ()
+        if not types.forms and len(parts) > 1:
+            best = max(self.own[part] for part in parts)
+            if best < _CONCENTRATION * self.own[position]:
+                return ()
         lines = separable_lines(self.parsed, position)
         if len(lines) < 2:
             return lines
         whole = self.own_with_bonus[position]
         best = max(self.own_with_bonus[line] for line in lines)
         return lines if whole > 0 and best >= _CONCENTRATION * whole else ()
-
-    def _concentrated(self, position: int) -> bool:
-        """Whether one part of a region has nearly all that the region has of the question."""
-        best = max(self.own[part] for part in self.parsed.parts[position])
-        return best >= _CONCENTRATION * self.own[position]
 
     def _with_value(self, line: int) -> tuple[int, ...]:
         """A label of the question together with its value, any other line alone."""
@@ -191,18 +181,14 @@ class _Selection:
         return (line,) if value is None else (line, value)
 
     def _scored(self, positions: Sequence[int], score: float) -> ScoredRegion:
-        return ScoredRegion(
-            join_regions([self.parsed.regions[i] for i in positions]),
-            score,
-            maxsim=max(self.own[i] for i in positions),
-            page_mean=self.evidence.mean,
-            page_geometric_mean=self.evidence.geometric_mean,
-        )
+        region = join_regions([self.parsed.regions[i] for i in positions])
+        maxsim = max(self.own[i] for i in positions)
+        return ScoredRegion(region, score, maxsim, self.evidence.mean, self.evidence.geometric_mean)
 
 
 def select_levels(parsed: ParsedPage, worth: FloatArray) -> NDArray[np.bool_]:
-    """(R,) which regions stand for their area: itself, or its blocks when one of several has at
-    least 97 % of its worth. A figure stands whole, unless it fills more than 15 % of the page."""
+    """(R,) whether a region represents its area: the area itself, or its blocks when one of several
+    has at least 97 % of its worth. A figure up to 15 % of the page stays whole."""
     selected = parsed.parents < 0
     values = worth.tolist()
     for area in np.flatnonzero(selected).tolist():
@@ -216,10 +202,8 @@ def select_levels(parsed: ParsedPage, worth: FloatArray) -> NDArray[np.bool_]:
 
 
 def separable_lines(parsed: ParsedPage, position: int) -> Sequence[int]:
-    """The lines of a region that may be returned one by one, in reading order; a region that is
-    not divided is its own one line. () for running text, for an area of several blocks, and for
-    what means little apart: figures, tables, equations, titles and captions.
-    """
+    """The lines of a region that may be returned one by one, in reading order; an undivided region
+    is its own line. () for running text, areas of several blocks, and `_WHOLE_KINDS`."""
     if parsed.regions[position].kind in _WHOLE_KINDS:
         return ()
     parts = parsed.parts[position]
@@ -231,32 +215,27 @@ def separable_lines(parsed: ParsedPage, position: int) -> Sequence[int]:
 
 
 def is_running_text(lines: Sequence[Region]) -> bool:
-    """Whether most lines but the last fill the block's width with words; a single line does when
-    it has more than eight words."""
+    """Whether most lines but the last fill the block's width with words. A single line is running
+    text when it has more than eight words."""
     words = [len(line.text.split()) for line in lines]
     if len(lines) < 2:
         return sum(words) > _WORDS_OF_RUNNING_LINE
     widths = [line.box.width for line in lines]
-    ordered = sorted(words)
-    median = (ordered[(len(words) - 1) // 2] + ordered[len(words) // 2]) / 2
-    if median < _WORDS_PER_LINE:
-        return False
     widest = max(widths)
     full = sum(width > _FULL_LINE * widest for width in widths[:-1])
-    return full >= _FULL_LINES_SHARE * (len(lines) - 1)
+    return median(words) >= _WORDS_PER_LINE and full >= _FULL_LINES_SHARE * (len(lines) - 1)
 
 
 def is_label(region: Region, question_terms: frozenset[str]) -> bool:
-    """Whether at least half of the region's terms stand in the question, which then is likely to
-    ask for what follows it."""
+    """Whether at least half of the region's terms are in the question, which then is likely to ask
+    for the value that follows."""
     own = terms(region.text)
     return bool(own) and sum(term in question_terms for term in own) >= _LABEL_SHARE * len(own)
 
 
 def value_of(parsed: ParsedPage, label: int) -> int | None:
     """The position of a label's value: the nearest leaf to its right in the same row, else the
-    nearest under it; None where neither place is taken. A value that begins a block which is no
-    row is that whole block."""
+    nearest under it, else None. If that begins a block that is no row, the value is the block."""
     label_box = parsed.regions[label].box
     near = [
         (*place, position)
@@ -276,7 +255,7 @@ def value_of(parsed: ParsedPage, label: int) -> int | None:
 
 
 def _place(label: Box, other: Box) -> tuple[int, float] | None:
-    """0 and the distance for what stands beside the label, 1 and the distance for under it."""
+    """(0, distance) for a box beside the label, (1, distance) for one under it."""
     shared_height = min(label.y1, other.y1) - max(label.y0, other.y0)
     beside = other.x0 - label.x1
     if shared_height > _SAME_ROW * min(label.height, other.height) and -0.01 <= beside < _BESIDE:
@@ -289,8 +268,8 @@ def _place(label: Box, other: Box) -> tuple[int, float] | None:
 
 
 def join_regions(regions: Sequence[Region]) -> Region:
-    """Several regions of a page as one, in the order given: the id of the topmost in the tree and
-    `+n`, the kind of the largest, the texts one under the other. A single region is itself."""
+    """Several regions of a page as one: the first path and `+n` as id, the kind of the largest, the
+    texts one per line in the order of `regions`. A single region stays as it is."""
     if len(regions) == 1:
         return regions[0]
     first = min(regions, key=lambda region: region.path)
@@ -307,8 +286,7 @@ def join_regions(regions: Sequence[Region]) -> Region:
 
 
 def lexical_share(regions: Sequence[Region], content_terms: frozenset[str]) -> FloatArray:
-    """(R,) the share of the question's content terms that stand in each region's text, 0-1; 0
-    for no terms."""
+    """(R,) the share of the content terms that are in each region's text, 0-1; 0 without terms."""
     shared = [len(content_terms & _term_set(region.text)) for region in regions]
     return np.array(shared, dtype=np.float64) / max(len(content_terms), 1)
 
@@ -323,27 +301,19 @@ _REGION_ID = re.compile(r"(?P<page>.+#p\d+)(?:#\d+(?:\.\d+)*)?(?P<joined>\+\d+)?
 
 
 def page_id_of(region_id: str) -> str:
-    """The id of the page that a region is on.
+    """The page id in a region's id. Raises InvalidInput when it is not a region's id.
 
     >>> page_id_of("report.pdf#p3#2.4.1+1")
     'report.pdf#p3'
-
-    Raises:
-        InvalidInput: it is not a region's id.
     """
-    parts = _REGION_ID.fullmatch(region_id)
-    if parts is None:
+    if (parts := _REGION_ID.fullmatch(region_id)) is None:
         raise InvalidInput(f"a region id is like report.pdf#p3#2.1, got {region_id!r}")
     return parts["page"]
 
 
 def find_region(parsed: ParsedPage, region_id: str) -> Region:
-    """The region with an id: one of the page's tree, the whole page, or a label joined with its
-    value, as a search returns them.
-
-    Raises:
-        NotIndexed: the page has no such region.
-    """
+    """The region with an id, in the page's tree, the whole page, or a label joined with its value.
+    Raises NotIndexed when the page has no such region."""
     for region in (*parsed.regions, parsed.whole(), *_labels_with_values(parsed)):
         if region.id == region_id:
             return region
@@ -354,6 +324,5 @@ def find_region(parsed: ParsedPage, region_id: str) -> Region:
 
 def _labels_with_values(parsed: ParsedPage) -> Iterator[Region]:
     for leaf in parsed.leaves:
-        value = value_of(parsed, leaf)
-        if value is not None:
+        if (value := value_of(parsed, leaf)) is not None:
             yield join_regions([parsed.regions[leaf], parsed.regions[value]])

@@ -1,8 +1,4 @@
-"""From a question to hits: candidates, evidence, regions, one ranking.
-
-A question meets a page once: the index hands its candidates over with their similarities, the
-scorer works out the evidence of all of them together, and everything else follows from that.
-"""
+"""From a question to hits: candidates with their similarities, their evidence, regions, ranking."""
 
 from __future__ import annotations
 
@@ -15,16 +11,16 @@ from typing import Any
 from colregion.core.documents import DocumentEntry
 from colregion.core.embeddings import Candidate, EmbeddedPage
 from colregion.core.filters import EVERYTHING, Filters
+from colregion.core.geometry import boxes_to_array
 from colregion.core.interfaces import Encoder, Index
 from colregion.core.results import Hit, PageHit
 from colregion.errors import InvalidInput
 from colregion.retrieval.confidence import Calibration, calibration_of, hit_features
 from colregion.retrieval.question import Question
-from colregion.retrieval.ranking import Limits, RankedRegion, fit_area, rank_regions
+from colregion.retrieval.ranking import Limits, RankedRegion, rank_regions, within_area
 from colregion.retrieval.scorer import ScoredPage, Scorer
 
-# Pages whose regions are scored. A region's score holds its page's, so pages far down the list
-# have little to offer.
+# Pages whose regions are scored. A region's score includes its page's: later pages matter little.
 _REGION_PAGES = 10
 _MOST_REGION_PAGES = 25
 # Candidates of an encoder with a noise floor: late interaction alone, noise and all, orders pages
@@ -34,26 +30,22 @@ _CANDIDATES = 25
 
 @dataclass(frozen=True)
 class Retriever:
-    """Answers questions from an index.
-
-    Args:
-        scorer: scores pages and regions.
-    """
+    """Answers questions from an index."""
 
     index: Index
     encoder: Encoder
     scorer: Scorer[Any]
 
     def ask(self, text: str) -> Question:
-        """The question, weighted for the index. Raises InvalidInput for an empty one."""
+        """The question, encoded and weighted. Raises InvalidInput for an empty one."""
         return Question.ask(text, encoder=self.encoder, index=self.index)
 
     def search(self, text: str, *, k: int, filters: Filters, limits: Limits) -> list[Hit]:
         """The k best regions over all pages that pass the filters, best first."""
         question = self.ask(text)
         pages = self._best_pages(question, k=max(k, _REGION_PAGES), filters=filters)
-        # Most pages hold several regions: those of the first pages are enough, unless they are
-        # too few and no limit explains why.
+        # Most pages have several regions: those of the first pages are enough, unless they are too
+        # few and no limit explains why.
         enough = min(max(k, _REGION_PAGES), _MOST_REGION_PAGES)
         hits = self._hits(question, pages[:enough], k=k, filters=filters, limits=limits)
         limited = bool(limits.min_confidence or limits.max_area)
@@ -65,10 +57,10 @@ class Retriever:
         """The k best pages that pass the filters, best first."""
         pages = self._best_pages(self.ask(text), k=k, filters=filters)
         entries = self._entries(page.candidate for page in pages)
+        parsed = [page.candidate.parsed.unloaded() for page in pages]
         return [
-            PageHit(page.candidate.parsed.unloaded(), entry, page.score)
-            for page in pages
-            for entry in [entries[page.candidate.parsed.page.doc_id]]
+            PageHit(one, entries[one.page.doc_id], page.score)
+            for one, page in zip(parsed, pages, strict=True)
         ]
 
     def rank(
@@ -98,10 +90,8 @@ class Retriever:
 
     @property
     def calibration(self) -> Calibration | None:
-        """What tells the confidence of hits; None where none was fitted."""
-        if not self.scorer.calibrated:
-            return None
-        return calibration_of(self.index, self.encoder)
+        """The calibration of the confidence of hits; None where none was fitted."""
+        return calibration_of(self.index, self.encoder) if self.scorer.calibrated else None
 
     def _best_pages(self, question: Question, *, k: int, filters: Filters) -> list[ScoredPage]:
         n = max(k, _CANDIDATES) if self.encoder.noise_floor else k
@@ -120,43 +110,35 @@ class Retriever:
     ) -> list[Hit]:
         calibration = self.calibration
         if limits.min_confidence is not None and calibration is None:
-            raise InvalidInput(self._no_calibration())
-        ranked = self.rank_regions(
-            question, pages, filters=filters, k=None if limits.max_area else k
-        )
+            needed = (
+                f"a calibration of encoder {self.encoder.fingerprint!r}: run `colregion calibrate`"
+                if self.scorer.calibrated
+                else f"the default scorer; {type(self.scorer).__name__} has none"
+            )
+            raise InvalidInput(f"min_confidence needs {needed}")
+        most = None if limits.max_area else k
+        ranked = self.rank_regions(question, pages, filters=filters, k=most)
         confidences: list[float | None] = [None] * len(ranked)
         if calibration is not None:
             confidences = list(calibration.confidence(hit_features(ranked, question)).tolist())
-        if limits.min_confidence is not None:
-            kept = [i for i, c in enumerate(confidences) if c is None or c >= limits.min_confidence]
-            ranked, confidences = [ranked[i] for i in kept], [confidences[i] for i in kept]
+        rated = list(zip(ranked, confidences, strict=True))
+        if (least := limits.min_confidence) is not None:
+            rated = [(one, c) for one, c in rated if c is None or c >= least]
         if limits.max_area is not None:
-            kept = fit_area(ranked, max_area=limits.max_area)[:k]
-            ranked, confidences = [ranked[i] for i in kept], [confidences[i] for i in kept]
-        entries = self._entries(one.page.candidate for one in ranked)
+            boxes = boxes_to_array(one.scored.region.box for one, _ in rated)
+            page_ids = [one.page.candidate.page_id for one, _ in rated]
+            rated = [rated[i] for i in within_area(page_ids, boxes, max_area=limits.max_area)[:k]]
+        pages_of_hits = {one.page.candidate.page_id: one.page.candidate for one, _ in rated}
+        entries = self._entries(pages_of_hits.values())
         # Hits on one page share it, and the image that it loads.
-        pages_of_hits = {one.page.candidate.page_id: one.page.candidate.parsed for one in ranked}
-        shared = {page_id: parsed.unloaded() for page_id, parsed in pages_of_hits.items()}
+        shared = {page_id: page.parsed.unloaded() for page_id, page in pages_of_hits.items()}
         return [
-            Hit(
-                region=one.scored.region,
-                parsed=shared[one.page.candidate.page_id],
-                entry=entries[one.page.candidate.parsed.page.doc_id],
-                score=one.scored.score,
-                confidence=confidence,
-            )
-            for one, confidence in zip(ranked, confidences, strict=True)
+            Hit(one.scored.region, page, entries[page.page.doc_id], one.scored.score, confidence)
+            for one, confidence in rated
+            for page in [shared[one.page.candidate.page_id]]
         ]
 
-    def _no_calibration(self) -> str:
-        if not self.scorer.calibrated:
-            return f"min_confidence needs the default scorer; {type(self.scorer).__name__} has none"
-        return (
-            "min_confidence needs a calibration, which the encoder "
-            f"{self.encoder.fingerprint!r} has only after `colregion calibrate`"
-        )
-
     def _entries(self, candidates: Iterable[Candidate]) -> dict[str, DocumentEntry]:
-        """The entry of each page's document by its id, made up for documents not indexed."""
+        """The entries of the pages' documents by id, also for documents that are not indexed."""
         ids = {candidate.parsed.page.doc_id for candidate in candidates}
         return {one: DocumentEntry(one, one, "", "") for one in ids} | self.index.entries(ids)

@@ -10,9 +10,11 @@ from typing import Generic, TypeVar
 
 from colregion.core.embeddings import Candidate
 from colregion.core.regions import Region
+from colregion.core.repr import one_line_repr
 from colregion.retrieval.question import Question
 
 
+@one_line_repr("candidate.page_id", "score")
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredPage:
     """A candidate page with its score for a question; higher is better."""
@@ -26,9 +28,9 @@ class ScoredRegion:
     """A region that can be returned, with its score; scores compare across the pages of a search.
 
     Args:
-        maxsim: what the region itself holds of the question, 0-1.
-        page_mean, page_geometric_mean: what its page holds, 0-1. A confidence is computed from
-            these three; a scorer that has no confidence leaves them 0.
+        maxsim: of the question in the region, 0-1.
+        page_mean, page_geometric_mean: as in `PageEvidence`, 0-1. A confidence is computed from
+            these three; they are 0 for a scorer without confidences.
     """
 
     region: Region
@@ -42,13 +44,10 @@ PageT = TypeVar("PageT", bound=ScoredPage)
 
 
 class Scorer(ABC, Generic[PageT]):
-    """Scores the candidate pages of a question, and the regions of the pages that are best.
-
-    Attributes:
-        calibrated: whether a calibration fitted to the default scorer holds for its regions.
-    """
+    """Scores the candidate pages of a question, and the regions of the best pages."""
 
     calibrated: bool = False
+    """Whether a calibration fitted to the default scorer applies to its regions."""
 
     @abstractmethod
     def score_pages(self, question: Question, candidates: Sequence[Candidate]) -> list[PageT]:
@@ -59,7 +58,7 @@ class Scorer(ABC, Generic[PageT]):
         """The regions of a page that can be returned, best first; none for a page without any."""
 
     def bound(self, question: Question, page: PageT) -> float:
-        """A score that none of the page's regions exceeds: a page is left alone while enough
-        regions of others are better."""
+        """A score that none of the page's regions exceeds; regions are scored only for pages whose
+        bound is above the regions at hand."""
         del question, page
         return math.inf
