@@ -31,7 +31,7 @@ from benchmarks.merged_boxes import (
 from colregion.core.geometry import FloatArray, IntArray, pairwise_iou, union_area
 from colregion.errors import InvalidInput
 from colregion.evaluation import baselines
-from colregion.evaluation.summary import mean_figures
+from colregion.evaluation.metrics import mean_figures
 
 IOU_THRESHOLDS = (0.25, 0.5, 0.7)
 

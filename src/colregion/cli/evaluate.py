@@ -41,7 +41,8 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure how well the returned regions match the evidence, beside the baselines."""
-    from colregion.evaluation.run import evaluate_file, print_rows
+    from colregion.evaluation.run import evaluate_file
+    from colregion.evaluation.table import print_rows
 
     result = evaluate_file(
         cases,
@@ -84,4 +85,4 @@ def calibrate(
     for name, value in figures.items():
         out.print(f"{name:12} {value}", highlight=False)
     if index is not None:
-        out.print(f"kept with {escape(index)}", highlight=False)
+        out.print(f"stored in {escape(index)}", highlight=False)
