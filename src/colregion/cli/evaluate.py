@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -78,9 +77,8 @@ def calibrate(
     calibration, figures = calibrate_file(
         cases, index=index, encoder=encoder, parser=parser, console=err
     )
-    if emit_json(
-        {"calibration": asdict(calibration), "held_out": figures}, to_stdout=as_json, output=output
-    ):
+    result = {"calibration": calibration, "held_out": figures}
+    if emit_json(result, to_stdout=as_json, output=output):
         return
     for name, value in figures.items():
         out.print(f"{name:12} {value}", highlight=False)

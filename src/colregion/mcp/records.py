@@ -109,6 +109,15 @@ def page_record(parsed: ParsedPage, entry: DocumentEntry) -> PageRecord:
     return PageRecord(**whole, page_count=entry.page_count, text=parsed.text, areas=area_records)
 
 
+def document_record(entry: DocumentEntry) -> DocumentRecord:
+    return DocumentRecord(
+        doc_id=entry.id,
+        source=entry.source,
+        page_count=entry.page_count,
+        metadata=dict(entry.metadata),
+    )
+
+
 def region_image(hit: Hit, *, width_px: int, height_px: int) -> RegionImage:
     return RegionImage(**_fields(hit), width_px=width_px, height_px=height_px)
 
