@@ -40,7 +40,8 @@ def progress_bar(check: Callable[[], None] = lambda: None) -> Iterator[Callable[
                 pages += f", {step.pages_per_second:.1f} pages/s, about {remaining} left"
             bar.update(
                 task,
-                description=f"{step.files_done}/{step.files_total} {escape(step.source[-_MAX_NAME:])}",
+                description=f"{step.files_done}/{step.files_total} "
+                + escape(step.source[-_MAX_NAME:]),
                 completed=step.files_done,
                 total=step.files_total,
                 pages=pages,
