@@ -24,7 +24,7 @@ _K = 4
 
 
 class _Waiting(Encoder):
-    """The default encoder, asked over a network that takes 50 ms a question."""
+    """The default encoder, behind a network that takes 50 ms per question."""
 
     def __init__(self) -> None:
         self._encoder = load_encoder("static_tokens")

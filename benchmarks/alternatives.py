@@ -86,14 +86,14 @@ class EdgeShard:
 
     def search(self, question: FloatArray, *, k: int) -> list[float]:
         """Scores of the k best pages, all pages compared."""
-        found = self._shard.query(
+        response = self._shard.query(
             self._edge.QueryRequest(
                 k,
                 query=self._edge.Query.Nearest(question.tolist()),
                 params=self._edge.SearchParams(exact=True),
             )
         )
-        return [point.score for point in found]
+        return [point.score for point in response]
 
     def reopen(self) -> None:
         """Close and open."""

@@ -1,4 +1,4 @@
-"""Page vectors made up so that they hang together as those of a visual model do, for `bench`.
+"""Synthetic page vectors with the correlations of a visual model's, for `speed`.
 
 Independent random vectors flatter exact search and are unfair to every summary: nothing on such
 a page says anything about its neighbours, and a question has one right page and noise. These have

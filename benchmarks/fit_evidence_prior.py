@@ -61,8 +61,8 @@ def fit(examples: Sequence[Example], *, columns: Sequence[str]) -> EvidencePrior
             centred = scaled - mean
             curvature += total * (centred * chances[:, None]).T @ centred
         weights -= np.linalg.solve(curvature, gradient)
-    found = dict(zip(columns, (weights / spread).tolist(), strict=True))
-    return EvidencePrior(**{name: found.get(name, 0.0) for name in NAMES})
+    weight_of = dict(zip(columns, (weights / spread).tolist(), strict=True))
+    return EvidencePrior(**{name: weight_of.get(name, 0.0) for name in NAMES})
 
 
 def held_out(replays: Sequence[Replay], fitted: Callable[[list[int]], EvidencePrior]) -> str:
@@ -75,9 +75,9 @@ def held_out(replays: Sequence[Replay], fitted: Callable[[list[int]], EvidencePr
         prior = fitted([i for i, replay in enumerate(replays) if fold[replay.doc_id] != k])
         for i, replay in enumerate(replays):
             if fold[replay.doc_id] == k:
-                kept = chosen(replay, 3, prior=prior)
-                scores[i] = pairwise_iou(replay.evidence_xyxy, kept).max(axis=1).mean()
-                firsts[i] = pairwise_iou(replay.on_page_xyxy, kept[:1]).max(initial=0.0)
+                selected = chosen(replay, 3, prior=prior)
+                scores[i] = pairwise_iou(replay.evidence_xyxy, selected).max(axis=1).mean()
+                firsts[i] = pairwise_iou(replay.on_page_xyxy, selected[:1]).max(initial=0.0)
     return (
         f"mIoU {scores.mean():.3f}  hit@.5 {(scores >= 0.5).mean():.3f}  "
         f"any by the first box @.5 {(firsts >= 0.5).mean():.3f}"

@@ -82,15 +82,15 @@ def maxsim_rows(folder: Path, *, pages: int, gflops: float) -> Iterator[Row]:
 
 def two_stage_row(folder: Path, *, pages: int) -> Row:
     """A search in two stages beside our own exact one, and the share of the exact ten best that
-    it finds, `recall`, over 20 questions."""
+    it returns, `recall`, over 20 questions."""
     made = CoherentPages()
     rng = np.random.default_rng(0)
-    asked = set(rng.choice(pages, size=min(_QUESTIONS, pages), replace=False).tolist())
+    chosen = set(rng.choice(pages, size=min(_QUESTIONS, pages), replace=False).tolist())
     questions: list[QueryEmbedding] = []
 
     def drawn() -> Iterator[tuple[int, FloatArray]]:
         for i, page in enumerate(made.pages(pages)):
-            if i in asked:
+            if i in chosen:
                 questions.append(plain_query(made.question(page)))
             yield page.document, page.vectors
 
@@ -98,27 +98,27 @@ def two_stage_row(folder: Path, *, pages: int) -> Row:
         for document, group in itertools.groupby(drawn(), key=lambda pair: pair[0]):
             fill(index, (page for _, page in group), doc_id=f"d{document}")
         scores = index.scores()
-        found = 0
+        shared = 0
         times: dict[bool, list[float]] = {True: [], False: []}
         for query in questions:
-            kept: dict[bool, set[str]] = {}
+            results: dict[bool, set[str]] = {}
 
             def search(
-                two: bool, query: QueryEmbedding = query, kept: dict[bool, set[str]] = kept
+                two: bool, query: QueryEmbedding = query, results: dict[bool, set[str]] = results
             ) -> None:
                 best = scores.search(query, k=_K, two_stages=two)
-                kept[two] = {page.page_id for page in best}
+                results[two] = {page.page_id for page in best}
 
             taken = medians_ms({str(two): partial(search, two) for two in times}, rounds=1)
             for two in times:
                 times[two].append(taken[str(two)])
-            found += len(kept[True] & kept[False])
+            shared += len(results[True] & results[False])
         return row(
             "two-stage",
             float(np.median(times[True])),
             float(np.median(times[False])),
             against=f"our own exact search, {pages} pages of 1,024 x 128",
-            recall=found / (_K * len(questions)),
+            recall=shared / (_K * len(questions)),
             by_itself=scores.takes_two_stages(k=_K),
         )
 
@@ -145,7 +145,7 @@ class _Blank:
 
 
 def blank_page(number: int, *, doc_id: str = "bench") -> Page:
-    """A page whose picture is white."""
+    """A page with a white image."""
     return Page(doc_id=doc_id, number=number, width=60, height=80, unit="px", load_image=_Blank())
 
 
@@ -157,10 +157,10 @@ def _searches(
     for kernel in kernels:
         for precision, index in indexes.items():
             scores = index.scores().with_kernel(kernel)
-            held = sum(file.rows.nbytes for file in scores.table.files.values())
+            stored_bytes = sum(file.rows.nbytes for file in scores.table.files.values())
             yield (
                 f"maxsim {precision} {kernel}",
-                (partial(scores.search, query, k=_K, two_stages=False), held),
+                (partial(scores.search, query, k=_K, two_stages=False), stored_bytes),
             )
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from colregion.core.geometry import FloatArray, IntArray, box_areas, pairwise_iou, pairwise_overlap
 
 _COLUMN_SHARE = 0.3  # of the narrower of two regions' widths: they stand in one column
-_WHOLE, _TOUCHED = 0.8, 0.05  # shares of a region inside a candidate: held, or not met at all
+_WHOLE, _TOUCHED = 0.8, 0.05  # shares of a region inside a candidate: contained, or disjoint
 _WIDE_GAP = 0.05  # of the page's height
 
 
@@ -28,12 +28,12 @@ class Candidates:
 
     Args:
         boxes_xyxy: (C, 4), each around the regions that made it; no two are the same.
-        held: (C, R) which regions lie inside, those included that did not make it.
+        contained: (C, R) which regions lie inside, also regions that it was not made from.
         cut: (C,) how many regions lie partly inside.
     """
 
     boxes_xyxy: FloatArray
-    held: NDArray[np.bool_]
+    contained: NDArray[np.bool_]
     cut: IntArray
 
 
@@ -47,7 +47,7 @@ class EvidencePrior:
             are a bell over the logarithm of the area: neither a huge box nor a line of one word
             wins by its size alone.
         log_height: of its height, a fraction of the page's.
-        rank: of the mean rank of the regions held, 0 (all first) to 1, by relevance.
+        rank: of the mean rank of the regions contained, 0 (all first) to 1, by relevance.
         cut: for each region that it cuts.
         wide_gap: when white space of more than a twentieth of the page lies between its regions.
         largest_share: of its largest region's share (0-1) of the area of all it holds.
@@ -80,7 +80,7 @@ EVIDENCE_PRIOR = EvidencePrior(
     single=-0.39,
 )
 """Fitted by `benchmarks.fit_evidence_prior` to what two visual models ranked on pages of scientific
-papers with known evidence; `docs/relevance.md` has the figures on documents held out."""
+papers with known evidence; `docs/relevance.md` has the figures on held-out documents."""
 
 
 def merge_candidates(boxes_xyxy: FloatArray, *, max_parts: int = 6) -> Candidates:
@@ -97,8 +97,8 @@ def merge_candidates(boxes_xyxy: FloatArray, *, max_parts: int = 6) -> Candidate
         made.setdefault(np.round(box, 4).tobytes(), box)
     boxes = np.array(list(made.values())).reshape(-1, 4)
     inside = pairwise_overlap(boxes, boxes_xyxy) / box_areas(boxes_xyxy)[None, :]
-    held = inside > _WHOLE
-    return Candidates(boxes, held, np.sum((inside > _TOUCHED) & ~held, axis=1))
+    contained = inside > _WHOLE
+    return Candidates(boxes, contained, np.sum((inside > _TOUCHED) & ~contained, axis=1))
 
 
 def _runs(boxes: FloatArray, max_parts: int) -> Iterator[list[int]]:
@@ -123,13 +123,13 @@ def features(candidates: Candidates, boxes_xyxy: FloatArray) -> FloatArray:
     Args:
         boxes_xyxy: (R, 4) of the regions, most relevant first.
     """
-    boxes, held = candidates.boxes_xyxy, candidates.held
-    count = held.sum(axis=1)
+    boxes, contained = candidates.boxes_xyxy, candidates.contained
+    count = contained.sum(axis=1)
     areas = box_areas(boxes_xyxy)
     log_area = np.log(box_areas(boxes))
-    rank = held @ np.arange(len(boxes_xyxy)) / np.maximum(count, 1) / len(boxes_xyxy)
-    largest = np.max(held * areas, axis=1) / np.maximum(held @ areas, 1e-12)
-    gap = np.array([_widest_gap(boxes_xyxy[row]) for row in held])
+    rank = contained @ np.arange(len(boxes_xyxy)) / np.maximum(count, 1) / len(boxes_xyxy)
+    largest = np.max(contained * areas, axis=1) / np.maximum(contained @ areas, 1e-12)
+    gap = np.array([_widest_gap(boxes_xyxy[row]) for row in contained])
     columns = (
         log_area,
         log_area**2,

@@ -2,13 +2,13 @@
 
 A file of replays is JSON Lines, one question a line: `ranked_boxes` ([x0, y0, x1, y1] in pixels,
 most relevant first) are the regions of the question's first evidence page that the reference
-implementation kept, `gt_boxes_by_page` the evidence boxes of each evidence page, `doc_name` the
+implementation selected, `gt_boxes_by_page` the evidence boxes of each evidence page, `doc_name` the
 document; rows with `failed` true count in no figure.
 
-The protocol (arXiv 2512.02660): a question scores the mean over all evidence boxes of the best
-IoU of any box kept, and is a hit at t when that mean is t or more. Boxes of later pages are laid
-onto the first, as published. It has no price for boxes kept, so every rule here but the published
-one may keep N, and rules without a model stand beside it.
+The protocol (arXiv 2512.02660): a question scores the mean over all evidence boxes of the best IoU
+with any returned box, and is a hit at t when that mean is t or more. Boxes of later pages are laid
+onto the first, as published. Returning more boxes costs nothing, so every rule here but the
+published one returns at most N, and rules without a model are compared with it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from benchmarks.merged_boxes import (
 from colregion.core.geometry import FloatArray, IntArray, pairwise_iou, union_area
 from colregion.errors import InvalidInput
 from colregion.evaluation import baselines
-from colregion.evaluation.summary import mean_figures
+from colregion.evaluation.metrics import mean_figures
 
 IOU_THRESHOLDS = (0.25, 0.5, 0.7)
 
@@ -122,7 +122,7 @@ def replay_file(path: str | Path, *, boxes: int = 3) -> dict[str, Any]:
 
     Returns:
         JSON-able: {"model": the file's name, "questions": n, "rows": {name: figures}}. Figures
-        are means over the questions: `boxes` kept, `miou`, `hit` and `any_hit_at_1` (any
+        are means over the questions: `boxes` returned, `miou`, `hit` and `any_hit_at_1` (any
         evidence box of the page met by the first box) by threshold, `area_precision` and
         `area_precision_at_1` (the share of the area of all boxes, of the first, that is evidence);
         `ci95` has [low, high] of each in the same form, by bootstrap over documents.
@@ -141,13 +141,13 @@ def replay_file(path: str | Path, *, boxes: int = 3) -> dict[str, Any]:
     return {"model": Path(path).stem, "questions": len(replays), "rows": rows}
 
 
-def _figures(replay: Replay, kept: FloatArray) -> dict[tuple[str, str], float]:
-    score = pairwise_iou(replay.evidence_xyxy, kept).max(axis=1, initial=0.0).mean()
-    first = pairwise_iou(replay.on_page_xyxy, kept[:1]).max(initial=0.0)
-    precision = area_precision(kept, replay.on_page_xyxy)
-    precision_at_1 = area_precision(kept[:1], replay.on_page_xyxy)
+def _figures(replay: Replay, selected: FloatArray) -> dict[tuple[str, str], float]:
+    score = pairwise_iou(replay.evidence_xyxy, selected).max(axis=1, initial=0.0).mean()
+    first = pairwise_iou(replay.on_page_xyxy, selected[:1]).max(initial=0.0)
+    precision = area_precision(selected, replay.on_page_xyxy)
+    precision_at_1 = area_precision(selected[:1], replay.on_page_xyxy)
     return {
-        ("boxes", ""): float(len(kept)),
+        ("boxes", ""): float(len(selected)),
         ("miou", ""): float(score),
         **{("hit", str(t)): float(score >= t) for t in IOU_THRESHOLDS},
         **{("any_hit_at_1", str(t)): float(first >= t) for t in IOU_THRESHOLDS},
@@ -166,7 +166,7 @@ def area_precision(boxes_xyxy: FloatArray, evidence_xyxy: FloatArray) -> float:
 
 
 def published(replay: Replay, boxes: int) -> FloatArray:  # noqa: ARG001
-    """All that the reference implementation kept: the upper half of the page's regions."""
+    """All that the reference implementation selected: the upper half of the page's regions."""
     return replay.ranked_xyxy
 
 
@@ -176,7 +176,7 @@ def first(replay: Replay, boxes: int) -> FloatArray:
 
 
 def largest(replay: Replay, boxes: int) -> FloatArray:
-    """The largest, whatever was asked."""
+    """The largest, whatever the question."""
     return replay.ranked_xyxy[baselines.largest_order(replay.ranked_xyxy)[:boxes]]
 
 

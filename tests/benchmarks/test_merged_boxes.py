@@ -46,12 +46,12 @@ class TestCandidates:
             for i, box in enumerate(candidates.boxes_xyxy)
             if np.allclose(box, [0.1, 0.1, 0.4, 0.6])
         )
-        assert candidates.held[column].tolist() == [True, True, False]
+        assert candidates.contained[column].tolist() == [True, True, False]
         assert candidates.cut[column] == 1
 
     def test_runs_are_no_longer_than_asked(self) -> None:
         stack = np.array([[0.1, y, 0.9, y + 0.05] for y in (0.1, 0.2, 0.3, 0.4)])
-        longest = merge_candidates(stack, max_parts=2).held.sum(axis=1)
+        longest = merge_candidates(stack, max_parts=2).contained.sum(axis=1)
         # pairs of the farthest hold what lies between, whatever the limit
         assert sorted(longest.tolist()) == [1, 1, 1, 1, 2, 2, 2, 3, 3, 4]
 

@@ -32,7 +32,7 @@ class TestBm25:
     # Three texts of 2, 4 and 3 terms, mean 3; "total" in two of them, "net" in one.
     TEXTS = ("Total 17", "total total net sum", "thank you kindly")
 
-    def test_scores_are_those_of_the_formula(self) -> None:
+    def test_bm25_scores_follow_the_formula(self) -> None:
         idf_total, idf_net = log(1 + 1.5 / 2.5), log(1 + 2.5 / 1.5)
         first = idf_total * 2.5 / (1 + 1.5 * (0.25 + 0.75 * 2 / 3))
         norm = 1.5 * (0.25 + 0.75 * 4 / 3)
@@ -40,15 +40,15 @@ class TestBm25:
         scores = Bm25(self.TEXTS).scores("What is the net TOTAL?")
         assert scores == pytest.approx([first, second, 0.0])
 
-    def test_a_question_of_other_words_scores_nothing(self) -> None:
+    def test_bm25_of_unknown_words_is_zero(self) -> None:
         assert Bm25(self.TEXTS).scores("zebra").tolist() == [0.0, 0.0, 0.0]
 
-    def test_stop_words_count_only_when_there_is_nothing_else(self) -> None:
+    def test_bm25_counts_stop_words_only_if_there_are_no_other_words(self) -> None:
         index = Bm25(("you", "net"))
         assert index.scores("you net").tolist()[0] == 0.0
         assert index.scores("you").tolist()[0] > 0.0
 
-    def test_no_texts_and_texts_without_words_score_nothing(self) -> None:
+    def test_bm25_of_no_texts_and_of_texts_without_words_is_zero(self) -> None:
         assert Bm25(()).scores("net").tolist() == []
         assert Bm25(("", "--")).scores("net").tolist() == [0.0, 0.0]
 
@@ -56,13 +56,13 @@ class TestBm25:
 class TestOrders:
     BOXES = np.array([[0.0, 0.0, 0.5, 0.1], [0.1, 0.2, 0.3, 0.8], [0.5, 0.5, 1.0, 0.6]])
 
-    def test_the_largest_comes_first_and_equals_keep_their_order(self) -> None:
+    def test_largest_order_is_stable(self) -> None:
         assert largest_order(self.BOXES).tolist() == [1, 0, 2]
 
-    def test_the_highest_score_comes_first_and_equals_keep_their_order(self) -> None:
+    def test_descending_order_is_stable(self) -> None:
         assert descending(np.array([0.0, 2.0, 0.0, 1.0])).tolist() == [1, 3, 0, 2]
 
-    def test_chance_is_the_same_for_the_same_key_on_every_machine(self) -> None:
+    def test_random_order_depends_on_the_key_only(self) -> None:
         assert random_order(6, key="a").tolist() == [4, 5, 2, 0, 1, 3]
         assert sorted(random_order(50, key="b").tolist()) == list(range(50))
         assert random_order(50, key="b").tolist() != random_order(50, key="c").tolist()
@@ -72,7 +72,7 @@ class TestOrders:
 class TestBest:
     EVIDENCE = np.array([[0.1, 0.2, 0.3, 0.6]])  # 0.08
 
-    def test_the_densest_comes_first_and_what_adds_nothing_not_at_all(self) -> None:
+    def test_best_area_order_is_by_evidence_per_added_area(self) -> None:
         boxes = np.array(
             [
                 [0.0, 0.0, 1.0, 1.0],  # the page: evidence at 0.08
@@ -86,11 +86,11 @@ class TestBest:
         # and still more than the page.
         assert best_area_order(boxes, self.EVIDENCE).tolist() == [2, 1]
 
-    def test_no_boxes_and_no_evidence_in_reach_give_no_order(self) -> None:
+    def test_best_area_order_is_empty_without_boxes_or_evidence(self) -> None:
         assert best_area_order(np.zeros((0, 4)), self.EVIDENCE).tolist() == []
         assert best_area_order(np.array([[0.5, 0.7, 0.9, 0.8]]), self.EVIDENCE).tolist() == []
 
-    def test_the_best_fit_comes_first(self) -> None:
+    def test_best_fit_order_is_by_iou_with_the_evidence(self) -> None:
         boxes = np.array([[0.1, 0.2, 0.5, 0.6], [0.5, 0.7, 0.9, 0.8], [0.1, 0.2, 0.3, 0.5]])
         assert best_fit_order(boxes, self.EVIDENCE).tolist() == [2, 0, 1]
 
@@ -98,7 +98,7 @@ class TestBest:
         ("answers", "expected"),
         [(["17"], [2, 0, 1, 3]), (["net", "sum"], [0, 1, 2, 3]), (["zebra"], [0, 1, 2, 3])],
     )
-    def test_the_shortest_text_with_the_answer_comes_first(
+    def test_best_text_order_starts_with_the_shortest_text_with_the_answer(
         self, answers: list[str], expected: list[int]
     ) -> None:
         texts = ["net sum of 17 and more", "net", "is 17", "sum"]

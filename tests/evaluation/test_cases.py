@@ -40,14 +40,14 @@ def write(folder: Path, *rows: Any) -> Path:
     return path
 
 
-def test_boxes_become_fractions_of_the_pictures_own_size(folder: Path) -> None:
+def test_boxes_become_fractions_of_the_image_size(folder: Path) -> None:
     (case,) = read_cases(write(folder, row()))
     assert case.boxes == (Box(0.25, 0.25, 0.75, 0.3),)
     assert (case.box_mode, case.alt_boxes) == ("all", ())
     assert case.image == folder / "page.png"
 
 
-def test_a_stated_size_counts_before_the_pictures_own(folder: Path) -> None:
+def test_stated_size_overrides_the_image_size(folder: Path) -> None:
     (case,) = read_cases(write(folder, row(width=400, height=500)))
     assert case.boxes == (Box(0.125, 0.2, 0.375, 0.24),)
 
@@ -58,12 +58,12 @@ def test_alternatives_and_box_mode_are_read_and_other_keys_ignored(folder: Path)
     assert (case.box_mode, case.alt_boxes) == ("any", (Box(0.0, 0.0, 0.1, 0.1),))
 
 
-def test_a_box_that_reaches_over_the_edge_is_cut_at_it(folder: Path) -> None:
+def test_boxes_are_clipped_to_the_page(folder: Path) -> None:
     (case,) = read_cases(write(folder, row(boxes=[[-10, 300, 100, 404]])))
     assert case.boxes == (Box(0.0, 0.75, 0.5, 1.0),)
 
 
-def test_blank_lines_are_skipped_and_odd_line_separators_stay_in_the_text(folder: Path) -> None:
+def test_blank_lines_are_skipped_and_unicode_line_separators_stay_in_the_text(folder: Path) -> None:
     question = "Which\u2028line?"
     path = write(folder, row(id="a"), "", row(id="b", question=question))
     assert [(case.id, case.question) for case in read_cases(path)] == [
@@ -78,7 +78,7 @@ def test_blank_lines_are_skipped_and_odd_line_separators_stay_in_the_text(folder
         ("{not json", "line 2: not JSON"),
         ("[1, 2]", "line 2: a case must be a JSON object"),
         (row(question=..., boxes=...), "line 2: missing keys: question, boxes"),
-        (row(id="first"), "line 2: the id 'first' stands on an earlier line"),
+        (row(id="first"), "line 2: an earlier line has the same id, 'first'"),
         (row(image="gone.png"), "gone.png does not exist"),
         (row(image=7), "image must be a path, got 7"),
         (row(question="  "), "question must be a string with text"),
@@ -95,33 +95,33 @@ def test_blank_lines_are_skipped_and_odd_line_separators_stay_in_the_text(folder
         (row(width=0, height=10), "width and height must be positive"),
     ],
 )
-def test_a_bad_line_is_named_with_what_is_wrong(folder: Path, line: Any, message: str) -> None:
+def test_error_names_the_line_and_what_is_wrong(folder: Path, line: Any, message: str) -> None:
     with pytest.raises(InvalidInput, match="line 2: ") as caught:
         read_cases(write(folder, row(id="first"), line))
     assert message in str(caught.value)
 
 
-def test_a_picture_that_is_none_is_named_when_its_size_is_needed(folder: Path) -> None:
+def test_unreadable_image_is_an_error_if_its_size_is_needed(folder: Path) -> None:
     (folder / "text.png").write_text("hello")
     with pytest.raises(InvalidInput, match=r"line 1: the image .*text.png cannot be read"):
         read_cases(write(folder, row(image="text.png")))
 
 
 @pytest.mark.parametrize("content", ["", "\n\n"])
-def test_a_file_without_cases_is_refused(folder: Path, content: str) -> None:
+def test_file_without_cases_is_refused(folder: Path, content: str) -> None:
     path = folder / "cases.jsonl"
     path.write_text(content)
-    with pytest.raises(InvalidInput, match="holds no case"):
+    with pytest.raises(InvalidInput, match="contains no case"):
         read_cases(path)
 
 
-def test_a_missing_file_and_one_that_is_no_text_are_refused(folder: Path) -> None:
+def test_missing_and_binary_files_are_refused(folder: Path) -> None:
     with pytest.raises(InvalidInput, match="cannot be read"):
         read_cases(folder / "none.jsonl")
     with pytest.raises(InvalidInput, match="cannot be read"):
         read_cases(folder / "page.png")
 
 
-def test_a_case_can_be_made_by_hand() -> None:
+def test_case_can_be_constructed_directly() -> None:
     case = Case("a", "d", "doc", 0, Path("p.png"), "q", (), (Box(0, 0, 1, 1),))
     assert case.answers == ()

@@ -15,6 +15,7 @@ from colregion.evaluation.metrics import (
     bootstrap_ci,
     evidence_recall_at_area,
     hit_at,
+    mean_figures,
     miou_at_1,
 )
 
@@ -30,7 +31,7 @@ RIGHT_HALF = (0.2, 0.2, 0.4, 0.6)  # 0.08, half of it evidence
 
 
 class TestEvidenceRecall:
-    def test_nothing_returned_recalls_nothing(self) -> None:
+    def test_recall_of_no_regions_is_zero(self) -> None:
         assert evidence_recall_at_area(NO_BOXES, EVIDENCE, [0.0, 0.5]).tolist() == [0.0, 0.0]
 
     def test_recall_grows_linearly_inside_the_region_that_crosses_the_budget(self) -> None:
@@ -39,11 +40,11 @@ class TestEvidenceRecall:
         )
         assert recall == pytest.approx([0.0, 0.0, 0.125, 0.375, 0.5])
 
-    def test_it_stays_once_the_regions_are_used_up(self) -> None:
+    def test_recall_is_constant_after_the_last_region(self) -> None:
         recall = evidence_recall_at_area(array(BESIDE, RIGHT_HALF), EVIDENCE, [0.2, 1.0])
         assert recall == pytest.approx([0.5, 0.5])
 
-    def test_area_covered_before_is_neither_spent_nor_gained_again(self) -> None:
+    def test_area_that_is_already_covered_counts_once(self) -> None:
         # The third holds the second: 0.16 less 0.08 is new, all of the missing evidence in it.
         ranked = array(RIGHT_HALF, RIGHT_HALF, (0.0, 0.2, 0.4, 0.6))
         recall = evidence_recall_at_area(ranked, EVIDENCE, [0.08, 0.12, 0.16])
@@ -55,7 +56,7 @@ class TestEvidenceRecall:
         recall = evidence_recall_at_area(array((0.1, 0.2, 0.3, 0.6)), evidence, [0.04, 0.08])
         assert recall == pytest.approx([0.4, 0.8])
 
-    def test_in_any_mode_the_best_single_box_counts(self) -> None:
+    def test_in_mode_any_the_best_single_box_counts(self) -> None:
         # 0.02 and 0.08 of the page; the first region is the small one.
         evidence = array((0.6, 0.1, 0.8, 0.2), (0.1, 0.2, 0.3, 0.6))
         ranked = array((0.6, 0.1, 0.8, 0.2), (0.1, 0.2, 0.3, 0.6))
@@ -65,7 +66,7 @@ class TestEvidenceRecall:
         assert every == pytest.approx([0.1, 0.2, 0.6, 1.0])
         assert best == pytest.approx([0.5, 1.0, 1.0, 1.0])
 
-    def test_in_any_mode_the_best_box_may_change_with_the_budget(self) -> None:
+    def test_in_mode_any_the_best_box_may_change_with_the_budget(self) -> None:
         # 0.01 gives half of the small box (0.02) and nothing of the large (0.08), which comes
         # whole with the second.
         evidence = array((0.6, 0.1, 0.8, 0.2), (0.1, 0.2, 0.3, 0.6))
@@ -73,14 +74,14 @@ class TestEvidenceRecall:
         recall = evidence_recall_at_area(ranked, evidence, [0.01, 0.05, 0.09], box_mode="any")
         assert recall == pytest.approx([0.5, 0.5, 1.0])
 
-    def test_budgets_may_come_in_any_order(self) -> None:
+    def test_budgets_may_be_in_any_order(self) -> None:
         recall = evidence_recall_at_area(array(BESIDE, RIGHT_HALF), EVIDENCE, [0.12, 0.0, 0.06])
         assert recall == pytest.approx([0.5, 0.0, 0.125])
 
     @pytest.mark.parametrize("box_mode", ["all", "any"])
     @settings(max_examples=60, deadline=None)
     @given(data=st.data())
-    def test_it_agrees_with_counting_the_cells_of_a_raster(
+    def test_recall_agrees_with_counting_the_cells_of_a_raster(
         self, box_mode: BoxMode, data: st.DataObject
     ) -> None:
         n = 8
@@ -130,7 +131,7 @@ class TestFit:
     THIRD = (0.2, 0.5, 0.4, 0.6)
     THREE_FIFTHS = (0.15, 0.5, 0.35, 0.6)
 
-    def test_nothing_returned_hits_nothing(self) -> None:
+    def test_no_regions_hit_nothing(self) -> None:
         best = best_iou(NO_BOXES, self.FIT_EVIDENCE)
         assert hit_at(best, 3, [0.25]).tolist() == [False]
         assert miou_at_1(best) == 0.0
@@ -139,7 +140,7 @@ class TestFit:
         ("k", "expected"),
         [(1, [True, False, False]), (2, [True, True, False]), (3, [True, True, True])],
     )
-    def test_the_best_of_the_first_k_has_to_reach_the_threshold(
+    def test_hit_at_k_needs_one_of_the_first_k_to_reach_the_threshold(
         self, k: int, expected: list[bool]
     ) -> None:
         ranked = np.concatenate([array(self.THIRD, self.THREE_FIFTHS), self.FIT_EVIDENCE])
@@ -148,17 +149,17 @@ class TestFit:
         assert hit_at(best, k, [0.25, 0.5, 0.7]).tolist() == expected
         assert miou_at_1(best) == pytest.approx(1 / 3)
 
-    def test_any_box_of_the_evidence_will_do(self) -> None:
+    def test_region_may_fit_any_box_of_the_evidence(self) -> None:
         evidence = np.concatenate([array((0.5, 0.1, 0.7, 0.15)), self.FIT_EVIDENCE])
         assert best_iou(array(self.THREE_FIFTHS), evidence) == pytest.approx([0.6])
 
-    def test_a_region_on_an_alternative_takes_no_rank(self) -> None:
+    def test_region_on_an_alternative_has_no_rank(self) -> None:
         alternative = array((0.1, 0.8, 0.3, 0.9))
         ranked = array((0.1, 0.8, 0.3, 0.9), self.THREE_FIFTHS)
         assert best_iou(ranked, self.FIT_EVIDENCE) == pytest.approx([0.0, 0.6])
         assert best_iou(ranked, self.FIT_EVIDENCE, alternative) == pytest.approx([0.6])
 
-    def test_a_region_that_fits_the_evidence_better_keeps_its_rank(self) -> None:
+    def test_region_that_fits_the_evidence_better_than_an_alternative_has_a_rank(self) -> None:
         ranked = array(self.THREE_FIFTHS)
         alternative = array((0.2, 0.5, 0.4, 0.6))  # IoU 3/5 as well
         assert best_iou(ranked, self.FIT_EVIDENCE, alternative) == pytest.approx([0.6])
@@ -181,45 +182,58 @@ class TestAnswers:
             ("a b a c", ["a c"], 4),
         ],
     )
-    def test_the_words_up_to_the_end_of_the_answer(
+    def test_answer_end_counts_the_words_up_to_the_end_of_the_answer(
         self, text: str, answers: list[str], end: int | None
     ) -> None:
         assert answer_end(text.split(), answers) == end
 
-    def test_the_answer_has_to_stand_within_the_first_tokens(self) -> None:
+    def test_answer_must_be_within_the_token_budget(self) -> None:
         found = answer_in_tokens(
             ["one two", "three four five"], ["FOUR"], [3, 4, 5], lambda text: len(text.split())
         )
         assert found.tolist() == [False, True, True]
 
-    def test_an_answer_may_run_from_one_region_into_the_next(self) -> None:
+    def test_answer_may_continue_in_the_next_region(self) -> None:
         found = answer_in_tokens(["one two", "three"], ["two three"], [3], lambda text: len(text))
         assert found.tolist() == [False]
         found = answer_in_tokens(["one two", "three"], ["two three"], [13], lambda text: len(text))
         assert found.tolist() == [True]
 
-    def test_without_the_answer_no_budget_is_enough(self) -> None:
+    def test_missing_answer_is_in_no_budget(self) -> None:
         assert answer_in_tokens(["one"], ["two"], [10, 10**6], len).tolist() == [False, False]
 
 
 class TestBootstrap:
-    def test_equal_values_leave_no_doubt(self) -> None:
+    def test_interval_of_equal_values_has_no_width(self) -> None:
         assert bootstrap_ci(np.full(7, 0.25), list("aabbbcd")) == (0.25, 0.25)
 
-    def test_one_document_leaves_no_doubt_either(self) -> None:
+    def test_interval_of_one_document_has_no_width(self) -> None:
         assert bootstrap_ci(np.array([0.0, 1.0, 1.0, 1.0]), ["d"] * 4) == (0.75, 0.75)
 
-    def test_documents_are_drawn_whole(self) -> None:
+    def test_bootstrap_resamples_whole_documents(self) -> None:
         # Two documents: a sample is both (mean 0.25), the first alone (0) or the second alone (1).
         values, groups = np.array([0.0, 0.0, 0.0, 1.0]), ["a", "a", "a", "b"]
         assert bootstrap_ci(values, groups) == (0.0, 1.0)
 
-    def test_the_interval_narrows_with_documents_and_not_with_questions(self) -> None:
+    def test_interval_narrows_with_documents_not_with_questions(self) -> None:
         few = bootstrap_ci(np.tile([0.0, 1.0], 100), ["a", "b"] * 100)
         many = bootstrap_ci(np.tile([0.0, 1.0], 100), [str(i) for i in range(200)])
         assert few == (0.0, 1.0)
         assert 0.4 < many[0] < 0.5 < many[1] < 0.6
 
-    def test_the_same_seed_gives_the_same_interval(self) -> None:
+    def test_same_seed_gives_the_same_interval(self) -> None:
         values, groups = np.arange(10) / 10, list("aabbccddee")
         assert bootstrap_ci(values, groups, seed=3) == bootstrap_ci(values, groups, seed=3)
+
+
+def test_means_are_grouped_by_measure_and_ignore_nan() -> None:
+    figures = [
+        {("miou", ""): 0.25, ("answered", "64"): 1.0, ("answered", "128"): np.nan},
+        {("miou", ""): 0.75, ("answered", "64"): np.nan, ("answered", "128"): np.nan},
+    ]
+    row = mean_figures(figures, ["a", "a"])
+    assert row["miou"] == 0.5
+    assert row["answered"] == {"64": 1.0, "128": None}
+    # There is one document to resample, so the interval has no width.
+    assert row["ci95"]["miou"] == pytest.approx([0.5, 0.5])
+    assert row["ci95"]["answered"] == {"64": [1.0, 1.0], "128": None}

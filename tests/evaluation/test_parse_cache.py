@@ -47,7 +47,7 @@ def data(pages: Iterator[ParsedPage]) -> list[object]:
     return [serialization.parsed_to_json(page) for page in pages]
 
 
-def test_the_second_time_nothing_is_parsed_and_the_result_is_the_same(tmp_path: Path) -> None:
+def test_second_parse_reads_the_same_result_from_the_cache(tmp_path: Path) -> None:
     parser = CountingParser()
     first = data(CachedParser(parser, folder=tmp_path).parse(document()))
     again = data(CachedParser(parser, folder=tmp_path).parse(document()))
@@ -55,7 +55,7 @@ def test_the_second_time_nothing_is_parsed_and_the_result_is_the_same(tmp_path: 
     assert again == first == data(CountingParser().parse(document()))
 
 
-def test_the_same_content_under_another_id_takes_that_id_and_its_own_pictures(
+def test_same_content_under_another_id_has_that_id_and_its_own_images(
     tmp_path: Path,
 ) -> None:
     parser = CountingParser()
@@ -68,7 +68,7 @@ def test_the_same_content_under_another_id_takes_that_id_and_its_own_pictures(
     assert [page.page.image.width for page in pages] == [31, 32]
 
 
-def test_other_content_and_another_parser_are_parsed_anew(tmp_path: Path) -> None:
+def test_other_content_and_other_parsers_are_parsed_again(tmp_path: Path) -> None:
     parser, newer = CountingParser(), CountingParser("counting/2")
     list(CachedParser(parser, folder=tmp_path).parse(document()))
     list(CachedParser(parser, folder=tmp_path).parse(document(content_hash="c2")))
@@ -77,7 +77,7 @@ def test_other_content_and_another_parser_are_parsed_anew(tmp_path: Path) -> Non
     assert CachedParser(newer, folder=tmp_path).fingerprint == "counting/2"
 
 
-def test_a_document_without_pages_is_kept_too(tmp_path: Path) -> None:
+def test_document_without_pages_is_cached(tmp_path: Path) -> None:
     parser = CountingParser()
     empty = document(pages=0)
     assert list(CachedParser(parser, folder=tmp_path).parse(empty)) == []
@@ -85,7 +85,7 @@ def test_a_document_without_pages_is_kept_too(tmp_path: Path) -> None:
     assert parser.asked == 1
 
 
-def test_a_document_that_was_not_read_to_its_end_is_not_kept(tmp_path: Path) -> None:
+def test_document_that_was_not_read_to_its_end_is_not_cached(tmp_path: Path) -> None:
     parser = CountingParser()
     pages = CachedParser(parser, folder=tmp_path).parse(document())
     next(pages)
@@ -93,7 +93,7 @@ def test_a_document_that_was_not_read_to_its_end_is_not_kept(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_files_written_are_the_finished_ones_only(tmp_path: Path) -> None:
+def test_folder_contains_finished_files_only(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "folder"
     list(CachedParser(CountingParser(), folder=folder).parse(document()))
     assert [path.suffixes for path in folder.iterdir()] == [[".jsonl", ".gz"]]
@@ -102,7 +102,9 @@ def test_the_files_written_are_the_finished_ones_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "damage", [b"", b"not gzip", gzip.compress(b"{not json"), gzip.compress(b"2\n{}")]
 )
-def test_a_damaged_file_says_what_to_delete(tmp_path: Path, damage: bytes) -> None:
+def test_damaged_cache_file_is_an_error_that_says_what_to_delete(
+    tmp_path: Path, damage: bytes
+) -> None:
     cached = CachedParser(CountingParser(), folder=tmp_path)
     list(cached.parse(document()))
     (path,) = tmp_path.iterdir()
@@ -111,14 +113,14 @@ def test_a_damaged_file_says_what_to_delete(tmp_path: Path, damage: bytes) -> No
         list(cached.parse(document()))
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_unwritable_cache_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     cached = CachedParser(CountingParser(), folder=tmp_path / "file" / "below")
     with pytest.raises(BackendError, match="cannot be written"):
         list(cached.parse(document()))
 
 
-def test_the_default_folder_follows_the_users_cache(
+def test_default_folder_is_in_the_users_cache(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

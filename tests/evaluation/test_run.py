@@ -18,7 +18,8 @@ from colregion.engine import Engine
 from colregion.errors import BackendError, InvalidInput, UnreadableDocument
 from colregion.evaluation.cases import Case
 from colregion.evaluation.rankings import RANKINGS
-from colregion.evaluation.run import evaluate, print_rows
+from colregion.evaluation.run import evaluate
+from colregion.evaluation.table import print_rows
 from colregion.indexes.memory import MemoryIndex
 from colregion.testing import WordEncoder, make_parsed_page
 
@@ -33,7 +34,7 @@ LURE = (("Total total", Box(0.3, 0.6, 0.7, 0.7)),)
 
 
 class LinesParser(Parser):
-    """Finds the lines that the test gives for a picture's name."""
+    """Returns the lines that the test defines for an image's name."""
 
     @property
     def fingerprint(self) -> str:
@@ -45,7 +46,7 @@ class LinesParser(Parser):
 
 
 def engine() -> Engine:
-    # 40 tokens a word, so that the first region's two words pass 64 tokens.
+    # 40 tokens per word, so that the first region's two words pass 64 tokens.
     return Engine(
         MemoryIndex(),
         encoder=WordEncoder(),
@@ -77,8 +78,8 @@ def case(images: Path, name: str = "receipt", **changes: Any) -> Case:
 
 
 def figures(result: dict[str, Any], ranking: str, dataset: str = "shops") -> dict[str, Any]:
-    found: dict[str, Any] = result["rows"][ranking][dataset]
-    return found
+    row: dict[str, Any] = result["rows"][ranking][dataset]
+    return row
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +90,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return evaluate([case(folder)], engine())
 
 
-class TestGivenTheRightPage:
+class TestWithTheRightPage:
     def test_every_ranking_has_every_figure(self, result: dict[str, Any]) -> None:
         assert result["cases"] == 1
         assert list(result["rows"]) == list(RANKINGS)
@@ -112,29 +113,31 @@ class TestGivenTheRightPage:
             assert (row["n"], row["answer_n"]) == (1, 1)
 
     @pytest.mark.parametrize("ranking", ["bm25", "all", "best"])
-    def test_the_evidence_first_is_a_full_score(self, result: dict[str, Any], ranking: str) -> None:
+    def test_ranking_with_the_evidence_first_has_full_scores(
+        self, result: dict[str, Any], ranking: str
+    ) -> None:
         row = figures(result, ranking)
         assert list(row["recall_at_area"].values()) == [0.25, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0]
         assert row["hit_at_1"] == {"0.25": 1.0, "0.5": 1.0, "0.7": 1.0}
         assert row["miou_at_1"] == 1.0
         assert row["answer_in_tokens"] == {"64": 0.0, "128": 1.0, "256": 1.0}
 
-    def test_the_largest_first_spends_its_area_before(self, result: dict[str, Any]) -> None:
+    def test_largest_first_spends_area_before_the_evidence(self, result: dict[str, Any]) -> None:
         row = figures(result, "largest")
         # 0.21 without evidence, then 0.04 with all of it.
         assert list(row["recall_at_area"].values()) == [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0]
         assert (row["hit_at_1"]["0.25"], row["hit_at_3"]["0.7"]) == (0.0, 1.0)
         assert row["answer_in_tokens"] == {"64": 0.0, "128": 0.0, "256": 1.0}
 
-    def test_one_document_has_intervals_without_width(self, result: dict[str, Any]) -> None:
+    def test_intervals_of_one_document_have_no_width(self, result: dict[str, Any]) -> None:
         interval = figures(result, "bm25")["ci95"]
         assert interval["recall_at_area"]["0.01"] == [0.25, 0.25]
         assert interval["miou_at_1"] == [1.0, 1.0]
 
-    def test_it_can_be_written_as_json(self, result: dict[str, Any]) -> None:
+    def test_result_is_json(self, result: dict[str, Any]) -> None:
         assert json.loads(json.dumps(result, allow_nan=False)) == result
 
-    def test_the_table_names_every_ranking(self, result: dict[str, Any]) -> None:
+    def test_table_names_every_ranking(self, result: dict[str, Any]) -> None:
         written = StringIO()
         print_rows(result, console=Console(width=80, file=written))
         text = written.getvalue()
@@ -143,7 +146,7 @@ class TestGivenTheRightPage:
         assert "0.250" in text
 
 
-def test_data_sets_are_averaged_apart(images: Path) -> None:
+def test_data_sets_are_averaged_separately(images: Path) -> None:
     cases = [
         case(images, id="a"),
         case(images, id="b", boxes=(Box(0.2, 0.5, 0.9, 0.8),), doc_id="other"),
@@ -156,7 +159,7 @@ def test_data_sets_are_averaged_apart(images: Path) -> None:
     assert shops["ci95"]["hit_at_1"]["0.5"] == [0.0, 1.0]
 
 
-def test_answers_that_are_not_in_the_words_do_not_count(images: Path) -> None:
+def test_answers_missing_from_the_page_words_do_not_count(images: Path) -> None:
     cases = [case(images, id="a"), case(images, id="b", answers=("7.20",))]
     row = figures(evaluate(cases, engine(), rankings=["all"]), "all")
     assert (row["answer_n"], row["answer_in_tokens"]["256"]) == (1, 1.0)
@@ -166,7 +169,7 @@ def test_answers_that_are_not_in_the_words_do_not_count(images: Path) -> None:
     assert row["ci95"]["answer_in_tokens"]["64"] is None
 
 
-def test_a_blank_page_scores_nothing(images: Path) -> None:
+def test_blank_page_scores_zero(images: Path) -> None:
     result = evaluate([case(images, "blank")], engine())
     for name in RANKINGS:
         row = figures(result, name)
@@ -174,7 +177,7 @@ def test_a_blank_page_scores_nothing(images: Path) -> None:
         assert (row["miou_at_1"], row["answer_n"]) == (0.0, 0)
 
 
-def test_over_the_corpus_other_pages_cost_area(images: Path) -> None:
+def test_other_pages_of_the_corpus_cost_area(images: Path) -> None:
     cases = [case(images), case(images, "lure", dataset="lures")]
     result = evaluate(cases, engine(), corpus=True)
     row = figures(result, "bm25")
@@ -188,7 +191,7 @@ def test_over_the_corpus_other_pages_cost_area(images: Path) -> None:
     assert "page_at" not in figures(result, "random")
 
 
-def test_a_picture_that_cannot_be_read_is_named(images: Path) -> None:
+def test_unreadable_image_is_named(images: Path) -> None:
     (images / "receipt.png").write_bytes(b"no picture")
     with pytest.raises(UnreadableDocument, match=r"receipt\.png: "):
         evaluate([case(images)], engine())
@@ -206,14 +209,14 @@ def test_overlays_show_evidence_in_green_and_hits_in_red(images: Path, tmp_path:
     evaluate([one], engine(), rankings=["bm25"], overlays=tmp_path / "out")
     (path,) = (tmp_path / "out").iterdir()
     assert path.name == "a%2F1.png"
-    with Image.open(path) as picture:
-        assert picture.size == (60, 80)
-        # Outlines stand 2 pixels outside the box, left of 0.6 and right of 0.5 of the width.
-        assert picture.getpixel((35, 72)) == (0x00, 0x80, 0x2B)
-        assert picture.getpixel((31, 12)) == (0xD0, 0x18, 0x1F)
-        assert picture.getpixel((57, 2)) == (255, 255, 255)
+    with Image.open(path) as image:
+        assert image.size == (60, 80)
+        # Outlines are 2 pixels outside the box, left of 0.6 and right of 0.5 of the width.
+        assert image.getpixel((35, 72)) == (0x00, 0x80, 0x2B)
+        assert image.getpixel((31, 12)) == (0xD0, 0x18, 0x1F)
+        assert image.getpixel((57, 2)) == (255, 255, 255)
 
 
-def test_a_folder_for_overlays_that_cannot_be_made_is_named(images: Path) -> None:
+def test_overlay_folder_that_cannot_be_created_is_named(images: Path) -> None:
     with pytest.raises(BackendError, match="cannot be written"):
         evaluate([case(images)], engine(), overlays=images / "receipt.png" / "out")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from colregion.core.documents import DocumentEntry, Metadata
 from colregion.core.interfaces import Parser
-from colregion.core.regions import LEVELS
+from colregion.core.regions import LEVELS, Region
 from colregion.core.results import Hit
 from colregion.documents import open_document
 from colregion.engine import Engine
@@ -104,11 +104,16 @@ def _distinct(sources: Sequence[str | Path]) -> Iterator[SourceFile]:
             yield SourceFile(ids[path], file.path)
 
 
+def region_text(region: Region, *, place: str = "") -> str:
+    """A region's text after its id in brackets, its kind, and a warning about hidden text."""
+    warning = f" ({region.hidden_text_warning})" if region.hidden_text_warning else ""
+    return f"[{region.id}] {region.kind}{place}{warning}\n{region.text}".rstrip()
+
+
 def text_for_model(hit: Hit) -> str:
     """The region as a language model reads it, with its id to cite it by."""
-    text = hit.text or "(an image without text)"
-    warning = f" ({hit.hidden_text_warning})" if hit.hidden_text_warning else ""
-    return f"[{hit.id}] {hit.kind} on page {hit.page_number}{warning}\n{text}"
+    head = region_text(hit.region, place=f" on page {hit.page_number}")
+    return head if hit.text else f"{head}\n(an image without text)"
 
 
 def crop_for_model(hit: Hit, *, margin: float = CROP_MARGIN) -> Image.Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -76,7 +77,7 @@ def pairs(values: Sequence[str] | None, *, option: str) -> dict[str, str]:
 
 
 def emit_json(value: Any, *, to_stdout: bool, output: Path | None) -> bool:
-    """Write the result of a command as JSON where the user asked for it.
+    """Write the result of a command, dataclasses included, as JSON where the user asked for it.
 
     Returns:
         Whether the user asked for JSON; if not, the command prints text.
@@ -84,9 +85,9 @@ def emit_json(value: Any, *, to_stdout: bool, output: Path | None) -> bool:
     Raises:
         InvalidInput: `output` cannot be written, or contains something else.
     """
-    text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=asdict) + "\n"
     if output is not None:
-        if output.exists() and not _is_same_kind(_read_json(output), value):
+        if output.exists() and not _is_same_kind(_read_json(output), json.loads(text)):
             raise InvalidInput(
                 f"{output} contains other JSON; delete it or choose another --output"
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +40,8 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure how well the returned regions match the evidence, beside the baselines."""
-    from colregion.evaluation.run import evaluate_file, print_rows
+    from colregion.evaluation.run import evaluate_file
+    from colregion.evaluation.table import print_rows
 
     result = evaluate_file(
         cases,
@@ -77,11 +77,10 @@ def calibrate(
     calibration, figures = calibrate_file(
         cases, index=index, encoder=encoder, parser=parser, console=err
     )
-    if emit_json(
-        {"calibration": asdict(calibration), "held_out": figures}, to_stdout=as_json, output=output
-    ):
+    result = {"calibration": calibration, "held_out": figures}
+    if emit_json(result, to_stdout=as_json, output=output):
         return
     for name, value in figures.items():
         out.print(f"{name:12} {value}", highlight=False)
     if index is not None:
-        out.print(f"kept with {escape(index)}", highlight=False)
+        out.print(f"stored in {escape(index)}", highlight=False)

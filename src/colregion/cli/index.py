@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +22,7 @@ def list_documents(
     """List the documents of an index."""
     with open_index(index, create=False) as opened:
         entries = opened.documents()
-    if emit_json([asdict(entry) for entry in entries], to_stdout=as_json, output=output):
+    if emit_json(entries, to_stdout=as_json, output=output):
         return
     table = Table("document", "pages", "source", "metadata")
     for entry in entries:
@@ -98,7 +97,7 @@ def info(
 def _verify(index: str, *, as_json: bool, output: Path | None) -> None:
     with LocalIndex(index, create=False) as opened:
         damage = opened.verify()
-    if not emit_json([asdict(record) for record in damage], to_stdout=as_json, output=output):
+    if not emit_json(damage, to_stdout=as_json, output=output):
         for record in damage:
             out.print(escape(str(record)), highlight=False)
         out.print(f"{len(damage)} damaged" if damage else "sound")

@@ -21,7 +21,6 @@ from colregion.cli.common import (
     pairs,
     write_file,
 )
-from colregion.core.documents import MetadataValue
 from colregion.core.results import DEFAULT_K, Hit
 from colregion.core.text import printable
 from colregion.engine import Engine
@@ -64,16 +63,14 @@ def search(
         for path in filter(None, (html, pdf)):
             check_destination(path, (entry.source for entry in engine.documents()))
         hits = engine.search(
-            question,
-            k=k,
-            filters=_filters(filters),
-            min_confidence=min_confidence,
+            question, k=k, filters=_filters(filters), min_confidence=min_confidence
         )
         if html is not None:
             _write_html(engine, question, hits, html)
         if pdf is not None and hits:
             _write_pdf(question, hits, pdf)
-    if emit_json([_hit_json(hit) for hit in hits], to_stdout=as_json, output=output):
+    records = [{"text": hit.text, "score": hit.score, **hit.to_metadata()} for hit in hits]
+    if emit_json(records, to_stdout=as_json, output=output):
         return
     for rank, hit in enumerate(hits, start=1):
         confidence = "" if hit.confidence is None else f"  confidence {hit.confidence:.0%}"
@@ -98,10 +95,6 @@ def _open(index: str, *, encoder: str | None, skip_damaged: bool) -> Engine:
     if skip_damaged:
         return Engine.open(LocalIndex(index, create=False, skip_damaged=True), encoder=encoder)
     return Engine.open(open_index(index, create=False), encoder=encoder)
-
-
-def _hit_json(hit: Hit) -> dict[str, MetadataValue]:
-    return {"text": hit.text, "score": hit.score, **hit.to_metadata()}
 
 
 def _write_html(engine: Engine, question: str, hits: Sequence[Hit], path: Path) -> None:

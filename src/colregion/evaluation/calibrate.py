@@ -1,8 +1,8 @@
-"""Fits the confidence of hits to labelled questions, and says how far it can be trusted.
+"""Fit of the confidence of hits to labelled questions, with figures of how reliable it is.
 
-Every question is asked twice: of its own page, and of a page of another document, where nothing
-is right. The first three hits of both are the examples. Figures are of documents held out, in
-five folds.
+Every question is asked twice: about its own page, and about a page of another document, where
+nothing is right. The first three hits of both are the examples. The figures are of held-out
+documents, in five folds.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _RIDGE = 1.0
 _STEPS = 30
 FOLDS = 5
 LOST = 0.1
-"""Share of the right first hits that the reported threshold gives up."""
+"""Share of the right first hits below the reported threshold."""
 
 
 def calibrate_file(
@@ -50,30 +50,29 @@ def calibrate_file(
     parser: str = "auto",
     console: Console,
 ) -> tuple[Calibration, dict[str, Any]]:
-    """`calibrate` on the cases of a file, with parsing cached in the user's cache folder.
+    """`calibrate` on the cases of a file, with parsed pages cached in the user's cache folder.
 
     Args:
-        index: a spec for `open_index`; the calibration is kept with it.
+        index: a spec for `open_index`; the calibration is stored with it.
         encoder: a spec for `load_encoder`; None for the index's own, or the default.
 
     Raises:
         ModelMismatch: the index was made with another encoder.
     """
     cases = read_cases(path)
-    with ExitStack() as open_now:
-        kept = None
+    with ExitStack() as stack:
+        target = None
         if index is not None:
-            kept = open_now.enter_context(
+            target = stack.enter_context(
                 Engine.open(open_index(index, create=False), encoder=encoder)
             )
-        model = kept.encoder if kept else load_encoder(encoder or "static_tokens")
-        engine = open_now.enter_context(
-            Engine(MemoryIndex(), encoder=model, parser=CachedParser(load_parser(parser)))
-        )
-        on_progress = open_now.enter_context(progress_bars(console))
+        model = target.encoder if target else load_encoder(encoder or "static_tokens")
+        cached = CachedParser(load_parser(parser))
+        engine = stack.enter_context(Engine(MemoryIndex(), encoder=model, parser=cached))
+        on_progress = stack.enter_context(progress_bars(console))
         calibration, figures = calibrate(cases, engine, on_progress=on_progress)
-        if kept is not None:
-            kept.set_calibration(calibration)
+        if target is not None:
+            target.set_calibration(calibration)
     return calibration, figures
 
 
@@ -84,9 +83,9 @@ class Examples:
     Args:
         features: (N, F).
         right: (N,).
-        first: (N,) the best of its question.
-        own: (N,) asked of its own page, not of another document's.
-        documents: (N,) whose question it is.
+        first: (N,) the best hit of its question.
+        own: (N,) the question was asked about its own page, not about another document's.
+        documents: (N,) the document of the question.
     """
 
     features: FloatArray
@@ -99,16 +98,16 @@ class Examples:
 def calibrate(
     cases: Sequence[Case], engine: Engine, *, on_progress: Progress = lambda *_: None
 ) -> tuple[Calibration, dict[str, Any]]:
-    """The calibration of an engine's encoder on labelled cases, and its figures.
+    """Calibrate an engine's encoder on labelled cases.
 
     Args:
         engine: over an index of its own, to which the pages of all cases are added.
 
     Returns:
-        The fit to all cases, and, of documents held out: `ece` and `auroc` of the hits, `first_ece`
-        and `first_auroc` of the first ones, `threshold` at which a tenth of the right first hits
-        is lost, and `abstains`, the share of questions about another document's content that come
-        back empty there.
+        The fit to all cases, and its figures on held-out documents: `ece` and `auroc` of the hits,
+        `first_ece` and `first_auroc` of the first ones, `threshold` at which a tenth of the right
+        first hits is lost, and `abstains`, the share of questions about another document's content
+        that return nothing there.
 
     Raises:
         InvalidInput: fewer documents than folds, or hits that are all right or all wrong.
@@ -123,7 +122,9 @@ def calibrate(
 def _examples(
     cases: Sequence[Case], engine: Engine, pages: dict[Path, EmbeddedPage], on_progress: Progress
 ) -> Examples:
-    features, right, first, own, documents = [], [], [], [], []
+    features: list[FloatArray] = []
+    labels: list[tuple[bool, bool, bool]] = []  # right, first, own
+    documents: list[str] = []
     owner = {case.image: case.doc_id for case in cases}
     for done, case in enumerate(cases, start=1):
         others = [image for image in pages if owner[image] != case.doc_id]
@@ -131,20 +132,14 @@ def _examples(
         for image in (case.image, drawn):
             question, scored = engine.retriever.score(case.question, [pages[image]])
             ranked = engine.retriever.rank_regions(question, scored, filters=EVERYTHING, k=HITS)
-            mine = image == case.image
+            own = image == case.image
             features.append(hit_features(ranked, question))
-            right += [mine and is_right(one.scored.region, case) for one in ranked]
-            first += [rank == 0 for rank in range(len(ranked))]
-            own += [mine] * len(ranked)
-            documents += [case.doc_id] * len(ranked)
+            for rank, one in enumerate(ranked):
+                labels.append((own and is_right(one.scored.region, case), rank == 0, own))
+                documents.append(case.doc_id)
         on_progress("asking", done, len(cases))
-    return Examples(
-        np.concatenate(features),
-        np.array(right, dtype=bool),
-        np.array(first, dtype=bool),
-        np.array(own, dtype=bool),
-        np.array(documents),
-    )
+    right, first, own_page = np.array(labels, dtype=bool).reshape(-1, 3).T
+    return Examples(np.concatenate(features), right, first, own_page, np.array(documents))
 
 
 def fit(features: FloatArray, right: NDArray[np.bool_]) -> Calibration:
@@ -179,52 +174,50 @@ def fit(features: FloatArray, right: NDArray[np.bool_]) -> Calibration:
 
 def is_right(region: Region, case: Case) -> bool:
     """Whether a region overlaps an evidence box with an IoU of 0.5, or contains the answer."""
-    fit_of = metrics.best_iou(boxes_to_array([region.box]), boxes_to_array(case.boxes))
-    said = metrics.answer_end(region.text.split(), case.answers) if case.answers else None
-    return bool(fit_of.max(initial=0.0) >= 0.5) or said is not None
+    iou = metrics.best_iou(boxes_to_array([region.box]), boxes_to_array(case.boxes))
+    in_text = metrics.answer_end(region.text.split(), case.answers) is not None
+    return in_text or bool(iou.max(initial=0.0) >= 0.5)
 
 
 def _held_out(examples: Examples) -> FloatArray:
-    """(N,) confidences, each by a fit that has not seen the hit's document."""
-    names = np.unique(examples.documents)
-    fold_of = dict(zip(names.tolist(), random_order(len(names), key="folds") % FOLDS, strict=True))
-    fold = np.array([fold_of[name] for name in examples.documents.tolist()])
-    chance = np.zeros(len(fold))
+    """(N,) confidences, each from a fit without the hit's document."""
+    names, document = np.unique(examples.documents, return_inverse=True)
+    fold = (random_order(len(names), key="folds") % FOLDS)[document]
+    confidence = np.zeros(len(fold))
     for k in range(FOLDS):
         model = fit(examples.features[fold != k], examples.right[fold != k])
-        chance[fold == k] = model.confidence(examples.features[fold == k])
-    return chance
+        confidence[fold == k] = model.confidence(examples.features[fold == k])
+    return confidence
 
 
-def _figures(examples: Examples, chance: FloatArray) -> dict[str, Any]:
+def _figures(examples: Examples, confidence: FloatArray) -> dict[str, Any]:
     first, right = examples.first, examples.right
-    threshold = float(np.quantile(chance[first & right], LOST))
+    threshold = float(np.quantile(confidence[first & right], LOST))
     figures = {
-        "hits": len(chance),
+        "hits": len(confidence),
         "right": int(right.sum()),
-        "ece": calibration_error(chance, right),
-        "auroc": auroc(chance, right),
-        "first_ece": calibration_error(chance[first], right[first]),
-        "first_auroc": auroc(chance[first], right[first]),
+        "ece": calibration_error(confidence, right),
+        "auroc": auroc(confidence, right),
+        "first_ece": calibration_error(confidence[first], right[first]),
+        "first_auroc": auroc(confidence[first], right[first]),
         "threshold": threshold,
-        "abstains": float((chance[first & ~examples.own] < threshold).mean()),
+        "abstains": float((confidence[first & ~examples.own] < threshold).mean()),
     }
     return {name: round(value, 4) for name, value in figures.items()}
 
 
-def calibration_error(chance: FloatArray, right: NDArray[np.bool_], *, bins: int = 10) -> float:
-    """Expected calibration error: mean over hits of |mean chance - share right| in their tenth."""
-    at = np.minimum((chance * bins).astype(int), bins - 1)
-    gaps = [
-        abs(float(chance[at == k].mean()) - float(right[at == k].mean())) * float((at == k).mean())
-        for k in np.unique(at)
-    ]
-    return float(sum(gaps))
+def calibration_error(confidence: FloatArray, right: NDArray[np.bool_], *, bins: int = 10) -> float:
+    """Expected calibration error: the mean over hits of |mean confidence - share right| per bin."""
+    at = np.minimum((confidence * bins).astype(int), bins - 1)
+    return float(np.abs(np.bincount(at, weights=confidence - right)).sum() / len(confidence))
 
 
-def auroc(chance: FloatArray, right: NDArray[np.bool_]) -> float:
-    """The chance that a right hit has a higher confidence than a wrong one, ties counting half."""
-    _, at, counts = np.unique(chance, return_inverse=True, return_counts=True)
+def auroc(confidence: FloatArray, right: NDArray[np.bool_]) -> float:
+    """Probability that a right hit has a higher confidence than a wrong one; ties count half.
+
+    NaN if all hits are right or all are wrong.
+    """
+    _, at, counts = np.unique(confidence, return_inverse=True, return_counts=True)
     rank = (np.cumsum(counts) - (counts - 1) / 2)[at]
     n_right, n_wrong = int(right.sum()), int((~right).sum())
     if n_right == 0 or n_wrong == 0:

@@ -1,15 +1,15 @@
 """Questions with known evidence: the cases that an evaluation runs over.
 
-A file of cases is JSON Lines, one question a line:
+A file of cases is JSON Lines, one question per line:
 
     {"id": "a1", "dataset": "reports", "doc_id": "acme-2024", "page": 0, "image": "acme-p1.png",
      "question": "What was the revenue?", "answers": ["17.2 million"],
      "boxes": [[68, 166, 1192, 260]], "width": 1241, "height": 1754, "box_mode": "all"}
 
-`image` is the picture of the page, relative to the file's folder. `boxes` and `alt_boxes` are
-[x0, y0, x1, y1] in pixels of that picture, origin top-left. `width` and `height` are the size
-the boxes were drawn for, the picture's own when absent. `box_mode` ("all" by default) and
-`alt_boxes` may be left out; keys that are not listed here are ignored.
+`image` is a file with the page, relative to the folder of the cases. `boxes` and `alt_boxes` are
+[x0, y0, x1, y1] in pixels, origin top-left. `width` and `height` are the size that the pixels refer
+to, the image's own by default. `box_mode` ("all" by default) and `alt_boxes` are optional; other
+keys are ignored.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _REQUIRED = ("id", "dataset", "doc_id", "page", "image", "question", "answers", 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A question, the page that answers it, and where on it the evidence stands.
+    """A question, the page that answers it, and the boxes of the evidence on it.
 
     Args:
         id: unique in its file.
         dataset: the row group that figures are reported for.
         doc_id: the document; confidence intervals resample documents.
         page: of the document, 0-based.
-        image: the page's picture.
+        image: file with the image of the page.
         answers: the parts of the answer; all of them belong to it. May be empty.
         boxes: the evidence, fractions of the page; at least one.
         box_mode: "all": every box is part of the evidence; "any": each alone is right.
@@ -67,18 +67,18 @@ class Case:
         if not all(isinstance(answer, str) for answer in self.answers):
             raise InvalidInput(f"answers must be strings, got {self.answers!r}")
         if not self.boxes:
-            raise InvalidInput("boxes must hold at least one box of evidence")
+            raise InvalidInput("boxes must contain at least one box of evidence")
         if self.box_mode not in get_args(BoxMode):
             raise InvalidInput(f'box_mode must be "all" or "any", got {self.box_mode!r}')
 
 
 def read_cases(path: str | Path) -> list[Case]:
-    """The cases of a JSON Lines file, in order; blank lines are skipped.
+    """Read the cases of a JSON Lines file, in order; blank lines are skipped.
 
     Raises:
-        InvalidInput: the file is missing or holds no case, or a line is no JSON object, lacks a
-            key, holds a value of the wrong form, repeats an id or names a picture that is not
-            there; the message names the line.
+        InvalidInput: the file is missing or contains no case, or a line is no JSON object, lacks
+            a key, has a value of the wrong form, repeats an id or names an image that does not
+            exist; the message names the line.
     """
     path = Path(path)
     try:
@@ -92,14 +92,14 @@ def read_cases(path: str | Path) -> list[Case]:
         try:
             case = _case(json.loads(line), folder=path.parent)
             if case.id in cases:
-                raise InvalidInput(f"the id {case.id!r} stands on an earlier line already")
+                raise InvalidInput(f"an earlier line has the same id, {case.id!r}")
         except json.JSONDecodeError as cause:
             raise InvalidInput(f"{path}, line {number}: not JSON ({cause})") from cause
         except InvalidInput as cause:
             raise InvalidInput(f"{path}, line {number}: {cause}") from cause
         cases[case.id] = case
     if not cases:
-        raise InvalidInput(f"{path} holds no case; it needs one JSON object a line")
+        raise InvalidInput(f"{path} contains no case; it needs one JSON object per line")
     return list(cases.values())
 
 
@@ -139,8 +139,8 @@ def _size(row: Mapping[str, Any], image: Path) -> tuple[float, float]:
             raise InvalidInput(f"width and height must be positive numbers, got {size}")
         return size
     try:
-        with Image.open(image) as picture:
-            return picture.size
+        with Image.open(image) as opened:
+            return opened.size
     except (OSError, UnidentifiedImageError) as cause:
         raise InvalidInput(f"the image {image} cannot be read: {cause}") from cause
 

@@ -1,4 +1,4 @@
-"""What is measured of a ranking of regions, on plain arrays.
+"""Measures of a ranking of regions, on plain arrays, and their means over questions.
 
 Boxes are (n, 4) fractions of the page; R ranked regions best first, E evidence boxes. Areas are
 exact unions of rectangles.
@@ -6,20 +6,20 @@ exact unions of rectangles.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colregion.core.geometry import (
-    FloatArray,
-    box_areas,
-    pairwise_iou,
-    union_area,
-)
+from colregion.core.geometry import FloatArray, box_areas, pairwise_iou, union_area
 from colregion.core.text import terms
 from colregion.evaluation.cases import BoxMode
+
+Figures: TypeAlias = dict[tuple[str, str], float]
+"""Of one question: (measure, budget or threshold, "" if the measure has none) to its value; NaN
+where the question does not count for the measure."""
 
 NO_BOXES: FloatArray = np.zeros((0, 4))
 
@@ -31,12 +31,12 @@ def evidence_recall_at_area(
     *,
     box_mode: BoxMode = "all",
 ) -> FloatArray:
-    """Share of the evidence's area that the first regions cover when they may cover `budgets`.
+    """Share of the evidence's area that the first regions cover within each budget of area.
 
-    The regions are walked in rank order; area that an earlier one covered is neither spent nor
+    The regions are taken in rank order; area that an earlier one covered is neither spent nor
     gained again. Inside the region that crosses a budget the recall grows linearly with area;
-    once the regions are used up it stays. With `box_mode` "any" every evidence box has its own
-    recall and the best one counts.
+    after the last region it stays. With `box_mode` "any" every evidence box has its own recall
+    and the best one counts.
 
     Args:
         ranked_xyxy: (R, 4); no regions give recall 0.
@@ -48,10 +48,9 @@ def evidence_recall_at_area(
     """
     targets = [evidence_xyxy] if box_mode == "all" else list(evidence_xyxy[:, None, :])
     spent, gained = _walk(ranked_xyxy, targets, stop=max(budgets, default=0.0))
-    totals = np.array([union_area(target) for target in targets])
     curves = [
-        _at(np.asarray(budgets, dtype=np.float64), spent, gains / total)
-        for gains, total in zip(gained.T, totals, strict=True)
+        _at(np.asarray(budgets, dtype=np.float64), spent, gains / union_area(target))
+        for gains, target in zip(gained.T, targets, strict=True)
     ]
     return np.asarray(np.clip(np.max(curves, axis=0), 0.0, 1.0))
 
@@ -62,7 +61,7 @@ def _walk(
     """What each region adds until `stop` is passed: area spent (n,), area gained (n, targets).
 
     What a region adds to a union S is its area less the union of S clipped to it, so only the
-    few boxes that meet it are ever looked at.
+    few boxes that meet it are considered.
     """
     spent: list[float] = []
     gained: list[list[float]] = []
@@ -72,26 +71,20 @@ def _walk(
             break
         seen = clipped(ranked[:i], box)
         known = covered(seen)
-        parts = [clipped(target, box) for target in targets]
+        parts = [np.concatenate([seen, clipped(target, box)]) for target in targets]
         spent.append(max(float(area) - known, 0.0))
-        gained.append([_added(part, seen, known) for part in parts])
+        gained.append([max(covered(part) - known, 0.0) for part in parts])
         total += spent[-1]
     return np.array(spent), np.array(gained).reshape(-1, len(targets))
 
 
-def _added(boxes: FloatArray, seen: FloatArray, known: float) -> float:
-    if len(boxes) == 0:
-        return 0.0
-    return max(covered(np.concatenate([seen, boxes])) - known, 0.0)
-
-
 def covered(boxes: FloatArray) -> float:
-    """`union_area`, at once for the one box or none that it nearly always is here."""
+    """`union_area`, faster for at most one box, which is the usual case here."""
     return float(box_areas(boxes).sum()) if len(boxes) < 2 else union_area(boxes)
 
 
 def clipped(boxes: FloatArray, to: FloatArray) -> FloatArray:
-    """The parts of `boxes` inside the box `to`, those without area left out."""
+    """The parts of `boxes` inside the box `to`, without those that have no area."""
     low, high = np.maximum(boxes[:, :2], to[:2]), np.minimum(boxes[:, 2:], to[2:])
     meets = (high > low).all(axis=1)
     return np.concatenate([low[meets], high[meets]], axis=1)
@@ -114,7 +107,7 @@ def best_iou(
 
     Alternatives are neither right nor wrong: a region that has an IoU of 0.5 or more with one,
     and more than with any evidence box, is left out, so that the next one takes its rank. (The
-    recall at an area does not know them: area that was returned has been spent.)
+    recall at an area ignores them: area that was returned is spent.)
     """
     right = pairwise_iou(ranked_xyxy, evidence_xyxy).max(axis=1, initial=0.0)
     beside = pairwise_iou(ranked_xyxy, alt_xyxy).max(axis=1, initial=0.0)
@@ -137,33 +130,23 @@ def _terms_of_word(word: str) -> tuple[str, ...]:
 
 
 def answer_end(words: Sequence[str], answers: Sequence[str]) -> int | None:
-    """How many of `words` it takes, from the first, until every part of the answer has stood.
+    """Number of `words`, from the first, that contain every part of the answer.
 
     Case, accents, punctuation and spaces are folded and only whole words match: "2" is neither
-    in "2.5" nor in "12". None when a part is not there, has no word in it, or there is none.
+    in "2.5" nor in "12". None if a part is missing or has no word in it, or there are no parts.
     """
-    text: list[str] = []
-    owner: list[int] = []
-    for i, word in enumerate(words):
-        found = _terms_of_word(word)
-        text.extend(found)
-        owner.extend([i] * len(found))
+    pairs = [(term, i) for i, word in enumerate(words) for term in _terms_of_word(word)]
+    text = [term for term, _ in pairs]
     ends = []
     for answer in answers:
-        wanted = terms(answer)
-        start = _find(text, wanted)
+        phrase = terms(answer)
+        n = len(phrase)
+        starts = (i for i, term in enumerate(text) if n and term == phrase[0])
+        start = next((i for i in starts if text[i : i + n] == phrase), None)
         if start is None:
             return None
-        ends.append(owner[start + len(wanted) - 1] + 1)
+        ends.append(pairs[start + n - 1][1] + 1)
     return max(ends, default=None)
-
-
-def _find(text: Sequence[str], wanted: Sequence[str]) -> int | None:
-    n = len(wanted)
-    if n == 0:
-        return None
-    starts = (i for i, word in enumerate(text) if word == wanted[0])
-    return next((i for i in starts if text[i : i + n] == wanted), None)
 
 
 def answer_in_tokens(
@@ -172,18 +155,17 @@ def answer_in_tokens(
     budgets: Sequence[int],
     count_tokens: Callable[[str], int],
 ) -> NDArray[np.bool_]:
-    """(len(budgets),) whether the answer stands within the first tokens of the returned text.
+    """(len(budgets),) whether the answer is within the first tokens of the returned text.
 
     Args:
         texts: of the ranked regions, joined by a line break.
-        answers: the parts of the answer; every one has to stand there.
+        answers: the parts of the answer; every one is required.
         count_tokens: of a text; must not shrink when the text grows.
     """
     words = "\n".join(texts).split()
     end = answer_end(words, answers)
-    if end is None:
-        return np.zeros(len(budgets), dtype=bool)
-    return np.asarray(count_tokens(" ".join(words[:end])) <= np.asarray(budgets))
+    tokens = np.inf if end is None else count_tokens(" ".join(words[:end]))
+    return np.asarray(tokens <= np.asarray(budgets))
 
 
 def bootstrap_ci(
@@ -206,3 +188,36 @@ def bootstrap_ci(
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
+
+
+def mean_figures(
+    figures: Sequence[Mapping[tuple[str, str], float]], documents: Sequence[str]
+) -> dict[str, Any]:
+    """Average every figure: {measure: mean} or {measure: {budget: mean}}, to five digits.
+
+    "ci95" has [low, high] of each in the same form, by bootstrap over documents. Where no question
+    counts, mean and interval are None.
+
+    Args:
+        figures: `Figures` of one or more questions, all with the same keys.
+        documents: one per question.
+    """
+    row: dict[str, Any] = {}
+    intervals: dict[str, Any] = {}
+    for measure, budget in figures[0]:
+        values = np.array([one[measure, budget] for one in figures])
+        counted = np.isfinite(values)
+        mean, interval = _mean(values[counted], np.array(documents)[counted])
+        if budget:
+            row.setdefault(measure, {})[budget] = mean
+            intervals.setdefault(measure, {})[budget] = interval
+        else:
+            row[measure], intervals[measure] = mean, interval
+    return {**row, "ci95": intervals}
+
+
+def _mean(values: FloatArray, documents: Any) -> tuple[float | None, list[float] | None]:
+    if len(values) == 0:
+        return None, None
+    interval = bootstrap_ci(values, documents)
+    return round(float(values.mean()), 5), [round(bound, 5) for bound in interval]

@@ -1,4 +1,4 @@
-"""A picture of a case: where the evidence stands and what was returned."""
+"""Image of a case: its page with the evidence and the returned hits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from colregion.core.geometry import Box
 from colregion.core.regions import ParsedPage
 from colregion.core.results import Hit
 from colregion.errors import BackendError
@@ -23,29 +22,25 @@ def write_overlay(case: Case, page: ParsedPage, hits: Sequence[Hit], folder: Pat
 
     Args:
         page: the case's page.
-        hits: best first; those of other pages take a number and are not drawn.
+        hits: best first; those on other pages have a number and are not drawn.
 
     Raises:
         BackendError: the folder cannot be written.
     """
-    drawn = [(box, str(rank), _HIT) for rank, box in _first(hits, page)]
-    drawn += [(box, "", _EVIDENCE) for box in case.boxes]
-    drawn += [(box, "", _ALTERNATIVE) for box in case.alt_boxes]
-    boxes, labels, colours = zip(*drawn, strict=True)
-    picture = draw_boxes(page.page.image, boxes, labels=labels, colors=colours)
-    path = folder / f"{quote(case.id, safe='')}.png"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        picture.save(path)
-    except OSError as cause:
-        raise BackendError(f"{path} cannot be written: {cause}") from cause
-    return path
-
-
-def _first(hits: Sequence[Hit], page: ParsedPage) -> list[tuple[int, Box]]:
-    return [
-        (rank, box)
+    drawn = [
+        (box, str(rank), _HIT)
         for rank, hit in enumerate(hits[:_SHOWN], start=1)
         if hit.page_id == page.id
         for box in hit.region.boxes
     ]
+    drawn += [(box, "", _EVIDENCE) for box in case.boxes]
+    drawn += [(box, "", _ALTERNATIVE) for box in case.alt_boxes]
+    boxes, labels, colors = zip(*drawn, strict=True)
+    image = draw_boxes(page.page.image, boxes, labels=labels, colors=colors)
+    path = folder / f"{quote(case.id, safe='')}.png"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        image.save(path)
+    except OSError as cause:
+        raise BackendError(f"{path} cannot be written: {cause}") from cause
+    return path

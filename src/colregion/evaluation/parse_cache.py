@@ -1,4 +1,4 @@
-"""Parsed documents kept on disk, so that a second evaluation of the same files takes seconds."""
+"""Disk cache of parsed documents, so that evaluating the same files again takes seconds."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _FORMAT = "1"
 
 
 def default_cache_folder() -> Path:
-    """`colregion` in the user's cache: `$XDG_CACHE_HOME`, or `~/.cache`."""
+    """`colregion` in the user's cache folder, `$XDG_CACHE_HOME` or `~/.cache`."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "colregion"
 
 
 class CachedParser(Parser):
-    """A parser that parses a document once, and from then on reads what it found then.
+    """A parser that parses each document once and reads the result from disk from then on.
 
-    What is kept goes by the document's content and the parser's fingerprint, not by its name.
-    A document is kept when its last page has been taken. Safe to use from threads and processes.
+    Results are stored by the document's content and the parser's fingerprint, not by its name,
+    when the last page has been taken. Safe to use from threads and processes.
 
     Args:
-        parser: what parses the documents that are new.
-        folder: where the results are kept, made when it is first needed.
+        parser: parses new documents.
+        folder: of the results; created when first needed.
     """
 
     def __init__(self, parser: Parser, *, folder: Path | None = None) -> None:
@@ -75,7 +75,7 @@ def _read(path: Path, document: Document) -> Iterator[ParsedPage]:
             raise ValueError(f"{len(rows)} pages where {count} were written")
     except (OSError, EOFError, zlib.error, ValueError) as cause:
         raise BackendError(f"the cached parse {path} cannot be read; delete it") from cause
-    # The same content may go by another id now, and its picture lies where the document is.
+    # The same content may have another id now, and its image is read from the document.
     for page, row in zip(document.pages(), rows, strict=True):
         yield serialization.parsed_from_json(
             {**row, "doc_id": document.id}, load_image=page.load_image
@@ -83,7 +83,7 @@ def _read(path: Path, document: Document) -> Iterator[ParsedPage]:
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all, whoever else writes the same file."""
+    """Write a file atomically: others may write the same one."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".tmp")

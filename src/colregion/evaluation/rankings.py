@@ -1,4 +1,4 @@
-"""The rankings that are compared, as regions in order, over one page or over many."""
+"""The rankings to compare: regions in order, from one page or from many."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from colregion.evaluation import baselines
 from colregion.evaluation.cases import Case
 
 RANKINGS = ("colregion", "paper", "random", "largest", "bm25", "all", "best")
-"""What is compared. "colregion", "paper": the engine's methods. "random": regions in an order
-drawn by the case's id. "largest": layout areas by size. "bm25": regions by Okapi BM25. "all":
-layout areas in reading order. "best": the best order of any regions of the tree, found from the
-evidence itself, for each measure its own."""
+"""What is compared. "colregion", "paper": the engine with its two scorers. "random": regions in a
+random order that the case's id determines. "largest": layout areas by size. "bm25": regions by
+Okapi BM25. "all": layout areas in reading order. "best": the best order of any regions of the tree,
+computed from the evidence itself, for each measure its own."""
 
-# Regions of a baseline that are looked at: enough to fill the largest budget where it is any good.
-_LOOKED_AT = 300
+_POOL_HITS = 300  # of a baseline; enough to fill the largest budget if it is any good
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,7 +27,7 @@ class Ranking:
     """Regions best first: (R, 4) boxes and R texts.
 
     Boxes of other pages than the right one are moved off it, each page to a place of its own, so
-    that areas and overlaps come out right over several pages.
+    that areas and overlaps are right over several pages.
     """
 
     boxes_xyxy: FloatArray
@@ -36,7 +35,7 @@ class Ranking:
 
     @classmethod
     def of(cls, placed: Iterable[tuple[int, Region]]) -> Ranking:
-        """From (page, region) pairs, the right page being 0 and the others any other number."""
+        """From (page, region) pairs, page 0 being the right one."""
         pairs = list(placed)
         boxes = boxes_to_array(region.box for _, region in pairs)
         boxes[:, [1, 3]] += 2.0 * np.array([page for page, _ in pairs])[:, None]
@@ -44,8 +43,8 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
-    """A ranking of a case, as each group of measures sees it: the same one for all but "best".
+class CaseRanking:
+    """The ranking of a case for each group of measures: the same one for all but "best".
 
     Args:
         by_area: the highest recall of these counts.
@@ -56,14 +55,14 @@ class Answer:
     by_text: Ranking
 
     @classmethod
-    def same(cls, ranking: Ranking) -> Answer:
-        """One ranking for everything."""
+    def same(cls, ranking: Ranking) -> CaseRanking:
+        """One ranking for all measures."""
         return cls([ranking], ranking, ranking)
 
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """The regions of one level of some pages: what a baseline ranks."""
+    """The regions of one level of some pages, which a baseline ranks."""
 
     pages: Sequence[ParsedPage]
     level: str
@@ -85,13 +84,13 @@ class Pool:
         """Over the regions' texts."""
         return baselines.Bm25([region.text for _, region in self.members])
 
-    def answer(self, order: IntArray, *, right: int) -> Answer:
+    def ranking(self, order: IntArray, *, right: int) -> CaseRanking:
         """The first regions in this order; `right` is the position of the case's page."""
-        chosen = (self.members[i] for i in order[:_LOOKED_AT].tolist())
-        return Answer.same(Ranking.of((i - right, region) for i, region in chosen))
+        chosen = (self.members[i] for i in order[:_POOL_HITS].tolist())
+        return CaseRanking.same(Ranking.of((i - right, region) for i, region in chosen))
 
 
-def best(case: Case, page: ParsedPage) -> Answer:
+def best(case: Case, page: ParsedPage) -> CaseRanking:
     """The best order of any regions of the page's tree, for each group of measures."""
     boxes, evidence = page.region_boxes, boxes_to_array(case.boxes)
     texts = [region.text for region in page.regions]
@@ -100,7 +99,7 @@ def best(case: Case, page: ParsedPage) -> Answer:
         return Ranking(boxes[order], [texts[i] for i in order.tolist()])
 
     targets = [evidence] if case.box_mode == "all" else list(evidence[:, None, :])
-    return Answer(
+    return CaseRanking(
         by_area=[ranking(baselines.best_area_order(boxes, target)) for target in targets],
         by_fit=ranking(baselines.best_fit_order(boxes, evidence)),
         by_text=ranking(baselines.best_text_order(texts, case.answers)),

@@ -1,4 +1,4 @@
-"""The figures of an evaluation as tables for a terminal."""
+"""Tables of an evaluation's figures for a terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-# What is shown of each row, narrow enough for 80 columns; the JSON has everything.
+# Narrow enough for 80 columns; the JSON has everything.
 _COLUMNS = (
     ("recall_at_area", "0.01", "area\n1%"),
     ("recall_at_area", "0.02", "area\n2%"),
@@ -28,7 +28,7 @@ answer: within 128 tokens; page: the right one among the first"""
 
 
 def print_rows(result: Mapping[str, Any], *, console: Console) -> None:
-    """One table a data set, one line a ranking, of what `evaluate` returned."""
+    """Print one table per data set, with one line per ranking, of a result of `evaluate`."""
     rows: Mapping[str, Mapping[str, Any]] = result["rows"]
     datasets = dict.fromkeys(dataset for row in rows.values() for dataset in row)
     for dataset in datasets:

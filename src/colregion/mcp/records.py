@@ -26,12 +26,15 @@ class Place(BaseModel):
     y1: float = Field(description="Lower edge.")
 
 
-class RegionRecord(Place):
+class OnPage(BaseModel):
     doc_id: str
     page_id: str
     page_number: int = Field(description="The first page is 1.")
     page_label: str | None = Field(description="The number printed on the page, where known.")
     text: str
+
+
+class RegionRecord(Place, OnPage):
     score: float | None = Field(description="Higher is better; compares within one search.")
     confidence: float | None = Field(description="0-1, where the index is calibrated.")
     ocr_confidence: float | None = Field(description="0-1, where the text was recognised.")
@@ -50,17 +53,12 @@ class AreaRecord(Place):
     opening: str = Field(description="The first words of its text.")
 
 
-class PageRecord(BaseModel):
-    page_id: str
-    doc_id: str
-    page_number: int = Field(description="The first page is 1.")
+class PageRecord(OnPage):
     page_count: int = Field(description="Pages of the document.")
-    page_label: str | None = Field(description="The number printed on the page, where known.")
     page_width: float
     page_height: float
     page_unit: str = Field(description="pt or px.")
-    rotation: int = Field(description="The quarter turn that the file asks for, applied here.")
-    text: str
+    rotation: int = Field(description="The quarter turn that the file specifies, applied here.")
     areas: list[AreaRecord] = Field(description="The page's layout, in reading order.")
 
 
@@ -107,6 +105,15 @@ def page_record(parsed: ParsedPage, entry: DocumentEntry) -> PageRecord:
     ]
     whole = _fields(Hit(parsed.whole(), parsed, entry))
     return PageRecord(**whole, page_count=entry.page_count, text=parsed.text, areas=area_records)
+
+
+def document_record(entry: DocumentEntry) -> DocumentRecord:
+    return DocumentRecord(
+        doc_id=entry.id,
+        source=entry.source,
+        page_count=entry.page_count,
+        metadata=dict(entry.metadata),
+    )
 
 
 def region_image(hit: Hit, *, width_px: int, height_px: int) -> RegionImage:

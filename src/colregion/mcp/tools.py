@@ -21,11 +21,12 @@ from colregion.adapters.tool_schema import (
 from colregion.adapters.tool_text import (
     content_for_model,
     crop_for_model,
+    region_text,
     scale_for_model,
     text_for_model,
     to_png,
 )
-from colregion.core.regions import KINDS, Region
+from colregion.core.regions import KINDS
 from colregion.core.results import DEFAULT_K
 from colregion.engine import Engine
 from colregion.export.overlay import CROP_MARGIN
@@ -69,9 +70,8 @@ class EngineTools:
         filters = model_filters(doc_id=doc_id, page_number=page_number, kind=kind)
         hits = self._engine.search(query, k=k, filters=filters)
         result = records.SearchResult(regions=[records.region_record(hit) for hit in hits])
-        return _result(
-            result, *content_for_model(hits, self._engine, include_images=include_images)
-        )
+        content = content_for_model(hits, self._engine, include_images=include_images)
+        return _result(result, *content)
 
     search_regions.__doc__ = DESCRIPTION
 
@@ -88,7 +88,7 @@ class EngineTools:
             f"{record.page_width:g} x {record.page_height:g} {record.page_unit}"
         )
         image = [to_png(scale_for_model(parsed.page.image))] if include_image else []
-        text = "\n\n".join([head, *map(_area_text, records.areas(parsed))])
+        text = "\n\n".join([head, *map(region_text, records.areas(parsed))])
         return _result(record, text, *image)
 
     def get_region_image(
@@ -111,15 +111,7 @@ class EngineTools:
         for entry in listed:
             metadata = "".join(f", {key}: {value}" for key, value in entry.metadata.items())
             lines.append(f"{entry.id} ({entry.page_count} pages, from {entry.source}{metadata})")
-        documents = [
-            records.DocumentRecord(
-                doc_id=entry.id,
-                source=entry.source,
-                page_count=entry.page_count,
-                metadata=dict(entry.metadata),
-            )
-            for entry in listed
-        ]
+        documents = [records.document_record(entry) for entry in listed]
         record = records.DocumentList(documents=documents, total=len(entries))
         return _result(record, "\n".join(lines))
 
@@ -157,11 +149,6 @@ def _block(part: str | bytes) -> dict[str, Any]:
         return {"type": "text", "text": _encodable(part)}
     data = base64.b64encode(part).decode("ascii")
     return {"type": "image", "data": data, "mimeType": "image/png"}
-
-
-def _area_text(area: Region) -> str:
-    warning = f" ({area.hidden_text_warning})" if area.hidden_text_warning else ""
-    return f"[{area.id}] {area.kind}{warning}\n{area.text}".rstrip()
 
 
 def _encodable(text: str) -> str:

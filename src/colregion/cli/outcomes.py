@@ -1,0 +1,88 @@
+"""Progress and outcomes of adding or copying documents."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, SpinnerColumn, TextColumn
+from rich.progress import Progress as ProgressBar
+
+from colregion.cli.common import emit_json, err, escape, out
+from colregion.core.results import AddReport
+from colregion.ingestion.pipeline import Progress
+
+_MAX_SUFFIXES = 8
+_MAX_NAME = 40
+
+
+@contextmanager
+def progress_bar(check: Callable[[], None] = lambda: None) -> Iterator[Callable[[Progress], None]]:
+    """Show a bar while documents are added; `check` is called at every step."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[pages]}"),
+    )
+    with ProgressBar(*columns, console=err, transient=True) as bar:
+        task = bar.add_task("reading", total=None, pages="")
+
+        def show(step: Progress) -> None:
+            check()
+            pages = f"page {step.pages_done}/{step.pages_total}"
+            if step.pages_per_second:
+                remaining = time.strftime("%H:%M:%S", time.gmtime(step.seconds_left))
+                pages += f", {step.pages_per_second:.1f} pages/s, about {remaining} left"
+            bar.update(
+                task,
+                description=f"{step.files_done}/{step.files_total} "
+                + escape(step.source[-_MAX_NAME:]),
+                completed=step.files_done,
+                total=step.files_total,
+                pages=pages,
+            )
+
+        yield show
+
+
+def report_json(report: AddReport, index: str, *, seconds: float, stopped: bool) -> dict[str, Any]:
+    """The outcome of every file and the totals."""
+    return {
+        "index": index,
+        "stopped": stopped,
+        "seconds": round(seconds, 3),
+        "pages": report.pages,
+        "pages_per_second": round(report.pages / seconds, 3),
+        "workers": report.workers,
+        **_counts(report),
+        "outcomes": report.outcomes,
+    }
+
+
+def print_report(report: AddReport, into: str = "", *, as_json: bool, output: Path | None) -> None:
+    """Print the counts, or the outcomes as JSON; what went wrong goes to standard error."""
+    if not emit_json(report.outcomes, to_stdout=as_json, output=output):
+        counts = ", ".join(f"{n} {status}" for status, n in _counts(report).items() if n)
+        out.print(counts or "no files", f"({report.pages} pages{into})", highlight=False)
+    for label, problems in (
+        ("[yellow]incomplete[/]", report.incomplete),
+        ("[red]failed[/]", report.failed),
+    ):
+        for outcome in problems:
+            err.print(f"{label} {escape(outcome.source)}: {escape(outcome.reason)}")
+    if report.ignored:
+        suffixes = Counter(Path(o.source).suffix.lower() or "no suffix" for o in report.ignored)
+        listed = ", ".join(f"{n} {suffix}" for suffix, n in suffixes.most_common(_MAX_SUFFIXES))
+        more = ", ..." if len(suffixes) > _MAX_SUFFIXES else ""
+        err.print(f"ignored files of unsupported types: {escape(listed)}{more}", highlight=False)
+
+
+def _counts(report: AddReport) -> dict[str, int]:
+    statuses = ("added", "replaced", "skipped", "failed", "ignored")
+    counts = {status: len(report.of(status)) for status in statuses}
+    return {**counts, "incomplete": len(report.incomplete)}
