@@ -226,10 +226,13 @@ def test_agent_tools_return_hostile_text_as_data(hostile: str, library: Path, qu
         engine.add(quay, doc_id=hostile)
         tools = EngineTools(engine)
         (region,) = record(tools.search_regions("harbour"))["regions"]
-        assert region["doc_id"] == hostile
-        assert record(tools.get_page(region["page_id"]))["doc_id"] == hostile
-        with_margin = record(tools.get_region_image(region["region_id"]))
-        assert with_margin["width_px"] == 168
+        # JSON over the protocol is UTF-8: half a surrogate pair is replaced, so such an id
+        # cannot be asked for.
+        assert region["doc_id"] == hostile.encode("utf-8", "replace").decode()
+        if region["doc_id"] == hostile:
+            assert record(tools.get_page(region["page_id"]))["doc_id"] == hostile
+            with_margin = record(tools.get_region_image(region["region_id"], margin=0.02))
+            assert with_margin["width_px"] == 168
         with pytest.raises(ColregionError):
             tools.get_page(f"../{hostile}#p9")
 

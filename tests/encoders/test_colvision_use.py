@@ -13,8 +13,6 @@ from colregion.demo import DOCUMENTS
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
 from colregion.export.html import Section, html_report
-from colregion.langchain import RegionRetriever as LangChainRetriever
-from colregion.llama_index import RegionRetriever as LlamaIndexRetriever
 from tests.encoders.tiny_colvision import ModelShelf
 
 pytestmark = pytest.mark.torch
@@ -65,6 +63,9 @@ def test_search_uses_the_indexs_model_and_refuses_another(
 def test_adapters_return_the_engines_hits_with_a_visual_model(library: Path) -> None:
     with Engine.open(library) as engine:
         expected = [hit.id for hit in engine.search(QUESTION, k=3)]
+    from colregion.langchain import RegionRetriever as LangChainRetriever
+    from colregion.llama_index import RegionRetriever as LlamaIndexRetriever
+
     documents = LangChainRetriever(index=str(library), k=3).invoke(QUESTION)
     assert [document.id for document in documents] == expected
     nodes = LlamaIndexRetriever(index=str(library), k=3).retrieve(QUESTION)

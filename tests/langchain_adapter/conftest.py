@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable
 from functools import cache
@@ -30,12 +31,18 @@ def engine() -> Engine:
     return _library()
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """An index in a folder, with "report" alone."""
-    with Engine.open(tmp_path / "index", parser=PARSER) as engine:
+@pytest.fixture(scope="session")
+def _report_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report") / "index"
+    with Engine.open(folder, parser=PARSER) as engine:
         engine.add(DOCUMENTS / "tarrow-annual-report-2024.pdf", doc_id="report")
-    return tmp_path / "index"
+    return folder
+
+
+@pytest.fixture
+def folder(_report_index: Path, tmp_path: Path) -> Path:
+    """An index in a folder of the test's own, with "report" alone."""
+    return shutil.copytree(_report_index, tmp_path / "index")
 
 
 class MeetingEncoder(WordEncoder):

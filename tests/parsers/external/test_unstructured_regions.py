@@ -16,7 +16,6 @@ from typing import Any
 
 import pypdfium2
 import pytest
-import spacy
 from PIL import Image, ImageDraw, ImageFont
 from reportlab.pdfgen.canvas import Canvas
 from unstructured.documents.coordinates import PixelSpace, PointSpace
@@ -39,6 +38,8 @@ WIDTH, HEIGHT = 400, 600
 
 @pytest.fixture(scope="module")
 def spacy_model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    import spacy  # brings torch
+
     folder = tmp_path_factory.mktemp("models")
     package = folder / "en_core_web_sm"
     package.mkdir()
@@ -148,6 +149,7 @@ def test_invalid_file_is_refused_with_what_is_wrong_in_it(
         list(UnstructuredElements(data, words=None).parse(make_document((200, 400))))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("spacy_model")
 def test_regions_of_a_pdf_contain_its_words_also_on_rotated_pages(letter: Path) -> None:
     upright, turned, blank = UnstructuredParser().parse(open_document(letter))
@@ -167,6 +169,7 @@ def test_regions_of_a_pdf_contain_its_words_also_on_rotated_pages(letter: Path) 
         assert note.box.x0 * page.page.width == pytest.approx(40, abs=4)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("spacy_model")
 def test_image_is_read_by_the_ocr_of_unstructured(tmp_path: Path) -> None:
     image = Image.new("RGB", (700, 300), "white")
@@ -181,6 +184,7 @@ def test_image_is_read_by_the_ocr_of_unstructured(tmp_path: Path) -> None:
     assert [word.text for word in page.words] == ["Seven", "crates", "of", "apples"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("spacy_model")
 def test_strategy_fast_without_results_is_an_error_of_ours(tmp_path: Path) -> None:
     Image.new("RGB", (90, 60), "white").save(tmp_path / "scan.pdf")
@@ -188,6 +192,7 @@ def test_strategy_fast_without_results_is_an_error_of_ours(tmp_path: Path) -> No
         list(UnstructuredParser("fast").parse(open_document(tmp_path / "scan.pdf")))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("spacy_model")
 def test_missing_and_damaged_files_are_refused(letter: Path, tmp_path: Path) -> None:
     with pytest.raises(UnreadableDocument, match="unstructured reads files"):
@@ -199,14 +204,16 @@ def test_missing_and_damaged_files_are_refused(letter: Path, tmp_path: Path) -> 
         list(UnstructuredParser().parse(moved))
 
 
+@pytest.mark.slow
 def test_missing_spacy_model_is_named_before_parsing(
     letter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spacy.util, "is_package", lambda _: False)
+    monkeypatch.setattr("spacy.util.is_package", lambda _: False)
     with pytest.raises(MissingDependency, match="python -m spacy download en_core_web_sm"):
         list(UnstructuredParser().parse(open_document(letter)))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("spacy_model")
 def test_unstructured_sends_and_prints_nothing(letter: Path) -> None:
     code = (
@@ -236,6 +243,7 @@ def test_unknown_strategy_is_refused() -> None:
         UnstructuredParser("slow")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("spacy_model")
 class TestUnstructuredContract(ParserContract):
     @pytest.fixture
