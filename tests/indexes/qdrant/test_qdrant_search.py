@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from qdrant_client import QdrantClient
 
 from colregion.core.documents import DocumentEntry, Metadata
 from colregion.core.embeddings import EmbeddedPage, PageEmbedding, QueryEmbedding
@@ -127,8 +126,9 @@ def test_first_stage_has_64_vectors_or_all_of_a_page_with_fewer_than_256() -> No
     vectors = np.eye(300, 8, dtype=np.float32)
     index.replace(DocumentEntry("large", "s", "h", "s"), [one_page("large", vectors)])
     index.replace(DocumentEntry("small", "s", "h", "s"), [one_page("small", vectors[:255])])
-    points, _ = index._connection.ask(QdrantClient.scroll, "pages-d8", with_vectors=True)
-    shapes = {len(point.vector["page"]): np.shape(point.vector["first"]) for point in points}
+    points, _ = index._connection.client.scroll("pages-d8", with_vectors=True)
+    vectors_by_name: list[Any] = [point.vector for point in points]
+    shapes = {len(one["page"]): np.shape(one["first"]) for one in vectors_by_name}
     assert shapes == {300: (64, 8), 255: (255, 8)}
 
 

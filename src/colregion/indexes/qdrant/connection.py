@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import grpc
 import httpx
@@ -80,16 +80,11 @@ class Connection:
                 "check_compatibility": False,
             }
         try:
-            self._client = QdrantClient(**where)
+            self.client = QdrantClient(**where)
         except _FAILURES as cause:
             raise self._error(cause) from cause
 
-    def ask(
-        self,
-        method: Callable[Concatenate[QdrantClient, _P], _T],
-        *args: _P.args,
-        **kwargs: _P.kwargs,
-    ) -> _T:
+    def ask(self, method: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Call a method of the client, several times if need be: each has to do the same.
 
         Raises:
@@ -100,7 +95,7 @@ class Connection:
         while True:
             try:
                 with self._lock:
-                    return method(self._client, *args, **kwargs)
+                    return method(*args, **kwargs)
             except _FAILURES as cause:
                 wait_s = next(waits_s, None)
                 final = wait_s is None or time.monotonic() >= deadline
@@ -113,7 +108,7 @@ class Connection:
         offset: Any = None
         while True:
             points, offset = self.ask(
-                QdrantClient.scroll,
+                self.client.scroll,
                 collection,
                 scroll_filter=models.Filter(must=[condition]),
                 limit=_POINTS_PER_REQUEST,
@@ -125,21 +120,22 @@ class Connection:
 
     def retrieve(self, collection: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """The payloads of those points that exist, by id."""
-        points = self.ask(QdrantClient.retrieve, collection, ids, with_payload=True)
+        points = self.ask(self.client.retrieve, collection, list(ids), with_payload=True)
         return {str(point.id): point.payload or {} for point in points}
 
-    def put(self, collection: str, points: list[models.PointStruct]) -> None:
-        """Write points, and wait until they can be read."""
-        self.ask(QdrantClient.upsert, collection, points, wait=True)
+    def put(self, collection: str, point: str, payload: dict[str, Any]) -> None:
+        """Write a point without vectors, and wait until it can be read."""
+        struct = models.PointStruct(id=point, payload=payload, vector={})
+        self.ask(self.client.upsert, collection, [struct], wait=True)
 
     def delete(self, collection: str, chosen: models.Filter) -> None:
         """Delete the points that pass a filter, and wait until they cannot be read any more."""
-        self.ask(QdrantClient.delete, collection, chosen, wait=True)
+        self.ask(self.client.delete, collection, chosen, wait=True)
 
     def close(self) -> None:
         """Close the connection. Closing twice is fine."""
         with self._lock:
-            self._client.close()
+            self.client.close()
 
     def _error(self, cause: Exception) -> BackendError:
         reason = cause.source if isinstance(cause, ResponseHandlingException) else cause

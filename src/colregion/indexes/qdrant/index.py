@@ -19,7 +19,6 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
 
 from qdrant_client import models
 
@@ -105,7 +104,7 @@ class QdrantIndex(Index):
             )
         self._documents.announce()
         _, before = self._documents.read([entry.id])
-        self._put(document_point(entry.id), document.to_payload())
+        self._connection.put(self.collection, document_point(entry.id), document.to_payload())
         with suppress(BackendError):  # it is committed, and stale pages do no harm
             _, after = self._documents.read([entry.id])
             self._clean_up([*before.values(), document], current=after.get(entry.id))
@@ -132,7 +131,7 @@ class QdrantIndex(Index):
         candidates = self.options.candidates
         large = bool(candidates) and self._count_pages(known) > _TWO_STAGES_FROM * candidates
         excluded: dict[str, str] = {}  # stale generations, with the id of their document
-        before: dict[str, str] = {}
+        before: dict[str, str] | None = None
         for _ in range(_ATTEMPTS):
             known = self._documents.known
             not_stale = any_of("generation", sorted(excluded))
@@ -148,7 +147,7 @@ class QdrantIndex(Index):
                 if pages is not None:
                     return sorted((Candidate.of(p, query) for p in pages.values()), key=_rank)
             excluded, before = stale, current
-        raise self._too_fast()
+        raise BackendError(f"{self.collection!r} changes too fast to be read; try again")
 
     def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
         asked = [_split(page_id) for page_id in page_ids]
@@ -162,7 +161,7 @@ class QdrantIndex(Index):
             pages = self._load(dict(zip(ids, chosen, strict=True)))
             if pages is not None:
                 return [pages[point] for point in ids]
-        raise self._too_fast()
+        raise BackendError(f"{self.collection!r} changes too fast to be read; try again")
 
     def document_frequency(self, terms: Sequence[str]) -> list[int]:
         """On how many pages each term stands. Not exact while a document is replaced: its old
@@ -204,7 +203,7 @@ class QdrantIndex(Index):
 
     def set_setting(self, key: str, value: str) -> None:
         payload = {"type": "setting", "key": to_plain(key), "value": to_plain(value)}
-        self._put(point_id("setting", to_plain(key)), payload)
+        self._connection.put(self.collection, point_id("setting", key), payload)
         self._documents.announce()
 
     def settings(self) -> dict[str, str]:
@@ -275,13 +274,6 @@ class QdrantIndex(Index):
     def _count_pages(self, state: State) -> int:
         counts = state.get("page_count", lambda: self._documents.count("page_count"))
         return sum(pages * documents for pages, documents in counts.items())
-
-    def _put(self, point: str, payload: dict[str, Any]) -> None:
-        struct = models.PointStruct(id=point, payload=payload, vector={})
-        self._connection.put(self.collection, [struct])
-
-    def _too_fast(self) -> BackendError:
-        return BackendError(f"the index {self.collection!r} changes too fast to be read; try again")
 
 
 def _uploaded_before(age_s: float) -> models.Condition:

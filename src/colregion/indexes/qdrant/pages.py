@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from qdrant_client import QdrantClient, models
+from qdrant_client import models
 
 from colregion.core.documents import DocumentEntry, ImageLoader, Metadata, Page
 from colregion.core.embeddings import EmbeddedPage, QueryEmbedding
@@ -111,7 +111,9 @@ class Pages:
         """How many pages of these D meet a condition."""
         chosen = models.Filter(must=[condition])
         collections = [page_collection(self._name, dim) for dim in dims]
-        answers = [self._connection.ask(QdrantClient.count, one, chosen) for one in collections]
+        answers = [
+            self._connection.ask(self._connection.client.count, one, chosen) for one in collections
+        ]
         return sum(answer.count for answer in answers)
 
     def query(
@@ -128,7 +130,7 @@ class Pages:
                 most = max(self._options.candidates, 2 * limit)
                 prefetch = models.Prefetch(query=vectors, using=FIRST, filter=filters, limit=most)
             answer = self._connection.ask(
-                QdrantClient.query_points,
+                self._connection.client.query_points,
                 page_collection(self._name, query.vectors.shape[1]),
                 query=vectors,
                 using=PAGE,
@@ -160,7 +162,7 @@ class Pages:
             ids = [p for p, (one, _) in points.items() if one.dim == dim and p not in pages]
             for start in range(0, len(ids), step):
                 records = self._connection.ask(
-                    QdrantClient.retrieve,
+                    self._connection.client.retrieve,
                     page_collection(self._name, dim),
                     ids[start : start + step],
                     with_payload=["record"],
@@ -217,7 +219,8 @@ class Pages:
             points.append(models.PointStruct(id=point, payload=payload, vector=vectors))
         for start in range(0, len(points), _PAGES_PER_REQUEST):
             chunk = points[start : start + _PAGES_PER_REQUEST]
-            self._connection.put(page_collection(self._name, dim), chunk)
+            collection = page_collection(self._name, dim)
+            self._connection.ask(self._connection.client.upsert, collection, chunk, wait=True)
 
     def _prepare(self, dim: int, metadata: Metadata) -> None:
         if (dim, "") not in self._prepared:

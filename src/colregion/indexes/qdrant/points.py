@@ -41,7 +41,7 @@ def point_id(*names: object) -> str:
 
 def document_point(doc_id: str) -> str:
     """The id of a document's point."""
-    return point_id("document", to_plain(doc_id))
+    return point_id("document", doc_id)
 
 
 def page_point(generation: str, number: int) -> str:
@@ -49,14 +49,8 @@ def page_point(generation: str, number: int) -> str:
     return point_id("page", generation, number)
 
 
-def to_plain(text: str) -> str:
-    """The text as JSON of ASCII: a payload cannot carry lone surrogates (from file names)."""
-    return json.dumps(text)
-
-
-def from_plain(text: str) -> str:
-    """The text that `to_plain` wrote."""
-    return str(json.loads(text))
+# Texts are stored as JSON of ASCII: a payload cannot carry lone surrogates (from file names).
+to_plain, from_plain = json.dumps, json.loads
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from qdrant_client import QdrantClient, models
+from qdrant_client import models
 
 from colregion.errors import IndexCorrupt
 from colregion.indexes.qdrant import schema
@@ -68,7 +68,7 @@ class Documents:
         """Number of documents, or of those with another id, for each value of a field."""
         excluded = [] if without is None else [any_of("doc_id", [to_plain(without)])]
         counts = self._connection.ask(
-            QdrantClient.facet,
+            self._connection.client.facet,
             self._name,
             field,
             facet_filter=models.Filter(must_not=excluded),

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from qdrant_client import QdrantClient, models
+from qdrant_client import models
 from qdrant_client.models import PayloadSchemaType
 
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput
@@ -39,17 +39,14 @@ _QUANTIZATIONS: dict[str, models.QuantizationConfig | None] = {
 
 
 def prepare(connection: Connection, name: str, options: QdrantOptions, *, create: bool) -> str:
-    """Create the collection of documents, or check that it is one.
-
-    Returns:
-        The revision of the index.
+    """Create the collection of documents, or check that it is one, and return its revision.
 
     Raises:
         InvalidInput: the collection does not exist, and `create` is false.
         IndexCorrupt: it holds something else, or an index of another format.
         BackendError: the server is down, late, or refuses.
     """
-    if connection.ask(QdrantClient.collection_exists, name):
+    if connection.ask(connection.client.collection_exists, name):
         return _check_format(connection, name)
     if not create:
         raise InvalidInput(
@@ -63,18 +60,18 @@ def put_revision(connection: Connection, name: str) -> str:
     """Give the index a new revision, by which readers notice that something has changed."""
     revision = uuid.uuid4().hex
     payload = {"type": "format", "version": FORMAT, "revision": revision}
-    connection.put(name, [models.PointStruct(id=FORMAT_POINT, payload=payload, vector={})])
+    connection.put(name, FORMAT_POINT, payload)
     return revision
 
 
 def page_collection(name: str, dim: int) -> str:
-    """The collection of the pages of documents with vectors of D = `dim`, 0 for none."""
+    """The name of the collection of pages of documents with vectors of D = `dim`, 0 for none."""
     return f"{name}-d{dim}"
 
 
 def page_dims(connection: Connection, name: str) -> list[int]:
     """D of every collection of pages of the index."""
-    collections = connection.ask(QdrantClient.get_collections).collections
+    collections = connection.ask(connection.client.get_collections).collections
     matches = (re.fullmatch(f"{re.escape(name)}-d([0-9]+)", one.name) for one in collections)
     return [int(match[1]) for match in matches if match]
 
@@ -82,7 +79,7 @@ def page_dims(connection: Connection, name: str) -> list[int]:
 def prepare_pages(connection: Connection, name: str, options: QdrantOptions, *, dim: int) -> None:
     """Create the collection for pages with vectors of D = `dim` if it does not exist."""
     collection = page_collection(name, dim)
-    if connection.ask(QdrantClient.collection_exists, collection):
+    if connection.ask(connection.client.collection_exists, collection):
         return
     # No graph for whole pages: with a thousand vectors per page it costs more than it saves,
     # because late interaction is no distance that a graph could follow.
@@ -102,7 +99,9 @@ def index_fields(
     """Create the payload indexes of fields that have none."""
     if connection.remote:  # the client's local mode has no payload indexes
         for name, kind in fields.items():
-            connection.ask(QdrantClient.create_payload_index, collection, name, kind, wait=True)
+            connection.ask(
+                connection.client.create_payload_index, collection, name, kind, wait=True
+            )
 
 
 def _multivector(dim: int, **storage: Any) -> models.VectorParams:
@@ -126,7 +125,7 @@ def _create(
 ) -> None:
     try:
         connection.ask(
-            QdrantClient.create_collection,
+            connection.client.create_collection,
             collection,
             vectors_config=vectors,
             on_disk_payload=True,
@@ -136,7 +135,7 @@ def _create(
             write_consistency_factor=options.replicas,
         )
     except BackendError:  # another process may just have created it
-        if not connection.ask(QdrantClient.collection_exists, collection):
+        if not connection.ask(connection.client.collection_exists, collection):
             raise
     index_fields(connection, collection, fields)
 
@@ -152,7 +151,7 @@ def _check_format(connection: Connection, name: str) -> str:
             f"{where} holds an index of format {version}, and this version reads format {FORMAT}; "
             f"add the documents to another collection, and delete {name} and {name}-d*"
         )
-    if connection.ask(QdrantClient.count, name).count:
+    if connection.ask(connection.client.count, name).count:
         raise IndexCorrupt(f"{where} holds no index of colregion; choose another collection")
     # Another process has just created it, or ended before it could write the format.
     return put_revision(connection, name)
