@@ -182,7 +182,7 @@ def test_readers_see_one_version_wherever_a_writer_is_interrupted(small_qdrant: 
     reader = QdrantIndex(small_qdrant.url, "pages")
     reader.replace(entry("old"), pages("old", n=2))
     outcomes = []
-    for n in range(100):
+    for n in range(18):  # a replacement takes 14 requests
         writer = QdrantIndex(small_qdrant.url, "pages")
         small_qdrant.fault = down_after(n)
         try:
@@ -192,8 +192,6 @@ def test_readers_see_one_version_wherever_a_writer_is_interrupted(small_qdrant: 
             acknowledged = False
         small_qdrant.fault = healthy
         outcomes.append((acknowledged, seen(reader)))
-        if outcomes[-1] == (True, ("new", "new")) and count_vectors(small_qdrant) % 5 == 3:
-            break
         reader.replace(entry("old"), pages("old", n=2))
         assert seen(reader) == ("old", "old")
     assert outcomes[0] == (False, ("old", "old"))
