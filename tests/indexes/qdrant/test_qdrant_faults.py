@@ -19,16 +19,16 @@ from colregion.core.filters import parse_filters
 from colregion.core.geometry import Box, GridPlacement
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexed
 from colregion.indexes.qdrant import QdrantIndex, QdrantOptions, connection, schema
-from colregion.indexes.qdrant import documents as documents_module
 from colregion.indexes.qdrant import index as index_module
 from colregion.indexes.qdrant import pages as pages_module
+from colregion.indexes.qdrant import revision as revision_module
 from colregion.testing import make_parsed_page
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "_WAITS_S", (0.0, 0.0))
-    monkeypatch.setattr(documents_module, "_FRESH_S", -1.0)
+    monkeypatch.setattr(revision_module, "_FRESH_S", -1.0)
     monkeypatch.setattr(pages_module, "_PAGES_PER_REQUEST", 1)  # uploads of several requests
 
 
@@ -94,14 +94,14 @@ def healthy(_method: str, _path: str) -> None:
 
 
 def test_unreachable_server_is_named_in_the_error() -> None:
-    with pytest.raises(BackendError, match=r"http://127.0.0.1:9 cannot be reached"):
+    with pytest.raises(BackendError, match=r"http://127.0.0.1:9 failed.*is the server running"):
         QdrantIndex("http://127.0.0.1:9", "pages")
 
 
 def test_timeout_error_names_the_option_timeout_s(small_qdrant: Any) -> None:
     with QdrantIndex(small_qdrant.url, "pages", QdrantOptions(timeout_s=1.0)) as index:
         small_qdrant.fault = lambda *_: time.sleep(2.0)
-        with pytest.raises(BackendError, match=r"within 1 s.*timeout_s"):
+        with pytest.raises(BackendError, match=r"timed out.*timeout_s"):
             index.search(QUERY, k=1)
         small_qdrant.fault = healthy
     assert QdrantIndex(small_qdrant.url, "pages").search(QUERY, k=1) == []
@@ -146,8 +146,8 @@ def test_index_of_another_format_is_refused_with_the_cure(
     small_qdrant: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     QdrantIndex(small_qdrant.url, "pages")
-    monkeypatch.setattr(schema, "FORMAT", 3)
-    with pytest.raises(IndexCorrupt, match=r"format 2.*format 3.*another collection"):
+    monkeypatch.setattr(schema, "FORMAT", 4)
+    with pytest.raises(IndexCorrupt, match=r"format 3.*format 4.*another collection"):
         QdrantIndex(small_qdrant.url, "pages")
 
 
@@ -166,7 +166,7 @@ def test_page_too_large_for_a_server_names_options_that_make_it_smaller() -> Non
     too_large = EmbeddedPage(
         pages("old", n=1)[0].parsed, PageEmbedding(np.zeros((v, 128), np.float32), one_row(v))
     )
-    with pytest.raises(InvalidInput, match=r"8192 vectors of D = 128.*pool_factor"):
+    with pytest.raises(InvalidInput, match=r"\(8192, 128\).*pool_factor"):
         index.replace(entry("old"), [too_large])
     assert index.documents() == []
 
@@ -174,7 +174,7 @@ def test_page_too_large_for_a_server_names_options_that_make_it_smaller() -> Non
 def test_vector_beyond_16_bit_floats_is_refused() -> None:
     index = QdrantIndex(":memory:", "pages")
     large = PageEmbedding(np.full((1, 4), 70000.0, np.float32), one_row(1))
-    with pytest.raises(InvalidInput, match=r"70000.*16-bit"):
+    with pytest.raises(InvalidInput, match=r"70000.*16-bit floats"):
         index.replace(entry("old"), [EmbeddedPage(pages("old", n=1)[0].parsed, large)])
 
 
@@ -182,7 +182,7 @@ def test_readers_see_one_version_wherever_a_writer_is_interrupted(small_qdrant: 
     reader = QdrantIndex(small_qdrant.url, "pages")
     reader.replace(entry("old"), pages("old", n=2))
     outcomes = []
-    for n in range(100):
+    for n in range(18):  # a replacement takes 14 requests
         writer = QdrantIndex(small_qdrant.url, "pages")
         small_qdrant.fault = down_after(n)
         try:
@@ -192,8 +192,6 @@ def test_readers_see_one_version_wherever_a_writer_is_interrupted(small_qdrant: 
             acknowledged = False
         small_qdrant.fault = healthy
         outcomes.append((acknowledged, seen(reader)))
-        if outcomes[-1] == (True, ("new", "new")) and count_vectors(small_qdrant) % 5 == 3:
-            break
         reader.replace(entry("old"), pages("old", n=2))
         assert seen(reader) == ("old", "old")
     assert outcomes[0] == (False, ("old", "old"))
@@ -204,10 +202,10 @@ def test_readers_see_one_version_wherever_a_writer_is_interrupted(small_qdrant: 
 
 @pytest.fixture
 def interrupted(small_qdrant: Any) -> QdrantIndex:
-    """An index with the old version, and 2.5 pages of an interrupted upload of the new one."""
+    """An index with the old version, and 2 of 3 pages of an interrupted upload of the new one."""
     index = QdrantIndex(small_qdrant.url, "pages")
     index.replace(entry("old"), pages("old", n=2))
-    small_qdrant.fault = down_after(10)
+    small_qdrant.fault = down_after(6)
     with pytest.raises(BackendError):
         QdrantIndex(small_qdrant.url, "pages").replace(entry("new"), pages("new", n=3))
     small_qdrant.fault = healthy
@@ -219,11 +217,11 @@ def test_pages_of_an_interrupted_upload_are_not_returned(
     interrupted: QdrantIndex, small_qdrant: Any
 ) -> None:
     assert seen(interrupted) == ("old", "old")
-    assert interrupted.document_frequency(["old", "new"]) == [2, 3]  # as documented
+    assert interrupted.document_frequency(["old", "new"]) == [2, 2]  # as documented
     interrupted.search(QUERY, k=9)
     small_qdrant.bodies.clear()
     assert len(interrupted.search(QUERY, k=2)) == 2
-    assert len(small_qdrant.bodies) == 2  # the stale generation is remembered
+    assert len(small_qdrant.bodies) == 4  # two, and again without the stale generation
 
 
 def test_replace_deletes_abandoned_pages_of_the_document_but_no_recent_upload(
@@ -243,7 +241,7 @@ def test_compact_deletes_interrupted_uploads_older_than_the_age(
 ) -> None:
     assert interrupted.compact() == 0
     assert count_vectors(small_qdrant) == 4
-    assert interrupted.compact(min_age_s=-1.0) == 3  # one page had no vectors yet
+    assert interrupted.compact(min_age_s=-1.0) == 2
     assert count_vectors(small_qdrant) == 2
     assert interrupted.compact(min_age_s=-1.0) == 0
     assert seen(interrupted) == ("old", "old")
@@ -407,7 +405,7 @@ def test_replaced_and_removed_documents_leave_no_points_or_images(
         with pytest.raises(NotIndexed):
             index.load(["doc#p1"])
     assert count_vectors(small_qdrant) == 0
-    assert small_qdrant.client.count("pages").count == 2  # the format, and D of the vectors
+    assert small_qdrant.client.count("pages").count == 1  # the format
     assert list((tmp_path / "images").iterdir()) == []
 
 
@@ -415,7 +413,7 @@ def test_damaged_page_is_reported_as_damaged(small_qdrant: Any) -> None:
     QdrantIndex(small_qdrant.url, "pages").replace(entry("old"), pages("old", n=1))
     index = QdrantIndex(small_qdrant.url, "pages")
     everything = models.Filter(must_not=[])
-    small_qdrant.client.set_payload("pages", {"record": "bm9uc2Vuc2U="}, points=everything)
+    small_qdrant.client.set_payload("pages-d4", {"record": "bm9uc2Vuc2U="}, points=everything)
     with pytest.raises(IndexCorrupt, match="damaged"):
         index.load(["doc#p1"])
 

@@ -48,12 +48,12 @@ def test_spec_options_follow_a_question_mark() -> None:
         ("qdrant:localhost:6333/pages", "say http://"),
         ("qdrant:http://host/a:b", "named 'a:b'"),
         ("qdrant:http://host/pages?colour=red", "unknown option 'colour'.*grpc_port"),
-        ("qdrant:http://host/pages?grpc_port=many", "options"),
+        ("qdrant:http://host/pages?grpc_port=many", "grpc_port must be 1 or more, got 'many'"),
         ("qdrant:http://host/pages?shards", "options"),
         ("qdrant:http://host/pages?shards=0", "shards must be 1"),
         ("qdrant:http://host/pages?quantization=int4", "one of none, int8, binary"),
-        ("qdrant:http://host/pages?timeout_s=0", "timeout_s"),
-        ("qdrant:http://host/pages?candidates=-1", "candidates"),
+        ("qdrant:http://host/pages?timeout_s=0", "timeout_s must be 1"),
+        ("qdrant:http://host/pages?candidates=-1", "candidates must be 0"),
     ],
 )
 def test_invalid_spec_is_refused(spec: str, says: str) -> None:

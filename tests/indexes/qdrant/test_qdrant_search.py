@@ -16,7 +16,7 @@ from colregion.core.interfaces import Index
 from colregion.indexes import open_index
 from colregion.indexes.memory import MemoryIndex
 from colregion.indexes.qdrant import QdrantIndex, QdrantOptions
-from colregion.indexes.qdrant.pages import first_stage, weighted
+from colregion.indexes.qdrant.pages import weighted
 from colregion.testing import make_parsed_page
 
 pytestmark = pytest.mark.qdrant
@@ -122,10 +122,14 @@ def test_weights_scale_query_rows_and_zero_weight_removes_them() -> None:
 
 
 def test_first_stage_has_64_vectors_or_all_of_a_page_with_fewer_than_256() -> None:
+    index = QdrantIndex(":memory:", "pages")
     vectors = np.eye(300, 8, dtype=np.float32)
-    assert first_stage(vectors).shape == (64, 8)
-    np.testing.assert_array_equal(first_stage(vectors[:255]), vectors[:255])
-    assert first_stage(vectors[:0]).shape == (0, 8)
+    index.replace(DocumentEntry("large", "s", "h", "s"), [one_page("large", vectors)])
+    index.replace(DocumentEntry("small", "s", "h", "s"), [one_page("small", vectors[:255])])
+    points, _ = index._connection.client.scroll("pages-d8", with_vectors=True)
+    vectors_by_name: list[Any] = [point.vector for point in points]
+    shapes = {len(one["page"]): np.shape(one["first"]) for one in vectors_by_name}
+    assert shapes == {300: (64, 8), 255: (255, 8)}
 
 
 def test_large_index_is_searched_in_two_stages_and_scored_exactly(small_qdrant: Any) -> None:

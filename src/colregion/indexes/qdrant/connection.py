@@ -7,8 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from functools import partial
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import grpc
 import httpx
@@ -23,9 +22,8 @@ from qdrant_client.http.exceptions import (
 from colregion.errors import BackendError
 from colregion.indexes.qdrant.options import QdrantOptions
 
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
-# Id, payload, and vectors by name.
-Point: TypeAlias = tuple[str, dict[str, Any], dict[str, Any]]
 
 API_KEY = "QDRANT_API_KEY"
 """The environment variable with the API key of a server."""
@@ -33,12 +31,20 @@ API_KEY = "QDRANT_API_KEY"
 # Between the attempts of one request: long enough for a node to restart or a leader to change.
 _WAITS_S = (0.2, 1.0, 3.0)
 _POINTS_PER_REQUEST = 1000
-_TRANSIENT_STATUS = (408, 429, 500, 502, 503, 504)
-_TRANSIENT_CODES = (
-    grpc.StatusCode.UNAVAILABLE,
-    grpc.StatusCode.DEADLINE_EXCEEDED,
-    grpc.StatusCode.RESOURCE_EXHAUSTED,
-)
+_TRANSIENT = (408, 429, 500, 502, 503, 504)
+_GRPC_STATUS = {
+    grpc.StatusCode.UNAUTHENTICATED: 401,
+    grpc.StatusCode.PERMISSION_DENIED: 403,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
+    grpc.StatusCode.UNAVAILABLE: 503,
+    grpc.StatusCode.DEADLINE_EXCEEDED: 504,
+}
+_CURES = {
+    401: f"; set {API_KEY} to a key that may do this",
+    403: f"; set {API_KEY} to a key that may do this",
+    503: "; is the server running?",
+    504: "; try again, or allow more time with the option timeout_s",
+}
 # What the client raises: its own errors, gRPC's, and plain ones of its local mode.
 _FAILURES = (ApiException, QdrantException, grpc.RpcError, ValueError, RuntimeError, OSError)
 
@@ -59,126 +65,92 @@ class Connection:
         self._timeout_s = options.timeout_s
         # The local mode is made of plain Python lists, which one thread at a time may use.
         self._lock = nullcontext() if self.remote else threading.RLock()
+        where: dict[str, Any] = {"path": location, "force_disable_check_same_thread": True}
+        if location == ":memory:":
+            where = {"location": location}
+        elif self.remote:
+            where = {
+                "url": location,
+                # Without a port the client would add its own, which is wrong behind a proxy.
+                "port": 443 if location.startswith("https://") else 80,
+                "api_key": os.environ.get(API_KEY),
+                "prefer_grpc": options.grpc_port is not None,
+                "grpc_port": options.grpc_port or 6334,
+                "timeout": round(options.timeout_s),
+                "check_compatibility": False,
+            }
         try:
-            self._client = self._connect(options)
+            self.client = QdrantClient(**where)
         except _FAILURES as cause:
             raise self._error(cause) from cause
 
-    def _connect(self, options: QdrantOptions) -> QdrantClient:
-        if self.location == ":memory:":
-            return QdrantClient(":memory:")
-        if not self.remote:
-            return QdrantClient(path=self.location, force_disable_check_same_thread=True)
-        return QdrantClient(
-            url=self.location,
-            # Without a port the client would add its own, which is wrong behind a proxy.
-            port=443 if self.location.startswith("https://") else 80,
-            api_key=os.environ.get(API_KEY),
-            prefer_grpc=options.grpc_port is not None,
-            grpc_port=options.grpc_port or 6334,
-            timeout=max(1, round(options.timeout_s)),
-            check_compatibility=False,
-        )
-
-    def ask(self, request: Callable[[QdrantClient], _T]) -> _T:
-        """Send a request, several times if need be: it must have the same effect then.
+    def ask(self, method: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Call a method of the client, several times if need be: each has to do the same.
 
         Raises:
             BackendError: the server is down, late, or refuses the request.
         """
-        started = time.monotonic()
-        for wait_s in (*_WAITS_S, None):
+        deadline = time.monotonic() + self._timeout_s
+        waits_s = iter(_WAITS_S)
+        while True:
             try:
                 with self._lock:
-                    return request(self._client)
+                    return method(*args, **kwargs)
             except _FAILURES as cause:
-                late = time.monotonic() - started >= self._timeout_s
-                if wait_s is None or late or not _is_transient(cause):
+                wait_s = next(waits_s, None)
+                final = wait_s is None or time.monotonic() >= deadline
+                if final or _status(cause) not in _TRANSIENT:
                     raise self._error(cause) from cause
-                time.sleep(wait_s)
-        raise AssertionError("the last attempt returns or raises")
+                time.sleep(wait_s or 0)
 
-    def scroll(
-        self,
-        collection: str,
-        must: Sequence[models.Condition],
-        *,
-        fields: Sequence[str] | None = None,
-    ) -> Iterator[models.Record]:
-        """All points that meet the conditions, a thousand per request.
-
-        Args:
-            fields: names of the payload's fields to return; None for all.
-        """
+    def scroll(self, collection: str, condition: models.Condition) -> Iterator[dict[str, Any]]:
+        """The payloads of all points that meet the condition, a thousand per request."""
         offset: Any = None
         while True:
-            request = partial(
-                QdrantClient.scroll,
-                collection_name=collection,
-                scroll_filter=models.Filter(must=list(must)),
+            points, offset = self.ask(
+                self.client.scroll,
+                collection,
+                scroll_filter=models.Filter(must=[condition]),
                 limit=_POINTS_PER_REQUEST,
                 offset=offset,
-                with_payload=True if fields is None else list(fields),
             )
-            points, offset = self.ask(request)
-            yield from points
+            yield from (point.payload or {} for point in points)
             if offset is None:
                 return
 
     def retrieve(self, collection: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
         """The payloads of those points that exist, by id."""
-        points = self.ask(lambda client: client.retrieve(collection, list(ids), with_payload=True))
+        points = self.ask(self.client.retrieve, collection, list(ids), with_payload=True)
         return {str(point.id): point.payload or {} for point in points}
 
-    def put(self, collection: str, points: Sequence[Point]) -> None:
-        """Write points, and wait until they can be read."""
-        structs = [models.PointStruct(id=i, payload=p, vector=v) for i, p, v in points]
-        self.ask(lambda client: client.upsert(collection, structs, wait=True))
+    def put(self, collection: str, point: str, payload: dict[str, Any]) -> None:
+        """Write a point without vectors, and wait until it can be read."""
+        struct = models.PointStruct(id=point, payload=payload, vector={})
+        self.ask(self.client.upsert, collection, [struct], wait=True)
 
-    def delete(self, collection: str, points: list[str] | models.Filter) -> None:
-        """Delete points by id or by filter, and wait until they cannot be read any more."""
-        # mypy: a list of ids is a selector, whose type is invariant
-        self.ask(lambda client: client.delete(collection, points, wait=True))  # type: ignore[arg-type]
+    def delete(self, collection: str, chosen: models.Filter) -> None:
+        """Delete the points that pass a filter, and wait until they cannot be read any more."""
+        self.ask(self.client.delete, collection, chosen, wait=True)
 
     def close(self) -> None:
         """Close the connection. Closing twice is fine."""
         with self._lock:
-            self._client.close()
+            self.client.close()
 
     def _error(self, cause: Exception) -> BackendError:
-        source = cause.source if isinstance(cause, ResponseHandlingException) else cause
-        where = f"Qdrant at {self.location}"
-        if isinstance(source, httpx.TimeoutException) or _code(source) == _TRANSIENT_CODES[1]:
-            return BackendError(
-                f"{where} did not answer within {self._timeout_s:g} s; try again, or allow more "
-                f"with the option timeout_s"
-            )
-        if isinstance(source, httpx.TransportError) or _code(source) == _TRANSIENT_CODES[0]:
-            return BackendError(f"{where} cannot be reached ({source}); is it running?")
-        if isinstance(source, UnexpectedResponse) and source.status_code in (401, 403):
-            return BackendError(
-                f"{where} refuses access ({source.status_code}); set {API_KEY} to a key that may "
-                f"do this"
-            )
-        return BackendError(f"{where} failed: {source}")
+        reason = cause.source if isinstance(cause, ResponseHandlingException) else cause
+        cure = _CURES.get(_status(cause) or 0, "")
+        return BackendError(f"Qdrant at {self.location} failed: {reason}{cure}")
 
 
-def already_there(error: BackendError) -> bool:
-    """Whether creating something failed because another process has just created it."""
-    cause = error.__cause__
-    if isinstance(cause, UnexpectedResponse):
-        return cause.status_code == 409
-    return _code(cause) == grpc.StatusCode.ALREADY_EXISTS or "already exists" in str(cause)
-
-
-def _is_transient(error: Exception) -> bool:
-    if isinstance(error, ResponseHandlingException):
-        return isinstance(error.source, httpx.TransportError)
+def _status(error: Exception) -> int | None:
+    """The HTTP status for an error of REST, gRPC or the network; None for any other error."""
     if isinstance(error, UnexpectedResponse):
-        return error.status_code in _TRANSIENT_STATUS
-    return isinstance(error, ResourceExhaustedResponse) or _code(error) in _TRANSIENT_CODES
-
-
-def _code(error: object) -> grpc.StatusCode | None:
-    code = getattr(error, "code", None)
-    return code() if isinstance(error, grpc.RpcError) and callable(code) else None
+        return error.status_code
+    if isinstance(error, ResourceExhaustedResponse):
+        return 429
+    if isinstance(error, ResponseHandlingException):
+        if isinstance(error.source, httpx.TimeoutException):
+            return 504
+        return 503 if isinstance(error.source, httpx.TransportError) else None
+    return _GRPC_STATUS.get(error.code()) if isinstance(error, grpc.Call) else None

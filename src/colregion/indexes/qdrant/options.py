@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
+from colregion.core import specs
 from colregion.errors import InvalidInput
 
 QUANTIZATIONS = ("none", "int8", "binary")
-_PREFIX = "qdrant:"
 # Characters that a server refuses in the name of a collection.
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00\x1f]')
+_LOWEST = {"grpc_port": 1, "timeout_s": 1, "candidates": 0, "shards": 1, "replicas": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +25,7 @@ class QdrantOptions:
             None to store no images and read them from the documents' sources.
         grpc_port: port for gRPC (servers listen on 6334), several times faster for vectors than
             JSON; None for REST alone.
-        timeout_s: longest time to wait for an answer.
+        timeout_s: longest time to wait for an answer, 1 or more.
         candidates: number of pages from the first stage that are scored exactly, on an index of
             more than 8 times as many; 0 to score every page.
         quantization: "none", "int8" (a quarter of float32 in memory, the best pages rescored
@@ -48,26 +47,11 @@ class QdrantOptions:
             raise InvalidInput(
                 f"quantization must be one of {', '.join(QUANTIZATIONS)}, got {self.quantization!r}"
             )
-        if self.timeout_s <= 0 or self.candidates < 0:
-            raise InvalidInput(
-                f"timeout_s must be positive and candidates 0 or more, "
-                f"got {self.timeout_s} and {self.candidates}"
-            )
-        for name in ("grpc_port", "shards", "replicas"):
+        for name, lowest in _LOWEST.items():
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InvalidInput(f"{name} must be 1 or more, got {value}")
-
-
-_OPTIONS: dict[str, Callable[[str], Any]] = {
-    "images": lambda text: Path(text).expanduser().absolute(),
-    "grpc_port": int,
-    "timeout_s": float,
-    "candidates": int,
-    "quantization": str,
-    "shards": int,
-    "replicas": int,
-}
+            is_number = isinstance(value, int | float if name == "timeout_s" else int)
+            if value is not None and not (is_number and value >= lowest):
+                raise InvalidInput(f"{name} must be {lowest} or more, got {value!r}")
 
 
 def parse_spec(spec: str) -> tuple[str, str, QdrantOptions]:
@@ -80,9 +64,9 @@ def parse_spec(spec: str) -> tuple[str, str, QdrantOptions]:
     Raises:
         InvalidInput: no location or collection, a name that servers refuse, an unknown option.
     """
-    rest, _, query = spec.removeprefix(_PREFIX).partition("?")
-    location, separator, collection = rest.rstrip("/").rpartition("/")
-    if not separator or not location or not collection or location in ("http:/", "https:/"):
+    parsed = specs.parse_spec(spec)
+    location, _, collection = (parsed.argument or "").rstrip("/").rpartition("/")
+    if not collection or location in ("", "http:/", "https:/"):
         raise InvalidInput(
             f"an index on Qdrant is named qdrant:URL/collection, as in "
             f"qdrant:http://localhost:6333/library; got {spec!r}"
@@ -91,20 +75,12 @@ def parse_spec(spec: str) -> tuple[str, str, QdrantOptions]:
         raise InvalidInput(f"say http:// or https:// before {location!r} in {spec!r}")
     if _NOT_IN_NAMES.search(collection):
         raise InvalidInput(f"a Qdrant collection cannot be named {collection!r}")
-    return location, collection, _parse_options(query, spec=spec)
-
-
-def _parse_options(query: str, *, spec: str) -> QdrantOptions:
-    values: dict[str, Any] = {}
-    try:
-        for name, text in parse_qsl(query, strict_parsing=bool(query), keep_blank_values=True):
-            if name not in _OPTIONS:
-                raise InvalidInput(
-                    f"unknown option {name!r} in {spec!r}; known are {', '.join(_OPTIONS)}"
-                )
-            values[name] = _OPTIONS[name](text)
-    except InvalidInput:
-        raise
-    except ValueError as cause:
-        raise InvalidInput(f"cannot read the options of {spec!r}: {cause}") from cause
-    return QdrantOptions(**values)
+    options: dict[str, Any] = dict(parsed.options)
+    known = [field.name for field in fields(QdrantOptions)]
+    if unknown := options.keys() - known:
+        raise InvalidInput(
+            f"unknown option {min(unknown)!r} in {spec!r}; known are {', '.join(known)}"
+        )
+    if "images" in options:
+        options["images"] = Path(str(options["images"])).expanduser().absolute()
+    return location, collection, QdrantOptions(**options)

@@ -1,39 +1,37 @@
-"""Page points of an index, current or stale: upload, late-interaction query, reading, deletion."""
+"""Pages of an index, current or stale: upload, late-interaction query, reading, deletion."""
 
 from __future__ import annotations
 
 import shutil
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from qdrant_client import QdrantClient, models
+from qdrant_client import models
 
-from colregion.core.documents import DocumentEntry, ImageLoader, Page
+from colregion.core.documents import DocumentEntry, ImageLoader, Metadata, Page
 from colregion.core.embeddings import EmbeddedPage, QueryEmbedding
 from colregion.core.geometry import FloatArray
 from colregion.errors import BackendError, InvalidInput
 from colregion.indexes.coarse_vectors import sketch
 from colregion.indexes.page_images import SourceImage, StoredImage, save_image
 from colregion.indexes.qdrant import schema
-from colregion.indexes.qdrant.connection import Connection, Point
+from colregion.indexes.qdrant.connection import Connection
 from colregion.indexes.qdrant.filters import any_of
 from colregion.indexes.qdrant.options import QdrantOptions
 from colregion.indexes.qdrant.points import (
     StoredDocument,
-    filter_payload,
     from_plain,
+    number_key,
+    page_payload,
     page_point,
-    page_record,
     read_page,
 )
-from colregion.indexes.qdrant.schema import FIRST, PAGE, vector_collection
+from colregion.indexes.qdrant.schema import FIRST, PAGE, page_collection
 
 SERVER_ELEMENTS = 1_048_576
 """A server refuses multivectors of so many numbers or more."""
@@ -48,37 +46,31 @@ _CACHED_PAGES = 128
 _LARGEST_HALF = float(np.finfo(np.float16).max)
 # Hits beyond k, so that one query usually shows all pages that tie with the k-th.
 _SPARE_HITS = 8
-_OVERSAMPLING = 3.0
-_IS_PAGE = any_of("type", ["page"])
+# The best by quantized vectors are scored again with the stored ones. Without quantization, and
+# without a graph, every query is exact.
+_RESCORED = models.SearchParams(
+    quantization=models.QuantizationSearchParams(rescore=True, oversampling=3.0)
+)
 
 
 class PageHit(NamedTuple):
     """A page point that a query returned. Its generation may be stale."""
 
+    point: str
     doc_id: str
     number: int
     generation: str
     score: float
 
-    @property
-    def point(self) -> str:
-        """The id of the page's points."""
-        return page_point(self.generation, self.number)
-
 
 class Pages:
-    """Page points in both collections of an index. Safe to use from threads.
-
-    Args:
-        name: of the collection of records.
-    """
+    """Pages of an index, in one collection for each D. Safe to use from threads."""
 
     def __init__(self, connection: Connection, name: str, options: QdrantOptions) -> None:
         self._connection, self._name, self._options = connection, name, options
         self._prepared: set[tuple[int, str]] = set()
-        self._quantized: dict[str, bool] = {}
         # By point, the last used at the end; a point never changes.
-        self._cache: OrderedDict[str, EmbeddedPage] = OrderedDict()
+        self._cache: dict[str, EmbeddedPage] = {}
         self._lock = threading.Lock()
 
     def upload(
@@ -86,42 +78,43 @@ class Pages:
     ) -> StoredDocument:
         """Upload a generation of a document, in batches, and return what its point has to say.
 
-        Raises:
-            InvalidInput: vectors that a server does not accept.
-            BackendError: the server is down, late, or refuses; an image cannot be written.
+        Raises InvalidInput for vectors that a server does not accept.
         """
         numbers: list[int] = []
         batch: list[EmbeddedPage] = []
-        dim = None
+        dim = elements = largest = 0
         try:
             for embedded in pages:
                 _check_storable(embedded)
                 self._save_image(embedded.parsed.page, generation)
+                vectors = embedded.embedding.vectors
                 numbers.append(int(embedded.parsed.page.number))
-                if embedded.embedding.vectors.size:
-                    dim = int(embedded.embedding.vectors.shape[1])
+                dim = dim or (int(vectors.shape[1]) if len(vectors) else 0)
                 batch.append(embedded)
-                elements = sum(page.embedding.vectors.size for page in batch)
-                if elements >= _UPLOAD_ELEMENTS or len(batch) >= _PAGES_PER_REQUEST:
-                    self._put(entry, batch, generation)
-                    batch = []
-            self._put(entry, batch, generation)
+                elements, largest = elements + vectors.size, max(largest, vectors.size)
+                # Until a page has vectors, the collection is not known.
+                if dim and (elements >= _UPLOAD_ELEMENTS or len(batch) >= _PAGES_PER_REQUEST):
+                    self._put(entry, batch, generation, dim=dim)
+                    batch, elements = [], 0
+            self._put(entry, batch, generation, dim=dim)
         except BackendError:
             raise  # what was uploaded stays: to delete it now would most likely fail too
         except BaseException:
             with suppress(BackendError):
-                self.delete(models.Filter(must=[any_of("generation", [generation])]), [dim])
                 self.delete_images([generation])
+                self.delete(models.Filter(must=[any_of("generation", [generation])]), [dim])
             raise
         stored = replace(entry, page_count=len(numbers))
-        return StoredDocument(stored, generation, tuple(sorted(numbers)), dim)
+        return StoredDocument(stored, generation, tuple(sorted(numbers)), dim, largest)
 
-    def count(self, condition: models.Condition) -> int:
-        """How many pages meet a condition, by their records."""
-        chosen = models.Filter(must=[_IS_PAGE, condition])
-        return self._connection.ask(
-            lambda client: client.count(self._name, count_filter=chosen, exact=True)
-        ).count
+    def count(self, condition: models.Condition, dims: Iterable[int]) -> int:
+        """How many pages of these D meet a condition."""
+        chosen = models.Filter(must=[condition])
+        collections = [page_collection(self._name, dim) for dim in dims]
+        answers = [
+            self._connection.ask(self._connection.client.count, one, chosen) for one in collections
+        ]
+        return sum(answer.count for answer in answers)
 
     def query(
         self, query: QueryEmbedding, *, k: int, filters: models.Filter, first_stage: bool
@@ -131,55 +124,61 @@ class Pages:
         Args:
             first_stage: score only the best pages of a first stage with few vectors per page.
         """
-        limit = k + _SPARE_HITS
+        vectors, prefetch, limit = weighted(query).tolist(), None, k + _SPARE_HITS
         while True:
-            hits = self._query(query, filters, limit=limit, first_stage=first_stage)
+            if first_stage:
+                most = max(self._options.candidates, 2 * limit)
+                prefetch = models.Prefetch(query=vectors, using=FIRST, filter=filters, limit=most)
+            answer = self._connection.ask(
+                self._connection.client.query_points,
+                page_collection(self._name, query.vectors.shape[1]),
+                query=vectors,
+                using=PAGE,
+                prefetch=prefetch,
+                query_filter=filters,
+                # The client's local mode is exact, and warns about every parameter.
+                search_params=_RESCORED if self._connection.remote else None,
+                limit=limit,
+                with_payload=["generation", "doc_id", "page_number"],
+            )
+            hits = [_hit(point) for point in answer.points]
             if len(hits) < limit or hits[-1].score < hits[k - 1].score:
                 return sorted(hits, key=lambda hit: (-hit.score, hit.doc_id, hit.number))[:k]
             limit *= 2  # there may be more pages that tie with the k-th
 
-    def cached(self, points: Iterable[str]) -> dict[str, EmbeddedPage]:
-        """The pages of those points that are in memory."""
-        with self._lock:
-            pages = {point: self._cache[point] for point in points if point in self._cache}
-            for point in pages:
-                self._cache.move_to_end(point)
-        return pages
-
-    def fetch(
-        self,
-        records: Mapping[str, Mapping[str, Any]],
-        points: Mapping[str, tuple[StoredDocument, int]],
-    ) -> dict[str, EmbeddedPage]:
-        """The pages with these records, with their vectors; without those deleted meanwhile.
+    def load(self, points: Mapping[str, tuple[StoredDocument, int]]) -> dict[str, EmbeddedPage]:
+        """The pages of those points that exist. Raises IndexCorrupt for a damaged page.
 
         Args:
-            records, points: by point, the latter with document and page number.
-
-        Raises:
-            IndexCorrupt: a page is damaged.
+            points: document and page number by point.
         """
-        pages: dict[str, EmbeddedPage] = {}
-        for dim in {points[point][0].dim for point in records}:
-            counts = {p: records[p]["n_vectors"] for p in records if points[p][0].dim == dim}
-            matrices = {p: np.zeros((0, dim or 0), np.float32) for p, n in counts.items() if not n}
-            if dim is not None:
-                matrices |= self._vectors(dim, {p: n for p, n in counts.items() if n})
-            for point, rows in matrices.items():
-                if len(rows) == counts[point]:
-                    image = self._image(*points[point])
-                    pages[point] = read_page(records[point], rows, load_image=image)
+        with self._lock:
+            pages = {point: self._cache.pop(point) for point in points if point in self._cache}
+            self._cache.update(pages)
+        documents = [document for document, _ in points.values()]
+        largest = max((document.largest for document in documents), default=0)
+        step = max(1, _ANSWER_ELEMENTS // (largest + 1))
+        for dim in {document.dim for document in documents}:
+            ids = [p for p, (one, _) in points.items() if one.dim == dim and p not in pages]
+            for start in range(0, len(ids), step):
+                records = self._connection.ask(
+                    self._connection.client.retrieve,
+                    page_collection(self._name, dim),
+                    ids[start : start + step],
+                    with_payload=["record"],
+                    with_vectors=[PAGE] if dim else False,
+                )
+                pages |= {str(one.id): self._read(one, *points[str(one.id)]) for one in records}
         with self._lock:
             self._cache.update(pages)
             while len(self._cache) > _CACHED_PAGES:
-                self._cache.popitem(last=False)
+                del self._cache[next(iter(self._cache))]
         return pages
 
-    def delete(self, chosen: models.Filter, dims: Iterable[int | None]) -> None:
-        """Delete the pages that pass a filter, but no images; `dims`: of all their vectors."""
-        for dim in set(dims) - {None}:
-            self._connection.delete(vector_collection(self._name, dim or 0), chosen)
-        self._connection.delete(self._name, models.Filter(must=[_IS_PAGE, chosen]))
+    def delete(self, chosen: models.Filter, dims: Iterable[int]) -> None:
+        """Delete the pages of these D that pass a filter, but no images."""
+        for dim in set(dims):
+            self._connection.delete(page_collection(self._name, dim), chosen)
 
     def delete_images(self, generations: Iterable[str]) -> None:
         """Delete the images of generations."""
@@ -205,96 +204,41 @@ class Pages:
         except OSError as cause:
             raise BackendError(f"cannot write the page image {path}: {cause}") from cause
 
-    def _put(self, entry: DocumentEntry, batch: Sequence[EmbeddedPage], generation: str) -> None:
-        if not batch:
-            return
-        records: list[Point] = []
-        vectors: list[Point] = []
-        for embedded in batch:
-            point = page_point(generation, embedded.parsed.page.number)
-            records.append((point, page_record(embedded, generation=generation), {}))
-            rows = embedded.embedding.vectors
-            if len(rows):
-                payload = filter_payload(embedded, entry, generation=generation)
-                self._prepare(int(rows.shape[1]), payload["numbers"])
-                few = first_stage(rows)
-                matrices = {PAGE: rows.astype(np.float32).tolist(), FIRST: few.tolist()}
-                vectors.append((point, payload, matrices))
-        # Records first: whoever deletes abandoned pages looks for them there.
-        self._connection.put(self._name, records)
-        if vectors:
-            dim = len(vectors[0][2][PAGE][0])
-            self._connection.put(vector_collection(self._name, dim), vectors)
+    def _put(
+        self, entry: DocumentEntry, batch: Sequence[EmbeddedPage], generation: str, *, dim: int
+    ) -> None:
+        points: list[models.PointStruct] = []
+        self._prepare(dim, entry.metadata)
+        for page in batch:
+            point = page_point(generation, page.parsed.page.number)
+            payload = page_payload(page, entry, generation=generation)
+            rows = page.embedding.vectors.astype(np.float32)
+            few = sketch(rows)
+            first = few if len(few) else rows  # of a page with too few vectors for a sketch
+            vectors = {PAGE: rows.tolist(), FIRST: first.tolist()} if len(rows) else {}
+            points.append(models.PointStruct(id=point, payload=payload, vector=vectors))
+        for start in range(0, len(points), _PAGES_PER_REQUEST):
+            chunk = points[start : start + _PAGES_PER_REQUEST]
+            collection = page_collection(self._name, dim)
+            self._connection.ask(self._connection.client.upsert, collection, chunk, wait=True)
 
-    def _prepare(self, dim: int, number_keys: Iterable[str]) -> None:
+    def _prepare(self, dim: int, metadata: Metadata) -> None:
         if (dim, "") not in self._prepared:
-            schema.prepare_vectors(self._connection, self._name, self._options, dim=dim)
-            self._prepared.add((dim, ""))
-        for key in number_keys:
-            if (dim, key) not in self._prepared:
-                schema.index_numbers(self._connection, vector_collection(self._name, dim), key)
-                self._prepared.add((dim, key))
+            schema.prepare_pages(self._connection, self._name, self._options, dim=dim)
+        numbers = {number_key(k) for k, v in metadata.items() if isinstance(v, int | float)}
+        missing = {f"numbers.{key}" for key in numbers if (dim, key) not in self._prepared}
+        fields = dict.fromkeys(missing, models.PayloadSchemaType.FLOAT)
+        schema.index_fields(self._connection, page_collection(self._name, dim), fields)
+        self._prepared |= {(dim, key) for key in (*numbers, "")}
 
-    def _query(
-        self, query: QueryEmbedding, filters: models.Filter, *, limit: int, first_stage: bool
-    ) -> list[PageHit]:
-        rows = weighted(query)
-        collection, vectors = vector_collection(self._name, rows.shape[1]), rows.tolist()
-        prefetch = None
-        if first_stage:
-            most = max(self._options.candidates, 2 * limit)
-            prefetch = models.Prefetch(query=vectors, using=FIRST, filter=filters, limit=most)
-        params = self._search_params(collection)
-        answer = self._connection.ask(
-            lambda client: client.query_points(
-                collection,
-                query=vectors,
-                using=PAGE,
-                prefetch=prefetch,
-                query_filter=filters,
-                search_params=params,
-                limit=limit,
-                with_payload=["generation", "doc_id", "page_number"],
-            )
-        )
-        return [_hit(point) for point in answer.points]
-
-    def _search_params(self, collection: str) -> models.SearchParams | None:
-        if not self._connection.remote:
-            return None  # the client's local mode is exact, and warns about every parameter
-        if collection not in self._quantized:
-            info = self._connection.ask(lambda client: client.get_collection(collection))
-            vectors = info.config.params.vectors
-            params = vectors[PAGE] if isinstance(vectors, dict) else None
-            self._quantized[collection] = bool(params and params.quantization_config)
-        if not self._quantized[collection]:
-            return models.SearchParams(exact=True)
-        # The best by quantized vectors are scored again with the stored ones.
-        rescored = models.QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING)
-        return models.SearchParams(quantization=rescored)
-
-    def _vectors(self, dim: int, counts: Mapping[str, int]) -> dict[str, FloatArray]:
-        """The (V, D) float32 vectors of points of which the numbers of vectors are known."""
-        matrices: dict[str, FloatArray] = {}
-        ids = list(counts)
-        step = max(1, _ANSWER_ELEMENTS // (dim * max(counts.values(), default=1)))
-        for start in range(0, len(ids), step):
-            request = partial(
-                QdrantClient.retrieve,
-                collection_name=vector_collection(self._name, dim),
-                ids=ids[start : start + step],
-                with_payload=False,
-                with_vectors=[PAGE],
-            )
-            for point in self._connection.ask(request):
-                named = point.vector if isinstance(point.vector, dict) else {}
-                matrices[str(point.id)] = np.array(named[PAGE], dtype=np.float32)
-        return matrices
-
-    def _image(self, document: StoredDocument, number: int) -> ImageLoader:
+    def _read(self, record: models.Record, document: StoredDocument, number: int) -> EmbeddedPage:
+        image: ImageLoader = SourceImage(document.entry.source, number, document.entry.content_hash)
         if self._options.images is not None:
-            return StoredImage(self._options.images / document.generation / f"{number}.jpg")
-        return SourceImage(document.entry.source, number, document.entry.content_hash)
+            image = StoredImage(self._options.images / document.generation / f"{number}.jpg")
+        named = record.vector if isinstance(record.vector, dict) else {}
+        rows = np.asarray(named.get(PAGE, []), dtype=np.float32)
+        rows = rows.reshape(len(rows), document.dim)
+        return read_page(record.payload or {}, rows, load_image=image)
 
 
 def weighted(query: QueryEmbedding) -> FloatArray:
@@ -303,38 +247,23 @@ def weighted(query: QueryEmbedding) -> FloatArray:
     w max_j q.d_j = max_j (w q).d_j for w >= 0. Rows of weight 0 add nothing and are left out; a
     query without other rows becomes one row of zeros, which scores 0 with every page.
     """
-    counts = query.weights > 0
-    rows = query.vectors[counts] * query.weights[counts, None]
-    if not len(rows):
-        return np.zeros((1, query.vectors.shape[1]), dtype=np.float32)
-    return np.asarray(rows, dtype=np.float32)
-
-
-def first_stage(vectors: FloatArray) -> FloatArray:
-    """(V', D) vectors for the first stage: the 64 of the page's sketch, or all vectors of a page
-    with too few for one."""
-    vectors = vectors.astype(np.float32, copy=False)
-    few = sketch(vectors)
-    return few if len(few) else vectors
+    rows = (query.vectors * query.weights[:, None])[query.weights > 0]
+    return np.asarray(rows if len(rows) else np.zeros((1, rows.shape[1])), dtype=np.float32)
 
 
 def _hit(point: models.ScoredPoint) -> PageHit:
     payload = point.payload or {}
-    doc_id, generation = from_plain(payload["doc_id"]), payload["generation"]
-    return PageHit(doc_id, payload["page_number"], generation, point.score)
+    doc_id, number = from_plain(payload["doc_id"]), payload["page_number"]
+    return PageHit(str(point.id), doc_id, number, payload["generation"], point.score)
 
 
-def _check_storable(embedded: EmbeddedPage) -> None:
-    vectors = embedded.embedding.vectors
-    if vectors.size >= SERVER_ELEMENTS:
-        v, d = vectors.shape
+def _check_storable(page: EmbeddedPage) -> None:
+    vectors = page.embedding.vectors
+    largest = np.abs(vectors).max(initial=0)
+    if vectors.size >= SERVER_ELEMENTS or largest > _LARGEST_HALF:
         raise InvalidInput(
-            f"page {embedded.id} has {v} vectors of D = {d}, {v * d} numbers; a Qdrant server "
-            f"accepts less than {SERVER_ELEMENTS} per page. Encode it with a larger pool_factor "
-            f"or a smaller max_num_visual_tokens, or use a local index"
-        )
-    if vectors.size and np.abs(vectors).max() > _LARGEST_HALF:
-        raise InvalidInput(
-            f"page {embedded.id} has a vector with {np.abs(vectors).max():g} in it; vectors are "
-            f"stored as 16-bit floats, up to {_LARGEST_HALF:g}. Use normalised vectors"
+            f"a Qdrant server cannot store the vectors of page {page.id}, {vectors.shape} with "
+            f"numbers up to {largest:g}: it takes less than {SERVER_ELEMENTS} 16-bit floats per "
+            f"page, up to {_LARGEST_HALF:g}. Encode it with a larger pool_factor or a smaller "
+            f"max_num_visual_tokens, normalise the vectors, or use a local index"
         )

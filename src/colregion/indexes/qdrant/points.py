@@ -9,7 +9,7 @@ import time
 import uuid
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,8 @@ EXACT_BELOW = 2.0**52
 """Below it every whole number is exact as a double, which is what Qdrant compares ranges with."""
 
 _NAMESPACE = uuid.UUID("5d0f1f0e-4c0b-5b57-9f0e-6d1f0f1a7c31")  # any fixed one will do
-_ESCAPED = "json:"
 _LARGEST = 1e300
+_ENTRY_FIELDS = [field.name for field in fields(DocumentEntry)]
 
 
 def point_id(*names: object) -> str:
@@ -41,27 +41,16 @@ def point_id(*names: object) -> str:
 
 def document_point(doc_id: str) -> str:
     """The id of a document's point."""
-    return point_id("document", to_plain(doc_id))
+    return point_id("document", doc_id)
 
 
 def page_point(generation: str, number: int) -> str:
-    """The id of a page's points, the same in both collections."""
+    """The id of a page's point."""
     return point_id("page", generation, number)
 
 
-def to_plain(text: str) -> str:
-    """The text in a form that a payload can carry: lone surrogates (from file names), which JSON
-    cannot, are escaped. `from_plain` is the inverse."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return _ESCAPED + json.dumps(text)
-    return _ESCAPED + json.dumps(text) if text.startswith(_ESCAPED) else text
-
-
-def from_plain(text: str) -> str:
-    """The text that `to_plain` escaped."""
-    return str(json.loads(text.removeprefix(_ESCAPED))) if text.startswith(_ESCAPED) else text
+# Texts are stored as JSON of ASCII: a payload cannot carry lone surrogates (from file names).
+to_plain, from_plain = json.dumps, json.loads
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,62 +60,65 @@ class StoredDocument:
     Args:
         generation: the pages which are the document's now; all others are stale.
         numbers: page numbers, ascending.
-        dim: D of the vectors; None for a document without vectors.
+        dim: D of the vectors, which names the pages' collection; 0 for a document without.
+        largest: numbers in the vectors of the largest page.
     """
 
     entry: DocumentEntry
     generation: str
     numbers: tuple[int, ...]
-    dim: int | None
+    dim: int
+    largest: int
 
     def to_payload(self) -> dict[str, Any]:
         """The payload of the document's point."""
-        entry = self.entry
-        metadata = dict(entry.metadata)
-        fields = [entry.source, entry.content_hash, entry.parser, metadata, entry.missing_pages]
+        entry = {name: getattr(self.entry, name) for name in _ENTRY_FIELDS}
+        own = [self.generation, self.numbers, self.dim, self.largest]
         return {
             "type": "document",
-            "doc_id": to_plain(entry.id),
-            "generation": self.generation,
+            "doc_id": to_plain(self.entry.id),
             "page_count": len(self.numbers),
-            "page_numbers": list(self.numbers),
             "dim": self.dim,
             # As text: numbers in a payload are only as exact as doubles.
-            "entry": json.dumps(fields),
+            "document": json.dumps([entry | {"metadata": dict(self.entry.metadata)}, own]),
         }
 
 
 def read_document(payload: Mapping[str, Any]) -> StoredDocument:
-    """The document that `StoredDocument.to_payload` wrote.
-
-    Raises:
-        IndexCorrupt: the payload is damaged.
-    """
+    """The document of a payload; raises IndexCorrupt for a damaged one."""
     try:
-        source, content_hash, parser, metadata, missing = json.loads(payload["entry"])
-        numbers = tuple(payload["page_numbers"])
-        doc_id = from_plain(payload["doc_id"])
-        entry = DocumentEntry(
-            doc_id, source, content_hash, parser, metadata, len(numbers), tuple(missing)
-        )
-        return StoredDocument(entry, payload["generation"], numbers, payload["dim"])
+        entry, (generation, numbers, dim, largest) = json.loads(payload["document"])
+        entry["missing_pages"] = tuple(entry["missing_pages"])
+        return StoredDocument(DocumentEntry(**entry), generation, tuple(numbers), dim, largest)
     except (KeyError, TypeError, ValueError) as cause:
         raise IndexCorrupt(f"a document of the index is damaged ({cause}); add it again") from cause
 
 
-def page_record(embedded: EmbeddedPage, *, generation: str) -> dict[str, Any]:
-    """The payload of a page's point in the collection of records: all but vectors and image."""
-    parsed = embedded.parsed
+def page_payload(page: EmbeddedPage, entry: DocumentEntry, *, generation: str) -> dict[str, Any]:
+    """The payload of a page's point: what filters compare, and all but vectors and image."""
+    parsed = page.parsed
     text = " ".join(word.text for word in parsed.words)
     record = np.frombuffer(json.dumps(parsed_to_json(parsed)).encode(), dtype=np.uint8)
-    arrays = {"record": record, **placement_to_arrays(embedded.embedding.placement)}
+    arrays = {"record": record, **placement_to_arrays(page.embedding.placement)}
     compressed = io.BytesIO()
     np.savez_compressed(compressed, **arrays)  # type: ignore[arg-type]
+    metadata = {key: value for key, value in entry.metadata.items() if value is not None}
     return {
-        "type": "page",
-        **_page_identity(embedded, generation=generation),
-        "n_vectors": len(embedded.embedding.vectors),
+        "doc_id": to_plain(entry.id),
+        "generation": generation,
+        "page_number": int(parsed.page.number),
+        "uploaded": time.time(),
+        "source": to_plain(entry.source),
+        "kinds": sorted({region.kind for region in parsed.regions}),
         "terms": sorted(to_plain(term) for term in set(terms(text))),
+        "metadata": [metadata_token(*item) for item in metadata.items()]
+        + [metadata_key_token(key) for key in metadata],
+        "numbers": {
+            # Larger numbers are inexact, but on the right side of every number below.
+            number_key(key): float(min(max(value, -_LARGEST), _LARGEST))
+            for key, value in metadata.items()
+            if isinstance(value, int | float)
+        },
         # Compressed: JSON of the words is several times larger, and a server may return their
         # coordinates with other last digits.
         "record": base64.b64encode(compressed.getvalue()).decode(),
@@ -134,15 +126,11 @@ def page_record(embedded: EmbeddedPage, *, generation: str) -> dict[str, Any]:
 
 
 def read_page(
-    record: Mapping[str, Any], vectors: FloatArray, *, load_image: ImageLoader
+    payload: Mapping[str, Any], vectors: FloatArray, *, load_image: ImageLoader
 ) -> EmbeddedPage:
-    """The page that `page_record` wrote, with its vectors (V, D).
-
-    Raises:
-        IndexCorrupt: the record is damaged, or the vectors belong to another page.
-    """
+    """The page of a payload, with its vectors (V, D); raises IndexCorrupt for a damaged one."""
     try:
-        compressed = io.BytesIO(base64.b64decode(record["record"], validate=True))
+        compressed = io.BytesIO(base64.b64decode(payload["record"], validate=True))
         with np.load(compressed, allow_pickle=False) as npz:
             arrays = dict(npz)
         content = json.loads(arrays.pop("record").tobytes())
@@ -151,24 +139,6 @@ def read_page(
     except (KeyError, TypeError, ValueError, AttributeError, zipfile.BadZipFile) as cause:
         message = f"a page of the index is damaged ({cause}); add its document again"
         raise IndexCorrupt(message) from cause
-
-
-def filter_payload(page: EmbeddedPage, entry: DocumentEntry, *, generation: str) -> dict[str, Any]:
-    """The payload of a page's point in the collection of vectors: what filters compare."""
-    return {
-        **_page_identity(page, generation=generation),
-        "source": to_plain(entry.source),
-        "kinds": sorted({region.kind for region in page.parsed.regions}),
-        "metadata": sorted(
-            token for key, value in entry.metadata.items() for token in _tokens(key, value)
-        ),
-        "numbers": {
-            # Larger numbers are inexact, but on the right side of every number below.
-            number_key(key): float(min(max(value, -_LARGEST), _LARGEST))
-            for key, value in entry.metadata.items()
-            if isinstance(value, int | float)
-        },
-    }
 
 
 def metadata_token(key: str, value: MetadataValue) -> str:
@@ -187,17 +157,3 @@ def metadata_key_token(key: str) -> str:
 def number_key(key: str) -> str:
     """The field in "numbers" of a metadata key: payload paths take no dots or brackets."""
     return "k" + json.dumps(key).encode().hex()
-
-
-def _page_identity(embedded: EmbeddedPage, *, generation: str) -> dict[str, Any]:
-    page = embedded.parsed.page
-    return {
-        "doc_id": to_plain(page.doc_id),
-        "generation": generation,
-        "page_number": int(page.number),
-        "uploaded": time.time(),
-    }
-
-
-def _tokens(key: str, value: MetadataValue) -> list[str]:
-    return [] if value is None else [metadata_token(key, value), metadata_key_token(key)]
