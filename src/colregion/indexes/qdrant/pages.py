@@ -17,7 +17,7 @@ from colregion.core.documents import DocumentEntry, ImageLoader, Metadata, Page
 from colregion.core.embeddings import EmbeddedPage, QueryEmbedding
 from colregion.core.geometry import FloatArray
 from colregion.errors import BackendError, InvalidInput
-from colregion.indexes.coarse_vectors import sketch
+from colregion.indexes.coarse_vectors import coarse_vectors
 from colregion.indexes.page_images import SourceImage, StoredImage, save_image
 from colregion.indexes.qdrant import schema
 from colregion.indexes.qdrant.connection import Connection
@@ -213,7 +213,7 @@ class Pages:
             point = page_point(generation, page.parsed.page.number)
             payload = page_payload(page, entry, generation=generation)
             rows = page.embedding.vectors.astype(np.float32)
-            few = sketch(rows)
+            few = coarse_vectors(rows)
             first = few if len(few) else rows  # of a page with too few vectors for a sketch
             vectors = {PAGE: rows.tolist(), FIRST: first.tolist()} if len(rows) else {}
             points.append(models.PointStruct(id=point, payload=payload, vector=vectors))
