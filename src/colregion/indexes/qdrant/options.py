@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from colregion.core import specs
+from colregion import specs
 from colregion.errors import InvalidInput
 
 QUANTIZATIONS = ("none", "int8", "binary")
