@@ -53,7 +53,7 @@ def fill(engine: Engine, rows: list[dict[str, Any]], *, pages: int) -> None:
     source = itertools.islice(itertools.cycle(enumerate(rows)), pages)
     for number in itertools.count(1):
         doc_id = f"document-{number}"
-        document = []
+        document: list[EmbeddedPage] = []
         for i, row in itertools.islice(source, PAGES_PER_DOCUMENT):
             parsed = parsed_page(row, doc_id=doc_id, number=len(document) + 1)
             if i not in embeddings:
