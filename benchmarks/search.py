@@ -149,12 +149,8 @@ def _median(answers: Sequence[Mapping[str, float]], key: str) -> float:
 @contextmanager
 def _probe(source: Path, folder: Path, *, name: str) -> Iterator[subprocess.Popen[str]]:
     """A probe on the package in `source`, once its index is filled."""
-    command: list[str | Path] = [
-        sys.executable,
-        search_probe.__file__,
-        folder / "pages.json",
-        folder / name,
-    ]
+    pages, index = folder / "pages.json", folder / name
+    command = [sys.executable, search_probe.__file__, str(pages), str(index)]
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,

@@ -42,12 +42,11 @@ def test_reference_loops_give_the_same_region_scores() -> None:
     side, boxes = 5, speed._random_boxes(rng, 20)
     sim = rng.random((4, side * side))
     grid = GridPlacement((np.arange(side * side).reshape(side, side),), n_vectors=side * side)
-    ours = speed._region_maxsim(sim, grid.coverage(boxes))
+    ours = speed.region_maxsim(sim.T, grid.coverage(boxes), np.ones(4))
     assert speed._loop_over_patches(sim, boxes, side=side) == pytest.approx(ours)
     assert speed._loop_over_all_patches(sim, boxes, side=side) == pytest.approx(ours)
 
 
-@pytest.mark.slow
 def test_maxsim_rows_cover_every_kernel_and_precision(tmp_path: Path) -> None:
     rows = list(maxsim_rows(tmp_path, pages=6, gflops=100.0))
     names = {row["name"] for row in rows}
@@ -62,7 +61,6 @@ def test_maxsim_rows_cover_every_kernel_and_precision(tmp_path: Path) -> None:
     json.dumps(rows)
 
 
-@pytest.mark.slow
 def test_two_stage_row_reports_recall_against_exact_search(tmp_path: Path) -> None:
     row = two_stage_row(tmp_path / "two", pages=12)
     # With no more pages than candidates, two stages find what one finds.
@@ -80,7 +78,6 @@ def test_describe_machine_reports_versions_and_peaks(monkeypatch: pytest.MonkeyP
     json.dumps(said)
 
 
-@pytest.mark.slow
 def test_coherent_pages_are_reproducible_and_neighbours_are_similar() -> None:
     first, again = ([page.vectors for page in CoherentPages().pages(3)] for _ in range(2))
     np.testing.assert_array_equal(first, again)
@@ -91,7 +88,6 @@ def test_coherent_pages_are_reproducible_and_neighbours_are_similar() -> None:
     assert neighbours > 0.7 > 0.6 > anywhere
 
 
-@pytest.mark.slow
 def test_coherent_question_finds_its_document() -> None:
     made = CoherentPages(dim=96)
     pages = list(made.pages(60))
@@ -104,7 +100,6 @@ def test_coherent_question_finds_its_document() -> None:
     assert answered >= 8
 
 
-@pytest.mark.slow
 def test_adapter_rows_cover_every_framework(tmp_path: Path) -> None:
     rows = list(adapter_rows(lambda engine: list(speed._word_pages(engine, 2)), folder=tmp_path))
     assert [row["name"] for row in rows] == [

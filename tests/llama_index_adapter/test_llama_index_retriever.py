@@ -160,8 +160,8 @@ class TestCrops:
         assert path is not None
         assert path.parent == tmp_path / "crops"
         with Image.open(path) as picture:
-            # 0.3-0.9 of 60 px, 0.4-0.5 of 80 px.
-            assert (picture.format, picture.size) == ("PNG", (36, 8))
+            # 0.3-0.9 of 60 px, 0.4-0.5 of 80 px, and 0.36 px on every side.
+            assert (picture.format, picture.size) == ("PNG", (38, 10))
 
     def test_the_crop_of_a_region_is_written_once(self, engine: Engine, tmp_path: Path) -> None:
         retriever = RegionRetriever(engine=engine, k=1, crops=tmp_path)

@@ -66,12 +66,16 @@ class _Server(MCPServer[Any]):
 
     def __init__(self, engine: Engine, *, writable: bool, **options: Any) -> None:
         tools = EngineTools(engine)
-        readers = tools.search_regions, tools.get_page, tools.get_region_image, tools.list_documents
-        writers = {tools.add_documents: False, tools.remove_document: True} if writable else {}
-        registered = [_tool(method, readOnlyHint=True) for method in readers]
-        for method, destructive in writers.items():
-            hints = {"destructiveHint": destructive, "idempotentHint": True}
-            registered.append(_tool(method, readOnlyHint=False, **hints))
+        registered = [
+            _tool(tools.search_regions, readOnlyHint=True),
+            _tool(tools.get_page, readOnlyHint=True),
+            _tool(tools.get_region_image, readOnlyHint=True),
+            _tool(tools.list_documents, readOnlyHint=True),
+        ]
+        if writable:
+            hints = {"readOnlyHint": False, "idempotentHint": True}
+            registered.append(_tool(tools.add_documents, destructiveHint=False, **hints))
+            registered.append(_tool(tools.remove_document, destructiveHint=True, **hints))
         self._by_name = {tool.name: tool for tool in registered}
         super().__init__(
             "colregion",
