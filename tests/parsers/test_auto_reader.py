@@ -37,13 +37,13 @@ class WordColumn(WordReader):
     def fingerprint(self) -> str:
         return f"column of {len(self.words)}"
 
-    def read(self, page: Page) -> tuple[Word, ...]:  # noqa: ARG002
-        return self.words
+    def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
+        return page, self.words
 
 
 class SidewaysColumn(WordColumn):
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
-        return replace(page, upright=Upright(90.0, page.width, page.height)), self.read(page)
+        return replace(page, upright=Upright(90.0, page.width, page.height)), self.words
 
 
 @pytest.mark.parametrize(("sound", "text"), [(True, "file"), (False, "scan")])

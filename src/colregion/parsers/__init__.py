@@ -51,20 +51,6 @@ __all__ = [
 ENTRY_POINTS = "colregion.parsers"
 """Entry-point group for other distributions' parsers; see `load_parser`."""
 
-_MODULES = {
-    "AltoRegions": "alto",
-    "AzureRegions": "azure",
-    "DoclingRegions": "docling",
-    "ExternalPage": "regions",
-    "ExternalRegion": "regions",
-    "FunctionRegions": "function",
-    "HocrRegions": "hocr",
-    "PageXmlRegions": "page_xml",
-    "RegionSource": "region_source",
-    "TextractRegions": "textract",
-    "UnstructuredElements": "unstructured",
-    "UnstructuredParser": "unstructured",
-}
 _SOURCES = {
     "docling": "DoclingRegions",
     "azure": "AzureRegions",
@@ -73,6 +59,15 @@ _SOURCES = {
     "alto": "AltoRegions",
     "page_xml": "PageXmlRegions",
     "unstructured_json": "UnstructuredElements",
+}
+_MODULES = {
+    **{name: module for module, name in _SOURCES.items()},
+    "ExternalPage": "regions",
+    "ExternalRegion": "regions",
+    "FunctionRegions": "function",
+    "RegionSource": "region_source",
+    "UnstructuredElements": "unstructured",
+    "UnstructuredParser": "unstructured",
 }
 _READERS = ("auto", "text_layer", "tesseract", "rapidocr")
 _LAYOUT_MODES = ("auto", "model", "geometry")

@@ -62,9 +62,6 @@ class AutoReader(WordReader):
         ocr = self.ocr.fingerprint if self.ocr else "no OCR"
         return f"auto-2({self.text_layer.fingerprint}, {ocr})"
 
-    def read(self, page: Page) -> tuple[Word, ...]:
-        return self.read_upright(page)[1]
-
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         verdict = self.assess(page)
         if verdict.sound:

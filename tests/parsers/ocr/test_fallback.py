@@ -27,9 +27,9 @@ class FixedConfidence(WordReader):
     def fingerprint(self) -> str:
         return self.name
 
-    def read(self, page: Page) -> tuple[Word, ...]:  # noqa: ARG002
+    def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         self.read_pages += 1
-        return () if self.confidence is None else (Word(self.name, AT, self.confidence),)
+        return page, () if self.confidence is None else (Word(self.name, AT, self.confidence),)
 
 
 @pytest.mark.parametrize(

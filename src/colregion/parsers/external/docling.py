@@ -14,13 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from colregion.core.geometry import Box
 from colregion.errors import UnreadableDocument, require
 from colregion.parsers.external.region_source import RegionSource, SourceData
-from colregion.parsers.external.regions import (
-    ExternalPage,
-    ExternalRegion,
-    box_around,
-    region_of,
-    rows_of,
-)
+from colregion.parsers.external.regions import ExternalPage, ExternalRegion
+from colregion.parsers.external.shapes import box_around, region_of, rows_of
 from colregion.parsers.word_reader import WordReader
 
 if TYPE_CHECKING:

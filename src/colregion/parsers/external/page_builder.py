@@ -5,20 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from colregion.core.documents import Page
 from colregion.core.geometry import Box, Upright, boxes_to_array
 from colregion.core.regions import LEVELS, ParsedPage, Word
 from colregion.errors import InvalidBox, UnreadableDocument
-from colregion.parsers.external.regions import ExternalPage, ExternalRegion, storable
+from colregion.parsers.external.regions import ExternalPage, ExternalRegion
+from colregion.parsers.external.shapes import storable
 from colregion.parsers.layout import Layout
 from colregion.parsers.layout.areas import Area, smallest_containers
-from colregion.parsers.layout.lines import find_lines, find_rows
+from colregion.parsers.layout.lines import find_lines, find_rows, lines_of
 from colregion.parsers.layout.page_frame import Frame
 from colregion.parsers.layout.region_tree import RegionNode, parsed_page
 
 _ASPECT_TOLERANCE = 0.02  # of two images of one page, as the log of width over height
 _MIN_TURN = 1.0  # degrees; tools measure the skew of straight text to fractions of one
+
+_Words: TypeAlias = tuple[Word, ...]
 
 
 def build_page(page: Page, external: ExternalPage, words: Sequence[Word]) -> ParsedPage:
@@ -51,9 +55,8 @@ def _with_upright(page: Page, external: ExternalPage) -> Page:
     if external.degrees_clockwise is None:
         return page
     degrees = external.degrees_clockwise % 360.0
-    if min(degrees, 360.0 - degrees) < _MIN_TURN:
-        return replace(page, upright=None)
-    return replace(page, upright=Upright(degrees, page.width, page.height))
+    is_straight = min(degrees, 360.0 - degrees) < _MIN_TURN
+    return replace(page, upright=None if is_straight else Upright(degrees, page.width, page.height))
 
 
 def _quarter_turns(page: Page, external: ExternalPage) -> int:
@@ -102,7 +105,7 @@ def _on_page(regions: Sequence[ExternalRegion], quarters: int) -> Iterator[Exter
 
 def _assign(
     words: Sequence[Word], leaves: Sequence[ExternalRegion]
-) -> tuple[list[tuple[Word, ...]], list[Word]]:
+) -> tuple[list[_Words], list[Word]]:
     """The words of each leaf, its own or those in its box, and the words in none.
 
     A word belongs to the smallest region that contains half of it.
@@ -116,26 +119,18 @@ def _assign(
 
 
 def _nodes(
-    regions: Sequence[ExternalRegion],
-    leaf_words: Iterator[tuple[Word, ...]],
-    frame: Frame,
-    *,
-    depth: int,
+    regions: Sequence[ExternalRegion], leaf_words: Iterator[_Words], frame: Frame, *, depth: int
 ) -> list[RegionNode]:
     """Args: leaf_words: the words of each leaf, in the order of the leaves."""
-    nodes = []
-    for region in regions:
-        if region.parts:
-            parts = _nodes(region.parts, leaf_words, frame, depth=depth + 1)
-            nodes.append(_around(region, parts))
-        else:
-            nodes.append(_leaf(region, next(leaf_words), frame, depth=depth))
-    return nodes
+    return [
+        _around(region, _nodes(region.parts, leaf_words, frame, depth=depth + 1))
+        if region.parts
+        else _leaf(region, next(leaf_words), frame, depth=depth)
+        for region in regions
+    ]
 
 
-def _leaf(
-    region: ExternalRegion, words: tuple[Word, ...], frame: Frame, *, depth: int
-) -> RegionNode:
+def _leaf(region: ExternalRegion, words: _Words, frame: Frame, *, depth: int) -> RegionNode:
     if not words:
         spread = tuple(Word(text, region.box) for text in region.text.split())
         return RegionNode(region.box, region.text, region.kind, words=spread)
@@ -147,8 +142,8 @@ def _leaf(
     lines = find_lines([word.text for word in words], squares)
     if depth == 1:
         return _around(region, RegionNode.of_blocks(Area(region.kind, tuple(lines)), words, frame))
-    lines = [line for row in find_rows(lines) for line in row.lines]
-    return _around(region, RegionNode.of_lines(region.kind, lines, words, frame))
+    in_rows = lines_of(find_rows(lines))
+    return _around(region, RegionNode.of_lines(region.kind, in_rows, words, frame))
 
 
 def _around(region: ExternalRegion, parts: Sequence[RegionNode]) -> RegionNode:

@@ -15,15 +15,8 @@ from colregion.core.regions import Word
 from colregion.errors import UnreadableDocument
 from colregion.parsers.external.json_reader import Node, read_json
 from colregion.parsers.external.region_source import RegionSource
-from colregion.parsers.external.regions import (
-    ExternalPage,
-    ExternalRegion,
-    box_around,
-    line_of,
-    make_word,
-    region_of,
-    rows_of,
-)
+from colregion.parsers.external.regions import ExternalPage, ExternalRegion
+from colregion.parsers.external.shapes import box_around, line_of, make_word, region_of, rows_of
 
 _LAYOUT = {
     "LAYOUT_TITLE": "title",
@@ -146,7 +139,7 @@ class _Page:
             if child["Id"].text() in self.used_words:
                 continue
             self.used_words.add(child["Id"].text())
-            confidence = child["Confidence"].number() / 100 if child["Confidence"] else None
+            confidence = child["Confidence"].confidence(scale=100)
             words.append(make_word(child["Text"].text(), _box(child), confidence))
         return [word for word in words if word]
 

@@ -27,7 +27,8 @@ from colregion.errors import (
 )
 from colregion.parsers.external.json_reader import Node, read_json
 from colregion.parsers.external.region_source import RegionSource, SourceData
-from colregion.parsers.external.regions import ExternalPage, ExternalRegion, box_around, region_of
+from colregion.parsers.external.regions import ExternalPage, ExternalRegion
+from colregion.parsers.external.shapes import box_around, region_of
 from colregion.parsers.word_reader import WordReader
 
 STRATEGIES = ("auto", "fast", "ocr_only", "hi_res")

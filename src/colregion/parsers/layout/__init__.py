@@ -15,7 +15,7 @@ from colregion.errors import InvalidInput
 from colregion.parsers.layout.areas import Area, find_areas
 from colregion.parsers.layout.ink_coverage import painted_share
 from colregion.parsers.layout.lines import find_lines
-from colregion.parsers.layout.model import LayoutModel, ModelBox
+from colregion.parsers.layout.model import ModelBox, detect_boxes, model_fingerprint
 from colregion.parsers.layout.page_frame import Frame
 from colregion.parsers.layout.reading_order import reading_order
 from colregion.parsers.layout.region_tree import build_tree
@@ -43,7 +43,6 @@ class Layout:
         if mode == "auto":
             mode = "model" if find_spec("rapid_layout") else "geometry"
         self.mode = mode
-        self._model = LayoutModel()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -53,7 +52,7 @@ class Layout:
             MissingDependency: the mode is "model" and rapid-layout is not installed.
         """
         own = "layout 2"
-        return f"{own} geometry" if self.mode == "geometry" else f"{own} {self._model.fingerprint}"
+        return f"{own} geometry" if self.mode == "geometry" else f"{own} {model_fingerprint()}"
 
     def build(self, page: Page, words: Sequence[Word]) -> ParsedPage:
         """Return the page with its words and regions in reading order.
@@ -86,7 +85,7 @@ class Layout:
                 if item.kind == "figure"
                 else 0.0,
             )
-            for item in self._model.detect(image)
+            for item in detect_boxes(image)
         ]
 
 

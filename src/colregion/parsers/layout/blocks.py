@@ -17,7 +17,7 @@ from colregion.parsers.layout.groups import (
     size_ratio,
     starts_item,
 )
-from colregion.parsers.layout.lines import Line, Row, find_rows
+from colregion.parsers.layout.lines import Line, Row, find_rows, lines_of
 
 # In text heights.
 _PARAGRAPH_GAP = 0.25  # a paragraph ends where a gap exceeds the median one by this
@@ -39,7 +39,7 @@ class Block:
 
 def blocks_of(area: Area) -> list[Block]:
     """The area's blocks in reading order; [] for a figure without words or caption."""
-    captions = [Block("caption", _flat(find_rows(caption))) for caption in area.captions]
+    captions = [Block("caption", lines_of(find_rows(caption))) for caption in area.captions]
     if area.kind == "table":
         body = [Block("row", row.lines) for row in find_rows(area.lines)]
     else:
@@ -50,10 +50,6 @@ def blocks_of(area: Area) -> list[Block]:
     middle = Box.enclosing(block.box for block in body)
     above = [c for c in captions if c.box.y0 + c.box.y1 < middle.y0 + middle.y1]
     return above + body + [c for c in captions if c not in above]
-
-
-def _flat(rows: Sequence[Row]) -> tuple[Line, ...]:
-    return tuple(line for row in rows for line in row.lines)
 
 
 def _paragraphs(rows: Sequence[Row], kind: str) -> list[Block]:
@@ -68,7 +64,7 @@ def _paragraphs(rows: Sequence[Row], kind: str) -> list[Block]:
         else:
             runs.append([row])
     plain = "text" if kind == "figure" else kind
-    return [Block("row" if len(run[0].lines) > 1 else plain, _flat(run)) for run in runs]
+    return [Block("row" if len(run[0].lines) > 1 else plain, lines_of(run)) for run in runs]
 
 
 def _same_paragraph(above: Row, below: Row, usual: float, left: float) -> bool:

@@ -8,7 +8,7 @@ label and its value, the cells of a table) make a *row*.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
@@ -216,6 +216,11 @@ def find_rows(lines: Sequence[Line]) -> list[Row]:
             own.append(line)
     sorted_rows = [Row(tuple(sorted(row, key=lambda line: line.box.x0))) for row in rows]
     return sorted(sorted_rows, key=lambda row: (row.box.y0 + row.box.y1, row.box.x0))
+
+
+def lines_of(rows: Iterable[Row]) -> tuple[Line, ...]:
+    """The lines of rows, in reading order."""
+    return tuple(line for row in rows for line in row.lines)
 
 
 def _beside(row: Sequence[Line], line: Line) -> bool:

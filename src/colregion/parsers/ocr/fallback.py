@@ -34,9 +34,6 @@ class FallbackReader(WordReader):
     def fingerprint(self) -> str:
         return f"{self.first.fingerprint}, below {self.min_confidence} {self.second.fingerprint}"
 
-    def read(self, page: Page) -> tuple[Word, ...]:
-        return self.read_upright(page)[1]
-
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         first = self.first.read_upright(page)
         if character_confidence(first[1]) >= self.min_confidence:

@@ -48,10 +48,6 @@ def character_confidence(words: Sequence[Word]) -> float:
     return sum(len(word.text) * (word.confidence or 0.0) for word in words) / max(characters, 1)
 
 
-def _no_alternatives(_image: Image.Image) -> Iterable[tuple[Recognizer, float]]:
-    return ()
-
-
 def recognize_upright(
     page: Page,
     image: Image.Image,
@@ -59,7 +55,7 @@ def recognize_upright(
     *,
     min_confidence: float,
     legible_confidence: float,
-    alternatives: Callable[[Image.Image], Iterable[tuple[Recognizer, float]]] = _no_alternatives,
+    alternatives: Callable[[Image.Image], Iterable[tuple[Recognizer, float]]] | None = None,
 ) -> tuple[Page, tuple[Word, ...]]:
     """Recognize a page that may lie sideways, upside down or skewed.
 
@@ -84,25 +80,29 @@ def recognize_upright(
         words = by(turn_image(image, degrees_clockwise=degrees_clockwise))
         return _Reading(words, Upright(degrees_clockwise % 360.0, page.width, page.height))
 
+    def legible(reading: _Reading) -> int:
+        """Number of characters in legible words."""
+        return sum(len(w.text) for w in reading.words if (w.confidence or 0) >= legible_confidence)
+
     if page.upright is not None:
         return page, read(page.upright.degrees_clockwise).words_on_page()
     deskew = skew(image)
     best = read(deskew)
-    if best.words and (
-        best.confidence < min_confidence or _leaves_most_strokes(image, deskew, best.words)
+    straight = turn_image(image, degrees_clockwise=deskew)
+    if (
+        alternatives
+        and best.words
+        and (best.confidence < min_confidence or _leaves_most_strokes(straight, best.words))
     ):
-        for alternative, turn in alternatives(turn_image(image, degrees_clockwise=deskew)):
+        for alternative, turn in alternatives(straight):
             reading = read(deskew + turn, alternative)
-            if reading.legible(legible_confidence) > _MORE_LEGIBLE * best.legible(
-                legible_confidence
-            ):
+            if legible(reading) > _MORE_LEGIBLE * legible(best):
                 best = reading
             if best.confidence >= min_confidence:
                 break
     if best.confidence < min_confidence and (best.words or deskew):
         attempts = [read(0.0)] if deskew else []
-        attempts.append(read(deskew + 180.0))
-        best = max([best, *attempts], key=lambda reading: reading.legible(legible_confidence))
+        best = max([best, *attempts, read(deskew + 180.0)], key=legible)
     # Lines that run downwards are read as they are, but the page lies on its side.
     degrees = (best.upright.degrees_clockwise - 90.0 * best.runs_downwards) % 360.0
     words = best.words_on_page()
@@ -111,11 +111,10 @@ def recognize_upright(
     return page, words
 
 
-def _leaves_most_strokes(image: Image.Image, deskew: float, words: Sequence[Word]) -> bool:
+def _leaves_most_strokes(image: Image.Image, words: Sequence[Word]) -> bool:
     """Whether most strokes of the image lie outside the words: drawings, or text of another
     script that the recognizer does not detect."""
-    straight = turn_image(image, degrees_clockwise=deskew)
-    return stroke_count(erase_words(straight, words)) > _UNREAD_STROKES * stroke_count(straight)
+    return stroke_count(erase_words(image, words)) > _UNREAD_STROKES * stroke_count(image)
 
 
 def erase_words(image: Image.Image, words: Sequence[Word]) -> Image.Image:
@@ -137,10 +136,6 @@ class _Reading:
     @property
     def confidence(self) -> float:
         return character_confidence(self.words)
-
-    def legible(self, min_confidence: float) -> int:
-        """Number of characters in words of at least this confidence."""
-        return sum(len(w.text) for w in self.words if (w.confidence or 0) >= min_confidence)
 
     @property
     def runs_downwards(self) -> bool:
@@ -215,13 +210,16 @@ def has_lines(image: Image.Image) -> bool:
     return bool(straight > _SHARPER_THAN_FAR * _sharpness(points, far).max())
 
 
-def turn_image(image: Image.Image, *, degrees_clockwise: float) -> Image.Image:
+def turn_image(
+    image: Image.Image,
+    *,
+    degrees_clockwise: float,
+    resample: Image.Resampling = Image.Resampling.BICUBIC,
+) -> Image.Image:
     """Turn an image, white where there was none; quarter turns are lossless."""
     if degrees_clockwise % 360 == 0:
         return image
-    return image.rotate(
-        -degrees_clockwise, resample=Image.Resampling.BICUBIC, expand=True, fillcolor="white"
-    )
+    return image.rotate(-degrees_clockwise, resample=resample, expand=True, fillcolor="white")
 
 
 def _dark_points(image: Image.Image, *, thinned: bool = True) -> FloatArray:

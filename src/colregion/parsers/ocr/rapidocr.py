@@ -52,14 +52,10 @@ class RapidOcrReader(WordReader):
 
         return f"rapidocr-1 {version('rapidocr')} {DPI} dpi"
 
-    def read(self, page: Page) -> tuple[Word, ...]:
-        return self.read_upright(page)[1]
-
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
-        image = page.load_image(dpi=DPI)
         return recognize_upright(
             page,
-            image,
+            page.load_image(dpi=DPI),
             _recognize,
             min_confidence=_MIN_CONFIDENCE,
             legible_confidence=_LEGIBLE_CONFIDENCE,

@@ -43,18 +43,15 @@ class TextLayerReader(WordReader):
     def fingerprint(self) -> str:
         return "text_layer-2"
 
-    def read(self, page: Page) -> tuple[Word, ...]:
-        if page.load_text is None:
-            return ()
-        return extract_words(page.load_text(), width=page.width, height=page.height)
-
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
-        words = self.read(page)
-        if page.load_text is None or page.upright is not None:
-            return page, words
-        degrees = turn_to_upright(page.load_text(), width=page.width, height=page.height)
-        if degrees:
-            page = replace(page, upright=Upright(degrees, page.width, page.height))
+        if page.load_text is None:
+            return page, ()
+        layer = page.load_text()
+        words = extract_words(layer, width=page.width, height=page.height)
+        if page.upright is None:
+            degrees = turn_to_upright(layer, width=page.width, height=page.height)
+            upright = Upright(degrees, page.width, page.height) if degrees else None
+            page = replace(page, upright=upright) if upright else page
         return page, words
 
 
