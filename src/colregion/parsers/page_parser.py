@@ -20,10 +20,7 @@ class PageParser(Parser):
     """Reads each page's words and builds its regions, several pages at a time.
 
     Args:
-        workers: threads; the number of cores by default.
-
-    Raises:
-        InvalidInput: fewer than one worker.
+        workers: threads, 1 or more (else InvalidInput); the number of cores by default.
     """
 
     by_page = True
@@ -61,11 +58,8 @@ def parse_pages(
 ) -> Iterator[ParsedPage]:
     """Parse pages in threads and yield them in order.
 
-    Pages are opened as threads become free: at most `workers` + 1 are in memory, however long
-    the document is.
-
-    Args:
-        workers: threads; the number of cores by default.
+    Pages are opened as threads become free: at most `workers` + 1 (by default as many as there
+    are cores) are in memory, however long the document is.
     """
     workers = workers or os.cpu_count() or 1
     pool = ThreadPoolExecutor(workers, thread_name_prefix="colregion-parse")

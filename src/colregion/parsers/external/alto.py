@@ -6,7 +6,7 @@ Boxes are HPOS, VPOS, WIDTH and HEIGHT in the file's unit (pixels, tenths of a m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from xml.etree.ElementTree import Element
 
 from colregion.core.geometry import Box
@@ -48,7 +48,8 @@ class _Page:
         areas = (
             self._area(block, _MARGINS.get(part.tag, "text"))
             for part in self.page
-            for block in _blocks(part)
+            for block in part.iter()
+            if block.tag in ("TextBlock", "Illustration")
         )
         return ExternalPage(tuple(filter(None, areas)), (self.width, self.height))
 
@@ -75,12 +76,3 @@ class _Page:
     def _word(self, word: Element) -> Word | None:
         confidence = number_attribute(word, "WC", name=self.name) if word.get("WC") else None
         return make_word(word.get("CONTENT", ""), self._box(word), confidence)
-
-
-def _blocks(part: Element) -> Iterator[Element]:
-    """Text blocks and illustrations in order, also inside composed blocks."""
-    if part.tag in ("TextBlock", "Illustration"):
-        yield part
-        return
-    for child in part:
-        yield from _blocks(child)

@@ -110,10 +110,6 @@ class _Reader(HTMLParser):
                 f"{self.name} is nested more than {_MAX_DEPTH} deep; export it again"
             )
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        self.handle_endtag(tag)
-
     def handle_endtag(self, tag: str) -> None:
         tags = [name for name, _ in self.open]
         if tag in tags:

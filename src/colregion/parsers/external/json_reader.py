@@ -72,11 +72,7 @@ class Node:
 
 
 def read_json(content: bytes, *, name: str) -> Node:
-    """Parse a JSON file.
-
-    Raises:
-        UnreadableDocument: it is no JSON, or nested too deeply.
-    """
+    """Parse a JSON file. Raises UnreadableDocument if it is no JSON, or nested too deeply."""
     try:
         return Node(json.loads(content), name)
     except (ValueError, RecursionError) as cause:

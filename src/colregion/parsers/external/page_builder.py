@@ -17,7 +17,7 @@ from colregion.parsers.layout import Layout
 from colregion.parsers.layout.areas import Area, smallest_containers
 from colregion.parsers.layout.lines import find_lines, find_rows, lines_of
 from colregion.parsers.layout.page_frame import Frame
-from colregion.parsers.layout.region_tree import RegionNode, parsed_page
+from colregion.parsers.layout.region_tree import block_regions, line_regions, parsed_page
 
 _ASPECT_TOLERANCE = 0.02  # of two images of one page, as the log of width over height
 _MIN_TURN = 1.0  # degrees; tools measure the skew of straight text to fractions of one
@@ -33,9 +33,6 @@ def build_page(page: Page, external: ExternalPage, words: Sequence[Word]) -> Par
     contains them and their lines become its parts; words in no region come last. A region with
     text but no word keeps its text as words that each have the region's whole box.
 
-    Args:
-        words: of the page, where the tool gives none.
-
     Raises:
         UnreadableDocument: the tool's page has another shape.
     """
@@ -47,8 +44,9 @@ def build_page(page: Page, external: ExternalPage, words: Sequence[Word]) -> Par
     areas = list(_on_page(external.regions, turns))
     leaves = [leaf for area in areas for leaf in area.leaves()]
     leaf_words, loose = _assign(words, leaves)
-    nodes = _nodes(areas, iter(leaf_words), Frame.of(page), depth=1)
-    return parsed_page(page, nodes, [*loose, *own_words])
+    by_leaf, frame = iter(leaf_words), Frame.of(page)
+    trees = [_with_lines(area, by_leaf, frame) for area in areas]
+    return parsed_page(page, trees, [*loose, *own_words])
 
 
 def _with_upright(page: Page, external: ExternalPage) -> Page:
@@ -118,33 +116,33 @@ def _assign(
     return [tuple(own) for own in assigned], loose
 
 
-def _nodes(
-    regions: Sequence[ExternalRegion], leaf_words: Iterator[_Words], frame: Frame, *, depth: int
-) -> list[RegionNode]:
-    """Args: leaf_words: the words of each leaf, in the order of the leaves."""
-    return [
-        _around(region, _nodes(region.parts, leaf_words, frame, depth=depth + 1))
-        if region.parts
-        else _leaf(region, next(leaf_words), frame, depth=depth)
-        for region in regions
-    ]
+def _with_lines(
+    region: ExternalRegion, leaf_words: Iterator[_Words], frame: Frame, *, depth: int = 1
+) -> ExternalRegion:
+    """The region with the lines of its words below it.
 
-
-def _leaf(region: ExternalRegion, words: _Words, frame: Frame, *, depth: int) -> RegionNode:
+    Args:
+        leaf_words: the words of each leaf, in the order of the leaves.
+        depth: of the region, 1 for an area.
+    """
+    if region.parts:
+        parts = [_with_lines(part, leaf_words, frame, depth=depth + 1) for part in region.parts]
+        return _around(region, parts)
+    words = next(leaf_words)
     if not words:
         spread = tuple(Word(text, region.box) for text in region.text.split())
-        return RegionNode(region.box, region.text, region.kind, words=spread)
+        return replace(region, words=spread)
     if depth == len(LEVELS):
         box = Box.enclosing([region.box, *(word.box for word in words)])
         text = region.text or " ".join(word.text for word in words)
-        return RegionNode(box, text, region.kind, words=words)
+        return ExternalRegion(box, text, region.kind, words=words)
     squares = frame.square(boxes_to_array(word.box for word in words))
     lines = find_lines([word.text for word in words], squares)
     if depth == 1:
-        return _around(region, RegionNode.of_blocks(Area(region.kind, tuple(lines)), words, frame))
-    in_rows = lines_of(find_rows(lines))
-    return _around(region, RegionNode.of_lines(region.kind, in_rows, words, frame))
+        return _around(region, block_regions(Area(region.kind, tuple(lines)), words, frame))
+    return _around(region, line_regions(region.kind, lines_of(find_rows(lines)), words, frame))
 
 
-def _around(region: ExternalRegion, parts: Sequence[RegionNode]) -> RegionNode:
-    return RegionNode.around(parts, kind=region.kind, text=region.text, box=region.box)
+def _around(region: ExternalRegion, parts: Sequence[ExternalRegion]) -> ExternalRegion:
+    box = Box.enclosing([region.box, *(part.box for part in parts)])
+    return replace(region, box=box, parts=tuple(parts), words=())

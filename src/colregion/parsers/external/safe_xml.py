@@ -48,11 +48,8 @@ def _local(tag: str) -> str:
 
 
 def read_xml(content: bytes, *, name: str) -> Element:
-    """The root element; tags and attributes are without their namespaces.
-
-    Raises:
-        UnreadableDocument: damaged, with a document type, or nested too deeply.
-    """
+    """The root element; tags and attributes are without their namespaces. Raises
+    UnreadableDocument."""
     parser = XMLParser(target=_Builder(name))
     try:
         parser.feed(content)

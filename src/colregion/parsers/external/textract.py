@@ -69,13 +69,14 @@ class _Page:
         lines = self.of_type["LINE"]
         turn = _quarter_turn(lines)
         tables = [table for block in self.of_type["TABLE"] if (table := self._table(block))]
-        regions: tuple[ExternalRegion, ...] = ()
+        regions: Iterable[ExternalRegion] = ()
         if self.layout:
-            regions = tuple(self._areas(tables))
+            regions = self._areas(tables)
         elif tables:
-            regions = tuple(self._lines_and_tables(tables))
-        loose = [word for line in lines for word in self._words(line)]
-        return ExternalPage(regions, degrees_clockwise=turn, words=tuple(loose))
+            regions = self._lines_and_tables(tables)
+        areas = tuple(regions)  # which use their words
+        loose = tuple(word for line in lines for word in self._words(line))
+        return ExternalPage(areas, degrees_clockwise=turn, words=loose)
 
     def _areas(self, tables: list[ExternalRegion]) -> Iterator[ExternalRegion]:
         """The layout in its order, tables with cells in place of the layout's. The items of a
@@ -184,12 +185,10 @@ def _box(block: Node) -> Box | None:
 
 def _pop_tables_at(box: Box | None, tables: list[ExternalRegion]) -> list[ExternalRegion]:
     """Remove and return the tables at the place of a box."""
-    if box is None:
-        return []
     here = [
         table
         for table in tables
-        if table.box.overlap(box) >= _SAME_PLACE * min(table.box.area, box.area)
+        if box and table.box.overlap(box) >= _SAME_PLACE * min(table.box.area, box.area)
     ]
     tables[:] = [table for table in tables if table not in here]
     return here

@@ -25,11 +25,11 @@ from colregion.errors import (
     UnreadableDocument,
     require,
 )
+from colregion.parsers.auto_reader import WordsFrom
 from colregion.parsers.external.json_reader import Node, read_json
 from colregion.parsers.external.region_source import RegionSource, SourceData
 from colregion.parsers.external.regions import ExternalPage, ExternalRegion
 from colregion.parsers.external.shapes import box_around, region_of
-from colregion.parsers.word_reader import WordReader
 
 STRATEGIES = ("auto", "fast", "ocr_only", "hi_res")
 
@@ -61,9 +61,7 @@ class UnstructuredElements(RegionSource):
     suffix = ".unstructured.json"
     lists_blank_pages = False
 
-    def __init__(
-        self, source: SourceData | None = None, *, words: str | WordReader | None = "auto"
-    ) -> None:
+    def __init__(self, source: SourceData | None = None, *, words: WordsFrom = "auto") -> None:
         if isinstance(source, Sequence) and not isinstance(source, str | bytes):
             source = [e.to_dict() if hasattr(e, "to_dict") else e for e in source]
         super().__init__(source, words=words)
@@ -127,17 +125,10 @@ class UnstructuredParser(Parser):
             characters, else "ocr_only".
         languages: Tesseract's language codes joined by "+".
         words: as for `RegionSource`.
-
-    Raises:
-        InvalidInput: an unknown strategy or reader.
     """
 
     def __init__(
-        self,
-        strategy: str = "auto",
-        *,
-        languages: str = "eng",
-        words: str | WordReader | None = "auto",
+        self, strategy: str = "auto", *, languages: str = "eng", words: WordsFrom = "auto"
     ) -> None:
         if strategy not in STRATEGIES:
             raise InvalidInput(f"strategy must be one of {STRATEGIES}, got {strategy!r}")
@@ -173,13 +164,8 @@ class UnstructuredParser(Parser):
         if strategy == "auto":
             strategy = "fast" if is_pdf and _has_characters(document) else "ocr_only"
         partition = _load_partition("pdf" if is_pdf else "image")
-        elements = _run(
-            partition,
-            document.source,
-            filename=str(path),
-            strategy=strategy,
-            languages=self.languages.split("+"),
-        )
+        codes = self.languages.split("+")
+        elements = _run(partition, filename=str(path), strategy=strategy, languages=codes)
         # Without its spaCy model "fast" returns nothing and no error, as it does for scans.
         if not elements and strategy == "fast":
             raise UnreadableDocument(
@@ -227,32 +213,27 @@ def _load_partition(kind: str) -> Any:
     return getattr(module, f"partition_{kind}")
 
 
-def _run(partition: Any, source: str, **arguments: Any) -> list[Any]:
+def _run(partition: Any, *, filename: str, strategy: str, languages: list[str]) -> list[Any]:
     from pdf2image import exceptions as rendering
     from pdfminer.psexceptions import PSException
     from unstructured.errors import UnprocessableEntityError
     from unstructured_pytesseract import TesseractNotFoundError
 
     try:
-        elements: list[Any] = partition(**arguments)
-    except TesseractNotFoundError as cause:
+        elements: list[Any] = partition(filename=filename, strategy=strategy, languages=languages)
+    except (TesseractNotFoundError, rendering.PDFInfoNotInstalledError) as cause:
+        is_ocr = isinstance(cause, TesseractNotFoundError)
+        program, package = ("tesseract", "-ocr") if is_ocr else ("poppler", "-utils")
         raise MissingDependency(
-            "unstructured needs the program tesseract. Install it: apt-get install tesseract-ocr"
-        ) from cause
-    except rendering.PDFInfoNotInstalledError as cause:
-        raise MissingDependency(
-            "unstructured renders PDFs with poppler. Install it: apt-get install poppler-utils"
+            f"unstructured needs {program}. Install it: apt-get install {program}{package}"
         ) from cause
     except (PSException, UnprocessableEntityError, rendering.PDFPageCountError) as cause:
         raise UnreadableDocument(
-            f"unstructured cannot read {source} ({cause}); export it again"
+            f"unstructured cannot read {filename} ({cause}); export it again"
         ) from cause
     except (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as cause:
-        hint = (
-            " The layout model of 'hi_res' must be downloaded beforehand; use 'fast' or "
-            "'ocr_only' without it."
-            if arguments["strategy"] == "hi_res"
-            else ""
-        )
-        raise BackendError(f"unstructured failed on {source} ({cause}).{hint}") from cause
+        message = f"unstructured failed on {filename} ({cause})"
+        if strategy == "hi_res":
+            message += "; its layout model must be downloaded beforehand, 'fast' needs none"
+        raise BackendError(message) from cause
     return elements

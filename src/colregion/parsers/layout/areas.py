@@ -76,12 +76,8 @@ class Area:
 def find_areas(
     lines: Sequence[Line], model_boxes: Sequence[ModelBox], *, page_area: float
 ) -> list[Area]:
-    """Areas in no particular order; every line is in exactly one.
-
-    Args:
-        model_boxes: square units; [] uses geometry only.
-        page_area: square units.
-    """
+    """Areas in no particular order, with every line in exactly one; without model boxes by
+    geometry only."""
     boxes = filter_boxes(model_boxes, lines, page_area=page_area)
     owner = smallest_containers([line.box for line in lines], [item.box for item in boxes])
     inside: list[list[Line]] = [[] for _ in boxes]
@@ -219,14 +215,13 @@ def _split(area: Area, areas: Sequence[Area]) -> list[Area]:
     if area.kind != "text" or not area.lines:
         return [area]
     marks = sorted(
-        (other.box.y0 + other.box.y1) / 2
+        other.box.center[1]
         for other in areas
         if other is not area and other.lines and other.box.share_inside(area.box) > _INSIDE
     )
     runs: dict[int, list[Line]] = {}
     for line in area.lines:
-        middle = (line.box.y0 + line.box.y1) / 2
-        runs.setdefault(sum(mark < middle for mark in marks), []).append(line)
+        runs.setdefault(sum(mark < line.box.center[1] for mark in marks), []).append(line)
     parts = []
     for run in runs.values():
         rows = find_rows(run)

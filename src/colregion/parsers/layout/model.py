@@ -33,18 +33,12 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class ModelBox:
-    """A box of the layout model.
+    """A box of the layout model."""
 
-    Args:
-        kind: one of `colregion.core.regions.KINDS`.
-        score: 0-1.
-        painted: filled share of a figure's box, see `ink_coverage`.
-    """
-
-    kind: str
+    kind: str  # one of `colregion.core.regions.KINDS`
     box: Box
-    score: float
-    painted: float = 0.0
+    score: float  # 0-1
+    painted: float = 0.0  # filled share of a figure's box, see `ink_coverage`
 
 
 def model_fingerprint() -> str:

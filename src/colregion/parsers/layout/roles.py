@@ -9,7 +9,7 @@ from statistics import median
 
 from colregion.parsers.layout.areas import FRAMED, Area
 from colregion.parsers.layout.groups import HEADING_RATIO
-from colregion.parsers.layout.lines import Line, find_rows
+from colregion.parsers.layout.lines import find_rows
 
 _CAPTION_REACH = 3.0  # text heights from a caption to its figure or table
 _MARGIN = 0.1  # share of the page's height, at top and bottom, for headers and footers
@@ -77,12 +77,8 @@ def name_roles(areas: Sequence[Area]) -> list[Area]:
     lines = [line for area in areas for line in area.lines]
     if not lines:
         return list(areas)
-    body = _body_height(lines)
+    body = median(line.height for line in lines for _ in line.words)
     return [replace(area, kind=_role(area, areas, body)) for area in areas]
-
-
-def _body_height(lines: Sequence[Line]) -> float:
-    return median(line.height for line in lines for _ in line.words)
 
 
 def _role(area: Area, areas: Sequence[Area], body: float) -> str:

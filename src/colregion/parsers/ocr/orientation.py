@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from colregion.core.documents import Page
@@ -48,6 +48,12 @@ def character_confidence(words: Sequence[Word]) -> float:
     return sum(len(word.text) * (word.confidence or 0.0) for word in words) / max(characters, 1)
 
 
+def are_mostly_tall(words: Iterable[Word], *, aspect: float) -> bool:
+    """Whether most characters are in words that are taller than wide, on a page of this aspect."""
+    sizes = ((len(w.text), w.box.height > w.box.width * aspect) for w in words)
+    return sum(size if is_tall else -size for size, is_tall in sizes) > 0
+
+
 def recognize_upright(
     page: Page,
     image: Image.Image,
@@ -70,10 +76,6 @@ def recognize_upright(
         legible_confidence: of a word that counts as legible.
         alternatives: takes the image if little was legible and returns other recognizers to try
             on it, for another script for example, each with its own turn in degrees clockwise.
-
-    Returns:
-        The page, with `upright` set to the detected turn, and its words, boxes on the page as
-        displayed.
     """
 
     def read(degrees_clockwise: float, by: Recognizer = recognize) -> _Reading:
@@ -141,23 +143,15 @@ class _Reading:
     def runs_downwards(self) -> bool:
         """Whether most text is in words that are taller than wide, scripts written so aside."""
         width, height = self.upright.turned_size
-        return (
-            sum(
-                len(w.text) if w.box.height * height > w.box.width * width else -len(w.text)
-                for w in self.words
-                if len(w.text) >= _SHAPED and not has_unspaced(w.text)
-            )
-            > 0
-        )
+        shaped = (w for w in self.words if len(w.text) >= _SHAPED and not has_unspaced(w.text))
+        return are_mostly_tall(shaped, aspect=width / height)
 
     def words_on_page(self) -> tuple[Word, ...]:
         """The words, boxes on the page as displayed."""
         words = []
         for word in self.words:
-            try:
+            with suppress(InvalidBox):  # read in a corner that the turn added
                 words.append(replace(word, box=self.upright.box_on_page(word.box)))
-            except InvalidBox:  # read in a corner that the turn added
-                continue
         return tuple(words)
 
 
@@ -182,13 +176,8 @@ def skew(image: Image.Image) -> float:
     degrees, sharpest = fine[int(np.argmax(fine_sharpness))], fine_sharpness.max()
     straight = _sharpness(points, np.array([-0.2, 0.0, 0.2])).max()
     far = sharpness[np.abs(coarse - best) > _FAR].max()
-    if (
-        abs(degrees) < _MIN_SKEW
-        or sharpest < _SHARPER * straight
-        or sharpest < _SHARPER_THAN_FAR * far
-    ):
-        return 0.0
-    return round(float(degrees), 1)
+    is_sharper = sharpest >= _SHARPER * straight and sharpest >= _SHARPER_THAN_FAR * far
+    return round(float(degrees), 1) if is_sharper and abs(degrees) >= _MIN_SKEW else 0.0
 
 
 def stroke_count(image: Image.Image) -> int:
@@ -239,15 +228,12 @@ def _dark_points(image: Image.Image, *, thinned: bool = True) -> FloatArray:
 
 def _sharpness(points: FloatArray, degrees: FloatArray) -> FloatArray:
     """(A,) sharpness of the lines after turning by each angle (A,), clockwise."""
-    return np.array([_steps(points, np.radians(angle)) for angle in degrees])
-
-
-def _steps(points: FloatArray, angle: float) -> float:
-    cos, sin = np.cos(angle), np.sin(angle)
     x, y = points.T
-    return _squared_steps(y * cos + x * sin) + _squared_steps(x * cos - y * sin)
+    turns = [(np.cos(angle), np.sin(angle)) for angle in np.radians(degrees)]
+    return np.array([_steps(y * c + x * s) + _steps(x * c - y * s) for c, s in turns])
 
 
-def _squared_steps(positions: NDArray[np.floating]) -> float:
+def _steps(positions: FloatArray) -> float:
+    """Sum of the squared steps of the projection."""
     profile = np.bincount((positions - positions.min()).astype(np.int64)).astype(np.float64)
     return float((np.diff(profile) ** 2).sum())

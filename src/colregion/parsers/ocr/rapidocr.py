@@ -95,9 +95,9 @@ def split_line(
 
     Args:
         corners_xy: (4, 2) of the line, clockwise from where its text starts.
-        pieces: parts of the line in order, each with its corners. They are used if together they
-            spell the line; for mixed scripts the engine omits some. Words are then placed by
-            their characters' share of the line, which is half as exact.
+        pieces: parts of the line in order, each with its corners. If they do not spell the line
+            (of mixed scripts the engine omits some), words are placed by their characters' share
+            of it, which is half as exact.
     """
     is_complete = "".join("".join(text.split()) for text, _ in pieces) == "".join(line.split())
     ends = np.cumsum([len("".join(text.split())) for text, _ in pieces])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -91,7 +92,8 @@ class TesseractReader(WordReader):
 
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         image = page.load_image(dpi=DPI)
-        dpi = image.width / page.width * 72 if page.unit == "pt" else _sheet_dpi(image)
+        sheet_dpi = math.sqrt(image.width * image.height / _SHEET_SQUARE_INCHES)
+        dpi = image.width / page.width * 72 if page.unit == "pt" else sheet_dpi
         missing: list[str] = []
 
         def of_script(image: Image.Image) -> Iterator[tuple[Recognizer, float]]:
@@ -154,11 +156,9 @@ class TesseractReader(WordReader):
         if "osd" not in self._installed:
             raise _missing_language("osd")
         image, dpi = at_readable_dpi(image.convert("L"), dpi=dpi)
-        image.format = "PPM"
+        as_dict = program.Output.DICT
         try:
-            detected = program.image_to_osd(
-                image, config=f"--dpi {round(dpi)}", output_type=program.Output.DICT
-            )
+            detected = program.image_to_osd(image, config=f"--dpi {dpi:.0f}", output_type=as_dict)
         except program.TesseractError:  # too few characters
             return "", 0.0, False
         is_certain = detected["script_conf"] > _MIN_SCRIPT_CONFIDENCE
@@ -167,14 +167,9 @@ class TesseractReader(WordReader):
     def _recognize(self, image: Image.Image, *, dpi: float, languages: str) -> list[Word]:
         program = self._program
         image, dpi = at_readable_dpi(image.convert("L"), dpi=dpi)
-        image.format = "PPM"  # passed in a file; PNG compression would take longer
+        config, as_dict = f"--psm {_SEGMENTATION} --dpi {dpi:.0f}", program.Output.DICT
         try:
-            table = program.image_to_data(
-                image,
-                lang=languages,
-                config=f"--psm {_SEGMENTATION} --dpi {round(dpi)}",
-                output_type=program.Output.DICT,
-            )
+            table = program.image_to_data(image, languages, config, output_type=as_dict)
         except program.TesseractNotFoundError as cause:
             raise _missing_program() from cause
         except program.TesseractError as cause:
@@ -203,13 +198,8 @@ def _package(code: str) -> str:
     return f"tesseract-ocr-{code.replace('_', '-').replace('/', '-').lower()}"
 
 
-def _sheet_dpi(image: Image.Image) -> float:
-    """The resolution of an image of an A4 sheet's area."""
-    return float((image.width * image.height / _SHEET_SQUARE_INCHES) ** 0.5)
-
-
 def at_readable_dpi(image: Image.Image, *, dpi: float) -> tuple[Image.Image, float]:
-    """Resample an image to a resolution that Tesseract reads well; returns both.
+    """Resample a gray image to a resolution that Tesseract reads well; returns both.
 
     Tesseract must be told the resolution: with its own guess it misses whole blocks of text.
     """
@@ -219,6 +209,7 @@ def at_readable_dpi(image: Image.Image, *, dpi: float) -> tuple[Image.Image, flo
     if scale != 1.0:
         size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
         image = image.resize(size, Image.Resampling.LANCZOS)
+    image.format = "PPM"  # passed in a file; PNG compression would take longer
     return image, dpi * scale
 
 
