@@ -1,7 +1,4 @@
-"""Regions from docling: a `DoclingDocument` or its JSON (`save_as_json`, `export_to_dict`).
-
-Docling names blocks but no lines.
-"""
+"""Regions from docling, which names blocks but no lines: a `DoclingDocument` or its JSON."""
 
 from __future__ import annotations
 

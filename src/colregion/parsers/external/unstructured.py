@@ -162,7 +162,8 @@ class UnstructuredParser(Parser):
         is_pdf = _is_pdf(path, document)
         strategy = self.strategy
         if strategy == "auto":
-            strategy = "fast" if is_pdf and _has_characters(document) else "ocr_only"
+            layers = (page.load_text() for page in document.pages() if page.load_text is not None)
+            strategy = "fast" if is_pdf and any(x.characters for x in layers) else "ocr_only"
         partition = _load_partition("pdf" if is_pdf else "image")
         codes = self.languages.split("+")
         elements = _run(partition, filename=str(path), strategy=strategy, languages=codes)
@@ -190,11 +191,6 @@ def _is_pdf(path: Path, document: Document) -> bool:
             "save it as PDF first"
         )
     return b"%PDF-" in head
-
-
-def _has_characters(document: Document) -> bool:
-    pages = document.pages()
-    return any(page.load_text is not None and page.load_text().characters for page in pages)
 
 
 def _load_partition(kind: str) -> Any:

@@ -24,7 +24,7 @@ from colregion.parsers.layout.groups import (
     is_table,
     line_groups,
 )
-from colregion.parsers.layout.lines import Line, Row, find_rows, lines_of
+from colregion.parsers.layout.lines import Line, find_rows, lines_of
 from colregion.parsers.layout.model import ModelBox
 
 FRAMED = ("figure", "table")
@@ -47,19 +47,12 @@ _SAME_SIZE = 1.2  # largest ratio of line heights within one text
 
 @dataclass(frozen=True, eq=False)
 class Area:
-    """Lines that belong together.
+    """Lines that belong together."""
 
-    Args:
-        kind: one of `colregion.core.regions.KINDS`.
-        lines: from the top.
-        frame: the model's box of a figure or table; None for areas made of their lines only.
-        captions: of a figure or table, the lines of each.
-    """
-
-    kind: str
-    lines: tuple[Line, ...]
-    frame: Box | None = None
-    captions: tuple[tuple[Line, ...], ...] = ()
+    kind: str  # one of `colregion.core.regions.KINDS`
+    lines: tuple[Line, ...]  # from the top
+    frame: Box | None = None  # the model's box of a figure or table
+    captions: tuple[tuple[Line, ...], ...] = ()  # of a figure or table, the lines of each
 
     @property
     def all_lines(self) -> list[Line]:
@@ -92,14 +85,10 @@ def find_areas(
     areas, outside = _dissolve_cells(areas, outside)
     areas, outside = _absorb(areas, outside)
     areas = [part for area in areas for part in _split(area, areas)]
-    areas += [Area(_kind_of(rows), lines_of(rows)) for rows in line_groups(outside)]
+    for rows in line_groups(outside):
+        kind = "table" if is_table(rows) else "list" if is_list(rows) else "text"
+        areas.append(Area(kind, lines_of(rows)))
     return areas
-
-
-def _kind_of(rows: Sequence[Row]) -> str:
-    if is_table(rows):
-        return "table"
-    return "list" if is_list(rows) else "text"
 
 
 def filter_boxes(

@@ -28,19 +28,12 @@ _MIN_CHAR, _MAX_CHAR = 0.5, 1.0  # character width in text heights: bounds for s
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A run of words.
+    """A run of words."""
 
-    Args:
-        words: positions of its words among the page's, in reading order.
-        box: around the words, square units.
-        text: the words joined by spaces.
-        height: of its type ("Ag"), square units: the median over its words.
-    """
-
-    words: tuple[int, ...]
-    box: Box
-    text: str
-    height: float
+    words: tuple[int, ...]  # positions among the page's words, in reading order
+    box: Box  # around the words, square units
+    text: str  # the words joined by spaces
+    height: float  # of its type ("Ag"), square units: the median over its words
 
 
 def find_lines(

@@ -74,10 +74,8 @@ def _caption_distance(area: Area, host: Area) -> float | None:
 def name_roles(areas: Sequence[Area]) -> list[Area]:
     """Assign titles by size, headers and footers by size and place; a header of the model that is
     elsewhere becomes a title or text."""
-    lines = [line for area in areas for line in area.lines]
-    if not lines:
-        return list(areas)
-    body = median(line.height for line in lines for _ in line.words)
+    heights = [line.height for area in areas for line in area.lines for _ in line.words]
+    body = median(heights) if heights else 0.0
     return [replace(area, kind=_role(area, areas, body)) for area in areas]
 
 

@@ -67,12 +67,9 @@ class TesseractReader(WordReader):
     `Page.upright`, where set, is used instead.
 
     Args:
-        languages: Tesseract's codes joined by "+", such as "eng+deu". "auto" reads English and,
-            where little is legible, tries the installed languages of the detected script;
-            `Page.missing` names the package if there is none.
-
-    Raises:
-        InvalidInput: `languages` is no such list.
+        languages: Tesseract's codes joined by "+", such as "eng+deu" (else InvalidInput). "auto"
+            reads English and, where little is legible, tries the installed languages of the
+            detected script; `Page.missing` names the package if there is none.
     """
 
     def __init__(self, languages: str = "eng") -> None:

@@ -1,8 +1,6 @@
 """Detection of words in the text layer that a person would not see on the page.
 
-Text can be put on a page for machines only: drawn without ink, in the color of the paper, under
-an image, or too small to notice. It may be harmless, as under a scan, or written to mislead a
-language model.
+They may be harmless, as under a scan, or written to mislead a language model.
 """
 
 from __future__ import annotations
