@@ -11,7 +11,6 @@ from colregion.core.geometry import Box, Upright
 from colregion.core.regions import Word
 from colregion.errors import MissingDependency
 from colregion.parsers.auto_reader import AutoReader
-from colregion.parsers.text_layer.quality import Soundness
 from colregion.parsers.word_reader import WordReader
 
 
@@ -19,9 +18,9 @@ def make_page(number: int) -> Page:
     return Page("doc", number, 30, 20, "px", lambda *, dpi=None: Image.new("RGB", (30, 20)))  # noqa: ARG005
 
 
-def always(sound: bool, reason: str = "") -> Callable[[Page], Soundness]:
+def always(verdict: str) -> Callable[[Page], str]:
     """The same verdict for every page."""
-    return lambda _: Soundness(sound, reason)
+    return lambda _: verdict
 
 
 class WordColumn(WordReader):
@@ -37,24 +36,26 @@ class WordColumn(WordReader):
     def fingerprint(self) -> str:
         return f"column of {len(self.words)}"
 
-    def read(self, page: Page) -> tuple[Word, ...]:  # noqa: ARG002
-        return self.words
+    def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
+        return page, self.words
 
 
 class SidewaysColumn(WordColumn):
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
-        return replace(page, upright=Upright(90.0, page.width, page.height)), self.read(page)
+        return replace(page, upright=Upright(90.0, page.width, page.height)), self.words
 
 
-@pytest.mark.parametrize(("sound", "text"), [(True, "file"), (False, "scan")])
-def test_sound_text_layer_is_preferred_to_ocr(sound: bool, text: str) -> None:
-    reader = AutoReader(WordColumn("file"), assess=always(sound), ocr=WordColumn("scan"))
+@pytest.mark.parametrize(
+    ("verdict", "text"), [("", "file"), ("blank", "file"), ("missing", "scan")]
+)
+def test_sound_text_layer_is_preferred_to_ocr(verdict: str, text: str) -> None:
+    reader = AutoReader(WordColumn("file"), assess=always(verdict), ocr=WordColumn("scan"))
 
     assert [word.text for word in reader.read(make_page(7))] == [text]
 
 
 def test_orientation_detected_by_ocr_is_kept() -> None:
-    reader = AutoReader(WordColumn("file"), assess=always(False), ocr=SidewaysColumn("scan"))
+    reader = AutoReader(WordColumn("file"), assess=always("missing"), ocr=SidewaysColumn("scan"))
 
     page, words = reader.read_upright(make_page(7))
 
@@ -65,7 +66,7 @@ def test_orientation_detected_by_ocr_is_kept() -> None:
 @pytest.mark.parametrize("reason", ["missing", "invisible", "garbled"])
 def test_missing_ocr_engine_fails_only_on_pages_that_need_it(reason: str) -> None:
     reader = AutoReader(
-        WordColumn("file"), assess=lambda page: Soundness(page.number == 1, reason), ocr=None
+        WordColumn("file"), assess=lambda page: "" if page.number == 1 else reason, ocr=None
     )
 
     assert reader.read(make_page(1))[0].text == "file"
@@ -91,7 +92,7 @@ def test_fingerprint_names_the_ocr_engine() -> None:
 def test_partial_text_layer_is_supplemented_by_ocr_words_outside_it() -> None:
     reader = AutoReader(
         WordColumn("file", "file"),
-        assess=always(True, "partial"),
+        assess=always("partial"),
         ocr=WordColumn("scan", "scan", "scan", confidence=0.9),
     )
 
@@ -107,7 +108,7 @@ def test_partial_text_layer_is_supplemented_by_ocr_words_outside_it() -> None:
 def test_partial_text_layer_is_not_supplemented_by_ocr_words_of_low_confidence() -> None:
     reader = AutoReader(
         WordColumn("file"),
-        assess=always(True, "partial"),
+        assess=always("partial"),
         ocr=WordColumn("scan", "sc@n", confidence=0.3),
     )
 
@@ -115,7 +116,7 @@ def test_partial_text_layer_is_not_supplemented_by_ocr_words_of_low_confidence()
 
 
 def test_partial_text_layer_without_ocr_engine_says_what_is_missing() -> None:
-    reader = AutoReader(WordColumn("file"), assess=always(True, "partial"), ocr=None)
+    reader = AutoReader(WordColumn("file"), assess=always("partial"), ocr=None)
 
     page, words = reader.read_upright(make_page(1))
 

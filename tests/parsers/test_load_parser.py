@@ -14,9 +14,8 @@ from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage
 from colregion.errors import InvalidInput
 from colregion.parsers import load_parser
-from colregion.parsers.auto_reader import AutoReader
+from colregion.parsers.auto_reader import AutoReader, FallbackReader
 from colregion.parsers.layout import Layout
-from colregion.parsers.ocr.fallback import FallbackReader
 from colregion.parsers.ocr.rapidocr import RapidOcrReader
 from colregion.parsers.ocr.tesseract import TesseractReader
 from colregion.parsers.page_parser import PageParser

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -11,6 +11,7 @@ from colregion.core.documents import Document, Page
 from colregion.core.geometry import Box, Upright
 from colregion.core.regions import ParsedPage, Word
 from colregion.errors import BackendError, InvalidInput
+from colregion.parsers.layout import Layout
 from colregion.parsers.page_parser import PageParser
 from colregion.parsers.word_reader import WordReader
 
@@ -49,8 +50,8 @@ class Numbered(WordReader):
     def fingerprint(self) -> str:
         return f"numbered {self.name}"
 
-    def read(self, page: Page) -> tuple[Word, ...]:
-        return (Word(f"{self.name} {page.number}", Box(0.1, 0.1, 0.4, 0.2)),)
+    def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
+        return page, (Word(f"{self.name} {page.number}", Box(0.1, 0.1, 0.4, 0.2)),)
 
 
 class LastFirst(Numbered):
@@ -60,13 +61,13 @@ class LastFirst(Numbered):
         super().__init__()
         self.second_is_read = threading.Event()
 
-    def read(self, page: Page) -> tuple[Word, ...]:
+    def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         if page.number == 1:
             assert self.second_is_read.wait(timeout=30)
-        words = super().read(page)
+        result = super().read_upright(page)
         if page.number == 2:
             self.second_is_read.set()
-        return words
+        return result
 
 
 class FailsOn(Numbered):
@@ -74,22 +75,19 @@ class FailsOn(Numbered):
         super().__init__()
         self.number = number
 
-    def read(self, page: Page) -> tuple[Word, ...]:
+    def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         if page.number == self.number:
             raise BackendError(f"page {page.number} is torn")
-        return super().read(page)
+        return super().read_upright(page)
 
 
 class Sideways(Numbered):
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
-        return replace(page, upright=Upright(90.0, page.width, page.height)), self.read(page)
+        turned = replace(page, upright=Upright(90.0, page.width, page.height))
+        return turned, super().read_upright(page)[1]
 
 
-class NoRegions:
-    fingerprint = "no regions"
-
-    def build(self, page: Page, words: Sequence[Word]) -> ParsedPage:
-        return ParsedPage(page, tuple(words), ())
+GEOMETRY = Layout("geometry")
 
 
 def texts(parsed: Iterator[ParsedPage]) -> list[str]:
@@ -97,25 +95,25 @@ def texts(parsed: Iterator[ParsedPage]) -> list[str]:
 
 
 def test_document_without_pages_yields_no_parsed_pages() -> None:
-    assert list(PageParser(Numbered(), NoRegions()).parse(Book(0).document())) == []
+    assert list(PageParser(Numbered(), GEOMETRY).parse(Book(0).document())) == []
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_parsed_pages_are_yielded_in_document_order(workers: int) -> None:
-    parser = PageParser(Numbered(), NoRegions(), workers=workers)
+    parser = PageParser(Numbered(), GEOMETRY, workers=workers)
 
     assert texts(parser.parse(Book(4).document())) == ["page 1", "page 2", "page 3", "page 4"]
 
 
 def test_parallel_parsing_keeps_document_order() -> None:
-    parser = PageParser(LastFirst(), NoRegions(), workers=2)
+    parser = PageParser(LastFirst(), GEOMETRY, workers=2)
 
     assert texts(parser.parse(Book(3).document())) == ["page 1", "page 2", "page 3"]
 
 
 def test_parser_opens_at_most_one_page_more_than_it_has_workers() -> None:
     book = Book(50)
-    parsed = PageParser(Numbered(), NoRegions(), workers=2).parse(book.document())
+    parsed = PageParser(Numbered(), GEOMETRY, workers=2).parse(book.document())
 
     for number in range(1, 11):
         next(parsed)
@@ -125,7 +123,7 @@ def test_parser_opens_at_most_one_page_more_than_it_has_workers() -> None:
 
 def test_stopping_early_closes_the_document_and_its_threads() -> None:
     book = Book(50)
-    parsed = PageParser(Numbered(), NoRegions(), workers=2).parse(book.document())
+    parsed = PageParser(Numbered(), GEOMETRY, workers=2).parse(book.document())
     next(parsed)
 
     parsed.close()  # type: ignore[attr-defined]
@@ -137,7 +135,7 @@ def test_stopping_early_closes_the_document_and_its_threads() -> None:
 
 def test_unreadable_page_raises_its_error_and_closes_the_document() -> None:
     book = Book(9)
-    parsed = PageParser(FailsOn(2), NoRegions(), workers=2).parse(book.document())
+    parsed = PageParser(FailsOn(2), GEOMETRY, workers=2).parse(book.document())
 
     assert next(parsed).page.number == 1
     with pytest.raises(BackendError, match="page 2 is torn"):
@@ -146,15 +144,15 @@ def test_unreadable_page_raises_its_error_and_closes_the_document() -> None:
 
 
 def test_orientation_from_the_reader_reaches_the_layout() -> None:
-    (parsed,) = PageParser(Sideways(), NoRegions()).parse(Book(1).document())
+    (parsed,) = PageParser(Sideways(), GEOMETRY).parse(Book(1).document())
 
     assert parsed.page.upright == Upright(90.0, 30, 20)
 
 
 def test_fingerprint_joins_reader_and_layout() -> None:
-    assert PageParser(Numbered(), NoRegions()).fingerprint == "numbered page + no regions"
+    assert PageParser(Numbered(), GEOMETRY).fingerprint == f"numbered page + {GEOMETRY.fingerprint}"
 
 
 def test_fewer_than_one_worker_is_refused() -> None:
     with pytest.raises(InvalidInput, match="got 0"):
-        PageParser(Numbered(), NoRegions(), workers=0)
+        PageParser(Numbered(), GEOMETRY, workers=0)

@@ -1,11 +1,4 @@
-"""Parsers: documents to words and region trees.
-
-page_parser.py   a word reader and a layout, page by page
-text_layer/      words from the file's own characters
-ocr/             words from the page image: Tesseract, RapidOCR
-layout/          words and page image to a region tree
-external/        regions from other tools' files, or from a function
-"""
+"""Parsers: documents to words and region trees."""
 
 from __future__ import annotations
 
@@ -51,20 +44,6 @@ __all__ = [
 ENTRY_POINTS = "colregion.parsers"
 """Entry-point group for other distributions' parsers; see `load_parser`."""
 
-_MODULES = {
-    "AltoRegions": "alto",
-    "AzureRegions": "azure",
-    "DoclingRegions": "docling",
-    "ExternalPage": "regions",
-    "ExternalRegion": "regions",
-    "FunctionRegions": "function",
-    "HocrRegions": "hocr",
-    "PageXmlRegions": "page_xml",
-    "RegionSource": "region_source",
-    "TextractRegions": "textract",
-    "UnstructuredElements": "unstructured",
-    "UnstructuredParser": "unstructured",
-}
 _SOURCES = {
     "docling": "DoclingRegions",
     "azure": "AzureRegions",
@@ -74,8 +53,17 @@ _SOURCES = {
     "page_xml": "PageXmlRegions",
     "unstructured_json": "UnstructuredElements",
 }
-_READERS = ("auto", "text_layer", "tesseract", "rapidocr")
-_LAYOUT_MODES = ("auto", "model", "geometry")
+_MODULES = {
+    **{name: module for module, name in _SOURCES.items()},
+    "ExternalPage": "regions",
+    "ExternalRegion": "regions",
+    "FunctionRegions": "function",
+    "RegionSource": "region_source",
+    "UnstructuredElements": "unstructured",
+    "UnstructuredParser": "unstructured",
+}
+READERS = ("auto", "text_layer", "tesseract", "rapidocr")
+LAYOUT_MODES = ("auto", "model", "geometry")
 
 
 def __getattr__(name: str) -> Any:
@@ -118,27 +106,32 @@ def load_parser(spec: str = "auto", *, languages: str = "auto") -> Parser:
     parsed = parse_spec(spec)
     name, plus, suffix = parsed.name.partition("+")
     if name in _SOURCES or name == "unstructured":
-        _check(spec, not plus or suffix in (*_READERS, "none"))
-        _check(spec, parsed.argument != "" and not parsed.options)
-        return _load_external(name, parsed.argument, words=suffix or "auto", languages=languages)
-    if name in _READERS:
-        _check(spec, suffix in _LAYOUT_MODES if plus else True)
-        _check(spec, parsed.argument is None and not parsed.options)
-        from colregion.parsers.auto_reader import load_reader
-        from colregion.parsers.layout import Layout
-        from colregion.parsers.page_parser import PageParser
+        is_known = not plus or suffix in (*READERS, "none")
+        if is_known and parsed.argument != "" and not parsed.options:
+            return _load_external(name, parsed.argument, suffix or "auto", languages=languages)
+    elif name in READERS:
+        if parsed == Spec(name) or (parsed == Spec(parsed.name) and suffix in LAYOUT_MODES):
+            from colregion.parsers.auto_reader import load_reader
+            from colregion.parsers.layout import Layout
+            from colregion.parsers.page_parser import PageParser
 
-        return PageParser(load_reader(name, languages=languages), Layout(suffix or "auto"))
-    from importlib import metadata  # slow to import and seldom needed
+            return PageParser(load_reader(name, languages=languages), Layout(suffix or "auto"))
+    else:
+        from importlib import metadata  # slow to import and seldom needed
 
-    for entry_point in metadata.entry_points(group=ENTRY_POINTS):
-        if entry_point.name == parsed.name:
-            options = parsed.options if languages == "auto" else {"languages": languages}
-            return _load_entry_point(entry_point, parsed, {**options, **parsed.options})
-    raise _unknown(spec)
+        for entry_point in metadata.entry_points(group=ENTRY_POINTS):
+            if entry_point.name == parsed.name:
+                options = {} if languages == "auto" else {"languages": languages}
+                return _load_entry_point(entry_point, parsed, {**options, **parsed.options})
+    raise InvalidInput(
+        f"unknown parser {spec!r}; known are {', '.join(READERS)}, each also with a layout mode "
+        f"({', '.join(f'{READERS[0]}+{mode}' for mode in LAYOUT_MODES)}), and regions of other "
+        f"tools: {', '.join(_SOURCES)}, unstructured, each also with a word reader "
+        "(docling+tesseract) and a file (docling:report.json)"
+    )
 
 
-def _load_external(name: str, argument: str | None, *, words: str, languages: str) -> Parser:
+def _load_external(name: str, argument: str | None, words: str, *, languages: str) -> Parser:
     from colregion.parsers.auto_reader import load_reader
 
     reader = None if words == "none" else load_reader(words, languages=languages)
@@ -165,17 +158,3 @@ def _load_entry_point(entry_point: EntryPoint, spec: Spec, options: Mapping[str,
             f"got {type(parser).__name__}"
         )
     return parser
-
-
-def _check(spec: str, is_known: bool) -> None:
-    if not is_known:
-        raise _unknown(spec)
-
-
-def _unknown(spec: str) -> InvalidInput:
-    return InvalidInput(
-        f"unknown parser {spec!r}; known are {', '.join(_READERS)}, each also with a layout mode "
-        f"({', '.join(f'{_READERS[0]}+{mode}' for mode in _LAYOUT_MODES)}), and regions of other "
-        f"tools: {', '.join(_SOURCES)}, unstructured, each also with a word reader "
-        "(docling+tesseract) and a file (docling:report.json)"
-    )

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeAlias
 
 from colregion.core.documents import Page
 from colregion.core.geometry import boxes_to_array, pairwise_overlap
 from colregion.core.regions import Word
 from colregion.errors import InvalidInput, MissingDependency
-from colregion.parsers.ocr.fallback import FallbackReader
+from colregion.parsers import READERS
+from colregion.parsers.ocr.orientation import character_confidence
 from colregion.parsers.ocr.rapidocr import RapidOcrReader, rapidocr_installed
 from colregion.parsers.ocr.tesseract import TesseractReader, tesseract_installed
-from colregion.parsers.text_layer.quality import Soundness, assess_text_layer
+from colregion.parsers.text_layer.quality import SOUND, assess_text_layer
 from colregion.parsers.text_layer.reader import TextLayerReader
 from colregion.parsers.word_reader import WordReader
-
-READERS = ("auto", "text_layer", "tesseract", "rapidocr")
 
 # An OCR word supplements the text layer from this confidence on, and if the text layer's words
 # cover less than this share of its box.
 _SUPPLEMENT_CONFIDENCE = 0.6
 _SUPPLEMENT_OVERLAP = 0.3
 
+# Tesseract's mean confidence over characters: of 135 rendered reports and slides half have .94,
+# nine in ten more than this; of 105 scanned forms and receipts, which RapidOCR reads better,
+# three in four have less.
+_MIN_CONFIDENCE = 0.85
+
 # What the models in RapidOCR's wheel are made for; they lose the accents of other languages.
 _RAPIDOCR_LANGUAGES = {"auto", "eng", "chi_sim", "chi_tra", "jpn"}
+
+WordsFrom: TypeAlias = str | WordReader | None
+"""A name for `load_reader`, a reader, or None to read no words."""
 
 _INSTALL_OCR = (
     'pip install "colregion[ocr]"  (RapidOCR), or apt-get install tesseract-ocr and '
@@ -40,10 +48,9 @@ class AutoReader(WordReader):
     are not trusted: their places are often wrong and their quality is unknown.
 
     Args:
-        text_layer: reads the file's own characters.
-        assess: says whether they are sound.
         ocr: reads the other pages; None if no engine is installed, which is an error only when a
             page needs one.
+        assess: says whether the file's characters are sound, see `assess_text_layer`.
     """
 
     def __init__(
@@ -51,7 +58,7 @@ class AutoReader(WordReader):
         text_layer: WordReader,
         *,
         ocr: WordReader | None,
-        assess: Callable[[Page], Soundness] = assess_text_layer,
+        assess: Callable[[Page], str] = assess_text_layer,
     ) -> None:
         self.text_layer = text_layer
         self.assess = assess
@@ -62,18 +69,15 @@ class AutoReader(WordReader):
         ocr = self.ocr.fingerprint if self.ocr else "no OCR"
         return f"auto-2({self.text_layer.fingerprint}, {ocr})"
 
-    def read(self, page: Page) -> tuple[Word, ...]:
-        return self.read_upright(page)[1]
-
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         verdict = self.assess(page)
-        if verdict.sound:
+        if verdict in SOUND:
             page, words = self.text_layer.read_upright(page)
-            return self._supplement(page, words) if verdict.reason == "partial" else (page, words)
+            return self._supplement(page, words) if verdict == "partial" else (page, words)
         if self.ocr is None:
             raise MissingDependency(
-                f"page {page.id} needs OCR (its text layer is {verdict.reason}), and no OCR "
-                f"engine is installed. Install one: {_INSTALL_OCR}"
+                f"page {page.id} needs OCR (its text layer is {verdict}), and no OCR engine is "
+                f"installed. Install one: {_INSTALL_OCR}"
             )
         return self.ocr.read_upright(page)
 
@@ -82,11 +86,8 @@ class AutoReader(WordReader):
         if self.ocr is None:
             missing = f"it shows text that its text layer lacks. Install OCR: {_INSTALL_OCR}"
             return replace(page, missing=missing), words
-        recognized = [
-            word
-            for word in self.ocr.read(page)
-            if (word.confidence or 0.0) >= _SUPPLEMENT_CONFIDENCE
-        ]
+        read = self.ocr.read(page)
+        recognized = [w for w in read if (w.confidence or 0.0) >= _SUPPLEMENT_CONFIDENCE]
         overlaps = pairwise_overlap(
             boxes_to_array(word.box for word in recognized),
             boxes_to_array(word.box for word in words if word.visible),
@@ -99,12 +100,31 @@ class AutoReader(WordReader):
         return page, (*words, *added)
 
 
-def load_reader(name: str = "auto", *, languages: str = "auto") -> WordReader:
-    """Return the reader of a name in `READERS`; `languages` as for `load_parser`.
+class FallbackReader(WordReader):
+    """Reads a page with `first` and, below a confidence, also with `second`; the result of the
+    higher confidence counts, ties go to the first.
 
-    Raises:
-        InvalidInput: an unknown name, or `languages` is not a list of codes.
+    Words without a confidence count as not read.
     """
+
+    def __init__(self, first: WordReader, second: WordReader) -> None:
+        self.first = first
+        self.second = second
+
+    @property
+    def fingerprint(self) -> str:
+        return f"{self.first.fingerprint}, below {_MIN_CONFIDENCE} {self.second.fingerprint}"
+
+    def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
+        first = self.first.read_upright(page)
+        if character_confidence(first[1]) >= _MIN_CONFIDENCE:
+            return first
+        second = self.second.read_upright(page)
+        return max(first, second, key=lambda result: character_confidence(result[1]))
+
+
+def load_reader(name: str = "auto", *, languages: str = "auto") -> WordReader:
+    """Return the reader of a name in `READERS`; arguments and errors as for `load_parser`."""
     if name not in READERS:
         raise InvalidInput(f"unknown reader {name!r}; known are {', '.join(READERS)}")
     if name == "text_layer":

@@ -4,44 +4,28 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol
 
 from colregion.core.documents import Document, Page
 from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput
+from colregion.parsers.layout import Layout
 from colregion.parsers.text_layer.hidden_text import mark_hidden_text
 from colregion.parsers.word_reader import WordReader
-
-
-class RegionBuilder(Protocol):
-    """Builds a page's region tree from its words. Thread-safe."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Names the builder and everything that changes its result."""
-
-    def build(self, page: Page, words: Sequence[Word]) -> ParsedPage:
-        """Return the page with its words and regions in reading order."""
 
 
 class PageParser(Parser):
     """Reads each page's words and builds its regions, several pages at a time.
 
     Args:
-        workers: threads; the number of cores by default.
-
-    Raises:
-        InvalidInput: fewer than one worker.
+        workers: threads, 1 or more (else InvalidInput); the number of cores by default.
     """
 
     by_page = True
 
-    def __init__(
-        self, reader: WordReader, layout: RegionBuilder, *, workers: int | None = None
-    ) -> None:
+    def __init__(self, reader: WordReader, layout: Layout, *, workers: int | None = None) -> None:
         if workers is not None and workers < 1:
             raise InvalidInput(f"workers must be 1 or more, got {workers}")
         self.reader = reader
@@ -56,10 +40,11 @@ class PageParser(Parser):
         return PageParser(self.reader, self.layout, workers=1)
 
     def parse(self, document: Document) -> Iterator[ParsedPage]:
-        return parse_pages(document, self._parse_page, workers=self.workers)
-
-    def _parse_page(self, page: Page) -> ParsedPage:
-        return self.layout.build(*read_words(self.reader, page))
+        return parse_pages(
+            document,
+            lambda page: self.layout.build(*read_words(self.reader, page)),
+            workers=self.workers,
+        )
 
 
 def read_words(reader: WordReader, page: Page) -> tuple[Page, tuple[Word, ...]]:
@@ -73,11 +58,8 @@ def parse_pages(
 ) -> Iterator[ParsedPage]:
     """Parse pages in threads and yield them in order.
 
-    Pages are opened as threads become free: at most `workers` + 1 are in memory, however long
-    the document is.
-
-    Args:
-        workers: threads; the number of cores by default.
+    Pages are opened as threads become free: at most `workers` + 1 (by default as many as there
+    are cores) are in memory, however long the document is.
     """
     workers = workers or os.cpu_count() or 1
     pool = ThreadPoolExecutor(workers, thread_name_prefix="colregion-parse")

@@ -17,16 +17,15 @@ class WordReader(ABC):
         """Names the reader and everything that changes its result."""
 
     @abstractmethod
-    def read(self, page: Page) -> tuple[Word, ...]:
-        """Return the page's words in the reader's order, boxes on the page as displayed and
-        clipped to it; () for a page without any.
+    def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
+        """Return the page, with `upright` set if it is detected to lie sideways or skewed, and its
+        words in the reader's order, boxes on the page as displayed and clipped to it.
 
         Raises:
             MissingDependency: a program or package is not installed.
             BackendError: OCR failed.
         """
 
-    def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
-        """Return the page, with `upright` set if the reader detects that it lies sideways or
-        skewed, and the words of `read`. A reader without detection returns the page unchanged."""
-        return page, self.read(page)
+    def read(self, page: Page) -> tuple[Word, ...]:
+        """Return the words of `read_upright`."""
+        return self.read_upright(page)[1]

@@ -115,6 +115,22 @@ def test_table_has_its_caption_and_rows_of_cells(
     ]
 
 
+def test_caption_that_is_a_child_of_its_picture_is_in_the_figure(
+    make_document: MakeDocument, outline: Outline
+) -> None:
+    document = report()
+    picture = document.add_picture(prov=place(20, 380, 120, 300))
+    caption = document.add_text(
+        DocItemLabel.CAPTION, "Figure 1", prov=place(20, 295, 120, 285), parent=picture
+    )
+    picture.captions.append(caption.get_ref())
+    (page,) = read(document, make_document((200, 400)))
+    assert outline(page) == [
+        ("1", "figure", "Figure 1", (0.1, 0.05, 0.6, 0.2875)),
+        ("1.1", "caption", "Figure 1", (0.1, 0.2625, 0.6, 0.2875)),
+    ]
+
+
 def test_table_without_cell_boxes_is_a_single_region(
     make_document: MakeDocument, outline: Outline
 ) -> None:

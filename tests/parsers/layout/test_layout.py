@@ -392,8 +392,8 @@ def test_layout_model_gets_a_sideways_page_upright(layout: Layout) -> None:
 
 def test_layout_model_logs_nothing() -> None:
     code = (
-        "from PIL import Image; from colregion.parsers.layout.model import LayoutModel;"
-        "LayoutModel().detect(Image.new('RGB', (300, 400), 'white'))"
+        "from PIL import Image; from colregion.parsers.layout.model import detect_boxes;"
+        "detect_boxes(Image.new('RGB', (300, 400), 'white'))"
     )
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 

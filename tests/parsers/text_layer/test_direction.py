@@ -5,8 +5,7 @@ import pytest
 
 from colregion.core.documents import Page, TextLayer
 from colregion.core.geometry import Box
-from colregion.parsers.text_layer.direction import turn_to_upright
-from colregion.parsers.text_layer.reader import TextLayerReader
+from colregion.parsers.text_layer.reader import TextLayerReader, turn_to_upright
 from colregion.testing import PlainImage
 
 TEXT = "Received with thanks the sum of forty two"

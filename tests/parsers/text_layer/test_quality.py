@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from colregion.core.documents import Page, TextLayer
-from colregion.parsers.text_layer.quality import Soundness, assess_text_layer
+from colregion.parsers.text_layer.quality import assess_text_layer
 
 ENGLISH = (
     "The committee met on Tuesday to discuss the budget for the coming year and agreed that the "
@@ -91,18 +91,18 @@ SCAN = Drawing(((20, 60, 280, 340),))
 
 
 def test_text_layer_of_an_empty_page_is_sound() -> None:
-    assert assess_text_layer(page(layer(""))) == Soundness(True, "blank")
-    assert assess_text_layer(page(layer(" \n "))) == Soundness(True, "blank")
+    assert assess_text_layer(page(layer(""))) == "blank"
+    assert assess_text_layer(page(layer(" \n "))) == "blank"
 
 
 def test_page_that_shows_something_without_characters_is_missing_its_text_layer() -> None:
-    assert assess_text_layer(page(layer(""), SCAN)) == Soundness(False, "missing")
+    assert assess_text_layer(page(layer(""), SCAN)) == "missing"
     thin_writing = Drawing(tuple((40 + 5 * i, 50, 41 + 5 * i, 59) for i in range(20)))
-    assert assess_text_layer(page(layer(""), thin_writing)) == Soundness(False, "missing")
+    assert assess_text_layer(page(layer(""), thin_writing)) == "missing"
 
 
 def test_image_is_missing_its_text_layer() -> None:
-    assert assess_text_layer(page(None)) == Soundness(False, "missing")
+    assert assess_text_layer(page(None)) == "missing"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_image_is_missing_its_text_layer() -> None:
     ],
 )
 def test_text_of_any_language_and_tables_are_sound(text: str) -> None:
-    assert assess_text_layer(page(layer(text))) == Soundness(True)
+    assert assess_text_layer(page(layer(text))) == ""
 
 
 @pytest.mark.parametrize(
@@ -130,18 +130,16 @@ def test_text_of_any_language_and_tables_are_sound(text: str) -> None:
     [SHIFTED, SWAPPED, CID, UNMAPPED, PRIVATE, CONTROL, SYMBOLS, MIXED, "\ufffd", "\x01\x02"],
 )
 def test_text_of_no_language_is_garbled(text: str) -> None:
-    assert assess_text_layer(page(layer(text), SCAN)) == Soundness(False, "garbled")
+    assert assess_text_layer(page(layer(text), SCAN)) == "garbled"
 
 
 def test_text_layer_without_ink_is_invisible() -> None:
-    assert assess_text_layer(page(layer(ENGLISH, visible=False), SCAN)) == Soundness(
-        False, "invisible"
-    )
+    assert assess_text_layer(page(layer(ENGLISH, visible=False), SCAN)) == "invisible"
 
 
 def test_text_drawn_twice_at_an_offset_is_doubled() -> None:
     text = layer(ENGLISH, times=2)
-    assert assess_text_layer(page(text)) == Soundness(False, "doubled")
+    assert assess_text_layer(page(text)) == "doubled"
 
 
 @pytest.mark.parametrize(
@@ -150,25 +148,23 @@ def test_text_drawn_twice_at_an_offset_is_doubled() -> None:
     ids=["stamp", "page number", "text in the margin"],
 )
 def test_stamp_on_a_scan_is_no_sound_text_layer(text: str, top: float) -> None:
-    assert assess_text_layer(page(layer(text, top=top), SCAN)) == Soundness(False, "missing")
+    assert assess_text_layer(page(layer(text, top=top), SCAN)) == "missing"
 
 
 def test_short_text_with_little_ink_outside_it_is_sound() -> None:
     title = Drawing(((0, 80, 134, 86), (20, 300, 60, 302)))
-    assert assess_text_layer(
-        page(layer("The report of the committee", top=0.2), title)
-    ) == Soundness(True)
+    assert assess_text_layer(page(layer("The report of the committee", top=0.2), title)) == ""
 
 
 def test_long_text_beside_a_large_image_is_sound() -> None:
-    assert assess_text_layer(page(layer(ENGLISH), SCAN)) == Soundness(True)
+    assert assess_text_layer(page(layer(ENGLISH), SCAN)) == ""
 
 
 def test_text_layer_with_more_lines_outside_it_than_in_it_is_partial() -> None:
     lines = tuple(
         (20 + 14 * i, y, 28 + 14 * i, y + 6) for y in range(140, 380, 12) for i in range(18)
     )
-    assert assess_text_layer(page(layer(ENGLISH), Drawing(lines))) == Soundness(True, "partial")
+    assert assess_text_layer(page(layer(ENGLISH), Drawing(lines))) == "partial"
 
 
 def test_drawing_outside_the_text_layer_is_no_missing_text() -> None:
@@ -176,4 +172,4 @@ def test_drawing_outside_the_text_layer_is_no_missing_text() -> None:
     dots = tuple(
         (int(x), int(y), int(x) + 3, int(y) + 3) for x, y in rng.integers(140, 290, (300, 2))
     )
-    assert assess_text_layer(page(layer(ENGLISH), Drawing(dots))) == Soundness(True)
+    assert assess_text_layer(page(layer(ENGLISH), Drawing(dots))) == ""

@@ -6,22 +6,16 @@ Boxes are HPOS, VPOS, WIDTH and HEIGHT in the file's unit (pixels, tenths of a m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from xml.etree.ElementTree import Element
 
 from colregion.core.geometry import Box
 from colregion.core.regions import Word
 from colregion.errors import UnreadableDocument
 from colregion.parsers.external.region_source import RegionSource
-from colregion.parsers.external.regions import (
-    ExternalPage,
-    ExternalRegion,
-    box_around,
-    line_of,
-    make_word,
-    region_of,
-)
+from colregion.parsers.external.regions import ExternalPage, ExternalRegion
 from colregion.parsers.external.safe_xml import number_attribute, page_size, read_xml
+from colregion.parsers.external.shapes import box_around, line_of, make_word, region_of
 
 _MARGINS = {"TopMargin": "header", "BottomMargin": "footer"}
 
@@ -51,12 +45,13 @@ class _Page:
         self.width, self.height = page_size(sized, "WIDTH", "HEIGHT", name=name)
 
     def read(self) -> ExternalPage:
-        areas = [
+        areas = (
             self._area(block, _MARGINS.get(part.tag, "text"))
             for part in self.page
-            for block in _blocks(part)
-        ]
-        return ExternalPage(tuple(a for a in areas if a), size_wh=(self.width, self.height))
+            for block in part.iter()
+            if block.tag in ("TextBlock", "Illustration")
+        )
+        return ExternalPage(tuple(filter(None, areas)), (self.width, self.height))
 
     def _box(self, element: Element) -> Box | None:
         if element.get("HPOS") is None:
@@ -72,7 +67,7 @@ class _Page:
         box = self._box(block)
         if block.tag == "Illustration":
             return ExternalRegion(box, kind="figure") if box else None
-        lines = [line for line in map(self._line, block.iter("TextLine")) if line]
+        lines = list(filter(None, map(self._line, block.iter("TextLine"))))
         return region_of([region_of(lines, kind=kind)], kind=kind, box=box) if lines else None
 
     def _line(self, line: Element) -> ExternalRegion | None:
@@ -81,12 +76,3 @@ class _Page:
     def _word(self, word: Element) -> Word | None:
         confidence = number_attribute(word, "WC", name=self.name) if word.get("WC") else None
         return make_word(word.get("CONTENT", ""), self._box(word), confidence)
-
-
-def _blocks(part: Element) -> Iterator[Element]:
-    """Text blocks and illustrations in order, also inside composed blocks."""
-    if part.tag in ("TextBlock", "Illustration"):
-        yield part
-        return
-    for child in part:
-        yield from _blocks(child)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from colregion.core.geometry import Box
@@ -18,14 +18,8 @@ from colregion.core.regions import Word
 from colregion.errors import UnreadableDocument
 from colregion.parsers.external.json_reader import Node, read_json
 from colregion.parsers.external.region_source import RegionSource
-from colregion.parsers.external.regions import (
-    ExternalPage,
-    ExternalRegion,
-    box_around,
-    line_of,
-    make_word,
-    region_of,
-)
+from colregion.parsers.external.regions import ExternalPage, ExternalRegion
+from colregion.parsers.external.shapes import box_around, line_of, make_word, region_of
 
 _ROLES = {
     "title": "title",
@@ -56,12 +50,11 @@ class AzureRegions(RegionSource):
                 f"{name} has no analysis of Azure Document Intelligence (no analyzeResult.pages, "
                 "API 2022-08-31 and later); save the whole response"
             )
-        pages = [_Page(page) for page in result["pages"].items()]
-        reader = _Reader({page.number: page for page in pages})
-        regions: dict[int, list[tuple[int, ExternalRegion]]] = defaultdict(list)
-        for number, offset, region in reader.read(result):
-            regions[number].append((offset, region))
-        return {page.number: page.external(regions[page.number]) for page in pages}
+        reader = _Reader(_Page(page) for page in result["pages"].items())
+        regions: dict[int, list[ExternalRegion]] = defaultdict(list)
+        for number, _, region in sorted(reader.read(result), key=lambda placed: placed[1]):
+            regions[number].append(region)
+        return {number: page.external(regions[number]) for number, page in reader.pages.items()}
 
 
 def _spans(item: Node) -> list[_Span]:
@@ -83,7 +76,7 @@ class _Page:
             if (word := self._word(item)) and (spans := _spans(item))
         ]
         words.sort(key=lambda pair: pair[0])
-        self.offsets, self.words = [offset for offset, _ in words], [word for _, word in words]
+        self.offsets, self.words = [at for at, _ in words], [word for _, word in words]
         lines = [
             (spans[0], self.box(item)) for item in node["lines"].items() if (spans := _spans(item))
         ]
@@ -99,21 +92,16 @@ class _Page:
         return box_around(points, width=self.width, height=self.height)
 
     def _word(self, item: Node) -> Word | None:
-        confidence = item["confidence"].number() if item["confidence"] else None
-        return make_word(item["content"].text(), self.box(item), confidence)
+        return make_word(item["content"].text(), self.box(item), item["confidence"].confidence())
 
-    def _inside(self, spans: Sequence[_Span]) -> list[int]:
+    def words_inside(self, spans: Sequence[_Span]) -> list[int]:
         """Positions of the words in the spans, used or not."""
         bounds = [(bisect_left(self.offsets, a), bisect_left(self.offsets, b)) for a, b in spans]
         return list(dict.fromkeys(i for start, end in bounds for i in range(start, end)))
 
-    def has_words(self, spans: Sequence[_Span]) -> bool:
-        """Whether the spans contain words, used or not."""
-        return bool(self._inside(spans))
-
     def take_words(self, spans: Sequence[_Span]) -> list[Word]:
         """The words in the spans that no region has used yet."""
-        free = [i for i in self._inside(spans) if i not in self.used]
+        free = [i for i in self.words_inside(spans) if i not in self.used]
         self.used.update(free)
         return [self.words[i] for i in free]
 
@@ -126,22 +114,18 @@ class _Page:
             regions.append(line_of(self.take_words(inside), kind=kind, box=box if whole else None))
         return [region for region in regions if region]
 
-    def external(self, regions: Sequence[tuple[int, ExternalRegion]]) -> ExternalPage:
-        """The page with regions (offset, region) in any order."""
+    def external(self, regions: Sequence[ExternalRegion]) -> ExternalPage:
+        """The page with these regions and the words that none of them uses."""
         angle = self.node["angle"].number() if self.node["angle"] else 0.0
-        return ExternalPage(
-            tuple(region for _, region in sorted(regions, key=lambda pair: pair[0])),
-            size_wh=(self.width, self.height),
-            degrees_clockwise=-angle % 360.0,
-            words=tuple(word for i, word in enumerate(self.words) if i not in self.used),
-        )
+        words = tuple(word for i, word in enumerate(self.words) if i not in self.used)
+        return ExternalPage(tuple(regions), (self.width, self.height), -angle % 360.0, words)
 
 
 class _Reader:
     """Converts the tables, figures and paragraphs of a result to regions."""
 
-    def __init__(self, pages: Mapping[int, _Page]) -> None:
-        self.pages = pages
+    def __init__(self, pages: Iterable[_Page]) -> None:
+        self.pages = {page.number: page for page in pages}
 
     def read(self, result: Node) -> Iterator[_Placed]:
         """Tables and figures first, then the paragraphs whose words are in neither."""
@@ -169,7 +153,7 @@ class _Reader:
         for place in item["boundingRegions"].items():
             page = self._page(place)
             lines = page.take_lines(spans, kind=kind)
-            if page.has_words(spans) and not lines:
+            if page.words_inside(spans) and not lines:
                 continue
             text = "" if lines else item["content"].text()
             if region := region_of(lines, kind=kind, text=text, box=page.box(place)):
@@ -199,7 +183,7 @@ class _Reader:
                 page = self._page(place)
                 if line := line_of(page.take_words(spans), kind="row", box=page.box(place)):
                     rows[page.number, row].append((column, spans[0][0], line))
-        for (number, _), cells in sorted(rows.items(), key=lambda pair: pair[0]):
-            cells.sort(key=lambda cell: cell[0])
-            if region := region_of([line for _, _, line in cells], kind="row"):
-                yield number, min(offset for _, offset, _ in cells), region
+        for (number, _), cells in sorted(rows.items()):
+            _, offsets, lines = zip(*sorted(cells, key=lambda cell: cell[0]), strict=True)
+            if region := region_of(lines, kind="row"):
+                yield number, min(offsets), region

@@ -1,7 +1,4 @@
-"""Regions from docling: a `DoclingDocument` or its JSON (`save_as_json`, `export_to_dict`).
-
-Docling names blocks but no lines.
-"""
+"""Regions from docling, which names blocks but no lines: a `DoclingDocument` or its JSON."""
 
 from __future__ import annotations
 
@@ -13,19 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from colregion.core.geometry import Box
 from colregion.errors import UnreadableDocument, require
+from colregion.parsers.auto_reader import WordsFrom
 from colregion.parsers.external.region_source import RegionSource, SourceData
-from colregion.parsers.external.regions import (
-    ExternalPage,
-    ExternalRegion,
-    box_around,
-    region_of,
-    rows_of,
-)
-from colregion.parsers.word_reader import WordReader
+from colregion.parsers.external.regions import ExternalPage, ExternalRegion
+from colregion.parsers.external.shapes import box_around, region_of, rows_of
 
 if TYPE_CHECKING:
-    from docling_core.types.doc import BoundingBox, DocItem, DoclingDocument, NodeItem, TableItem
-    from docling_core.types.doc.document import FloatingItem
+    from docling_core.types.doc import BoundingBox, DoclingDocument, NodeItem, RefItem, document
 
 _KINDS = {
     "title": "title",
@@ -47,25 +38,14 @@ _ByPage: TypeAlias = dict[int, list[ExternalRegion]]
 
 
 class DoclingRegions(RegionSource):
-    """Takes the regions of a docling document.
-
-    Args:
-        source: a `DoclingDocument`, or its JSON as a path, bytes or dict; None takes the file
-            `NAME.docling.json` next to each document.
-        words: as for `RegionSource`.
-
-    Raises:
-        InvalidInput: `source` is none of these, or an unknown reader.
-    """
+    """Takes the regions of a docling document. `source` may also be a `DoclingDocument`; see
+    `RegionSource`."""
 
     name = "docling"
     suffix = ".docling.json"
 
     def __init__(
-        self,
-        source: SourceData | DoclingDocument | None = None,
-        *,
-        words: str | WordReader | None = "auto",
+        self, source: SourceData | DoclingDocument | None = None, *, words: WordsFrom = "auto"
     ) -> None:
         to_json = getattr(source, "model_dump_json", None)
         data: Any = to_json(by_alias=True).encode() if to_json else source
@@ -141,40 +121,31 @@ class _Reader:
     def _convert(self, node: Any) -> Iterator[_Placed]:
         label = node.label.value
         if label in ("list", "ordered_list"):
-            for number, items in self._children(node).items():
+            for number, items in self._texts(node.children).items():
                 if region := region_of(items, kind="list"):
                     yield number, region
         elif "/tables/" in node.self_ref:
             yield from self._host(node, "table", self._rows(node))
         elif "/pictures/" in node.self_ref:
-            yield from self._host(node, "figure", self._children(node))
+            yield from self._host(node, "figure", self._texts(node.children))
         elif "/texts/" in node.self_ref:
             yield from self._places(node, _KINDS.get(label, "text"))
 
-    def _children(self, node: NodeItem) -> _ByPage:
-        """The texts directly below a list or picture, which are then done."""
-        refs = {ref.cref: ref for ref in node.children if "/texts/" in ref.cref}
-        texts = [
-            ref.resolve(self.document)
-            for cref, ref in refs.items()
-            if cref not in self.done and cref not in self.captions
-        ]
-        self.done.update(refs)
-        return _by_page(
-            placed
-            for item in texts
-            for placed in self._places(item, _KINDS.get(item.label.value, "text"))
-        )
+    def _texts(self, refs: Iterable[RefItem], *, captions: bool = False) -> _ByPage:
+        """Those of the items that are texts and, or are not, captions; each is taken once."""
+        placed: list[_Placed] = []
+        for ref in refs:
+            is_new = "/texts/" in ref.cref and ref.cref not in self.done
+            if is_new and (ref.cref in self.captions) == captions:
+                self.done.add(ref.cref)
+                item = ref.resolve(self.document)
+                kind = "caption" if captions else _KINDS.get(item.label.value, "text")
+                placed += self._places(item, kind)
+        return _by_page(placed)
 
-    def _host(self, host: FloatingItem, kind: str, parts: _ByPage) -> Iterator[_Placed]:
+    def _host(self, host: document.FloatingItem, kind: str, parts: _ByPage) -> Iterator[_Placed]:
         """A table or picture with its parts and captions; captions above it come first."""
-        captions = _by_page(
-            placed
-            for ref in host.captions
-            if ref.cref not in self.done
-            for placed in self._places(ref.resolve(self.document), "caption")
-        )
-        self.done.update(ref.cref for ref in host.captions)
+        captions = self._texts(host.captions, captions=True)
         own = {number: regions[0] for number, regions in _by_page(self._places(host, kind)).items()}
         for number in sorted({*own, *captions}):
             beside = captions.get(number, [])
@@ -188,23 +159,19 @@ class _Reader:
             if region := region_of([*above, *inner, *below], kind=kind, text=text, box=box):
                 yield number, region
 
-    def _rows(self, table: TableItem) -> _ByPage:
+    def _rows(self, table: document.TableItem) -> _ByPage:
         """The rows of a table whose cells have boxes, on the table's page."""
         if not table.prov:
             return {}
         number = table.prov[0].page_no
-        cells = [
-            (
-                cell.start_row_offset_idx,
-                cell.start_col_offset_idx,
-                ExternalRegion(box, cell.text, "row"),
-            )
+        cells = (
+            (cell.start_row_offset_idx, cell.start_col_offset_idx, cell.text, box)
             for cell in table.data.table_cells
             if cell.bbox and cell.text.strip() and (box := self._box(cell.bbox, number))
-        ]
-        return {number: rows_of(cells)}
+        )
+        return {number: rows_of((i, j, ExternalRegion(b, text, "row")) for i, j, text, b in cells)}
 
-    def _places(self, item: DocItem, kind: str) -> Iterator[_Placed]:
+    def _places(self, item: document.DocItem, kind: str) -> Iterator[_Placed]:
         """The item on each of its pages, with its share of the text."""
         is_table = "/tables/" in item.self_ref
         text: str = _cells_text(item) if is_table else getattr(item, "text", "")
@@ -226,9 +193,8 @@ class _Reader:
         if not all(map(math.isfinite, bbox.as_tuple())):
             raise UnreadableDocument(f"{self.name}: a box on page {number} is not finite: {bbox}")
         corners = bbox.to_top_left_origin(page_height=height)
-        return box_around(
-            [(corners.l, corners.t), (corners.r, corners.b)], width=width, height=height
-        )
+        points = [(corners.l, corners.t), (corners.r, corners.b)]
+        return box_around(points, width=width, height=height)
 
 
 def _cells_text(table: Any) -> str:

@@ -8,11 +8,10 @@ from colregion.core.documents import Document, Page
 from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput
-from colregion.parsers.auto_reader import load_reader
+from colregion.parsers.auto_reader import WordsFrom, load_reader
 from colregion.parsers.external.page_builder import build_page
 from colregion.parsers.external.regions import ExternalPage, ExternalRegion
 from colregion.parsers.page_parser import parse_pages, read_words
-from colregion.parsers.word_reader import WordReader
 
 
 class FunctionRegions(Parser):
@@ -35,7 +34,7 @@ class FunctionRegions(Parser):
         find: Callable[[Page], Iterable[ExternalRegion]],
         *,
         name: str,
-        words: str | WordReader | None = "auto",
+        words: WordsFrom = "auto",
     ) -> None:
         if not name:
             raise InvalidInput("name the function and its version, so that a change is noticed")
@@ -61,10 +60,8 @@ class FunctionRegions(Parser):
         if self._reader is not None:
             page, words = read_words(self._reader, page)
         regions = tuple(self._find(page))
-        for region in regions:
-            if not isinstance(region, ExternalRegion):
-                raise InvalidInput(
-                    f"{self._name} must give ExternalRegion, got {type(region).__name__}"
-                )
+        others = [type(one).__name__ for one in regions if not isinstance(one, ExternalRegion)]
+        if others:
+            raise InvalidInput(f"{self._name} must give ExternalRegion, got {others[0]}")
         external = ExternalPage(regions)
         return build_page(page, external, () if external.has_words else words)

@@ -8,6 +8,7 @@ document types and fetches nothing.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -15,16 +16,10 @@ from html.parser import HTMLParser
 from colregion.core.geometry import Box
 from colregion.errors import UnreadableDocument
 from colregion.parsers.external.region_source import RegionSource
-from colregion.parsers.external.regions import (
-    ExternalPage,
-    ExternalRegion,
-    box_around,
-    line_of,
-    make_word,
-    region_of,
-)
+from colregion.parsers.external.regions import ExternalPage, ExternalRegion
+from colregion.parsers.external.shapes import box_around, line_of, make_word, region_of
 
-_PAGE = "ocr_page"
+_PAGE, _PARAGRAPH = "ocr_page", "ocr_par"
 _AREAS = {"ocr_carea": "text", "ocrx_block": "text", "ocr_table": "table", "ocr_float": "text"}
 _FIGURES = ("ocr_photo", "ocr_image", "ocr_linedrawing")
 _LINES = {
@@ -35,9 +30,8 @@ _LINES = {
     "ocr_caption": "caption",
     "ocr_textfloat": "text",
 }
-_PARAGRAPHS = ("ocr_par",)
 _WORDS = ("ocrx_word", "ocr_word")
-_KNOWN = {_PAGE, *_AREAS, *_FIGURES, *_LINES, *_PARAGRAPHS, *_WORDS}
+_KNOWN = {_PAGE, _PARAGRAPH, *_AREAS, *_FIGURES, *_LINES, *_WORDS}
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 _MAX_DEPTH = 200
 
@@ -79,6 +73,15 @@ class _Element:
             else:
                 yield from part.find(*kinds)
 
+    def bbox(self) -> tuple[float, ...] | None:
+        """(x0, y0, x1, y1) in pixels; None without one."""
+        match = _BBOX.search(self.title)
+        return tuple(map(float, match.groups())) if match else None
+
+    def number(self, name: re.Pattern[str]) -> float | None:
+        match = name.search(self.title)
+        return float(match.group(1)) if match else None
+
     def all_text(self) -> str:
         return "".join([*self.text, *(part.all_text() for part in self.parts)])
 
@@ -96,32 +99,24 @@ class _Reader(HTMLParser):
         attributes = {key: value or "" for key, value in attrs}
         kinds = [kind for kind in attributes.get("class", "").split() if kind in _KNOWN]
         element = _Element(kinds[0], attributes.get("title", "")) if kinds else None
-        if element is not None:
-            parent = self._parent()
-            if element.kind == _PAGE:
-                self.pages.append(element)
-            elif parent is not None:
-                parent.parts.append(element)
+        if element is not None and element.kind == _PAGE:
+            self.pages.append(element)
+        elif element is not None and (parent := self._parent()) is not None:
+            parent.parts.append(element)
         if tag not in _VOID:
             self.open.append((tag, element))
-            if len(self.open) > _MAX_DEPTH:
-                raise UnreadableDocument(
-                    f"{self.name} is nested more than {_MAX_DEPTH} deep; export it again"
-                )
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        self.handle_endtag(tag)
+        if len(self.open) > _MAX_DEPTH:
+            raise UnreadableDocument(
+                f"{self.name} is nested more than {_MAX_DEPTH} deep; export it again"
+            )
 
     def handle_endtag(self, tag: str) -> None:
-        for i in range(len(self.open) - 1, -1, -1):
-            if self.open[i][0] == tag:
-                del self.open[i:]
-                return
+        tags = [name for name, _ in self.open]
+        if tag in tags:
+            del self.open[len(tags) - 1 - tags[::-1].index(tag) :]
 
     def handle_data(self, data: str) -> None:
-        parent = self._parent()
-        if parent is not None:
+        if (parent := self._parent()) is not None:
             parent.text.append(data)
 
     def _parent(self) -> _Element | None:
@@ -132,37 +127,35 @@ class _Page:
     """Converts the elements of a page, whose bbox gives its origin and size in pixels."""
 
     def __init__(self, element: _Element, name: str) -> None:
-        match = _BBOX.search(element.title)
-        if match is None:
+        bbox = element.bbox()
+        if bbox is None:
             raise UnreadableDocument(f"{name} has a page without a bbox, so its size is unknown")
-        self.x0, self.y0, x1, y1 = map(float, match.groups())
+        self.x0, self.y0, x1, y1 = bbox
         self.width, self.height = x1 - self.x0, y1 - self.y0
         if min(self.width, self.height) <= 0:
-            raise UnreadableDocument(f"{name} has a page without a size: {match.group()}")
+            raise UnreadableDocument(f"{name} has a page without a size: {element.title}")
         self.element = element
 
     def read(self) -> ExternalPage:
-        elements = self.element.find(*_AREAS, *_FIGURES, *_PARAGRAPHS, *_LINES)
+        elements = self.element.find(*_AREAS, *_FIGURES, _PARAGRAPH, *_LINES)
         return ExternalPage(
-            tuple(area for area in map(self._area, elements) if area),
-            size_wh=(self.width, self.height),
-            degrees_clockwise=_turn(self.element),
+            tuple(filter(None, map(self._area, elements))),
+            (self.width, self.height),
+            _turn(self.element),
         )
 
     def _box(self, element: _Element) -> Box | None:
-        match = _BBOX.search(element.title)
-        if match is None:
+        if (bbox := element.bbox()) is None:
             return None
-        x0, y0, x1, y1 = map(float, match.groups())
-        corners = [(x0 - self.x0, y0 - self.y0), (x1 - self.x0, y1 - self.y0)]
+        corners = [(x - self.x0, y - self.y0) for x, y in (bbox[:2], bbox[2:])]
         return box_around(corners, width=self.width, height=self.height)
 
     def _area(self, element: _Element) -> ExternalRegion | None:
         box = self._box(element)
         if element.kind in _FIGURES:
             return ExternalRegion(box, kind="figure") if box else None
-        blocks = element.find(*_PARAGRAPHS, *_LINES) if element.kind in _AREAS else iter([element])
-        parts = [part for part in map(self._block, blocks) if part]
+        blocks = element.find(_PARAGRAPH, *_LINES) if element.kind in _AREAS else iter([element])
+        parts = list(filter(None, map(self._block, blocks)))
         kind = _AREAS.get(element.kind, "text")
         kind = _common_kind(parts) if kind == "text" else kind
         return region_of(parts, kind=kind, box=box) if parts else None
@@ -170,14 +163,14 @@ class _Page:
     def _block(self, element: _Element) -> ExternalRegion | None:
         """A paragraph, or a line outside one."""
         elements = [element] if element.kind in _LINES else element.find(*_LINES)
-        lines = [line for line in map(self._line, elements) if line]
+        lines = list(filter(None, map(self._line, elements)))
         return region_of(lines, kind=_common_kind(lines))
 
     def _line(self, element: _Element) -> ExternalRegion | None:
         words = []
         for word in element.find(*_WORDS):
-            match = _CONFIDENCE.search(word.title)
-            confidence = float(match.group(1)) / 100 if match else None
+            percent = word.number(_CONFIDENCE)
+            confidence = None if percent is None else percent / 100
             words.append(make_word(" ".join(word.all_text().split()), self._box(word), confidence))
         return line_of(words, kind=_LINES[element.kind], box=self._box(element))
 
@@ -190,9 +183,7 @@ def _common_kind(regions: list[ExternalRegion]) -> str:
 def _turn(page: _Element) -> float:
     """The clockwise turn that makes most words upright, which is `textangle`: it counts
     counter-clockwise."""
-    votes: dict[float, int] = {}
+    votes: Counter[float] = Counter()
     for line in page.find(*_LINES):
-        match = _ANGLE.search(line.title)
-        angle = float(match.group(1)) % 360.0 if match else 0.0
-        votes[angle] = votes.get(angle, 0) + sum(1 for _ in line.find(*_WORDS))
+        votes[(line.number(_ANGLE) or 0.0) % 360.0] += sum(1 for _ in line.find(*_WORDS))
     return max(votes, key=lambda angle: votes[angle], default=0.0)

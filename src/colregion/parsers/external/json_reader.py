@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -25,83 +24,55 @@ class Node:
 
     def __getitem__(self, key: str) -> Node:
         """A member of an object; null if it is missing or this is null."""
-        where = f"{self.where}.{key}"
-        if self.value is None:
-            return Node(None, where)
-        if not isinstance(self.value, dict):
-            raise self._not("an object")
-        return Node(self.value.get(key), where)
+        members = self._checked(isinstance(self.value, dict | None), "an object") or {}
+        return Node(members.get(key), f"{self.where}.{key}")
 
     def __bool__(self) -> bool:
         """Whether there is a value."""
         return self.value is not None
 
-    def members(self) -> dict[str, Node]:
-        """The members of an object; {} for null."""
-        if self.value is None:
-            return {}
-        if not isinstance(self.value, dict):
-            raise self._not("an object")
-        return {key: Node(value, f"{self.where}.{key}") for key, value in self.value.items()}
-
     def items(self) -> Iterator[Node]:
         """The items of a list; none for null."""
-        if self.value is None:
-            return
-        if not isinstance(self.value, list):
-            raise self._not("a list")
-        for i, value in enumerate(self.value):
-            yield Node(value, f"{self.where}[{i}]")
+        values = self._checked(isinstance(self.value, list | None), "a list") or []
+        return (Node(value, f"{self.where}[{i}]") for i, value in enumerate(values))
 
     def text(self) -> str:
         """A string; "" for null."""
-        if self.value is None:
-            return ""
-        if not isinstance(self.value, str):
-            raise self._not("a string")
-        return self.value
+        return str(self._checked(isinstance(self.value, str | None), "a string") or "")
 
     def number(self) -> float:
         """A number in the range of page coordinates."""
-        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
-            raise self._not("a number")
-        if not -_MAX_NUMBER < self.value < _MAX_NUMBER:
-            raise self._not("a number of a page's size")
-        return float(self.value)
+        is_number = isinstance(self.value, int | float) and not isinstance(self.value, bool)
+        number = self._checked(is_number, "a number")
+        in_range = -_MAX_NUMBER < number < _MAX_NUMBER
+        return float(self._checked(in_range, "a number of a page's size"))
 
     def whole(self) -> int:
         """An integer."""
-        number = self.number()
-        if number != math.floor(number):
-            raise self._not("a whole number")
-        return int(number)
+        return int(self._checked(self.number().is_integer(), "a whole number"))
 
     def page_number(self) -> int:
         """A number from 1 up."""
-        number = self.whole()
-        if number < 1:
-            raise self._not("a page number from 1 up")
-        return number
+        return int(self._checked(self.whole() >= 1, "a page number from 1 up"))
 
     def length(self) -> float:
         """A number above 0."""
-        number = self.number()
-        if number <= 0:
-            raise self._not("a length above 0")
-        return number
+        return float(self._checked(self.number() > 0, "a length above 0"))
 
-    def _not(self, expected: str) -> UnreadableDocument:
+    def confidence(self, *, scale: float = 1.0) -> float | None:
+        """A number divided by `scale`; None for null."""
+        return self.number() / scale if self else None
+
+    def _checked(self, is_valid: bool, expected: str) -> Any:
+        if is_valid:
+            return self.value
         value = json.dumps(self.value, default=str)
         value = value if len(value) <= 40 else f"{value[:37]}..."
-        return UnreadableDocument(f"{self.where} must be {expected}, got {value}")
+        raise UnreadableDocument(f"{self.where} must be {expected}, got {value}")
 
 
 def read_json(content: bytes, *, name: str) -> Node:
-    """Parse a JSON file.
-
-    Raises:
-        UnreadableDocument: it is no JSON, or nested too deeply.
-    """
+    """Parse a JSON file. Raises UnreadableDocument if it is no JSON, or nested too deeply."""
     try:
         return Node(json.loads(content), name)
     except (ValueError, RecursionError) as cause:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from colregion.core.documents import Page
 from colregion.core.geometry import Box, Upright, boxes_to_array
 from colregion.core.regions import LEVELS, ParsedPage, Word
 from colregion.errors import InvalidBox, UnreadableDocument
-from colregion.parsers.external.regions import ExternalPage, ExternalRegion, storable
+from colregion.parsers.external.regions import ExternalPage, ExternalRegion
+from colregion.parsers.external.shapes import storable
 from colregion.parsers.layout import Layout
 from colregion.parsers.layout.areas import Area, smallest_containers
-from colregion.parsers.layout.lines import find_lines, find_rows
+from colregion.parsers.layout.lines import find_lines, find_rows, lines_of
 from colregion.parsers.layout.page_frame import Frame
-from colregion.parsers.layout.region_tree import RegionNode, parsed_page
+from colregion.parsers.layout.region_tree import block_regions, line_regions, parsed_page
 
 _ASPECT_TOLERANCE = 0.02  # of two images of one page, as the log of width over height
 _MIN_TURN = 1.0  # degrees; tools measure the skew of straight text to fractions of one
+
+_Words: TypeAlias = tuple[Word, ...]
 
 
 def build_page(page: Page, external: ExternalPage, words: Sequence[Word]) -> ParsedPage:
@@ -28,9 +32,6 @@ def build_page(page: Page, external: ExternalPage, words: Sequence[Word]) -> Par
     parts. Where the tool gives no words, `words` are assigned to the smallest region that
     contains them and their lines become its parts; words in no region come last. A region with
     text but no word keeps its text as words that each have the region's whole box.
-
-    Args:
-        words: of the page, where the tool gives none.
 
     Raises:
         UnreadableDocument: the tool's page has another shape.
@@ -43,17 +44,17 @@ def build_page(page: Page, external: ExternalPage, words: Sequence[Word]) -> Par
     areas = list(_on_page(external.regions, turns))
     leaves = [leaf for area in areas for leaf in area.leaves()]
     leaf_words, loose = _assign(words, leaves)
-    nodes = _nodes(areas, iter(leaf_words), Frame.of(page), depth=1)
-    return parsed_page(page, nodes, [*loose, *own_words])
+    by_leaf, frame = iter(leaf_words), Frame.of(page)
+    trees = [_with_lines(area, by_leaf, frame) for area in areas]
+    return parsed_page(page, trees, [*loose, *own_words])
 
 
 def _with_upright(page: Page, external: ExternalPage) -> Page:
     if external.degrees_clockwise is None:
         return page
     degrees = external.degrees_clockwise % 360.0
-    if min(degrees, 360.0 - degrees) < _MIN_TURN:
-        return replace(page, upright=None)
-    return replace(page, upright=Upright(degrees, page.width, page.height))
+    is_straight = min(degrees, 360.0 - degrees) < _MIN_TURN
+    return replace(page, upright=None if is_straight else Upright(degrees, page.width, page.height))
 
 
 def _quarter_turns(page: Page, external: ExternalPage) -> int:
@@ -102,7 +103,7 @@ def _on_page(regions: Sequence[ExternalRegion], quarters: int) -> Iterator[Exter
 
 def _assign(
     words: Sequence[Word], leaves: Sequence[ExternalRegion]
-) -> tuple[list[tuple[Word, ...]], list[Word]]:
+) -> tuple[list[_Words], list[Word]]:
     """The words of each leaf, its own or those in its box, and the words in none.
 
     A word belongs to the smallest region that contains half of it.
@@ -115,41 +116,33 @@ def _assign(
     return [tuple(own) for own in assigned], loose
 
 
-def _nodes(
-    regions: Sequence[ExternalRegion],
-    leaf_words: Iterator[tuple[Word, ...]],
-    frame: Frame,
-    *,
-    depth: int,
-) -> list[RegionNode]:
-    """Args: leaf_words: the words of each leaf, in the order of the leaves."""
-    nodes = []
-    for region in regions:
-        if region.parts:
-            parts = _nodes(region.parts, leaf_words, frame, depth=depth + 1)
-            nodes.append(_around(region, parts))
-        else:
-            nodes.append(_leaf(region, next(leaf_words), frame, depth=depth))
-    return nodes
+def _with_lines(
+    region: ExternalRegion, leaf_words: Iterator[_Words], frame: Frame, *, depth: int = 1
+) -> ExternalRegion:
+    """The region with the lines of its words below it.
 
-
-def _leaf(
-    region: ExternalRegion, words: tuple[Word, ...], frame: Frame, *, depth: int
-) -> RegionNode:
+    Args:
+        leaf_words: the words of each leaf, in the order of the leaves.
+        depth: of the region, 1 for an area.
+    """
+    if region.parts:
+        parts = [_with_lines(part, leaf_words, frame, depth=depth + 1) for part in region.parts]
+        return _around(region, parts)
+    words = next(leaf_words)
     if not words:
         spread = tuple(Word(text, region.box) for text in region.text.split())
-        return RegionNode(region.box, region.text, region.kind, words=spread)
+        return replace(region, words=spread)
     if depth == len(LEVELS):
         box = Box.enclosing([region.box, *(word.box for word in words)])
         text = region.text or " ".join(word.text for word in words)
-        return RegionNode(box, text, region.kind, words=words)
+        return ExternalRegion(box, text, region.kind, words=words)
     squares = frame.square(boxes_to_array(word.box for word in words))
     lines = find_lines([word.text for word in words], squares)
     if depth == 1:
-        return _around(region, RegionNode.of_blocks(Area(region.kind, tuple(lines)), words, frame))
-    lines = [line for row in find_rows(lines) for line in row.lines]
-    return _around(region, RegionNode.of_lines(region.kind, lines, words, frame))
+        return _around(region, block_regions(Area(region.kind, tuple(lines)), words, frame))
+    return _around(region, line_regions(region.kind, lines_of(find_rows(lines)), words, frame))
 
 
-def _around(region: ExternalRegion, parts: Sequence[RegionNode]) -> RegionNode:
-    return RegionNode.around(parts, kind=region.kind, text=region.text, box=region.box)
+def _around(region: ExternalRegion, parts: Sequence[ExternalRegion]) -> ExternalRegion:
+    box = Box.enclosing([region.box, *(part.box for part in parts)])
+    return replace(region, box=box, parts=tuple(parts), words=())

@@ -13,21 +13,9 @@ from colregion.core.geometry import Box
 from colregion.core.regions import Word
 from colregion.errors import UnreadableDocument
 from colregion.parsers.external.region_source import RegionSource
-from colregion.parsers.external.regions import (
-    ExternalPage,
-    ExternalRegion,
-    box_around,
-    line_of,
-    make_word,
-    region_of,
-    rows_of,
-)
-from colregion.parsers.external.safe_xml import (
-    number_attribute,
-    page_size,
-    parse_number,
-    read_xml,
-)
+from colregion.parsers.external.regions import ExternalPage, ExternalRegion
+from colregion.parsers.external.safe_xml import number_attribute, page_size, parse_number, read_xml
+from colregion.parsers.external.shapes import box_around, line_of, make_word, region_of, rows_of
 
 _TYPES = {
     "heading": "title",
@@ -72,18 +60,20 @@ class _Page:
     def read(self) -> ExternalPage:
         regions = [region for region in self.page if region.tag in _REGIONS]
         by_id = {region.get("id", ""): region for region in regions}
-        order = self.page.find("ReadingOrder")
-        ids = dict.fromkeys(_reading_order(order) if order is not None else ())
-        ordered = [by_id[region_id] for region_id in ids if region_id in by_id]
-        ordered += [region for region in regions if all(region is not one for one in ordered)]
+        ids = [
+            name for order in self.page.findall("ReadingOrder") for name in _reading_order(order)
+        ]
+        ordered = dict.fromkeys([*(by_id[name] for name in ids if name in by_id), *regions])
         areas = [self._area(region) for region in ordered]
         # The clockwise turn that makes the content upright.
-        turn = number_attribute(self.page, "orientation", name=self.name, default=0.0)
-        return ExternalPage(
-            tuple(area for area in areas if area),
-            size_wh=(self.width, self.height),
-            degrees_clockwise=turn or None,
-        )
+        turn = self._optional(self.page, "orientation")
+        return ExternalPage(tuple(filter(None, areas)), (self.width, self.height), turn or None)
+
+    def _optional(self, element: Element | None, key: str) -> float | None:
+        """The number in an attribute; None without it."""
+        if element is None or element.get(key) is None:
+            return None
+        return number_attribute(element, key, name=self.name)
 
     def _box(self, element: Element) -> Box | None:
         coords = element.find("Coords")
@@ -130,15 +120,9 @@ class _Page:
 
     def _words(self, line: Element) -> list[Word | None]:
         return [
-            make_word(_text(word), self._box(word), self._confidence(word))
+            make_word(_text(word), self._box(word), self._optional(word.find("TextEquiv"), "conf"))
             for word in line.iter("Word")
         ]
-
-    def _confidence(self, element: Element) -> float | None:
-        equivalent = element.find("TextEquiv")
-        if equivalent is None or equivalent.get("conf") is None:
-            return None
-        return number_attribute(equivalent, "conf", name=self.name)
 
 
 def _text(element: Element) -> str:

@@ -11,13 +11,12 @@ from typing import Any, ClassVar, TypeAlias
 
 from colregion.core.documents import Document, Page
 from colregion.core.interfaces import Parser
-from colregion.core.regions import ParsedPage
+from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput, UnreadableDocument
-from colregion.parsers.auto_reader import load_reader
+from colregion.parsers.auto_reader import WordsFrom, load_reader
 from colregion.parsers.external.page_builder import build_page
 from colregion.parsers.external.regions import ExternalPage
 from colregion.parsers.page_parser import parse_pages, read_words
-from colregion.parsers.word_reader import WordReader
 
 SourceData: TypeAlias = str | Path | bytes | Mapping[str, Any] | Sequence[Any]
 """A file's path, its bytes, or the data of a JSON file."""
@@ -45,23 +44,15 @@ class RegionSource(Parser):
     lists_blank_pages: ClassVar[bool] = True
     """Whether the tool lists every page, so that a page that is not listed was not processed."""
 
-    def __init__(
-        self, source: SourceData | None = None, *, words: str | WordReader | None = "auto"
-    ) -> None:
+    def __init__(self, source: SourceData | None = None, *, words: WordsFrom = "auto") -> None:
         self._path = Path(source).expanduser() if isinstance(source, str | Path) else None
         self._content = None if source is None or self._path is not None else _as_bytes(source)
         self._reader = load_reader(words) if isinstance(words, str) else words
 
     @abstractmethod
     def pages(self, content: bytes, *, name: str) -> Mapping[int, ExternalPage]:
-        """Return the pages that a file lists, by number from 1.
-
-        Args:
-            name: of the file, for messages.
-
-        Raises:
-            UnreadableDocument: the file is not what this tool writes.
-        """
+        """Return the pages that a file lists, by number from 1; `name` is for messages. Raises
+        UnreadableDocument if the file is not what this tool writes."""
 
     @property
     def fingerprint(self) -> str:
@@ -91,9 +82,9 @@ class RegionSource(Parser):
                     f"(its first pages: {known}); make it from the whole document"
                 )
             external = external or ExternalPage()
-            if self._reader is None or external.has_words or not external.regions:
-                return build_page(page, external, ())
-            page, words = read_words(self._reader, page)
+            words: tuple[Word, ...] = ()
+            if self._reader is not None and external.regions and not external.has_words:
+                page, words = read_words(self._reader, page)
             return build_page(page, external, words)
 
         yield from parse_pages(document, parse_page)

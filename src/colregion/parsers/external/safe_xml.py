@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from typing import Any
-from xml.etree.ElementTree import Element, TreeBuilder
-from xml.parsers import expat
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
 from colregion.errors import UnreadableDocument
 
@@ -18,77 +17,59 @@ _MAX_DEPTH = 100
 _MAX_NUMBER = 1e9
 
 
-def read_xml(content: bytes, *, name: str) -> Element:
-    """The root element; tags and attributes are without their namespaces.
+class _Builder(TreeBuilder):
+    """Drops namespaces; refuses document types and deep nesting."""
 
-    Raises:
-        UnreadableDocument: damaged, with a document type, or nested too deeply.
-    """
-    builder = TreeBuilder()
-    depth = 0
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name, self.depth = name, 0
 
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
-        depth += 1
-        if depth > _MAX_DEPTH:
+    def start(self, tag: str, attributes: Any, /) -> Element:
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
             raise UnreadableDocument(
-                f"{name} is nested more than {_MAX_DEPTH} deep; export it again"
+                f"{self.name} is nested more than {_MAX_DEPTH} deep; export it again"
             )
-        builder.start(_local(tag), {_local(key): value for key, value in attributes.items()})
+        return super().start(_local(tag), {_local(key): text for key, text in attributes.items()})
 
-    def end(tag: str) -> None:
-        nonlocal depth
-        depth -= 1
-        builder.end(_local(tag))
+    def end(self, tag: str, /) -> Element:
+        self.depth -= 1
+        return super().end(_local(tag))
 
-    def refuse(*_: Any) -> None:
+    def doctype(self, *_: Any) -> None:
         raise UnreadableDocument(
-            f"{name} declares a document type, by which XML can name other files and grow without "
-            "limit; export it without one"
+            f"{self.name} declares a document type, by which XML can name other files and grow "
+            "without limit; export it without one"
         )
-
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = builder.data
-    parser.StartDoctypeDeclHandler = refuse
-    try:
-        parser.Parse(content, True)
-        return builder.close()
-    except (expat.ExpatError, ValueError, LookupError) as cause:
-        raise UnreadableDocument(f"{name} is no XML ({cause}); export it again") from cause
 
 
 def _local(tag: str) -> str:
-    return tag.rpartition(" ")[2]
+    return tag.rpartition("}")[2]
+
+
+def read_xml(content: bytes, *, name: str) -> Element:
+    """The root element; tags and attributes are without their namespaces. Raises
+    UnreadableDocument."""
+    parser = XMLParser(target=_Builder(name))
+    try:
+        parser.feed(content)
+        root: Element = parser.close()
+    except (ParseError, ValueError, LookupError) as cause:
+        raise UnreadableDocument(f"{name} is no XML ({cause}); export it again") from cause
+    return root
 
 
 def page_size(element: Element, width: str, height: str, *, name: str) -> tuple[float, float]:
     """(width, height) from the attributes of these names. Raises UnreadableDocument."""
-    size = (
-        number_attribute(element, width, name=name),
-        number_attribute(element, height, name=name),
-    )
+    size = tuple(number_attribute(element, key, name=name) for key in (width, height))
     if min(size) <= 0:
         raise UnreadableDocument(f"{name} has a page without a size")
-    return size
+    return size[0], size[1]
 
 
-def number_attribute(
-    element: Element, key: str, *, name: str, default: float | None = None
-) -> float:
-    """The number in an attribute.
-
-    Args:
-        default: for an element without the attribute; None refuses it.
-
-    Raises:
-        UnreadableDocument: it is no number, or missing without a default.
-    """
-    text = element.get(key)
-    if text is None and default is not None:
-        return default
-    return parse_number(text or "", of=f"{name}: {key} of {element.tag}")
+def number_attribute(element: Element, key: str, *, name: str) -> float:
+    """The number in an attribute. Raises UnreadableDocument if it is no number, or missing."""
+    return parse_number(element.get(key, ""), of=f"{name}: {key} of {element.tag}")
 
 
 def parse_number(text: str, *, of: str) -> float:

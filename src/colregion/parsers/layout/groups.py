@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import pairwise
-from statistics import median
+from statistics import fmean, median
 
 import numpy as np
 
 from colregion.core.geometry import Box
-from colregion.parsers.layout.lines import Line, Row, find_rows
+from colregion.parsers.layout.lines import Line, Row, find_rows, lines_of
 from colregion.parsers.layout.reading_order import reading_groups
 
 LOOSE_GAP = 0.75  # rows separate where their gap exceeds the median one by this
@@ -53,21 +53,15 @@ def are_columns(left: Sequence[Line], right: Sequence[Line]) -> bool:
     """
     if min(len(left), len(right)) < 3:
         return False
-    if all(
-        sum(len(line.text) for line in side) >= _MIN_LINE_CHARS * len(side)
-        for side in (left, right)
-    ):
+    if all(fmean(len(line.text) for line in side) >= _MIN_LINE_CHARS for side in (left, right)):
         return True
     few, many = sorted((left, right), key=len)
     beside = [
-        min(abs(_middle(line) - _middle(other)) / line.height for other in many) for line in few
+        min(abs(line.box.center[1] - other.box.center[1]) / line.height for other in many)
+        for line in few
     ]
     aligned = sum(distance < 0.25 for distance in beside)
     return sum(distance < 1.5 for distance in beside) >= 0.5 * len(few) and aligned < 0.5 * len(few)
-
-
-def _middle(line: Line) -> float:
-    return (line.box.y0 + line.box.y1) / 2
 
 
 def split_rows(rows: Sequence[Row]) -> list[list[Row]]:
@@ -88,8 +82,8 @@ def gap(above: Row, below: Row) -> float:
 
 
 def _are_separate(above: Row, below: Row, usual: float) -> bool:
-    space = gap(above, below)
-    return space > min(usual + LOOSE_GAP, _FAR) or size_ratio(above, below) > HEADING_RATIO
+    is_far = gap(above, below) > min(usual + LOOSE_GAP, _FAR)
+    return is_far or size_ratio(above, below) > HEADING_RATIO
 
 
 def size_ratio(a: Row, b: Row) -> float:
@@ -165,10 +159,10 @@ def is_regular(rows: Sequence[Row]) -> bool:
 
 def _aligned(rows: Sequence[Row]) -> float:
     """Share of cells that have an edge or their center in common with at least two others."""
-    cells = [line for row in rows if len(row.lines) > 1 for line in row.lines]
+    cells = lines_of(row for row in rows if len(row.lines) > 1)
     if not cells:
         return 0.0
-    edges = np.array([(c.box.x0, (c.box.x0 + c.box.x1) / 2, c.box.x1) for c in cells])
+    edges = np.array([(c.box.x0, c.box.center[0], c.box.x1) for c in cells])
     slack = 0.5 * median(cell.height for cell in cells)
     partners = (np.abs(edges[:, None] - edges[None]) < slack).sum(axis=1).max(axis=1) - 1
     return float((partners >= 2).mean())

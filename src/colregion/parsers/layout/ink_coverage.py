@@ -17,9 +17,7 @@ def painted_share(image: Image.Image, box: Box, words_xyxy: FloatArray) -> float
     count, because cells of a coarse grid are averaged.
 
     Args:
-        image: the upright page, RGB.
-        box: fractions of the image.
-        words_xyxy: (N, 4) boxes of the page's words, fractions of the image.
+        words_xyxy: (N, 4) boxes of the page's words; like `box` fractions of the image (RGB).
     """
     xyxy = box.to_pixels(width_px=image.width, height_px=image.height)
     cells = np.asarray(image.resize((_CELLS, _CELLS), Image.Resampling.BOX, box=xyxy), np.int16)

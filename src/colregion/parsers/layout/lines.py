@@ -8,7 +8,7 @@ label and its value, the cells of a table) make a *row*.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
@@ -28,63 +28,40 @@ _MIN_CHAR, _MAX_CHAR = 0.5, 1.0  # character width in text heights: bounds for s
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A run of words.
+    """A run of words."""
 
-    Args:
-        words: positions of its words among the page's, in reading order.
-        box: around the words, square units.
-        text: the words joined by spaces.
-        height: of its type ("Ag"), square units: the median over its words.
-    """
-
-    words: tuple[int, ...]
-    box: Box
-    text: str
-    height: float
-
-    @cached_property
-    def char_width(self) -> float:
-        """Mean width of a character, square units."""
-        return self.box.width / len(self.text)
+    words: tuple[int, ...]  # positions among the page's words, in reading order
+    box: Box  # around the words, square units
+    text: str  # the words joined by spaces
+    height: float  # of its type ("Ag"), square units: the median over its words
 
 
 def find_lines(
-    texts: Sequence[str],
-    boxes_xyxy: FloatArray,
-    *,
-    blocks: Sequence[int | None] | None = None,
+    texts: Sequence[str], boxes_xyxy: FloatArray, *, blocks: Sequence[int | None] = ()
 ) -> list[Line]:
-    """Join the N words of a page to lines, from the top.
+    """Join the N words of a page to lines, from the top, with every word in one; [] for no words.
 
     Args:
-        texts: N words.
-        boxes_xyxy: (N, 4) their boxes, square units, upright.
+        boxes_xyxy: (N, 4) square units, upright.
         blocks: N block numbers from OCR, None if unknown. Words of two blocks are joined only
             over a normal gap: OCR detected a gutter there.
-
-    Returns:
-        Lines with every word in exactly one; [] for no words.
     """
     if not texts:
         return []
-    following = _next_words(texts, boxes_xyxy, blocks)
-    chains = _chains(following)
+    source = np.array([-1 if block is None else block for block in blocks or [None] * len(texts)])
+    chains = _chains(_next_words(texts, boxes_xyxy, source))
     heights = _type_heights(chains, texts, boxes_xyxy)
     lines = [_make_line(run, texts, boxes_xyxy, heights) for run in chains]
     return sorted(lines, key=lambda line: (line.box.y0, line.box.x0))
 
 
-def _next_words(
-    texts: Sequence[str],
-    boxes: FloatArray,
-    blocks: Sequence[int | None] | None,
-) -> IntArray:
+def _next_words(texts: Sequence[str], boxes: FloatArray, source: IntArray) -> IntArray:
     """(N,) the word that follows each on its line, -1 for none.
 
     Two words are joined if each is the other's nearest on that side: on a skewed scan a word may
     overlap two lines, but only on its own is the nearest mutual.
     """
-    left, right, gaps = _neighbours(texts, boxes, blocks)
+    left, right, gaps = _neighbours(texts, boxes, source)
     order = np.lexsort((right, left, gaps))
     left, right = left[order], right[order]
     after = np.full(len(texts), -1)
@@ -98,9 +75,7 @@ def _next_words(
 
 
 def _neighbours(
-    texts: Sequence[str],
-    boxes: FloatArray,
-    blocks: Sequence[int | None] | None,
+    texts: Sequence[str], boxes: FloatArray, source: IntArray
 ) -> tuple[IntArray, IntArray, FloatArray]:
     """Pairs of words that could follow each other on a line: left, right, gap."""
     x0, y0, x1, y1 = boxes.T
@@ -114,10 +89,8 @@ def _neighbours(
     chars = np.array([len(text) for text in texts])
     char = (x1[i] - x0[i] + x1[j] - x0[j]) / (chars[i] + chars[j])
     reach = _WIDE_GAP * np.clip(char, _MIN_CHAR * high, _MAX_CHAR * high)
-    if blocks is not None:
-        source = np.array([-1 if block is None else block for block in blocks])
-        parted = (source[i] != source[j]) & (source[i] >= 0) & (source[j] >= 0)
-        reach = np.where(parted, 0.5 * reach, reach)
+    parted = (source[i] != source[j]) & (source[i] >= 0) & (source[j] >= 0)
+    reach = np.where(parted, 0.5 * reach, reach)
     solid = np.array([any(c.isalnum() for c in text) for text in texts])
     fits = (shared >= _SAME_ROW * low) & (gap <= reach) & (gap > -high)
     fits &= (high <= _MAX_HEIGHT_RATIO * low) | ~solid[i] | ~solid[j]
@@ -216,6 +189,11 @@ def find_rows(lines: Sequence[Line]) -> list[Row]:
             own.append(line)
     sorted_rows = [Row(tuple(sorted(row, key=lambda line: line.box.x0))) for row in rows]
     return sorted(sorted_rows, key=lambda row: (row.box.y0 + row.box.y1, row.box.x0))
+
+
+def lines_of(rows: Iterable[Row]) -> tuple[Line, ...]:
+    """The lines of rows, in reading order."""
+    return tuple(line for row in rows for line in row.lines)
 
 
 def _beside(row: Sequence[Line], line: Line) -> bool:

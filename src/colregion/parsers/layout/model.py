@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,8 @@ from colregion.errors import BackendError, require
 # Lower than the package's 0.5: a false box is dissolved or dropped later, a missed one is lost.
 CONFIDENCE = 0.35
 
-_KIND_OF_LABEL = {
-    "text": "text",
-    "title": "title",
-    "figure": "figure",
-    "figure_caption": "caption",
-    "table": "table",
-    "table_caption": "caption",
-    "header": "header",
-    "footer": "footer",
-    "reference": "text",
-    "equation": "equation",
-}
+_KIND_OF_LABEL = {"figure_caption": "caption", "table_caption": "caption", "reference": "text"}
+"""The other labels are kinds of ours."""
 _LOGGERS = (
     "RapidLayout",
     "rapid_layout.model_handler.main",
@@ -37,71 +28,54 @@ _LOGGERS = (
     "rapid_layout.inference_engine.onnxruntime.provider_config",
     "rapid_layout.utils.typings",
 )
+_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class ModelBox:
-    """A box of the layout model.
+    """A box of the layout model."""
 
-    Args:
-        kind: one of `colregion.core.regions.KINDS`.
-        score: 0-1.
-        painted: filled share of a figure's box, see `ink_coverage`.
-    """
-
-    kind: str
+    kind: str  # one of `colregion.core.regions.KINDS`
     box: Box
-    score: float
-    painted: float = 0.0
+    score: float  # 0-1
+    painted: float = 0.0  # filled share of a figure's box, see `ink_coverage`
 
 
-class LayoutModel:
-    """The model, loaded on first use, thread-safe and offline."""
+def model_fingerprint() -> str:
+    """The package's version and the settings. Raises MissingDependency."""
+    require("rapid_layout", extra="ocr")
+    from importlib.metadata import version  # slow to import and seldom needed
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._engine: Any = None
-
-    def __reduce__(self) -> tuple[type[LayoutModel], tuple[()]]:
-        return LayoutModel, ()  # the unpickling process loads its own
-
-    @property
-    def fingerprint(self) -> str:
-        """The package's version and the settings."""
-        require("rapid_layout", extra="ocr")
-        from importlib.metadata import version  # slow to import and seldom needed
-
-        return f"rapid-layout {version('rapid-layout')} cdla {CONFIDENCE}"
-
-    def detect(self, image: Image.Image) -> list[ModelBox]:
-        """Detect the boxes of an upright page (RGB), in fractions of the image, best first.
-
-        Raises:
-            MissingDependency: rapid-layout or what it needs is not installed.
-            BackendError: the model failed.
-        """
-        engine = self._load()
-        failure = require("rapid_layout.inference_engine.onnxruntime.main", extra="ocr")
-        try:
-            result = engine(image)
-        except failure.ONNXRuntimeError as cause:
-            raise BackendError(f"the layout model failed on a page: {cause}") from cause
-        boxes = []
-        for xyxy, label, score in zip(result.boxes, result.class_names, result.scores, strict=True):
-            # A box at the edge can have no width.
-            if xyxy[0] < xyxy[2] and xyxy[1] < xyxy[3]:
-                box = Box.from_pixels(xyxy, width_px=image.width, height_px=image.height)
-                boxes.append(ModelBox(_KIND_OF_LABEL[label], box, float(score)))
-        return sorted(boxes, key=lambda item: (-item.score, item.box))
-
-    def _load(self) -> Any:
-        with self._lock:
-            if self._engine is None:
-                self._engine = _open_engine()
-            return self._engine
+    return f"rapid-layout {version('rapid-layout')} cdla {CONFIDENCE}"
 
 
-def _open_engine() -> Any:
+def detect_boxes(image: Image.Image) -> list[ModelBox]:
+    """Detect the boxes of an upright page (RGB), in fractions of the image, best first.
+
+    The model is loaded on first use, offline. Thread-safe.
+
+    Raises:
+        MissingDependency: rapid-layout or what it needs is not installed.
+        BackendError: the model failed.
+    """
+    with _lock:
+        engine = _engine()
+    failure = require("rapid_layout.inference_engine.onnxruntime.main", extra="ocr")
+    try:
+        result = engine(image)
+    except failure.ONNXRuntimeError as cause:
+        raise BackendError(f"the layout model failed on a page: {cause}") from cause
+    boxes = []
+    for xyxy, label, score in zip(result.boxes, result.class_names, result.scores, strict=True):
+        # A box at the edge can have no width.
+        if xyxy[0] < xyxy[2] and xyxy[1] < xyxy[3]:
+            box = Box.from_pixels(xyxy, width_px=image.width, height_px=image.height)
+            boxes.append(ModelBox(_KIND_OF_LABEL.get(label, label), box, float(score)))
+    return sorted(boxes, key=lambda item: (-item.score, item.box))
+
+
+@cache
+def _engine() -> Any:
     for name in _LOGGERS:
         # The package resets its log levels at import and at each start; a filter persists.
         logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.ERROR)

@@ -13,6 +13,7 @@ from colregion.core.documents import Page
 from colregion.core.geometry import Box, FloatArray, Upright, boxes_to_array
 from colregion.core.regions import Word
 from colregion.core.text import has_unspaced
+from colregion.parsers.ocr.orientation import are_mostly_tall, turn_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +84,12 @@ class Frame:
 
     def turn_image(self, image: Image.Image) -> Image.Image:
         """The page image upright, white outside the page."""
-        if self.upright.degrees_clockwise == 0:
-            return image
-        return image.rotate(
-            -self.upright.degrees_clockwise,
-            resample=Image.Resampling.BILINEAR,
-            expand=True,
-            fillcolor="white",
-        )
+        degrees = self.upright.degrees_clockwise
+        return turn_image(image, degrees_clockwise=degrees, resample=Image.Resampling.BILINEAR)
 
 
 def _in_columns(words: Sequence[Word], *, aspect: float) -> bool:
     """Whether most text of scripts without spaces is in words that are taller than wide."""
-    return (
-        sum(
-            len(word.text) if word.box.height > word.box.width * aspect else -len(word.text)
-            for word in words
-            if len(word.text) > 1 and has_unspaced(word.text)
-        )
-        > 0
+    return are_mostly_tall(
+        (word for word in words if len(word.text) > 1 and has_unspaced(word.text)), aspect=aspect
     )

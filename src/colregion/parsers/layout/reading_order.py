@@ -18,16 +18,12 @@ AcceptColumns: TypeAlias = Callable[[Sequence[int], Sequence[int]], bool]
 
 
 def reading_groups(boxes: Sequence[Box], *, gutter: float, accept: AcceptColumns) -> list[Indices]:
-    """Cut boxes into groups without columns, in reading order.
+    """Cut boxes (upright, square units) into groups of positions without columns, from the top.
 
     Args:
-        boxes: upright, square units.
         gutter: least width of white space between columns; negative allows an overlap.
         accept: whether the positions left and right of a gutter really are columns; cells of a
             table are not.
-
-    Returns:
-        Groups of positions in `boxes`, from the top, with each position in one; [] for no boxes.
     """
     return _cut(list(range(len(boxes))), boxes, gutter, accept) if boxes else []
 

@@ -1,16 +1,30 @@
-"""A page's region tree from areas in reading order."""
+"""A page's region tree from areas in reading order: their blocks, and the lines of those.
+
+Blocks are paragraphs, list items, rows of tables and forms, and captions.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+from typing import TypeAlias
 
 from colregion.core.documents import Page
 from colregion.core.geometry import Box
 from colregion.core.regions import ParsedPage, Region, Word, mean_confidence
+from colregion.parsers.external.regions import ExternalRegion
+from colregion.parsers.external.shapes import region_of
 from colregion.parsers.layout.areas import Area
-from colregion.parsers.layout.blocks import blocks_of
-from colregion.parsers.layout.lines import Line
+from colregion.parsers.layout.groups import (
+    HEADING_RATIO,
+    column_rows,
+    gap,
+    line_groups,
+    size_ratio,
+    starts_item,
+)
+from colregion.parsers.layout.lines import Line, Row, find_rows, lines_of
 from colregion.parsers.layout.page_frame import Frame
 from colregion.parsers.text_layer.hidden_text import hidden_text_reasons
 
@@ -18,103 +32,133 @@ MARGIN = 0.15
 """Padding around a line, in text heights, so that a crop or highlight does not touch the ink;
 well below half the space between two lines."""
 
+# In text heights.
+_PARAGRAPH_GAP = 0.25  # a paragraph ends where a gap exceeds the median one by this
+_INDENT = 1.0  # least indentation of a first line
 
-@dataclass(frozen=True, slots=True)
-class RegionNode:
-    """A region with its parts or, without any, its words; boxes on the page as displayed."""
-
-    box: Box
-    text: str
-    kind: str
-    parts: tuple[RegionNode, ...] = ()
-    words: tuple[Word, ...] = ()
-
-    @classmethod
-    def around(
-        cls, parts: Sequence[RegionNode], *, kind: str, text: str = "", box: Box | None = None
-    ) -> RegionNode:
-        """A node around its parts and `box`; without `text` it has the parts' text."""
-        boxes = [part.box for part in parts] + ([box] if box else [])
-        text = text or "\n".join(part.text for part in parts if part.text)
-        return cls(Box.enclosing(boxes), text, kind, tuple(parts))
-
-    @classmethod
-    def of_lines(
-        cls, kind: str, lines: Iterable[Line], words: Sequence[Word], frame: Frame
-    ) -> tuple[RegionNode, ...]:
-        """A node per line.
-
-        Args:
-            lines: refer to `words` by position.
-        """
-        return tuple(
-            cls(
-                frame.on_page(_padded(line)),
-                line.text,
-                kind,
-                words=tuple(words[i] for i in line.words),
-            )
-            for line in lines
-        )
-
-    @classmethod
-    def of_blocks(cls, area: Area, words: Sequence[Word], frame: Frame) -> list[RegionNode]:
-        """A node per block of the area."""
-        return [
-            cls.around(cls.of_lines(block.kind, block.lines, words, frame), kind=block.kind)
-            for block in blocks_of(area)
-        ]
-
-    def all_words(self) -> Iterator[Word]:
-        """The words of the node and of everything below it, in reading order."""
-        yield from self.words
-        for part in self.parts:
-            yield from part.all_words()
-
-    def regions(self, page: Page, path: tuple[int, ...]) -> Iterator[Region]:
-        """The node and everything below it as regions, parents first."""
-        yield Region(
-            page_id=page.id,
-            path=path,
-            box=self.box,
-            text=self.text,
-            kind=self.kind,
-            ocr_confidence=mean_confidence(word.confidence for word in self.all_words()),
-            hidden_text=hidden_text_reasons(self.all_words()),
-        )
-        for number, part in enumerate(self.parts, start=1):
-            yield from part.regions(page, (*path, number))
-
-
-def parsed_page(page: Page, nodes: Sequence[RegionNode], other_words: Iterable[Word]) -> ParsedPage:
-    """The page with its areas in the order of `nodes`; words in no region come last."""
-    regions = [r for i, node in enumerate(nodes, start=1) for r in node.regions(page, (i,))]
-    words = [word for node in nodes for word in node.all_words()]
-    return ParsedPage(page, (*words, *other_words), tuple(regions))
+_Block: TypeAlias = tuple[str, tuple[Line, ...]]
+"""Kind and lines, in reading order."""
 
 
 def build_tree(
     page: Page, words: Sequence[Word], areas: Sequence[Area], frame: Frame
 ) -> ParsedPage:
-    """The page with its words and regions in the order of `areas`.
+    """The page with its words and regions in the order of `areas`; words in no area come last.
 
     A line's box is the union of its words' boxes with a little padding, a block's that of its
-    lines, an area's that of its blocks and of the model's box of a figure or table. Words in no
-    area come last.
+    lines, an area's that of its blocks and of the model's box of a figure or table.
     """
-    nodes = [
-        RegionNode.around(
-            RegionNode.of_blocks(area, words, frame),
+    regions = [
+        region_of(
+            block_regions(area, words, frame),
             kind=area.kind,
             box=frame.on_page(area.frame) if area.frame else None,
         )
         for area in areas
     ]
     in_areas = {i for area in areas for line in area.all_lines for i in line.words}
-    return parsed_page(page, nodes, [word for i, word in enumerate(words) if i not in in_areas])
+    others = (word for i, word in enumerate(words) if i not in in_areas)
+    return parsed_page(page, filter(None, regions), others)
+
+
+def parsed_page(
+    page: Page, areas: Iterable[ExternalRegion], other_words: Iterable[Word]
+) -> ParsedPage:
+    """The page with areas, each with its whole tree, in their order; words in no region come
+    last. A region without text has its parts'."""
+    areas = list(areas)
+    regions = [r for i, area in enumerate(areas, start=1) for r in _regions(area, page, (i,))]
+    words = [word for area in areas for word in _words(area)]
+    return ParsedPage(page, (*words, *other_words), tuple(regions))
+
+
+def _regions(node: ExternalRegion, page: Page, path: tuple[int, ...]) -> Iterator[Region]:
+    yield Region(
+        page_id=page.id,
+        path=path,
+        box=node.box,
+        text=_text(node),
+        kind=node.kind,
+        ocr_confidence=mean_confidence(word.confidence for word in _words(node)),
+        hidden_text=hidden_text_reasons(_words(node)),
+    )
+    for number, part in enumerate(node.parts, start=1):
+        yield from _regions(part, page, (*path, number))
+
+
+def _text(node: ExternalRegion) -> str:
+    return node.text or "\n".join(filter(None, map(_text, node.parts)))
+
+
+def _words(node: ExternalRegion) -> list[Word]:
+    return [word for leaf in node.leaves() for word in leaf.words]
+
+
+def block_regions(area: Area, words: Sequence[Word], frame: Frame) -> list[ExternalRegion]:
+    """A region per block of an area, with a part per line, on the page as displayed; [] for a
+    figure without words or caption."""
+    blocks = [
+        region_of(line_regions(kind, lines, words, frame), kind=kind)
+        for kind, lines in _blocks(area)
+    ]
+    return [block for block in blocks if block is not None]
+
+
+def line_regions(
+    kind: str, lines: Iterable[Line], words: Sequence[Word], frame: Frame
+) -> list[ExternalRegion]:
+    """A region per line; lines refer to `words` by position."""
+    return [
+        ExternalRegion(
+            frame.on_page(_padded(line)), line.text, kind, words=tuple(words[i] for i in line.words)
+        )
+        for line in lines
+    ]
 
 
 def _padded(line: Line) -> Box:
+    x0, y0, x1, y1 = line.box.xyxy
     margin = MARGIN * line.height
-    box = line.box
-    return Box(box.x0 - margin, box.y0 - margin, box.x1 + margin, box.y1 + margin)
+    return Box(x0 - margin, y0 - margin, x1 + margin, y1 + margin)
+
+
+def _blocks(area: Area) -> list[_Block]:
+    captions = [("caption", lines_of(find_rows(caption))) for caption in area.captions]
+    if area.kind == "table":
+        body = [("row", row.lines) for row in find_rows(area.lines)]
+    else:
+        grouped = line_groups if area.kind == "figure" else column_rows
+        body = [block for rows in grouped(area.lines) for block in _paragraphs(rows, area.kind)]
+    if not body or not captions:
+        return captions + body
+    middle = _middle(line for _, lines in body for line in lines)
+    above = [caption for caption in captions if _middle(caption[1]) < middle]
+    return above + body + [caption for caption in captions if caption not in above]
+
+
+def _middle(lines: Iterable[Line]) -> float:
+    return Box.enclosing(line.box for line in lines).center[1]
+
+
+def _paragraphs(rows: Sequence[Row], kind: str) -> list[_Block]:
+    """Rows of one line make paragraphs; lines side by side are a block of kind "row"."""
+    spaces = [gap(a, b) for a, b in pairwise(rows)]
+    usual = median(spaces) if spaces else 0.0
+    left = min(row.box.x0 for row in rows)
+    runs: list[list[Row]] = []
+    for row in rows:
+        if runs and _same_paragraph(runs[-1][-1], row, usual, left):
+            runs[-1].append(row)
+        else:
+            runs.append([row])
+    plain = "text" if kind == "figure" else kind
+    return [("row" if len(run[0].lines) > 1 else plain, lines_of(run)) for run in runs]
+
+
+def _same_paragraph(above: Row, below: Row, usual: float, left: float) -> bool:
+    if len(above.lines) > 1 or len(below.lines) > 1 or starts_item(below):
+        return False
+    if gap(above, below) > usual + _PARAGRAPH_GAP or size_ratio(above, below) > HEADING_RATIO:
+        return False
+    indented = below.box.x0 - left > _INDENT * below.height
+    return not (indented and above.box.x0 - left < 0.5 * _INDENT * above.height)

@@ -9,7 +9,7 @@ from statistics import median
 
 from colregion.parsers.layout.areas import FRAMED, Area
 from colregion.parsers.layout.groups import HEADING_RATIO
-from colregion.parsers.layout.lines import Line, find_rows
+from colregion.parsers.layout.lines import find_rows
 
 _CAPTION_REACH = 3.0  # text heights from a caption to its figure or table
 _MARGIN = 0.1  # share of the page's height, at top and bottom, for headers and footers
@@ -74,15 +74,9 @@ def _caption_distance(area: Area, host: Area) -> float | None:
 def name_roles(areas: Sequence[Area]) -> list[Area]:
     """Assign titles by size, headers and footers by size and place; a header of the model that is
     elsewhere becomes a title or text."""
-    lines = [line for area in areas for line in area.lines]
-    if not lines:
-        return list(areas)
-    body = _body_height(lines)
+    heights = [line.height for area in areas for line in area.lines for _ in line.words]
+    body = median(heights) if heights else 0.0
     return [replace(area, kind=_role(area, areas, body)) for area in areas]
-
-
-def _body_height(lines: Sequence[Line]) -> float:
-    return median(line.height for line in lines for _ in line.words)
 
 
 def _role(area: Area, areas: Sequence[Area], body: float) -> str:

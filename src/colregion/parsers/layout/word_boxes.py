@@ -30,12 +30,7 @@ def trim_tall_boxes(
     """Trim boxes that reach into a neighbouring line to the height of their own.
 
     Tesseract makes such boxes where lines are close. They stand out among the other words of
-    their OCR line.
-
-    Args:
-        texts: N words.
-        boxes_xyxy: (N, 4) square units, upright.
-        lines: N line numbers from OCR; a box without one (None) is left alone.
+    their OCR line; a box without a line number is left alone. Boxes (N, 4) are in square units.
     """
     trimmed = boxes_xyxy.copy()
     members: dict[int, list[int]] = defaultdict(list)

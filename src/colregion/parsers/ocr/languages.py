@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-_LANGUAGES = {
+LANGUAGES_OF_SCRIPT = {
     "Arabic": ("ara+eng", "fas+eng", "urd+eng"),
     "Armenian": ("hye",),
     "Bengali": ("ben",),
@@ -31,22 +29,3 @@ _LANGUAGES = {
     "Thai": ("tha+eng",),
 }
 """Codes to try in turn; Latin script is missing because it is tried first anyway."""
-
-
-def languages_of(script: str, *, installed: Collection[str]) -> list[str]:
-    """The codes to try for a script of which all data are installed.
-
-    >>> languages_of("Japanese", installed={"eng", "jpn"})
-    ['jpn']
-    >>> languages_of("Latin", installed={"eng", "jpn"})
-    []
-    """
-    return [
-        codes for codes in _LANGUAGES.get(script, ()) if set(codes.split("+")) <= set(installed)
-    ]
-
-
-def first_language_of(script: str) -> str | None:
-    """The language whose data to install for a script; None if it needs none."""
-    candidates = _LANGUAGES.get(script)
-    return candidates[0].split("+")[0] if candidates else None

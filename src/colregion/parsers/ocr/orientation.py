@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from colregion.core.documents import Page
@@ -48,8 +48,10 @@ def character_confidence(words: Sequence[Word]) -> float:
     return sum(len(word.text) * (word.confidence or 0.0) for word in words) / max(characters, 1)
 
 
-def _no_alternatives(_image: Image.Image) -> Iterable[tuple[Recognizer, float]]:
-    return ()
+def are_mostly_tall(words: Iterable[Word], *, aspect: float) -> bool:
+    """Whether most characters are in words that are taller than wide, on a page of this aspect."""
+    sizes = ((len(w.text), w.box.height > w.box.width * aspect) for w in words)
+    return sum(size if is_tall else -size for size, is_tall in sizes) > 0
 
 
 def recognize_upright(
@@ -59,7 +61,7 @@ def recognize_upright(
     *,
     min_confidence: float,
     legible_confidence: float,
-    alternatives: Callable[[Image.Image], Iterable[tuple[Recognizer, float]]] = _no_alternatives,
+    alternatives: Callable[[Image.Image], Iterable[tuple[Recognizer, float]]] | None = None,
 ) -> tuple[Page, tuple[Word, ...]]:
     """Recognize a page that may lie sideways, upside down or skewed.
 
@@ -74,35 +76,35 @@ def recognize_upright(
         legible_confidence: of a word that counts as legible.
         alternatives: takes the image if little was legible and returns other recognizers to try
             on it, for another script for example, each with its own turn in degrees clockwise.
-
-    Returns:
-        The page, with `upright` set to the detected turn, and its words, boxes on the page as
-        displayed.
     """
 
     def read(degrees_clockwise: float, by: Recognizer = recognize) -> _Reading:
         words = by(turn_image(image, degrees_clockwise=degrees_clockwise))
         return _Reading(words, Upright(degrees_clockwise % 360.0, page.width, page.height))
 
+    def legible(reading: _Reading) -> int:
+        """Number of characters in legible words."""
+        return sum(len(w.text) for w in reading.words if (w.confidence or 0) >= legible_confidence)
+
     if page.upright is not None:
         return page, read(page.upright.degrees_clockwise).words_on_page()
     deskew = skew(image)
     best = read(deskew)
-    if best.words and (
-        best.confidence < min_confidence or _leaves_most_strokes(image, deskew, best.words)
+    straight = turn_image(image, degrees_clockwise=deskew)
+    if (
+        alternatives
+        and best.words
+        and (best.confidence < min_confidence or _leaves_most_strokes(straight, best.words))
     ):
-        for alternative, turn in alternatives(turn_image(image, degrees_clockwise=deskew)):
+        for alternative, turn in alternatives(straight):
             reading = read(deskew + turn, alternative)
-            if reading.legible(legible_confidence) > _MORE_LEGIBLE * best.legible(
-                legible_confidence
-            ):
+            if legible(reading) > _MORE_LEGIBLE * legible(best):
                 best = reading
             if best.confidence >= min_confidence:
                 break
     if best.confidence < min_confidence and (best.words or deskew):
         attempts = [read(0.0)] if deskew else []
-        attempts.append(read(deskew + 180.0))
-        best = max([best, *attempts], key=lambda reading: reading.legible(legible_confidence))
+        best = max([best, *attempts, read(deskew + 180.0)], key=legible)
     # Lines that run downwards are read as they are, but the page lies on its side.
     degrees = (best.upright.degrees_clockwise - 90.0 * best.runs_downwards) % 360.0
     words = best.words_on_page()
@@ -111,11 +113,10 @@ def recognize_upright(
     return page, words
 
 
-def _leaves_most_strokes(image: Image.Image, deskew: float, words: Sequence[Word]) -> bool:
+def _leaves_most_strokes(image: Image.Image, words: Sequence[Word]) -> bool:
     """Whether most strokes of the image lie outside the words: drawings, or text of another
     script that the recognizer does not detect."""
-    straight = turn_image(image, degrees_clockwise=deskew)
-    return stroke_count(erase_words(straight, words)) > _UNREAD_STROKES * stroke_count(straight)
+    return stroke_count(erase_words(image, words)) > _UNREAD_STROKES * stroke_count(image)
 
 
 def erase_words(image: Image.Image, words: Sequence[Word]) -> Image.Image:
@@ -138,31 +139,19 @@ class _Reading:
     def confidence(self) -> float:
         return character_confidence(self.words)
 
-    def legible(self, min_confidence: float) -> int:
-        """Number of characters in words of at least this confidence."""
-        return sum(len(w.text) for w in self.words if (w.confidence or 0) >= min_confidence)
-
     @property
     def runs_downwards(self) -> bool:
         """Whether most text is in words that are taller than wide, scripts written so aside."""
         width, height = self.upright.turned_size
-        return (
-            sum(
-                len(w.text) if w.box.height * height > w.box.width * width else -len(w.text)
-                for w in self.words
-                if len(w.text) >= _SHAPED and not has_unspaced(w.text)
-            )
-            > 0
-        )
+        shaped = (w for w in self.words if len(w.text) >= _SHAPED and not has_unspaced(w.text))
+        return are_mostly_tall(shaped, aspect=width / height)
 
     def words_on_page(self) -> tuple[Word, ...]:
         """The words, boxes on the page as displayed."""
         words = []
         for word in self.words:
-            try:
+            with suppress(InvalidBox):  # read in a corner that the turn added
                 words.append(replace(word, box=self.upright.box_on_page(word.box)))
-            except InvalidBox:  # read in a corner that the turn added
-                continue
         return tuple(words)
 
 
@@ -187,13 +176,8 @@ def skew(image: Image.Image) -> float:
     degrees, sharpest = fine[int(np.argmax(fine_sharpness))], fine_sharpness.max()
     straight = _sharpness(points, np.array([-0.2, 0.0, 0.2])).max()
     far = sharpness[np.abs(coarse - best) > _FAR].max()
-    if (
-        abs(degrees) < _MIN_SKEW
-        or sharpest < _SHARPER * straight
-        or sharpest < _SHARPER_THAN_FAR * far
-    ):
-        return 0.0
-    return round(float(degrees), 1)
+    is_sharper = sharpest >= _SHARPER * straight and sharpest >= _SHARPER_THAN_FAR * far
+    return round(float(degrees), 1) if is_sharper and abs(degrees) >= _MIN_SKEW else 0.0
 
 
 def stroke_count(image: Image.Image) -> int:
@@ -215,13 +199,16 @@ def has_lines(image: Image.Image) -> bool:
     return bool(straight > _SHARPER_THAN_FAR * _sharpness(points, far).max())
 
 
-def turn_image(image: Image.Image, *, degrees_clockwise: float) -> Image.Image:
+def turn_image(
+    image: Image.Image,
+    *,
+    degrees_clockwise: float,
+    resample: Image.Resampling = Image.Resampling.BICUBIC,
+) -> Image.Image:
     """Turn an image, white where there was none; quarter turns are lossless."""
     if degrees_clockwise % 360 == 0:
         return image
-    return image.rotate(
-        -degrees_clockwise, resample=Image.Resampling.BICUBIC, expand=True, fillcolor="white"
-    )
+    return image.rotate(-degrees_clockwise, resample=resample, expand=True, fillcolor="white")
 
 
 def _dark_points(image: Image.Image, *, thinned: bool = True) -> FloatArray:
@@ -241,15 +228,12 @@ def _dark_points(image: Image.Image, *, thinned: bool = True) -> FloatArray:
 
 def _sharpness(points: FloatArray, degrees: FloatArray) -> FloatArray:
     """(A,) sharpness of the lines after turning by each angle (A,), clockwise."""
-    return np.array([_steps(points, np.radians(angle)) for angle in degrees])
-
-
-def _steps(points: FloatArray, angle: float) -> float:
-    cos, sin = np.cos(angle), np.sin(angle)
     x, y = points.T
-    return _squared_steps(y * cos + x * sin) + _squared_steps(x * cos - y * sin)
+    turns = [(np.cos(angle), np.sin(angle)) for angle in np.radians(degrees)]
+    return np.array([_steps(y * c + x * s) + _steps(x * c - y * s) for c, s in turns])
 
 
-def _squared_steps(positions: NDArray[np.floating]) -> float:
+def _steps(positions: FloatArray) -> float:
+    """Sum of the squared steps of the projection."""
     profile = np.bincount((positions - positions.min()).astype(np.int64)).astype(np.float64)
     return float((np.diff(profile) ** 2).sum())

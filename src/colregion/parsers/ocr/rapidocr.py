@@ -52,14 +52,10 @@ class RapidOcrReader(WordReader):
 
         return f"rapidocr-1 {version('rapidocr')} {DPI} dpi"
 
-    def read(self, page: Page) -> tuple[Word, ...]:
-        return self.read_upright(page)[1]
-
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
-        image = page.load_image(dpi=DPI)
         return recognize_upright(
             page,
-            image,
+            page.load_image(dpi=DPI),
             _recognize,
             min_confidence=_MIN_CONFIDENCE,
             legible_confidence=_LEGIBLE_CONFIDENCE,
@@ -99,9 +95,9 @@ def split_line(
 
     Args:
         corners_xy: (4, 2) of the line, clockwise from where its text starts.
-        pieces: parts of the line in order, each with its corners. They are used if together they
-            spell the line; for mixed scripts the engine omits some. Words are then placed by
-            their characters' share of the line, which is half as exact.
+        pieces: parts of the line in order, each with its corners. If they do not spell the line
+            (of mixed scripts the engine omits some), words are placed by their characters' share
+            of it, which is half as exact.
     """
     is_complete = "".join("".join(text.split()) for text, _ in pieces) == "".join(line.split())
     ends = np.cumsum([len("".join(text.split())) for text, _ in pieces])

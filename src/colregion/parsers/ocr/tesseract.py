@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -20,7 +21,7 @@ from colregion.core.geometry import Box
 from colregion.core.regions import Word
 from colregion.errors import BackendError, InvalidBox, InvalidInput, MissingDependency, require
 from colregion.parsers.ocr.cjk import join_unspaced
-from colregion.parsers.ocr.languages import first_language_of, languages_of
+from colregion.parsers.ocr.languages import LANGUAGES_OF_SCRIPT
 from colregion.parsers.ocr.orientation import Recognizer, recognize_upright
 from colregion.parsers.word_reader import WordReader
 
@@ -50,6 +51,7 @@ _MIN_SCRIPT_CONFIDENCE = 2.0
 
 AUTO = "auto"
 _DEFAULT_LANGUAGE = "eng"  # tried first by "auto"
+_COLUMNS = "text conf left top width height block_num par_num line_num".split()
 _LANGUAGE = re.compile(r"[A-Za-z][A-Za-z_]*(/[A-Za-z_]+)?")
 
 
@@ -65,12 +67,9 @@ class TesseractReader(WordReader):
     `Page.upright`, where set, is used instead.
 
     Args:
-        languages: Tesseract's codes joined by "+", such as "eng+deu". "auto" reads English and,
-            where little is legible, tries the installed languages of the detected script;
-            `Page.missing` names the package if there is none.
-
-    Raises:
-        InvalidInput: `languages` is no such list.
+        languages: Tesseract's codes joined by "+", such as "eng+deu" (else InvalidInput). "auto"
+            reads English and, where little is legible, tries the installed languages of the
+            detected script; `Page.missing` names the package if there is none.
     """
 
     def __init__(self, languages: str = "eng") -> None:
@@ -88,31 +87,38 @@ class TesseractReader(WordReader):
             f"psm {_SEGMENTATION} {DPI} dpi"
         )
 
-    def read(self, page: Page) -> tuple[Word, ...]:
-        return self.read_upright(page)[1]
-
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         image = page.load_image(dpi=DPI)
-        dpi = image.width / page.width * 72 if page.unit == "pt" else _sheet_dpi(image)
-        if self.languages != AUTO:
-            recognize = partial(self._recognize, dpi=dpi, languages=self.languages)
-            return recognize_upright(
-                page,
-                image,
-                recognize,
-                min_confidence=_MIN_CONFIDENCE,
-                legible_confidence=_LEGIBLE_CONFIDENCE,
-            )
-        detection = _ScriptDetection(self, dpi=dpi)
+        sheet_dpi = math.sqrt(image.width * image.height / _SHEET_SQUARE_INCHES)
+        dpi = image.width / page.width * 72 if page.unit == "pt" else sheet_dpi
+        missing: list[str] = []
+
+        def of_script(image: Image.Image) -> Iterator[tuple[Recognizer, float]]:
+            """Recognizers for the image's script, each with the turn that it needs."""
+            script, degrees, is_certain = self._script(image, dpi=dpi)
+            known = LANGUAGES_OF_SCRIPT.get(script, ())
+            installed = [codes for codes in known if set(codes.split("+")) <= self._installed]
+            for languages in installed:
+                yield partial(self._recognize, dpi=dpi, languages=languages), degrees
+            if known and is_certain and not installed:
+                missing.append(
+                    f"it looks like {script} script, which was not read. Install it: apt-get "
+                    f"install {_package(known[0].split('+')[0])}"
+                )
+
         page, words = recognize_upright(
             page,
             image,
-            partial(self._recognize, dpi=dpi, languages=_DEFAULT_LANGUAGE),
+            partial(self._recognize, dpi=dpi, languages=self._first_languages),
             min_confidence=_MIN_CONFIDENCE,
             legible_confidence=_LEGIBLE_CONFIDENCE,
-            alternatives=detection.recognizers,
+            alternatives=of_script if self.languages == AUTO else None,
         )
-        return (replace(page, missing=detection.missing) if detection.missing else page), words
+        return (replace(page, missing=missing[0]) if missing else page), words
+
+    @property
+    def _first_languages(self) -> str:
+        return _DEFAULT_LANGUAGE if self.languages == AUTO else self.languages
 
     def __getstate__(self) -> dict[str, str]:
         return {"languages": self.languages}  # the unpickling process checks what is installed
@@ -131,8 +137,7 @@ class TesseractReader(WordReader):
         except package.TesseractNotFoundError as cause:
             raise _missing_program() from cause
         # Tesseract silently ignores missing ones of several languages.
-        languages = _DEFAULT_LANGUAGE if self.languages == AUTO else self.languages
-        for code in languages.split("+"):
+        for code in self._first_languages.split("+"):
             if set(code) <= {*string.ascii_lowercase, "_"} and code not in installed:
                 raise _missing_language(code)
         return package
@@ -148,11 +153,9 @@ class TesseractReader(WordReader):
         if "osd" not in self._installed:
             raise _missing_language("osd")
         image, dpi = at_readable_dpi(image.convert("L"), dpi=dpi)
-        image.format = "PPM"
+        as_dict = program.Output.DICT
         try:
-            detected = program.image_to_osd(
-                image, config=f"--dpi {round(dpi)}", output_type=program.Output.DICT
-            )
+            detected = program.image_to_osd(image, config=f"--dpi {dpi:.0f}", output_type=as_dict)
         except program.TesseractError:  # too few characters
             return "", 0.0, False
         is_certain = detected["script_conf"] > _MIN_SCRIPT_CONFIDENCE
@@ -161,14 +164,9 @@ class TesseractReader(WordReader):
     def _recognize(self, image: Image.Image, *, dpi: float, languages: str) -> list[Word]:
         program = self._program
         image, dpi = at_readable_dpi(image.convert("L"), dpi=dpi)
-        image.format = "PPM"  # passed in a file; PNG compression would take longer
+        config, as_dict = f"--psm {_SEGMENTATION} --dpi {dpi:.0f}", program.Output.DICT
         try:
-            table = program.image_to_data(
-                image,
-                lang=languages,
-                config=f"--psm {_SEGMENTATION} --dpi {round(dpi)}",
-                output_type=program.Output.DICT,
-            )
+            table = program.image_to_data(image, languages, config, output_type=as_dict)
         except program.TesseractNotFoundError as cause:
             raise _missing_program() from cause
         except program.TesseractError as cause:
@@ -177,29 +175,6 @@ class TesseractReader(WordReader):
             raise BackendError(f"Tesseract failed on a page: {cause.message}") from cause
         words = parse_word_table(table, width_px=image.width, height_px=image.height)
         return join_unspaced(words, aspect=image.width / image.height)
-
-
-class _ScriptDetection:
-    """Chooses languages for a page that is not legible as English."""
-
-    def __init__(self, reader: TesseractReader, *, dpi: float) -> None:
-        self._reader = reader
-        self._dpi = dpi
-        self.missing = ""
-
-    def recognizers(self, image: Image.Image) -> Iterator[tuple[Recognizer, float]]:
-        """Recognizers for the script of the image, each with the turn that it needs."""
-        reader = self._reader
-        script, degrees, is_certain = reader._script(image, dpi=self._dpi)
-        candidates = languages_of(script, installed=reader._installed)
-        for languages in candidates:
-            yield partial(reader._recognize, dpi=self._dpi, languages=languages), degrees
-        code = first_language_of(script)
-        if code and is_certain and not candidates:
-            self.missing = (
-                f"it looks like {script} script, which was not read. Install it: apt-get install "
-                f"{_package(code)}"
-            )
 
 
 def _missing_program() -> MissingDependency:
@@ -220,13 +195,8 @@ def _package(code: str) -> str:
     return f"tesseract-ocr-{code.replace('_', '-').replace('/', '-').lower()}"
 
 
-def _sheet_dpi(image: Image.Image) -> float:
-    """The resolution of an image of an A4 sheet's area."""
-    return float((image.width * image.height / _SHEET_SQUARE_INCHES) ** 0.5)
-
-
 def at_readable_dpi(image: Image.Image, *, dpi: float) -> tuple[Image.Image, float]:
-    """Resample an image to a resolution that Tesseract reads well; returns both.
+    """Resample a gray image to a resolution that Tesseract reads well; returns both.
 
     Tesseract must be told the resolution: with its own guess it misses whole blocks of text.
     """
@@ -236,6 +206,7 @@ def at_readable_dpi(image: Image.Image, *, dpi: float) -> tuple[Image.Image, flo
     if scale != 1.0:
         size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
         image = image.resize(size, Image.Resampling.LANCZOS)
+    image.format = "PPM"  # passed in a file; PNG compression would take longer
     return image, dpi * scale
 
 
@@ -257,19 +228,6 @@ def parse_word_table(
             continue
         if box.area > (_MAX_WORD_AREA if any(map(str.isalnum, text)) else _MAX_MARK_AREA):
             continue
-        words.append(
-            Word(
-                text.strip(),
-                box,
-                confidence=min(confidence / 100, 1.0),
-                line=lines.setdefault((block, paragraph, line), len(lines)),
-                block=block - 1,
-            )
-        )
+        number = lines.setdefault((block, paragraph, line), len(lines))
+        words.append(Word(text.strip(), box, min(confidence / 100, 1.0), number, block - 1))
     return words
-
-
-_COLUMNS = (
-    *("text", "conf", "left", "top", "width", "height"),
-    *("block_num", "par_num", "line_num"),
-)

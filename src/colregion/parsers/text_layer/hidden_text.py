@@ -1,8 +1,6 @@
 """Detection of words in the text layer that a person would not see on the page.
 
-Text can be put on a page for machines only: drawn without ink, in the color of the paper, under
-an image, or too small to notice. It may be harmless, as under a scan, or written to mislead a
-language model.
+They may be harmless, as under a scan, or written to mislead a language model.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from PIL import Image
 
 from colregion.core.documents import Page
 from colregion.core.geometry import Box, boxes_to_array
@@ -35,9 +32,11 @@ def mark_hidden_text(page: Page, words: Sequence[Word]) -> tuple[Word, ...]:
     marked = list(words)
     faint = _faint(page, [words[i].box for i in own])
     for i, is_faint in zip(own, faint, strict=True):
+        sides = (words[i].box.width * page.width, words[i].box.height * page.height)
+        type_height = min(sides) if len(words[i].text) >= _WIDE else max(sides)
         if not words[i].visible:
             reason = "invisible"
-        elif page.unit == "pt" and _type_pt(page, words[i]) < _TINY_PT:
+        elif page.unit == "pt" and type_height < _TINY_PT:
             reason = "tiny"
         else:
             reason = "faint" if is_faint else ""
@@ -50,11 +49,6 @@ def hidden_text_reasons(words: Iterable[Word]) -> tuple[str, ...]:
     """The reasons why words are hidden, sorted, without repetition."""
     reasons = {word.hidden_text or ("" if word.visible else "invisible") for word in words}
     return tuple(sorted(reasons - {""}))
-
-
-def _type_pt(page: Page, word: Word) -> float:
-    sides = (word.box.width * page.width, word.box.height * page.height)
-    return min(sides) if len(word.text) >= _WIDE else max(sides)
 
 
 def _faint(page: Page, boxes: Sequence[Box]) -> list[bool]:
@@ -72,9 +66,6 @@ def _faint(page: Page, boxes: Sequence[Box]) -> list[bool]:
         inside = gray[y0:y1, x0:x1]
         # Colors of one brightness stand out too, but few boxes are plain in gray.
         plain = int(inside.max()) - int(inside.min()) <= _FAINT
-        faint.append(plain and _color_range(image.crop((x0, y0, x1, y1))) <= _FAINT)
+        colors = np.asarray(image.crop((x0, y0, x1, y1)).convert("RGB")) if plain else None
+        faint.append(colors is not None and int(np.ptp(colors, axis=(0, 1)).max()) <= _FAINT)
     return faint
-
-
-def _color_range(image: Image.Image) -> int:
-    return int(np.ptp(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0).max())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -15,6 +14,9 @@ from colregion.core.geometry import boxes_to_array
 from colregion.core.regions import Word
 from colregion.parsers.ocr.orientation import SIDE_PX, erase_words, has_lines, stroke_count
 from colregion.parsers.text_layer.reader import extract_words
+
+SOUND = ("", "blank", "partial")
+"""Verdicts on a text layer that can be used instead of OCR."""
 
 # Fewer characters than this, without those in the margins, may be a stamp, header or page number
 # on a page whose text is a scan or drawn as outlines.
@@ -48,22 +50,8 @@ _BLANK_PX = 12
 _INK = 32  # gray levels (of 255) from the paper's
 
 
-@dataclass(frozen=True, slots=True)
-class Soundness:
-    """A verdict on a page's text layer.
-
-    Args:
-        sound: whether it can be used instead of OCR.
-        reason: "", "blank" or "partial" if sound; else "missing", "invisible", "garbled" or
-            "doubled".
-    """
-
-    sound: bool
-    reason: str = ""
-
-
-def assess_text_layer(page: Page) -> Soundness:
-    """Assess whether the page's text layer matches what the page shows.
+def assess_text_layer(page: Page) -> str:
+    """Assess whether the page's text layer matches what the page shows; one of `SOUND` if so.
 
     It does not if it has no characters, or few and more is drawn outside them ("missing"); if
     most are drawn without ink, as OCR software puts them under a scan ("invisible"); if they are
@@ -72,25 +60,25 @@ def assess_text_layer(page: Page) -> Soundness:
     mapping to characters. An empty page is sound ("blank"). Images are always "missing".
     """
     if page.load_text is None:
-        return Soundness(False, "missing")
+        return "missing"
     layer = page.load_text()
     inked = [i for i, character in enumerate(layer.characters) if not character.isspace()]
     if not inked:
-        _, outside = _drawn_px(page, [])
-        return Soundness(True, "blank") if outside <= _BLANK_PX else Soundness(False, "missing")
+        return "blank" if _drawn_px(page, [])[1] <= _BLANK_PX else "missing"
     shown = [layer.characters[i] for i in inked if layer.visible[i]]
     if len(shown) < len(inked) / 2:
-        return Soundness(False, "invisible")
+        return "invisible"
     words = [w for w in extract_words(layer, width=page.width, height=page.height) if w.visible]
     if _is_garbled(shown, [word.text for word in words]):
-        return Soundness(False, "garbled")
-    if _may_be_stamp(words):
+        return "garbled"
+    inner = [word for word in words if _MARGIN < word.box.center[1] < 1 - _MARGIN]
+    if sum(len(word.text) for word in inner) < _STAMP_CHARACTERS:
         inside, outside = _drawn_px(page, words)
         if outside > inside:
-            return Soundness(False, "missing")
+            return "missing"
     if _covered_share(words) > _MAX_COVERED:
-        return Soundness(False, "doubled")
-    return Soundness(True, "partial" if _has_lines_outside(page, words) else "")
+        return "doubled"
+    return "partial" if _has_lines_outside(page, words) else ""
 
 
 def _has_lines_outside(page: Page, words: list[Word]) -> bool:
@@ -113,15 +101,11 @@ def _drawn_px(page: Page, words: list[Word]) -> tuple[int, int]:
     return total - outside, outside
 
 
-def _may_be_stamp(words: list[Word]) -> bool:
-    inside = [word for word in words if _MARGIN < word.box.center[1] < 1 - _MARGIN]
-    return sum(len(word.text) for word in inside) < _STAMP_CHARACTERS
-
-
 def _is_garbled(characters: list[str], texts: list[str]) -> bool:
     return (
         _unreadable_share(characters, texts) > _MAX_UNREADABLE
-        or _swapped_share(characters) > _MAX_SWAPPED
+        or sum(ord(c) > 0xFF and ord(c) & 0xFF == 0 for c in characters)
+        > _MAX_SWAPPED * len(characters)
         or _alphanumeric_share(texts) < _MIN_ALPHANUMERIC
         or _mixed_share(texts) > _MAX_MIXED
         or not _MIN_VOWELS <= _vowel_share(texts) <= _MAX_VOWELS
@@ -139,10 +123,6 @@ def _unreadable_share(characters: list[str], texts: list[str]) -> float:
 @lru_cache(maxsize=8192)
 def _is_unreadable(character: str) -> bool:
     return character == "\ufffd" or unicodedata.category(character) in ("Cc", "Cn", "Co", "Cs")
-
-
-def _swapped_share(characters: list[str]) -> float:
-    return sum(ord(c) > 0xFF and ord(c) & 0xFF == 0 for c in characters) / len(characters)
 
 
 def _alphanumeric_share(texts: list[str]) -> float:

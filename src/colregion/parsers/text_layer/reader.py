@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from colregion.core.documents import Page, TextLayer
 from colregion.core.geometry import Box, FloatArray, Upright
 from colregion.core.regions import Word
-from colregion.parsers.text_layer.direction import turn_to_upright
+from colregion.core.text import has_unspaced
 from colregion.parsers.word_reader import WordReader
 
 SOFT_HYPHEN = "\u00ad"
@@ -32,6 +32,11 @@ _LEADERS = re.compile(r"[.\u2024\u2026\u00b7]{4,}")
 # Ligatures and the shapes of Arabic and Hebrew letters; normalized to ordinary letters.
 _PRESENTATION_FORMS = re.compile("[\ufb00-\ufdff\ufe70-\ufefc]+")
 
+# To detect that a page lies on its side.
+_MIN_STEPS = 20  # from letter to letter; a word or two in the margin are not enough
+_MAJORITY = 0.7  # share of them
+_MAX_STEP = 1.5  # within a word, in heights of a letter
+
 
 class TextLayerReader(WordReader):
     """Reads the file's own characters; a page without any has no words.
@@ -43,18 +48,15 @@ class TextLayerReader(WordReader):
     def fingerprint(self) -> str:
         return "text_layer-2"
 
-    def read(self, page: Page) -> tuple[Word, ...]:
-        if page.load_text is None:
-            return ()
-        return extract_words(page.load_text(), width=page.width, height=page.height)
-
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
-        words = self.read(page)
-        if page.load_text is None or page.upright is not None:
-            return page, words
-        degrees = turn_to_upright(page.load_text(), width=page.width, height=page.height)
-        if degrees:
-            page = replace(page, upright=Upright(degrees, page.width, page.height))
+        if page.load_text is None:
+            return page, ()
+        layer = page.load_text()
+        words = extract_words(layer, width=page.width, height=page.height)
+        if page.upright is None:
+            degrees = turn_to_upright(layer, width=page.width, height=page.height)
+            upright = Upright(degrees, page.width, page.height) if degrees else None
+            page = replace(page, upright=upright) if upright else page
         return page, words
 
 
@@ -63,10 +65,7 @@ def extract_words(layer: TextLayer, *, width: float, height: float) -> tuple[Wor
 
     Words end at white space, at gaps wider than the others of the word, before and after leaders
     ("Total.....12"), and between visible and invisible text. A hyphen at the end of a line stays
-    with its word. Words mostly off the page are left out.
-
-    Args:
-        width, height: the page's size in any one unit.
+    with its word. Words mostly off the page are left out. The page's size is in any one unit.
     """
     inked = [i for i, character in enumerate(layer.characters) if not _separates_words(character)]
     if not inked:
@@ -153,3 +152,38 @@ def _boxes_on_page(boxes: FloatArray, *, starts: list[int]) -> list[Box | None]:
     keep = (areas > 0) & (np.prod(on_page[:, 2:] - on_page[:, :2], axis=1) > areas / 2)
     rows = zip(on_page.tolist(), keep.tolist(), strict=True)
     return [Box(*row) if is_kept else None for row, is_kept in rows]
+
+
+def turn_to_upright(layer: TextLayer, *, width: float, height: float) -> float:
+    """The clockwise turn (0, 90, 180 or 270 degrees) that makes most letters run from left to
+    right; 0 if no direction has a majority. Right-to-left and vertical scripts are ignored. The
+    page's size is in any one unit."""
+    counted = np.array([_runs_rightward(character) for character in layer.characters], dtype=bool)
+    if counted.sum() <= _MIN_STEPS:
+        return 0.0
+    boxes = layer.boxes_xyxy * (width, height, width, height)
+    centers = (boxes[:, :2] + boxes[:, 2:]) / 2
+    steps = np.diff(centers, axis=0)
+    size = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])[:-1]
+    near = np.abs(steps).max(axis=1, initial=0.0) <= _MAX_STEP * size
+    steps = steps[counted[:-1] & counted[1:] & near & layer.visible[1:]]
+    if len(steps) < _MIN_STEPS:
+        return 0.0
+    x, y = steps.T
+    level = np.abs(x) >= np.abs(y)
+    shares = {
+        270.0: (~level & (y > 0)).mean(),  # down the page
+        90.0: (~level & (y < 0)).mean(),
+        180.0: (level & (x < 0)).mean(),
+    }
+    degrees = max(shares, key=lambda turn: float(shares[turn]))
+    return degrees if shares[degrees] > _MAJORITY else 0.0
+
+
+@lru_cache(maxsize=8192)
+def _runs_rightward(character: str) -> bool:
+    return (
+        all(unicodedata.bidirectional(c) in ("L", "EN") for c in character)
+        and character.isalnum()
+        and not has_unspaced(character)
+    )

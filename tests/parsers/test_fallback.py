@@ -7,7 +7,7 @@ import pytest
 from colregion.core.documents import Page
 from colregion.core.geometry import Box
 from colregion.core.regions import Word
-from colregion.parsers.ocr.fallback import FallbackReader
+from colregion.parsers.auto_reader import FallbackReader
 from colregion.parsers.ocr.orientation import character_confidence
 from colregion.parsers.word_reader import WordReader
 from colregion.testing import make_page
@@ -27,9 +27,9 @@ class FixedConfidence(WordReader):
     def fingerprint(self) -> str:
         return self.name
 
-    def read(self, page: Page) -> tuple[Word, ...]:  # noqa: ARG002
+    def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         self.read_pages += 1
-        return () if self.confidence is None else (Word(self.name, AT, self.confidence),)
+        return page, () if self.confidence is None else (Word(self.name, AT, self.confidence),)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,5 @@ def test_character_confidence_weights_words_by_their_length() -> None:
 
 
 def test_fingerprint_names_both_readers_and_the_limit() -> None:
-    name = FallbackReader(
-        FixedConfidence("a", 1), FixedConfidence("b", 1), min_confidence=0.7
-    ).fingerprint
-    assert all(part in name for part in ("a", "b", "0.7"))
+    reader = FallbackReader(FixedConfidence("a", 1), FixedConfidence("b", 1))
+    assert reader.fingerprint == "a, below 0.85 b"
