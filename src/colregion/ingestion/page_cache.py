@@ -36,9 +36,9 @@ class PageCache:
             UnreadableDocument: a file that cannot be read.
         """
         items, outcomes = find_items(source)
-        failures = [outcome for outcome in outcomes if outcome.status == "failed"]
-        if failures:
-            raise InvalidInput(failures[0].reason)
+        for outcome in outcomes:
+            if outcome.status == "failed":
+                raise InvalidInput(outcome.reason)
         pages: list[EmbeddedPage] = []
         for item in items:
             document = open_item(item)
@@ -75,16 +75,15 @@ class PageCache:
             if key in self._entries:
                 self._entries.move_to_end(key)
                 return self._entries[key]
-        pages = [_unloaded(page) for page in embed(self._parser.parse(document), self._encoder)]
+        pages = []
+        for embedded in embed(self._parser.parse(document), self._encoder):
+            parsed = embedded.parsed
+            # A copy without the page's image, which is loaded again on demand.
+            parsed = replace(parsed, page=replace(parsed.page))
+            pages.append(replace(embedded, parsed=parsed))
         with self._lock:
             self._entries[key] = pages
             total = sum(map(len, self._entries.values()))
             while total > self._max_pages and len(self._entries) > 1:
                 total -= len(self._entries.popitem(last=False)[1])
         return pages
-
-
-def _unloaded(embedded: EmbeddedPage) -> EmbeddedPage:
-    """A copy without the page's image, which is loaded again on demand."""
-    parsed = embedded.parsed
-    return replace(embedded, parsed=replace(parsed, page=replace(parsed.page)))

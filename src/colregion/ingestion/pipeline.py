@@ -68,9 +68,7 @@ class IngestJob:
     options: DocumentOptions
     on_progress: Callable[[Progress], None]
     on_outcome: Callable[[Outcome], None]
-    # The index's entries by id, read once and kept current: many documents must not cost a look
-    # at the whole index each.
-    _entries: dict[str, DocumentEntry] = field(init=False)
+    _entries: dict[str, DocumentEntry] = field(init=False)  # of the index before, by id
     _claimed: dict[str, DocumentEntry] = field(default_factory=dict, init=False)
     _pending: dict[ReadRequest, tuple[int, DocumentEntry]] = field(default_factory=dict, init=False)
     _outcomes: dict[int, Outcome] = field(default_factory=dict, init=False)
@@ -199,6 +197,9 @@ class IngestJob:
             outcome, reason=outcome.reason or reason, seconds=outcome.seconds + reading.seconds
         )
 
+    def _store(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> Outcome:
+        return store(self.index, entry, pages, "replaced" if entry.id in self._entries else "added")
+
     def _ingest_embedded(self, pages: Sequence[EmbeddedPage]) -> Outcome:
         try:
             entry = _entry_of_pages(pages, self.options)
@@ -208,29 +209,32 @@ class IngestJob:
             return _outcome(entry, "skipped", "unchanged")
         return self._store(entry, pages)
 
-    def _store(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> Outcome:
-        """Put a document into the index; `pages` is consumed on the way."""
-        region_count = 0
 
-        def counted() -> Iterator[EmbeddedPage]:
-            nonlocal region_count
-            for page in pages:
-                region_count += len(page.parsed.regions)
-                yield page
+def store(
+    index: Index, entry: DocumentEntry, pages: Iterable[EmbeddedPage], status: str
+) -> Outcome:
+    """Put a document into an index; `pages` is consumed on the way.
 
-        status = "replaced" if entry.id in self._entries else "added"
-        started = time.perf_counter()
-        try:
-            stored = self.index.replace(entry, counted())
-        except ColregionError as error:
-            return _outcome(entry, "failed", str(error))
-        self._entries[stored.id] = stored
-        return replace(
-            _outcome(stored, status, seconds=time.perf_counter() - started),
-            pages=stored.page_count,
-            regions=region_count,
-            missing_pages=entry.missing_pages,
-        )
+    Args:
+        status: of the outcome when it went in.
+    """
+    region_count = 0
+
+    def counted() -> Iterator[EmbeddedPage]:
+        nonlocal region_count
+        for page in pages:
+            region_count += len(page.parsed.regions)
+            yield page
+
+    started = time.perf_counter()
+    outcome = Outcome(entry.source, entry.id, status, missing_pages=entry.missing_pages)
+    try:
+        stored = index.replace(entry, counted())
+    except ColregionError as error:
+        outcome = _outcome(entry, "failed", str(error))
+    else:
+        outcome = replace(outcome, pages=stored.page_count, regions=region_count)
+    return replace(outcome, seconds=time.perf_counter() - started)
 
 
 class _Estimator:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from colregion.core.embeddings import PageEmbedding, QueryEmbedding
-from colregion.core.geometry import FloatArray, IntArray
+from colregion.core.geometry import FloatArray
 from colregion.core.interfaces import Encoder
 from colregion.core.regions import ParsedPage
 from colregion.encoders.colvision.loading import find_checkpoint, load, visual_tokens
@@ -135,11 +135,13 @@ class ColVisionEncoder(Encoder):
         self._lock = threading.Lock()
         settings = options.vector_settings
         weights = digest([folder for folder in (checkpoint.folder, checkpoint.base) if folder])
-        self._fingerprint = f"{checkpoint.family.model}@{weights}" + f"?{settings}" * bool(settings)
         commit = commit_of(checkpoint.folder)
         base = source if commit else str(checkpoint.folder)
-        settings = "&".join(filter(None, (f"revision={commit}" if commit else "", settings)))
-        self.spec = base + f"?{settings}" * bool(settings)
+        all_settings = "&".join(filter(None, (commit and f"revision={commit}", settings)))
+        self._fingerprint = "?".join(
+            filter(None, (f"{checkpoint.family.model}@{weights}", settings))
+        )
+        self.spec = "?".join(filter(None, (base, all_settings)))
 
     @property
     def fingerprint(self) -> str:
@@ -159,10 +161,10 @@ class ColVisionEncoder(Encoder):
         def run(positions: Sequence[int]) -> list[PageEmbedding]:
             return self._encode([pages[i] for i in positions], [images[i] for i in positions])
 
+        torch = require("torch", extra="colpali")
         with self._lock:
             for batch in plan(tokens, budget=self._batch_tokens):
-                results = run_halving(batch, run, torch=require("torch", extra="colpali"))
-                embeddings.update(zip(batch, results, strict=True))
+                embeddings.update(zip(batch, run_halving(batch, run, torch), strict=True))
         return [embeddings[i] for i in range(len(pages))]
 
     def encode_query(self, text: str) -> QueryEmbedding:
@@ -203,19 +205,14 @@ class ColVisionEncoder(Encoder):
                 tiled=tiled,
                 decode=self._decode,
             )
-            embeddings.append(self._embedding(page, page_vectors, layers))
+            page_vectors, layers = pool(page_vectors, layers, factor=self._options.pool_factor)
+            placement = placement_of(
+                rotate_back(layers, quarter_turns=_quarter_turns(page)),
+                n_vectors=len(page_vectors),
+                thumbnail_in_map=self._options.thumbnail_in_map,
+            )
+            embeddings.append(PageEmbedding(page_vectors, placement))
         return embeddings
-
-    def _embedding(
-        self, page: ParsedPage, vectors: FloatArray, layers: Sequence[IntArray]
-    ) -> PageEmbedding:
-        vectors, layers = pool(vectors, layers, factor=self._options.pool_factor)
-        placement = placement_of(
-            rotate_back(layers, quarter_turns=_quarter_turns(page)),
-            n_vectors=len(vectors),
-            thumbnail_in_map=self._options.thumbnail_in_map,
-        )
-        return PageEmbedding(vectors, placement)
 
     def _run(self, batch: Any, names: Sequence[str]) -> list[FloatArray]:
         """The (V, D) float32 vectors of each row of a batch, without padding."""
@@ -246,8 +243,7 @@ class ColVisionEncoder(Encoder):
                 for page, image in zip(pages, images, strict=True)
             )
             raise InvalidInput(
-                f"the model's processor refuses {shapes}: {cause}. Split the page into parts "
-                "that are less elongated"
+                f"the model's processor refuses {shapes}: {cause}. Split long pages into parts"
             ) from cause
 
     def _visual_tokens(self, image: Image.Image) -> int:

@@ -173,7 +173,7 @@ class TextModelEncoder(Encoder):
         outputs: dict[int, Any] = {}
         with self._lock:
             for batch in plan([len(ids) for ids, _ in tokenized], budget=self._batch_tokens):
-                outputs.update(zip(batch, run_halving(batch, run, torch=torch), strict=True))
+                outputs.update(zip(batch, run_halving(batch, run, torch), strict=True))
         return [
             self._placed(outputs[i], ids, [(a - len(prompt), b - len(prompt)) for a, b in spans])
             for i, (ids, spans) in enumerate(tokenized)

@@ -35,17 +35,13 @@ def label(
 ) -> Labels:
     """Labels of a question's T tokens.
 
-    The processor's template is found by comparison with the empty question: the ids that the two
-    share at the start are the prefix, those at the end the suffix (template, special and
-    augmentation tokens).
-
     A token's label is the folded word that contains it, so that pieces of one word share a label.
     Content tokens are those of words that are not stop words, or of all words if there are only
-    stop words.
+    stop words. The ids shared with the empty question at start and end are the processor's
+    template, special and augmentation tokens.
 
     Args:
-        ids: the question's T token ids.
-        empty_ids: the empty question's token ids, from the same processor.
+        ids, empty_ids: token ids of the question and of the empty one, from one processor.
         decode: converts token ids to text.
     """
     prefix = _shared_prefix(ids, empty_ids)

@@ -82,13 +82,9 @@ def blank_page(doc_id: str, number: int, *, missing: str) -> ParsedPage:
     Args:
         missing: the reason, for people.
     """
-    page = Page(doc_id, number, *_A4_PT, "pt", load_image=WhiteImage(), missing=missing)
+    page = Page(doc_id, number, *_A4_PT, "pt", load_image=_white_image, missing=missing)
     return ParsedPage(page, (), ())
 
 
-@dataclass(frozen=True, slots=True)
-class WhiteImage:
-    """The `ImageLoader` of a blank A4 page."""
-
-    def __call__(self, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
-        return Image.new("RGB", _A4_PT, "white")
+def _white_image(*, dpi: int | None = None) -> Image.Image:  # noqa: ARG001  (an `ImageLoader`)
+    return Image.new("RGB", _A4_PT, "white")
