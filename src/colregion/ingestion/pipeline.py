@@ -149,12 +149,12 @@ class IngestJob:
 
     def _identify(self, item: Item) -> tuple[ReadRequest, DocumentEntry]:
         check_metadata(self.options.metadata)
-        is_file = isinstance(item, SourceFile)
-        source = plain_source(item.path if is_file else item)
+        file = item if isinstance(item, SourceFile) else None
+        source = plain_source(item.path if isinstance(item, SourceFile) else item)
         identity = identify(
             source,
-            doc_id=self.options.doc_id or (item.doc_id if is_file else None),
-            name=str(item.path) if is_file else None,
+            doc_id=self.options.doc_id or (file and file.doc_id),
+            name=str(file.path) if file else None,
             limits=self.pool.limits,
         )
         if self.options.doc_id is None:
