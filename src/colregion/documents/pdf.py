@@ -11,7 +11,7 @@ import threading
 import weakref
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -123,11 +123,8 @@ class PdfFile:
         with self.page(index) as page:
             scale = min(dpi / 72 * unit_pt, MAX_SIDE_PX / max(page.get_size()))
             # PDFium rounds sizes up: 1650.0000000000002 pixels must not become 1651.
-            bitmap = page.render(scale=scale * (1 - 1e-9), rev_byteorder=True)
-            try:
+            with closing(page.render(scale=scale * (1 - 1e-9), rev_byteorder=True)) as bitmap:
                 image: Image.Image = bitmap.to_pil().convert("RGB")
-            finally:
-                bitmap.close()
             return image
 
     def text_layer(self, index: int) -> TextLayer:
@@ -272,17 +269,17 @@ def may_declare_user_unit(source: Path | bytes) -> bool:
 
 
 def _mentions_user_unit(data: bytes | mmap.mmap) -> bool:
-    return data.find(_USER_UNIT) >= 0 or any(_USER_UNIT in part for part in _object_streams(data))
-
-
-def _object_streams(data: bytes | mmap.mmap) -> Iterator[bytes]:
+    if data.find(_USER_UNIT) >= 0:
+        return True
     for match in _OBJECT_STREAM.finditer(data):
-        start = match.end()
-        packed = data[start : data.find(b"endstream", start)]
+        packed = data[match.end() : data.find(b"endstream", match.end())]
         try:
-            yield zlib.decompressobj().decompress(packed, _OBJECT_STREAM_LIMIT)
+            unpacked = zlib.decompressobj().decompress(packed, _OBJECT_STREAM_LIMIT)
         except zlib.error:
-            yield _USER_UNIT  # encrypted, or packed in another way: it may contain one
+            return True  # encrypted, or packed in another way: it may contain one
+        if _USER_UNIT in unpacked:
+            return True
+    return False
 
 
 def _user_unit(document: pdfium.PdfDocument, index: int) -> float:
@@ -290,12 +287,9 @@ def _user_unit(document: pdfium.PdfDocument, index: int) -> float:
 
     Read from a copy of the page that PDFium writes, because there dictionaries are not packed.
     """
-    copy = pdfium.PdfDocument.new()
-    try:
+    written = io.BytesIO()
+    with closing(pdfium.PdfDocument.new()) as copy:
         copy.import_pages(document, [index])
-        written = io.BytesIO()
         copy.save(written)
-    finally:
-        copy.close()
     value = _USER_UNIT_VALUE.search(written.getvalue())
     return (float(value.group(1)) or 1.0) if value else 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -39,6 +40,11 @@ class ReadRequest:
         return open_document(
             self.source, password=self.password, limits=self.limits, identity=self.identity
         )
+
+    def load_image(self, number: int, *, dpi: int | None = None) -> Image.Image:
+        """The image of a page (1-based), from the document opened again."""
+        (page,) = self.open().alone(number).pages()
+        return page.load_image(dpi=dpi)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +118,7 @@ class Reading:
         """The pages in order, from their files; a blank one for each that was lost."""
         for number, on_disk in sorted(self._on_disk.items()):
             if on_disk:
-                fallback = _ReopenedPageImage(self.request, number)
+                fallback = partial(self.request.load_image, number)
                 yield read_page(self.folder / str(number), fallback=fallback)
             else:
                 doc_id = self.request.identity.doc_id
@@ -121,15 +127,3 @@ class Reading:
     def delete_files(self) -> None:
         """Delete the files of its pages."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _ReopenedPageImage:
-    """The `ImageLoader` of a page whose document is opened again."""
-
-    request: ReadRequest
-    number: int
-
-    def __call__(self, *, dpi: int | None = None) -> Image.Image:
-        (page,) = self.request.open().alone(self.number).pages()
-        return page.load_image(dpi=dpi)
