@@ -153,7 +153,7 @@ class IngestJob:
         source = plain_source(item.path if isinstance(item, SourceFile) else item)
         identity = identify(
             source,
-            doc_id=self.options.doc_id or (file and file.doc_id),
+            doc_id=self.options.doc_id or (file.doc_id if file else None),
             name=str(file.path) if file else None,
             limits=self.pool.limits,
         )
