@@ -50,7 +50,8 @@ def load_encoder(spec: str, **options: Any) -> Encoder:
 
         _check_options(TextModelEncoder, options, name=name)
         return TextModelEncoder(parsed.argument, **options)
-    if _HUB_ID.fullmatch(name) or name.startswith(("/", "./", "../", "~")) or Path(name).is_dir():
+    is_path = name.startswith(("/", "./", "../", "~")) or (name != "" and Path(name).is_dir())
+    if is_path or _HUB_ID.fullmatch(name):
         from colregion.encoders.colvision import ColVisionEncoder, ColVisionOptions
 
         _check_options(ColVisionOptions, options, name=name)
