@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from colregion.core.cpu import thread_count
 from colregion.errors import require
-from colregion.indexes.maxsim_kernels.threads import thread_count
 
 _PACKAGES = (
     "colregion numpy numba torch colpali-engine qdrant-edge-py qdrant-client pillow pypdfium2 "

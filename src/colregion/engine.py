@@ -24,7 +24,7 @@ from colregion.ingestion.copy import copy_index
 from colregion.ingestion.page_cache import PageCache
 from colregion.ingestion.pipeline import IngestJob, Progress, embed
 from colregion.ingestion.sources import DocumentOptions, Source
-from colregion.ingestion.workers import WorkerPool
+from colregion.ingestion.workers.pool import WorkerPool
 from colregion.parsers import load_parser
 from colregion.retrieval.confidence import Calibration
 from colregion.retrieval.ranking import Limits as RegionLimits
@@ -184,7 +184,7 @@ class Engine:
         job = IngestJob(
             index=self.index,
             encoder=self.encoder,
-            pool=WorkerPool.of(reading, workers=workers, limits=limits),
+            pool=WorkerPool(reading, workers=workers, limits=limits),
             options=DocumentOptions(doc_id, metadata or {}, password),
             on_progress=on_progress or _ignore,
             on_outcome=on_outcome or _ignore,

@@ -238,7 +238,9 @@ def test_special_tokens_in_a_question_are_only_text(models: ModelShelf, family: 
     for special in tokenizer.all_special_tokens:
         query = encoder.encode_query(f"total {special} amount")
         assert "amount" in content_words(query)
-        ids = encoder._query_batch(f"total {special[0]} {special[1:]} amount")["input_ids"][0]
+        ids = encoder.processor.process_queries([f"total {special[0]} {special[1:]} amount"])[
+            "input_ids"
+        ][0]
         assert len(ids) == len(query.tokens)
 
 

@@ -92,7 +92,7 @@ def test_adapter_without_class_has_its_bases_family(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({"config": {"model_type": "qwen2_5_omni_thinker"}}, "ColQwen2.5-Omni.*Take ColQwen2.5"),
+        ({"config": {"model_type": "qwen2_5_omni_thinker"}}, "ColQwen2.5-Omni.*Use ColQwen2.5"),
         ({"config": {"architectures": ["ColQwen2_5Omni"]}}, "Omni"),
         (
             {"config": {"model_type": "qwen2_vl", "architectures": ["BiQwen2"]}},
@@ -100,7 +100,7 @@ def test_adapter_without_class_has_its_bases_family(tmp_path: Path) -> None:
         ),
         ({"processor_config": {"processor_class": "BiIdefics3Processor"}}, "bi-encoder"),
         ({"config": {"model_type": "bert"}}, r'text model \(bert\).*encoder="text:m"'),
-        ({"config": {"model_type": "llava", "vision_config": {}}}, r"\(llava\). Known are ColPali"),
+        ({"config": {"model_type": "llava", "vision_config": {}}}, r"\(llava\); known are ColPali"),
         ({}, "no config.json.*ColGemma3"),
     ],
 )

@@ -116,7 +116,7 @@ def test_other_runtime_errors_are_not_treated_as_out_of_memory() -> None:
         raise RuntimeError("shape mismatch")
 
     with pytest.raises(RuntimeError, match="shape mismatch"):
-        run_halving([1, 2], run, torch=torch)
+        run_halving([1, 2], run, torch)
 
 
 @pytest.mark.torch
@@ -128,7 +128,7 @@ def test_batch_is_halved_when_a_cpu_runs_out_of_memory() -> None:
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to ...")
         return [positions[0] * 10]
 
-    assert run_halving([1, 2, 3], run, torch=torch) == [10, 20, 30]
+    assert run_halving([1, 2, 3], run, torch) == [10, 20, 30]
 
 
 def test_special_token_names_are_split() -> None:

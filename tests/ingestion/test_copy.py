@@ -87,7 +87,7 @@ def test_source_and_copy_give_the_same_hits(library: Engine) -> None:
         question = library.index.load(["a#p1"])[0].parsed.words[0].text
         ours, theirs = library.search(question), engine.search(question)
         assert [hit.id for hit in ours] == [hit.id for hit in theirs] != []
-        assert [hit.score for hit in ours] == pytest.approx([h.score for h in theirs], abs=1e-3)
+        assert [h.score for h in ours] == pytest.approx([h.score for h in theirs], abs=1e-3)
         crop = theirs[0].crop()
         assert crop.size == ours[0].crop().size
         np.testing.assert_allclose(np.asarray(crop), np.asarray(ours[0].crop()), atol=6)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,8 +18,8 @@ from PIL import Image
 from colregion import BackendError, Engine, InvalidInput, Limits, Outcome, Progress
 from colregion.core.interfaces import Parser
 from colregion.indexes.memory import MemoryIndex
-from colregion.ingestion.workers import worker as worker_module
-from colregion.ingestion.workers.worker import stop_idle_workers
+from colregion.ingestion.workers import pool
+from colregion.ingestion.workers.worker import Replies, WorkerProcess
 from colregion.testing import WordEncoder
 from tests.ingestion.hostile_parsers import TroubledParser, UnpicklableParser
 
@@ -45,6 +45,20 @@ def engine_of() -> Iterator[Callable[[Parser], Engine]]:
     yield make
     for engine in engines:
         engine.close()
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[WorkerProcess]:
+    """The worker processes started by the test."""
+    workers: list[WorkerProcess] = []
+
+    class RecordedWorker(WorkerProcess):
+        def __init__(self, parser: bytes, replies: Replies) -> None:
+            super().__init__(parser, replies)
+            workers.append(self)
+
+    monkeypatch.setattr(pool, "WorkerProcess", RecordedWorker)
+    return workers
 
 
 def texts(engine: Engine, doc_id: str) -> list[str]:
@@ -197,7 +211,6 @@ def test_an_unpicklable_parser_reads_in_this_process_and_the_report_says_so(
 def test_a_parser_that_workers_cannot_import_is_an_error(
     engine_of: Callable[[Parser], Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stop_idle_workers()  # an idle worker already has this folder on its path
     here = str(Path(__file__).parents[2])
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != here])
     with pytest.raises(BackendError, match=r"No module named 'tests'.*workers=0"):
@@ -287,48 +300,45 @@ def test_ctrl_c_stops_at_once_and_keeps_finished_documents(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
-def test_workers_that_died_while_idle_are_replaced(
-    engine_of: Callable[[Parser], Engine],
+def test_a_worker_that_died_while_idle_is_replaced(
+    engine_of: Callable[[Parser], Engine], started: list[WorkerProcess]
 ) -> None:
-    engine = engine_of(TroubledParser())
-    engine.add(tiff(1), doc_id="a")
-    for worker in worker_module._idle:
-        os.kill(worker._process.pid, signal.SIGKILL)
-    assert engine.add(tiff(2), doc_id="b").pages == 2
+    outcomes: list[Outcome] = []
+
+    def kill_the_worker(outcome: Outcome) -> None:
+        outcomes.append(outcome)
+        if len(outcomes) == 1:
+            while started[0]._replies.qsize() < 4:  # until it is done with the second document
+                time.sleep(0.01)
+            os.kill(started[0]._process.pid, signal.SIGKILL)
+
+    sources = [tiff(1, grey=grey) for grey in range(4)]
+    engine_of(TroubledParser()).add(sources, workers=1, on_outcome=kill_the_worker)
+    assert [(o.status, o.missing_pages) for o in outcomes] == [("added", ())] * 4
+    assert len(started) == 2
 
 
-def test_an_idle_worker_is_used_again_by_the_next_call(
-    engine_of: Callable[[Parser], Engine],
+def test_no_worker_outlives_its_call(
+    engine_of: Callable[[Parser], Engine], started: list[WorkerProcess]
 ) -> None:
-    engine = engine_of(TroubledParser())
-    engine.add(tiff(1), doc_id="a")
-    pids = {worker._process.pid for worker in worker_module._idle}
-    engine.add(tiff(2), doc_id="b")
-    assert pids
-    assert {worker._process.pid for worker in worker_module._idle} == pids
+    assert engine_of(TroubledParser()).add(tiff(9), workers=2).pages == 9
+    assert [worker._process.poll() is None for worker in started] == [False] * len(started)
+
+
+def test_a_worker_process_imports_no_engine_encoder_or_index() -> None:
+    code = "import sys, colregion.ingestion.workers.worker; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    names = {".".join(name.split(".")[:2]) for name in run.stdout.split()}
+    assert "colregion.ingestion" in names
+    others = {"engine", "encoders", "indexes", "retrieval", "parsers"}
+    assert names.isdisjoint(f"colregion.{name}" for name in others)
+    assert names.isdisjoint({"torch", "pypdfium2"})
 
 
 def test_a_worker_imports_nothing_from_the_working_folder(
     engine_of: Callable[[Parser], Engine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stop_idle_workers()
     (tmp_path / "json.py").write_text("raise SystemExit('a document folder is no library')")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])
     assert engine_of(TroubledParser()).add(tiff(1), doc_id="d").pages == 1
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_forked_process_leaves_the_idle_workers_of_its_parent_alone(
-    engine_of: Callable[[Parser], Engine],
-) -> None:
-    engine_of(TroubledParser()).add(tiff(1), doc_id="a")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
-        pid = os.fork()
-    if pid == 0:
-        stop_idle_workers()
-        os._exit(0)
-    os.waitpid(pid, 0)
-    assert worker_module._idle
-    assert all(worker.is_alive for worker in worker_module._idle)

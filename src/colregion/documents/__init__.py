@@ -156,11 +156,13 @@ def _open_file(
 
 
 def _open_image(image: Image.Image, identity: Identity) -> tuple[int, _OpenPage, _Close]:
-    from colregion.documents.images import InMemoryImage, image_page
+    from colregion.documents.images import in_memory_image
 
-    open_page = partial(
-        image_page, doc_id=identity.doc_id, size_px=image.size, load_image=InMemoryImage(image)
-    )
+    load_image = partial(in_memory_image, image)
+
+    def open_page(number: int) -> Page:
+        return Page(identity.doc_id, number, *image.size, "px", load_image=load_image)
+
     return 1, open_page, _close_nothing
 
 

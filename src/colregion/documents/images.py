@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from colregion.core.documents import ImageLoader, Page
+from colregion.core.documents import Page
 from colregion.errors import InvalidInput, UnreadableDocument
 
 # By content; `Image.open` would also try other formats, and warn of a decompression bomb at half
@@ -48,16 +49,8 @@ _OPENERS: tuple[tuple[bytes, type[ImageFile.ImageFile]], ...] = (
 
 # Raised by Pillow's decoders on damaged files.
 _DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    IndexError,
-    KeyError,
-    TypeError,
-    OverflowError,
-    struct.error,
-    zlib.error,
+    *(OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError),
+    *(struct.error, zlib.error),
 )
 
 _WARNINGS_LOCK = threading.Lock()  # warning filters are global to the process
@@ -136,6 +129,14 @@ class ImageSource:
                 (thumbnails if reduced else pages).append((frame, *_size_as_displayed(image)))
             return pages or thumbnails
 
+    def load(self, frame: int, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
+        """One frame, upright and in RGB."""
+        with self.open() as image:
+            if frame:
+                image.seek(frame)
+            image.load()
+            return upright_rgb(image)
+
     def _check_size(self, image: Image.Image) -> None:
         if image.width * image.height > self.max_pixels:
             raise UnreadableDocument(self._too_large(f"{image.width} x {image.height}"))
@@ -147,29 +148,9 @@ class ImageSource:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FrameImage:
-    """The `ImageLoader` of one frame."""
-
-    source: ImageSource
-    frame: int
-
-    def __call__(self, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
-        with self.source.open() as image:
-            if self.frame:
-                image.seek(self.frame)
-            image.load()
-            return upright_rgb(image)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class InMemoryImage:
+def in_memory_image(image: Image.Image, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG001
     """The `ImageLoader` of an image that the caller passed."""
-
-    image: Image.Image
-
-    def __call__(self, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
-        return self.image
+    return image
 
 
 def frame_page(
@@ -178,20 +159,8 @@ def frame_page(
     """The page of one frame (1-based). Raises InvalidInput for a number that is not there."""
     if not 1 <= number <= len(frames):
         raise InvalidInput(f"{source.name} has {len(frames)} pages, no page {number}")
-    frame, *size_px = frames[number - 1]
-    return image_page(
-        number,
-        doc_id=doc_id,
-        size_px=(size_px[0], size_px[1]),
-        load_image=FrameImage(source, frame),
-    )
-
-
-def image_page(
-    number: int, *, doc_id: str, size_px: tuple[int, int], load_image: ImageLoader
-) -> Page:
-    """The page of an image; `size_px` is (width, height) as displayed."""
-    return Page(doc_id, number, *size_px, "px", load_image=load_image)
+    frame, width, height = frames[number - 1]
+    return Page(doc_id, number, width, height, "px", load_image=partial(source.load, frame))
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:

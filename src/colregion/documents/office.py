@@ -30,7 +30,7 @@ _MAX_PARTS = 20_000
 _MEMORY_KIB = 4 << 20
 _WRITTEN_BLOCKS = 2 << 20  # of 512 bytes
 
-_FOLDERS = {"word/": ".docx", "xl/": ".xlsx", "ppt/": ".pptx"}
+_FOLDERS = {"word": ".docx", "xl": ".xlsx", "ppt": ".pptx"}
 _OPEN_DOCUMENT = {"text": ".odt", "spreadsheet": ".ods", "presentation": ".odp", "graphics": ".odg"}
 _OLE_STREAMS = {"WordDocument": ".doc", "Workbook": ".xls", "PowerPoint Document": ".ppt"}
 
@@ -99,14 +99,8 @@ def _zip_suffix(source: Path | bytes, *, name: str) -> str | None:
                 match = re.fullmatch(r"application/vnd\.oasis\.opendocument\.(\w+)\s*", kind)
                 suffix = _OPEN_DOCUMENT.get(match.group(1)) if match else None
             elif "[Content_Types].xml" in names:
-                suffix = next(
-                    (
-                        s
-                        for folder, s in _FOLDERS.items()
-                        if any(n.startswith(folder) for n in names)
-                    ),
-                    None,
-                )
+                folders = {n.partition("/")[0] for n in names}
+                suffix = next((s for folder, s in _FOLDERS.items() if folder in folders), None)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, RuntimeError) as cause:
         raise UnreadableDocument(f"{name} is damaged ({cause}); save it again") from cause
     unpacked = sum(info.file_size for info in infos)
@@ -171,9 +165,10 @@ def _convert(program: str, copy: Path, *, name: str, timeout_s: float) -> None:
         )
         command = ["/bin/sh", "-c", limits, "sh", *command]
     deadline = time.monotonic() + timeout_s
+    status = _START_AGAIN
     try:
-        while (
-            subprocess.run(
+        while status == _START_AGAIN:
+            status = subprocess.run(
                 command,
                 cwd=copy.parent,
                 env={**os.environ, "HOME": str(copy.parent), "TMPDIR": str(copy.parent)},
@@ -183,9 +178,6 @@ def _convert(program: str, copy: Path, *, name: str, timeout_s: float) -> None:
                 timeout=max(deadline - time.monotonic(), 0.0),
                 check=False,
             ).returncode
-            == _START_AGAIN
-        ):
-            pass
     except subprocess.TimeoutExpired as cause:
         raise UnreadableDocument(
             f"LibreOffice took more than {timeout_s:g} seconds over {name}; save it as PDF"

@@ -11,9 +11,8 @@ import threading
 import weakref
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from contextlib import closing, contextmanager
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +77,9 @@ class PdfFile:
         self._loaded = 0
         self._flattened: set[int] = set()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {
-            "source": self.source,
-            "name": self.name,
-            "password": self.password,
-            "max_pixels": self.max_pixels,
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._reset()
+    def __reduce__(self) -> tuple[Any, ...]:
+        make = partial(PdfFile, name=self.name, password=self.password, max_pixels=self.max_pixels)
+        return make, (self.source,)
 
     def __del__(self, _finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
         # At the interpreter's end the names of this module may be gone already.
@@ -123,6 +114,18 @@ class PdfFile:
                 yield self._page
             except pdfium.PdfiumError as cause:
                 raise self._damaged(index, cause) from cause
+
+    def render(self, index: int, unit_pt: float = 1.0, *, dpi: int | None = None) -> Image.Image:
+        """The image of a page (0-based); `unit_pt` is the page's unit in points."""
+        dpi = DEFAULT_DPI if dpi is None else dpi
+        if dpi <= 0:
+            raise InvalidInput(f"dpi must be positive, got {dpi}")
+        with self.page(index) as page:
+            scale = min(dpi / 72 * unit_pt, MAX_SIDE_PX / max(page.get_size()))
+            # PDFium rounds sizes up: 1650.0000000000002 pixels must not become 1651.
+            with closing(page.render(scale=scale * (1 - 1e-9), rev_byteorder=True)) as bitmap:
+                image: Image.Image = bitmap.to_pil().convert("RGB")
+            return image
 
     def text_layer(self, index: int) -> TextLayer:
         """A page's characters (0-based), cached until another page is used: parsers first judge
@@ -211,41 +214,6 @@ def _close_files() -> None:
         file.close()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PdfImage:
-    """The `ImageLoader` of one page (index 0-based; unit in points)."""
-
-    file: PdfFile
-    index: int
-    unit_pt: float = 1.0
-
-    def __call__(self, *, dpi: int | None = None) -> Image.Image:
-        dpi = DEFAULT_DPI if dpi is None else dpi
-        if dpi <= 0:
-            raise InvalidInput(f"dpi must be positive, got {dpi}")
-        with self.file.page(self.index) as page:
-            scale = min(dpi / 72 * self.unit_pt, MAX_SIDE_PX / max(page.get_size()))
-            # PDFium rounds sizes up: 1650.0000000000002 pixels must not become 1651.
-            scale *= 1 - 1e-9
-            bitmap = page.render(scale=scale, rev_byteorder=True)
-            try:
-                image: Image.Image = bitmap.to_pil().convert("RGB")
-            finally:
-                bitmap.close()
-            return image
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PdfText:
-    """The `TextLoader` of one page (index 0-based)."""
-
-    file: PdfFile
-    index: int
-
-    def __call__(self) -> TextLayer:
-        return self.file.text_layer(self.index)
-
-
 def count_pages(file: PdfFile) -> int:
     """The number of pages. Raises UnreadableDocument: damaged, locked, or without pages."""
     with file.document() as document:
@@ -275,8 +243,8 @@ def pdf_page(file: PdfFile, number: int, *, doc_id: str) -> Page:
             width=width * unit_pt,
             height=height * unit_pt,
             unit="pt",
-            load_image=PdfImage(file, index, unit_pt),
-            load_text=PdfText(file, index),
+            load_image=partial(file.render, index, unit_pt),
+            load_text=partial(file.text_layer, index),
             label=document.get_page_label(index) or None,
             rotation=page.get_rotation(),
         )
@@ -301,17 +269,17 @@ def may_declare_user_unit(source: Path | bytes) -> bool:
 
 
 def _mentions_user_unit(data: bytes | mmap.mmap) -> bool:
-    return data.find(_USER_UNIT) >= 0 or any(_USER_UNIT in part for part in _object_streams(data))
-
-
-def _object_streams(data: bytes | mmap.mmap) -> Iterator[bytes]:
+    if data.find(_USER_UNIT) >= 0:
+        return True
     for match in _OBJECT_STREAM.finditer(data):
-        start = match.end()
-        packed = data[start : data.find(b"endstream", start)]
+        packed = data[match.end() : data.find(b"endstream", match.end())]
         try:
-            yield zlib.decompressobj().decompress(packed, _OBJECT_STREAM_LIMIT)
+            unpacked = zlib.decompressobj().decompress(packed, _OBJECT_STREAM_LIMIT)
         except zlib.error:
-            yield _USER_UNIT  # encrypted, or packed in another way: it may contain one
+            return True  # encrypted, or packed in another way: it may contain one
+        if _USER_UNIT in unpacked:
+            return True
+    return False
 
 
 def _user_unit(document: pdfium.PdfDocument, index: int) -> float:
@@ -319,12 +287,9 @@ def _user_unit(document: pdfium.PdfDocument, index: int) -> float:
 
     Read from a copy of the page that PDFium writes, because there dictionaries are not packed.
     """
-    copy = pdfium.PdfDocument.new()
-    try:
+    written = io.BytesIO()
+    with closing(pdfium.PdfDocument.new()) as copy:
         copy.import_pages(document, [index])
-        written = io.BytesIO()
         copy.save(written)
-    finally:
-        copy.close()
     value = _USER_UNIT_VALUE.search(written.getvalue())
     return (float(value.group(1)) or 1.0) if value else 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,14 +35,11 @@ def text_layer(page: pdfium.PdfPage) -> TextLayer:
     dash next to none; glyphs of fonts that are not embedded may have none at all.
     """
     objects = list(_objects(page))
-    textpage = page.get_textpage()
-    try:
+    with closing(page.get_textpage()) as textpage:
         n = textpage.count_chars()
         characters = _characters(textpage.raw, n)
         boxes_pt = _line_high_boxes(textpage.raw, n)
         visible = _visible(textpage.raw, n, objects)
-    finally:
-        textpage.close()
     whole = np.array([bool(character) for character in characters], dtype=bool)
     images_pt = [item.bounds() for item in objects if item.kind == raw.FPDF_PAGEOBJ_IMAGE]
     return TextLayer(
@@ -86,12 +84,10 @@ def _line_high_boxes(textpage: ctypes.c_void_p, n: int) -> FloatArray:
     """(N, 4) left, bottom, right, top in points of the page's own space."""
     box = raw.FS_RECTF()
     pointer, box_of = ctypes.byref(box), raw.FPDFText_GetLooseCharBox
-    rows = []
-    for i in range(n):
-        if box_of(textpage, i, pointer):
-            rows.append((box.left, box.bottom, box.right, box.top))
-        else:
-            rows.append((0.0, 0.0, 0.0, 0.0))
+    rows = [
+        (box.left, box.bottom, box.right, box.top) if box_of(textpage, i, pointer) else (0.0,) * 4
+        for i in range(n)
+    ]
     return np.array(rows, dtype=np.float64).reshape(-1, 4)
 
 

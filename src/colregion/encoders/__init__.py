@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,35 +39,26 @@ def load_encoder(spec: str, **options: Any) -> Encoder:
     is_folder = spec != "" and Path(spec).is_dir()  # whose name may hold a "?"
     parsed = Spec(spec) if is_folder else parse_spec(spec)
     name = spec if is_folder else spec.partition("?")[0]
-    load, accepts = _find(name, parsed)
     options = {**parsed.options, **options}
-    _check_options(accepts, options, name=name)
-    return load(**options)
-
-
-def _find(name: str, spec: Spec) -> tuple[Callable[..., Encoder], Callable[..., Any]]:
-    """What makes the encoder from its options, and the class or function that defines these."""
     if name == "static_tokens":
         from colregion.encoders.static.encoder import StaticTokenEncoder
 
-        return StaticTokenEncoder, StaticTokenEncoder
-    if spec.name == "text" and spec.argument is not None:
+        _check_options(StaticTokenEncoder, options, name=name)
+        return StaticTokenEncoder()
+    if parsed.name == "text" and parsed.argument is not None:
         from colregion.encoders.text import TextModelEncoder
 
-        return partial(TextModelEncoder, spec.argument), TextModelEncoder
-    if _HUB_ID.fullmatch(name) or _is_path(name):
+        _check_options(TextModelEncoder, options, name=name)
+        return TextModelEncoder(parsed.argument, **options)
+    is_path = name.startswith(("/", "./", "../", "~")) or (name != "" and Path(name).is_dir())
+    if is_path or _HUB_ID.fullmatch(name):
         from colregion.encoders.colvision import ColVisionEncoder, ColVisionOptions
 
-        return (
-            lambda **options: ColVisionEncoder(name, ColVisionOptions(**options)),
-            ColVisionOptions,
-        )
-    factory = _from_entry_point(spec.name)
-    return factory if spec.argument is None else partial(factory, spec.argument), factory
-
-
-def _is_path(name: str) -> bool:
-    return name.startswith(("/", "./", "../", "~")) or (name != "" and Path(name).is_dir())
+        _check_options(ColVisionOptions, options, name=name)
+        return ColVisionEncoder(name, ColVisionOptions(**options))
+    factory = _from_entry_point(parsed.name)
+    _check_options(factory, options, name=name)
+    return factory(*filter(None, [parsed.argument]), **options)
 
 
 def _from_entry_point(name: str) -> Callable[..., Encoder]:

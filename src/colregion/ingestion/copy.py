@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -10,8 +9,8 @@ from colregion.core.documents import DocumentEntry
 from colregion.core.embeddings import EmbeddedPage
 from colregion.core.interfaces import Index, IndexSetting
 from colregion.core.results import Outcome
-from colregion.errors import BackendError, ColregionError, InvalidInput, ModelMismatch
-from colregion.ingestion.pipeline import Progress
+from colregion.errors import BackendError, InvalidInput, ModelMismatch
+from colregion.ingestion.pipeline import Progress, store
 
 
 def copy_index(
@@ -43,14 +42,28 @@ def copy_index(
     entries = source.documents()
     outcomes = []
     for files_done, entry in enumerate(entries):
-
-        def report_page(page: int, entry: DocumentEntry = entry, done: int = files_done) -> None:
-            if on_progress is not None:
-                on_progress(Progress(entry.source, done, len(entries), page, entry.page_count))
-
-        before = existing.get(entry.id)
-        outcomes.append(_copy_document(entry, source, target, before, on_page=report_page))
+        if existing.get(entry.id) == entry:
+            outcomes.append(Outcome(entry.source, entry.id, "skipped", reason="unchanged"))
+            continue
+        progress = Progress(entry.source, files_done, len(entries), 0, entry.page_count)
+        pages = _load_pages(source, entry, progress, on_progress)
+        status = "replaced" if entry.id in existing else "added"
+        outcomes.append(store(target, entry, pages, status))
     return outcomes
+
+
+def _load_pages(
+    source: Index,
+    entry: DocumentEntry,
+    progress: Progress,
+    on_progress: Callable[[Progress], None] | None,
+) -> Iterator[EmbeddedPage]:
+    for pages_done, page_id in enumerate(source.page_ids(entry.id), start=1):
+        yield from source.load([page_id])
+        if on_progress is not None:
+            on_progress(replace(progress, pages_done=pages_done))
+    if source.entry(entry.id) != entry:
+        raise BackendError(f"{entry.id} was changed while it was being copied; copy it again")
 
 
 def _copy_settings(source: Index, target: Index) -> None:
@@ -64,40 +77,3 @@ def _copy_settings(source: Index, target: Index) -> None:
     for key, value in ours.items():
         if key not in theirs:
             target.set_setting(key, value)
-
-
-def _copy_document(
-    entry: DocumentEntry,
-    source: Index,
-    target: Index,
-    before: DocumentEntry | None,
-    *,
-    on_page: Callable[[int], None],
-) -> Outcome:
-    outcome = Outcome(entry.source, entry.id, "failed")
-    if before == entry:
-        return replace(outcome, status="skipped", reason="unchanged")
-    started = time.perf_counter()
-    region_count = 0
-
-    def pages() -> Iterator[EmbeddedPage]:
-        nonlocal region_count
-        for pages_done, page_id in enumerate(source.page_ids(entry.id), start=1):
-            (page,) = source.load([page_id])
-            yield page
-            region_count += len(page.parsed.regions)
-            on_page(pages_done)
-        if source.entry(entry.id) != entry:
-            raise BackendError(f"{entry.id} was changed while it was being copied; copy it again")
-
-    try:
-        stored = target.replace(entry, pages())
-    except ColregionError as error:
-        return replace(outcome, reason=str(error), seconds=time.perf_counter() - started)
-    return replace(
-        outcome,
-        status="added" if before is None else "replaced",
-        pages=stored.page_count,
-        regions=region_count,
-        seconds=time.perf_counter() - started,
-    )

@@ -36,9 +36,9 @@ class PageCache:
             UnreadableDocument: a file that cannot be read.
         """
         items, outcomes = find_items(source)
-        failures = [outcome for outcome in outcomes if outcome.status == "failed"]
-        if failures:
-            raise InvalidInput(failures[0].reason)
+        for outcome in outcomes:
+            if outcome.status == "failed":
+                raise InvalidInput(outcome.reason)
         pages: list[EmbeddedPage] = []
         for item in items:
             document = open_item(item)

@@ -21,13 +21,8 @@ from colregion.core.results import Outcome
 from colregion.documents import Identity, identify, plain_source
 from colregion.errors import ColregionError, InvalidInput
 from colregion.ingestion.sources import DocumentOptions, Item, Source, SourceFile, find_items
-from colregion.ingestion.workers import (
-    DocumentFailed,
-    DocumentRead,
-    PageRead,
-    ReadRequest,
-    WorkerPool,
-)
+from colregion.ingestion.workers.pool import WorkerPool
+from colregion.ingestion.workers.reading import Reading, ReadRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +68,11 @@ class IngestJob:
     options: DocumentOptions
     on_progress: Callable[[Progress], None]
     on_outcome: Callable[[Outcome], None]
-    # The index's entries by id, read once and kept current: many documents must not cost a look
-    # at the whole index each.
-    _entries: dict[str, DocumentEntry] = field(init=False)
+    _entries: dict[str, DocumentEntry] = field(init=False)  # of the index before, by id
     _claimed: dict[str, DocumentEntry] = field(default_factory=dict, init=False)
     _pending: dict[ReadRequest, tuple[int, DocumentEntry]] = field(default_factory=dict, init=False)
     _outcomes: dict[int, Outcome] = field(default_factory=dict, init=False)
-    _estimator: ProgressEstimator = field(init=False)
+    _estimator: _Estimator = field(init=False)
 
     def run(
         self, sources: Source | Sequence[Source] | Sequence[EmbeddedPage]
@@ -99,7 +92,7 @@ class IngestJob:
         pages = [source for source in listed if isinstance(source, EmbeddedPage)]
         if pages and len(pages) == len(listed):
             self._start(1)
-            self._ingest_embedded(pages)
+            self._conclude(0, self._ingest_embedded(pages))
         else:
             items, outcomes = find_items(listed)
             if self.options.doc_id is not None and len(items) > 1:
@@ -109,8 +102,7 @@ class IngestJob:
                 )
             self._start(len(items))
             for position, outcome in enumerate(outcomes, start=-len(outcomes)):
-                self._outcomes[position] = outcome
-                self.on_outcome(outcome)
+                self._conclude(position, outcome)
             if items:
                 self._ingest_items(items)
         return tuple(self._outcomes[position] for position in sorted(self._outcomes))
@@ -119,21 +111,22 @@ class IngestJob:
         if self.index.get_setting(IndexSetting.ENCODER) is None:
             self.index.set_setting(IndexSetting.ENCODER, self.encoder.fingerprint)
         self._entries = {entry.id: entry for entry in self.index.documents()}
-        self._estimator = ProgressEstimator(document_count)
+        self._estimator = _Estimator(document_count)
+
+    def _conclude(self, position: int, outcome: Outcome) -> None:
+        self._outcomes[position] = outcome
+        self._estimator.files_done += position >= 0
+        self.on_outcome(outcome)
 
     def _ingest_items(self, items: Sequence[Item]) -> None:
         with tempfile.TemporaryDirectory(prefix="colregion-") as folder:
-            for event in self.pool.read(self._requests(items), folder=Path(folder)):
-                position, entry = self._pending[event.request]
-                if isinstance(event, PageRead):
-                    self.on_progress(self._estimator.progress(entry.source, event))
-                    continue
-                del self._pending[event.request]
-                if isinstance(event, DocumentFailed):
-                    outcome = _outcome(entry, "failed", event.reason, seconds=event.seconds)
+            for reading in self.pool.read(self._requests(items), folder=Path(folder)):
+                position, entry = self._pending[reading.request]
+                if reading.has_ended:
+                    del self._pending[reading.request]
+                    self._conclude(position, self._embed_and_store(entry, reading))
                 else:
-                    outcome = self._embed_and_store(entry, event)
-                self._conclude(position, outcome)
+                    self.on_progress(self._estimator.progress(entry.source, reading))
 
     def _requests(self, items: Sequence[Item]) -> Iterator[ReadRequest]:
         """What has to be read, in the order of the items and when a worker asks for it, so that
@@ -143,8 +136,7 @@ class IngestJob:
                 request, entry = self._identify(item)
             except ColregionError as error:
                 doc_id = self.options.doc_id or ""
-                outcome = Outcome(_name(item), doc_id, "failed", reason=str(error))
-                self._conclude(position, outcome)
+                self._conclude(position, Outcome(_name(item), doc_id, "failed", reason=str(error)))
                 continue
             if entry.id in self._claimed:
                 self._conclude(position, _outcome(entry, "skipped", "given twice"))
@@ -157,12 +149,12 @@ class IngestJob:
 
     def _identify(self, item: Item) -> tuple[ReadRequest, DocumentEntry]:
         check_metadata(self.options.metadata)
-        path_or_data = item.path if isinstance(item, SourceFile) else item
-        source = plain_source(path_or_data)
+        file = item if isinstance(item, SourceFile) else None
+        source = plain_source(item.path if isinstance(item, SourceFile) else item)
         identity = identify(
             source,
-            doc_id=self.options.doc_id or (item.doc_id if isinstance(item, SourceFile) else None),
-            name=str(path_or_data) if isinstance(path_or_data, Path) else None,
+            doc_id=self.options.doc_id or (file.doc_id if file else None),
+            name=str(file.path) if file else None,
             limits=self.pool.limits,
         )
         if self.options.doc_id is None:
@@ -181,9 +173,11 @@ class IngestJob:
         """The document's own id, or with a short hash of its source where another file has it.
         A file of the same content elsewhere is the same document, moved."""
         other = self._claimed.get(identity.doc_id) or self._entries.get(identity.doc_id)
-        if other is None or identity.name == other.source:
-            return identity.doc_id
-        if identity.content_hash == other.content_hash:
+        if (
+            other is None
+            or identity.name == other.source
+            or identity.content_hash == other.content_hash
+        ):
             return identity.doc_id
         return f"{identity.doc_id}~{hashlib.sha256(identity.name.encode()).hexdigest()[:6]}"
 
@@ -192,59 +186,58 @@ class IngestJob:
         before = self._entries.get(entry.id)
         return before is not None and entry == replace(before, page_count=0, source=entry.source)
 
-    def _embed_and_store(self, entry: DocumentEntry, event: DocumentRead) -> Outcome:
+    def _embed_and_store(self, entry: DocumentEntry, reading: Reading) -> Outcome:
+        if reading.failure is not None:
+            return _outcome(entry, "failed", reading.failure, seconds=reading.seconds)
         # With missing pages the entry differs from that of the next `add`, which tries again.
-        entry = replace(entry, missing_pages=tuple(event.missing))
-        reason = "; ".join(f"page {number}: {why}" for number, why in event.missing.items())
-        outcome = self._store(entry, embed(event.pages, self.encoder))
+        entry = replace(entry, missing_pages=tuple(reading.missing))
+        reason = "; ".join(f"page {number}: {why}" for number, why in reading.missing.items())
+        outcome = self._store(entry, embed(reading.pages(), self.encoder))
         return replace(
-            outcome, reason=outcome.reason or reason, seconds=outcome.seconds + event.seconds
+            outcome, reason=outcome.reason or reason, seconds=outcome.seconds + reading.seconds
         )
 
-    def _ingest_embedded(self, pages: Sequence[EmbeddedPage]) -> None:
+    def _store(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> Outcome:
+        return store(self.index, entry, pages, "replaced" if entry.id in self._entries else "added")
+
+    def _ingest_embedded(self, pages: Sequence[EmbeddedPage]) -> Outcome:
         try:
             entry = _entry_of_pages(pages, self.options)
         except ColregionError as error:
-            doc_id = self.options.doc_id or ""
-            outcome = Outcome("pages", doc_id, "failed", reason=str(error))
-        else:
-            if self._is_unchanged(entry):
-                outcome = _outcome(entry, "skipped", "unchanged")
-            else:
-                outcome = self._store(entry, pages)
-        self._conclude(0, outcome)
-
-    def _store(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> Outcome:
-        """Put a document into the index; `pages` is consumed on the way."""
-        region_count = 0
-
-        def counted() -> Iterator[EmbeddedPage]:
-            nonlocal region_count
-            for page in pages:
-                region_count += len(page.parsed.regions)
-                yield page
-
-        status = "replaced" if entry.id in self._entries else "added"
-        started = time.perf_counter()
-        try:
-            stored = self.index.replace(entry, counted())
-        except ColregionError as error:
-            return _outcome(entry, "failed", str(error))
-        self._entries[stored.id] = stored
-        return replace(
-            _outcome(stored, status, seconds=time.perf_counter() - started),
-            pages=stored.page_count,
-            regions=region_count,
-            missing_pages=entry.missing_pages,
-        )
-
-    def _conclude(self, position: int, outcome: Outcome) -> None:
-        self._outcomes[position] = outcome
-        self._estimator.files_done += 1
-        self.on_outcome(outcome)
+            return Outcome("pages", self.options.doc_id or "", "failed", reason=str(error))
+        if self._is_unchanged(entry):
+            return _outcome(entry, "skipped", "unchanged")
+        return self._store(entry, pages)
 
 
-class ProgressEstimator:
+def store(
+    index: Index, entry: DocumentEntry, pages: Iterable[EmbeddedPage], status: str
+) -> Outcome:
+    """Put a document into an index; `pages` is consumed on the way.
+
+    Args:
+        status: of the outcome when it went in.
+    """
+    region_count = 0
+
+    def counted() -> Iterator[EmbeddedPage]:
+        nonlocal region_count
+        for page in pages:
+            region_count += len(page.parsed.regions)
+            yield page
+
+    started = time.perf_counter()
+    outcome = Outcome(entry.source, entry.id, status, missing_pages=entry.missing_pages)
+    try:
+        stored = index.replace(entry, counted())
+    except ColregionError as error:
+        outcome = _outcome(entry, "failed", str(error))
+    else:
+        outcome = replace(outcome, pages=stored.page_count, regions=region_count)
+    return replace(outcome, seconds=time.perf_counter() - started)
+
+
+class _Estimator:
     """Estimates the reading rate and the time left, over all files of a job."""
 
     def __init__(self, files_total: int) -> None:
@@ -255,12 +248,12 @@ class ProgressEstimator:
         self._pages_read = 0
         self._started = time.perf_counter()
 
-    def progress(self, source: str, event: PageRead) -> Progress:
+    def progress(self, source: str, reading: Reading) -> Progress:
         """Count a page of `source`."""
         self._pages_read += 1
-        if event.pages_read == 1:
+        if reading.pages_read == 1:
             self._files_opened += 1
-            self._pages_known += event.page_count
+            self._pages_known += reading.page_count
         rate = self._pages_read / max(time.perf_counter() - self._started, 1e-6)
         unopened = max(self.files_total - max(self._files_opened, self.files_done), 0)
         pages_per_file = self._pages_known / self._files_opened
@@ -269,8 +262,8 @@ class ProgressEstimator:
             source=source,
             files_done=self.files_done,
             files_total=self.files_total,
-            pages_done=event.pages_read,
-            pages_total=event.page_count,
+            pages_done=reading.pages_read,
+            pages_total=reading.page_count,
             pages_per_second=rate,
             seconds_left=max(pages_left, 0.0) / rate,
         )
@@ -295,13 +288,7 @@ def _entry_of_pages(pages: Sequence[EmbeddedPage], options: DocumentOptions) -> 
         digest.update(f"{page.id}\0{page.parsed.text}\0".encode("utf-8", "surrogatepass"))
         digest.update(page.embedding.vectors.tobytes())
     (doc_id,) = ids
-    return DocumentEntry(
-        id=doc_id,
-        source=doc_id,
-        content_hash=digest.hexdigest(),
-        parser="",
-        metadata=options.metadata,
-    )
+    return DocumentEntry(doc_id, doc_id, digest.hexdigest(), parser="", metadata=options.metadata)
 
 
 def _name(item: Item) -> str:

@@ -66,19 +66,26 @@ def find_items(sources: Source | Iterable[object]) -> tuple[list[Item], list[Out
     for source in [sources] if isinstance(sources, Source) else sources:
         if isinstance(source, bytes | Image.Image):
             items.append(source)
-        elif isinstance(source, str | Path):
-            try:
-                files, ignored = list_files(source)
-            except ColregionError as error:
-                outcomes.append(Outcome(str(source), "", "failed", reason=str(error)))
-            else:
-                items.extend(files)
-                outcomes.extend(map(_ignored, ignored))
-        else:
+            continue
+        if not isinstance(source, str | Path):
             raise InvalidInput(
-                f"a source must be a path, bytes, an image or pages with embeddings, "
+                "a source must be a path, bytes, an image or pages with embeddings, "
                 f"got {type(source).__name__}"
             )
+        try:
+            files, ignored = list_files(source)
+        except ColregionError as error:
+            outcomes.append(Outcome(str(source), "", "failed", reason=str(error)))
+            continue
+        items.extend(files)
+        for file in ignored:
+            kind = (
+                f"files of type {file.suffix.lower()}" if file.suffix else "files without a suffix"
+            )
+            reason = (
+                f"{kind} in a folder are not read; name it itself to have its content looked at"
+            )
+            outcomes.append(Outcome(str(file), "", "ignored", reason=reason))
     return items, outcomes
 
 
@@ -109,7 +116,9 @@ def list_files(path: str | Path) -> tuple[list[SourceFile], list[Path]]:
         return [SourceFile(root.name, root)], []
     elif glob.has_magic(str(root)):
         matches = map(Path, glob.iglob(str(root), recursive=True))
-        files = [match for match in matches if match.is_file() and not _in_index(match)]
+        files = [
+            match for match in matches if match.is_file() and not any(map(_is_index, match.parents))
+        ]
         root, where = _fixed_part(root), f"matching {path}"
     else:
         raise InvalidInput(f"there is no file or folder {path}; check the path")
@@ -125,12 +134,6 @@ def list_files(path: str | Path) -> tuple[list[SourceFile], list[Path]]:
         sorted(SourceFile(file.relative_to(root).as_posix(), file) for file in documents),
         sorted(file for file in ignored if stems.isdisjoint(_possible_stems(file))),
     )
-
-
-def _ignored(file: Path) -> Outcome:
-    kind = f"files of type {file.suffix.lower()}" if file.suffix else "files without a suffix"
-    reason = f"{kind} in a folder are not read; name it itself to have its content looked at"
-    return Outcome(str(file), "", "ignored", reason=reason)
 
 
 def _possible_stems(file: Path) -> list[Path]:
@@ -150,10 +153,6 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _is_index(folder: Path) -> bool:
     return all((folder / part).exists() for part in _INDEX_PARTS)
-
-
-def _in_index(file: Path) -> bool:
-    return any(map(_is_index, file.parents))
 
 
 def _raise_unreadable(cause: OSError) -> None:

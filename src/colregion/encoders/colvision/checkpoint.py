@@ -16,34 +16,6 @@ from colregion.errors import InvalidInput
 
 ENGINE, NATIVE = "colpali_engine.models", "transformers"
 
-_PROCESSORS: Mapping[str, str] = {
-    "ColPali": "ColPaliProcessor",
-    "ColQwen2": "ColQwen2Processor",
-    "ColQwen2_5": "ColQwen2_5_Processor",
-    "ColQwen3": "ColQwen3Processor",
-    "ColQwen3_5": "ColQwen3_5Processor",
-    "ColIdefics3": "ColIdefics3Processor",
-    "ColModernVBert": "ColModernVBertProcessor",
-    "ColGemma3": "ColGemmaProcessor3",
-}
-_BACKBONES: Mapping[str, str] = {
-    "paligemma": "ColPali",
-    "qwen2_vl": "ColQwen2",
-    "qwen2_5_vl": "ColQwen2_5",
-    "qwen3_vl": "ColQwen3",
-    "qwen3_5": "ColQwen3_5",
-    "idefics3": "ColIdefics3",
-    "modernvbert": "ColModernVBert",
-    "gemma3": "ColGemma3",
-}
-_NATIVE: Mapping[str, tuple[str, str]] = {
-    "colpali": ("ColPaliForRetrieval", "ColPaliProcessor"),
-    "colqwen2": ("ColQwen2ForRetrieval", "ColQwen2Processor"),
-    "colmodernvbert": ("ColModernVBertForRetrieval", "ColModernVBertProcessor"),
-}
-KNOWN = (*_PROCESSORS, *(model for model, _ in _NATIVE.values()))
-_PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
-
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -52,6 +24,25 @@ class Family:
     model: str
     processor: str
     module: str
+
+
+# By the model type of the backbone.
+_BACKBONES: Mapping[str, Family] = {
+    "paligemma": Family("ColPali", "ColPaliProcessor", ENGINE),
+    "qwen2_vl": Family("ColQwen2", "ColQwen2Processor", ENGINE),
+    "qwen2_5_vl": Family("ColQwen2_5", "ColQwen2_5_Processor", ENGINE),
+    "qwen3_vl": Family("ColQwen3", "ColQwen3Processor", ENGINE),
+    "qwen3_5": Family("ColQwen3_5", "ColQwen3_5Processor", ENGINE),
+    "idefics3": Family("ColIdefics3", "ColIdefics3Processor", ENGINE),
+    "modernvbert": Family("ColModernVBert", "ColModernVBertProcessor", ENGINE),
+    "gemma3": Family("ColGemma3", "ColGemmaProcessor3", ENGINE),
+}
+_NATIVE: Mapping[str, Family] = {
+    "colpali": Family("ColPaliForRetrieval", "ColPaliProcessor", NATIVE),
+    "colqwen2": Family("ColQwen2ForRetrieval", "ColQwen2Processor", NATIVE),
+    "colmodernvbert": Family("ColModernVBertForRetrieval", "ColModernVBertProcessor", NATIVE),
+}
+_PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
 
 
 def find_family(folder: Path, base: Path | None, *, name: str) -> Family:
@@ -72,29 +63,22 @@ def find_family(folder: Path, base: Path | None, *, name: str) -> Family:
         config = read_json(place, "config.json")
         mapping = read_json(place, "adapter_config.json").get("auto_mapping") or {}
         kind = str(config.get("model_type", ""))
-        named = [
-            str(mapping.get("base_model_class", "")),
-            *map(str, config.get("architectures") or ()),
-        ]
-        processors = [
-            str(read_json(place, file).get("processor_class", "")) for file in _PROCESSOR_FILES
-        ]
-        _refuse_others([*named, *processors, kind], name=name)
+        named = [str(mapping.get("base_model_class", "")), *(config.get("architectures") or ())]
+        processors = [read_json(place, file).get("processor_class") for file in _PROCESSOR_FILES]
+        _refuse_others([*map(str, [*named, *processors]), kind], name=name)
         if kind in _NATIVE:
-            return Family(*_NATIVE[kind], NATIVE)
-        for model in named:
-            if model in _PROCESSORS:
-                return Family(model, _PROCESSORS[model], ENGINE)
-        for model, processor in _PROCESSORS.items():
-            if processor in processors:
-                return Family(model, processor, ENGINE)
-        if kind in _BACKBONES:
-            model = _BACKBONES[kind]
-            return Family(model, _PROCESSORS[model], ENGINE)
+            return _NATIVE[kind]
+        engine = _BACKBONES.values()
+        by_class = [family for model in named for family in engine if family.model == model]
+        by_processor = [family for family in engine if family.processor in processors]
+        by_backbone = [_BACKBONES[kind]] if kind in _BACKBONES else []
+        for family in (*by_class, *by_processor, *by_backbone):
+            return family
         _refuse_text(config, name=name)
     config = read_json(base or folder, "config.json")
     kind = config.get("model_type") or "no config.json, or one without model_type"
-    raise InvalidInput(f"{name} is of an unknown family ({kind}); known are {', '.join(KNOWN)}")
+    known = ", ".join(family.model for family in (*_BACKBONES.values(), *_NATIVE.values()))
+    raise InvalidInput(f"{name} is of an unknown family ({kind}); known are {known}")
 
 
 def _refuse_others(classes: list[str], *, name: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from colregion.core.embeddings import PageEmbedding, QueryEmbedding
-from colregion.core.geometry import FloatArray, IntArray
+from colregion.core.geometry import FloatArray
 from colregion.core.interfaces import Encoder
 from colregion.core.regions import ParsedPage
 from colregion.encoders.colvision.loading import find_checkpoint, load, visual_tokens
@@ -120,28 +120,28 @@ class ColVisionEncoder(Encoder):
         checkpoint = find_checkpoint(
             source, revision=options.revision, local_files_only=options.local_files_only
         )
-        loaded = load(
+        self.model, self.processor, self.device = load(
             checkpoint,
             device=options.device,
             dtype=options.dtype,
             attention=options.attention,
             max_num_visual_tokens=options.max_num_visual_tokens,
         )
-        self.model, self.processor = loaded.model, loaded.processor
-        self.device = loaded.device
-        kind = loaded.device.partition(":")[0]
+        kind = self.device.partition(":")[0]
         self.batch_pages = _BATCH_PAGES[kind]
         self._batch_tokens = options.batch_tokens or _BATCH_TOKENS[kind]
         self._options = options
-        self._image_id = image_token_id(loaded.model.config)
+        self._image_id = image_token_id(self.model.config)
         self._lock = threading.Lock()
         settings = options.vector_settings
         weights = digest([folder for folder in (checkpoint.folder, checkpoint.base) if folder])
-        self._fingerprint = f"{checkpoint.family.model}@{weights}" + f"?{settings}" * bool(settings)
         commit = commit_of(checkpoint.folder)
         base = source if commit else str(checkpoint.folder)
-        settings = "&".join(filter(None, (f"revision={commit}" if commit else "", settings)))
-        self.spec = base + f"?{settings}" * bool(settings)
+        all_settings = "&".join(filter(None, (commit and f"revision={commit}", settings)))
+        self._fingerprint = "?".join(
+            filter(None, (f"{checkpoint.family.model}@{weights}", settings))
+        )
+        self.spec = "?".join(filter(None, (base, all_settings)))
 
     @property
     def fingerprint(self) -> str:
@@ -161,10 +161,10 @@ class ColVisionEncoder(Encoder):
         def run(positions: Sequence[int]) -> list[PageEmbedding]:
             return self._encode([pages[i] for i in positions], [images[i] for i in positions])
 
+        torch = require("torch", extra="colpali")
         with self._lock:
             for batch in plan(tokens, budget=self._batch_tokens):
-                results = run_halving(batch, run, torch=require("torch", extra="colpali"))
-                embeddings.update(zip(batch, results, strict=True))
+                embeddings.update(zip(batch, run_halving(batch, run, torch), strict=True))
         return [embeddings[i] for i in range(len(pages))]
 
     def encode_query(self, text: str) -> QueryEmbedding:
@@ -178,22 +178,14 @@ class ColVisionEncoder(Encoder):
         tokenizer = self.processor.tokenizer
         safe = without_specials(text, tokenizer.all_special_tokens)
         with self._lock:
-            batch, empty = self._query_batch(safe), self._query_batch("")
-            (vectors,) = self._run(batch)
+            # By position, because the classes differ in the argument's name.
+            batch, empty = (self.processor.process_queries([part]) for part in (safe, ""))
+            (vectors,) = self._run(batch, [repr(text)])
         labels = label(
             batch["input_ids"][0].tolist(), empty["input_ids"][0].tolist(), decode=self._decode
         )
-        if not np.isfinite(vectors).all():
-            raise BackendError(
-                f"the model's vectors of {text!r} are not finite; try dtype='float32'"
-            )
         weights = np.ones(len(vectors), dtype=np.float32)
         return QueryEmbedding(vectors, labels.tokens, labels.content, weights)
-
-    def _query_batch(self, text: str) -> Any:
-        """The processor's batch for one question. The classes differ in the argument's name, but
-        all accept it as the first."""
-        return self.processor.process_queries([text])
 
     def _encode(
         self, pages: Sequence[ParsedPage], images: Sequence[Image.Image]
@@ -204,7 +196,8 @@ class ColVisionEncoder(Encoder):
         tiled = batch["pixel_values"].ndim == 5 and grids is None
         ids, mask = batch["input_ids"], batch["attention_mask"].bool()
         embeddings = []
-        for i, (page, vectors) in enumerate(zip(pages, self._run(batch), strict=True)):
+        vectors = self._run(batch, [f"page {page.id}" for page in pages])
+        for i, (page, page_vectors) in enumerate(zip(pages, vectors, strict=True)):
             layers = layers_of(
                 ids[i][mask[i]].tolist(),
                 image_id=self._image_id,
@@ -212,39 +205,34 @@ class ColVisionEncoder(Encoder):
                 tiled=tiled,
                 decode=self._decode,
             )
-            if not np.isfinite(vectors).all():
-                raise BackendError(
-                    f"the model's vectors of page {page.id} are not finite; try dtype='float32'"
-                )
-            embeddings.append(self._embedding(page, vectors, layers))
+            page_vectors, layers = pool(page_vectors, layers, factor=self._options.pool_factor)
+            placement = placement_of(
+                rotate_back(layers, quarter_turns=_quarter_turns(page)),
+                n_vectors=len(page_vectors),
+                thumbnail_in_map=self._options.thumbnail_in_map,
+            )
+            embeddings.append(PageEmbedding(page_vectors, placement))
         return embeddings
 
-    def _embedding(
-        self, page: ParsedPage, vectors: FloatArray, layers: Sequence[IntArray]
-    ) -> PageEmbedding:
-        vectors, layers = pool(vectors, layers, factor=self._options.pool_factor)
-        placement = placement_of(
-            rotate_back(layers, quarter_turns=_quarter_turns(page)),
-            n_vectors=len(vectors),
-            thumbnail_in_map=self._options.thumbnail_in_map,
-        )
-        return PageEmbedding(vectors, placement)
-
-    def _run(self, batch: Any) -> list[FloatArray]:
+    def _run(self, batch: Any, names: Sequence[str]) -> list[FloatArray]:
         """The (V, D) float32 vectors of each row of a batch, without padding."""
-        torch = require("torch", extra="colpali")
+        dtype = self.model.dtype
         inputs = {
-            key: value.to(
-                self.device, dtype=self.model.dtype if value.is_floating_point() else None
-            )
+            key: value.to(self.device, dtype=dtype if value.is_floating_point() else None)
             for key, value in batch.items()
             if key != "labels"
         }
-        with torch.inference_mode():
+        with require("torch", extra="colpali").inference_mode():
             output = self.model(**inputs)
         rows = getattr(output, "embeddings", output).float().cpu()
         mask = batch["attention_mask"].bool()
-        return [row[real].numpy() for row, real in zip(rows, mask, strict=True)]
+        vectors = [row[real].numpy() for row, real in zip(rows, mask, strict=True)]
+        for name, row in zip(names, vectors, strict=True):
+            if not np.isfinite(row).all():
+                raise BackendError(
+                    f"the model's vectors of {name} are not finite; try dtype='float32'"
+                )
+        return vectors
 
     def _process_images(self, pages: Sequence[ParsedPage], images: Sequence[Image.Image]) -> Any:
         try:
@@ -255,8 +243,7 @@ class ColVisionEncoder(Encoder):
                 for page, image in zip(pages, images, strict=True)
             )
             raise InvalidInput(
-                f"the model's processor refuses {shapes}: {cause}. Split the page into parts "
-                "that are less elongated"
+                f"the model's processor refuses {shapes}: {cause}. Split long pages into parts"
             ) from cause
 
     def _visual_tokens(self, image: Image.Image) -> int:

@@ -33,15 +33,6 @@ class Checkpoint:
     family: Family
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A model ready to run, on its device."""
-
-    model: Any
-    processor: Any
-    device: str
-
-
 def find_checkpoint(source: str, *, revision: str | None, local_files_only: bool) -> Checkpoint:
     """Fetch a model's files, and those of its base when it is an adapter.
 
@@ -51,25 +42,21 @@ def find_checkpoint(source: str, *, revision: str | None, local_files_only: bool
     """
     folder = fetch(source, revision=revision, local_files_only=local_files_only, extra="colpali")
     adapter = read_json(folder, "adapter_config.json")
-    base = None
-    if adapter:
-        base_name = adapter.get("base_model_name_or_path")
-        if not isinstance(base_name, str) or not base_name:
-            raise InvalidInput(f"the adapter {source} does not name its base model")
-        try:
-            base = fetch(
-                base_name,
-                revision=adapter.get("revision"),
-                local_files_only=local_files_only,
-                extra="colpali",
-            )
-        except (InvalidInput, BackendError) as cause:
-            raise type(cause)(f"the base of the adapter {source} is missing: {cause}") from cause
-    family = find_family(folder, base, name=source)
-    check_weights(folder, adapter=base is not None)
-    if base is not None:
-        check_weights(base, adapter=False)
-    return Checkpoint(folder, base, family)
+    if not adapter:
+        checkpoint = Checkpoint(folder, None, find_family(folder, None, name=source))
+        check_weights(folder, adapter=False)
+        return checkpoint
+    name, revision = adapter.get("base_model_name_or_path"), adapter.get("revision")
+    if not isinstance(name, str) or not name:
+        raise InvalidInput(f"the adapter {source} does not name its base model")
+    try:
+        base = fetch(name, revision=revision, local_files_only=local_files_only, extra="colpali")
+    except (InvalidInput, BackendError) as cause:
+        raise type(cause)(f"the base of the adapter {source} is missing: {cause}") from cause
+    checkpoint = Checkpoint(folder, base, find_family(folder, base, name=source))
+    check_weights(folder, adapter=True)
+    check_weights(base, adapter=False)
+    return checkpoint
 
 
 def load(
@@ -79,8 +66,8 @@ def load(
     dtype: str | None,
     attention: str | None,
     max_num_visual_tokens: int | None,
-) -> Loaded:
-    """Load the model and its processor.
+) -> tuple[Any, Any, str]:
+    """Load a model and its processor; returns both and the device that the model is on.
 
     Args:
         device, dtype, attention, max_num_visual_tokens: as in `ColVisionOptions`.
@@ -96,13 +83,14 @@ def load(
     options = {"dtype": number_type}
     if attention is not None:
         options["attn_implementation"] = attention
-    loads = _errors_of_loading(torch)
+    damaged = require("safetensors", extra="colpali").SafetensorError
+    errors = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError)
     try:
         model = _load_weights(getattr(classes, checkpoint.family.model), checkpoint, options)
         processor = getattr(classes, checkpoint.family.processor).from_pretrained(
             _processor_folder(checkpoint), local_files_only=True
         )
-    except loads as cause:
+    except (*errors, damaged) as cause:
         raise BackendError(
             f"{checkpoint.folder} could not be loaded as {checkpoint.family.model}: {cause}"
         ) from cause
@@ -112,7 +100,7 @@ def load(
         model.model.lm_head = torch.nn.Identity()
     if max_num_visual_tokens is not None:
         limit_tokens(processor, max_num_visual_tokens, name=checkpoint.family.model)
-    return Loaded(model.to(device).eval(), processor, device)
+    return model.to(device).eval(), processor, device
 
 
 def _load_weights(cls: Any, checkpoint: Checkpoint, options: dict[str, Any]) -> Any:
@@ -175,15 +163,6 @@ def _classes(family: Family) -> ModuleType:
             "two together, from the same index: pip install --force-reinstall torch torchvision"
         ) from cause
     return require(family.module, extra="colpali")
-
-
-def _errors_of_loading(torch: ModuleType) -> tuple[type[Exception], ...]:
-    safetensors = require("safetensors", extra="colpali")
-    return (
-        *(OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError),
-        safetensors.SafetensorError,
-        torch.OutOfMemoryError,
-    )
 
 
 def limit_tokens(processor: Any, limit: int, *, name: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from colregion.core.geometry import FloatArray, IntArray
 from colregion.errors import require
@@ -47,16 +46,10 @@ def pool(
             clusters = [member[0].numpy() for member in result.cluster_id_to_indices[0].values()]
         else:
             pooled, clusters = cells, [np.zeros(1, dtype=np.int64)]
-        cluster_of = _cluster_of(clusters, n_cells=len(cells))
+        cluster_of = np.zeros(len(cells), dtype=np.int64)
+        for position, members in enumerate(filter(len, clusters)):  # empty ones have no vector
+            cluster_of[members] = position
         pooled_layers.append((n_vectors + cluster_of).reshape(layer.shape))
         parts.append(pooled)
         n_vectors += len(pooled)
     return np.concatenate(parts), tuple(pooled_layers)
-
-
-def _cluster_of(clusters: Sequence[NDArray[np.int64]], *, n_cells: int) -> NDArray[np.int64]:
-    """(cells,) index of each cell's pooled vector. An empty cluster has no vector."""
-    cluster_of = np.full(n_cells, -1, dtype=np.int64)
-    for position, members in enumerate(filter(len, clusters)):
-        cluster_of[members] = position
-    return cluster_of

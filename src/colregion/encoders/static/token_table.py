@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Container
 from functools import cached_property
@@ -71,27 +72,24 @@ class TokenTable:
 
     @cached_property
     def _rows(self) -> dict[str, int]:
-        path = self._folder / "static_tokens.txt"
-        try:
-            pieces = path.read_text(encoding="utf-8").splitlines()
-        except OSError as cause:
-            raise _missing(path) from cause
+        pieces = self._read("static_tokens.txt").decode().splitlines()
         return {piece: row for row, piece in enumerate(pieces)}
 
     @cached_property
     def _vectors(self) -> NDArray[np.int8]:
-        path = self._folder / "static_tokens.npy"
-        try:
-            vectors: NDArray[np.int8] = np.load(path)
-        except OSError as cause:
-            raise _missing(path) from cause
+        vectors: NDArray[np.int8] = np.load(io.BytesIO(self._read("static_tokens.npy")))
         return vectors
+
+    def _read(self, name: str) -> bytes:
+        path = self._folder / name
+        try:
+            return path.read_bytes()
+        except OSError as cause:
+            raise BackendError(
+                f"{path} is part of colregion and cannot be read; install colregion again"
+            ) from cause
 
 
 def _unit(vector: NDArray[np.generic]) -> FloatArray:
     numbers = np.asarray(vector, dtype=np.float32)
     return numbers / np.float32(math.sqrt(numbers @ numbers))
-
-
-def _missing(path: Path) -> BackendError:
-    return BackendError(f"{path} is part of colregion and cannot be read; install colregion again")

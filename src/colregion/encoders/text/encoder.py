@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,21 +38,13 @@ _UNRELATED = (
 _NOISE_PERCENTILE = 99
 
 
-@dataclass(frozen=True, slots=True)
-class _EncodedText:
-    """The T tokens of one text as the model sees it.
+class _EncodedText(NamedTuple):
+    """The T tokens of one text as the model sees it."""
 
-    Args:
-        ids: (T,) token ids.
-        vectors: (T, D) float32.
-        scored: (T,) which tokens the model was trained to score.
-        last_character: (T,) the place in the text of each token's last character; -1 for tokens
-            that are not of the text (markers, mask tokens).
-    """
-
-    ids: IntArray
-    vectors: FloatArray
-    scored: NDArray[np.bool_]
+    ids: IntArray  # (T,)
+    vectors: FloatArray  # (T, D) float32
+    scored: NDArray[np.bool_]  # (T,) which tokens the model was trained to score
+    # (T,) the place in the text of each token's last character; -1 for markers and mask tokens
     last_character: IntArray
 
 
@@ -101,9 +92,8 @@ class TextModelEncoder(Encoder):
         self.batch_pages = _BATCH_PAGES[kind]
         self._batch_tokens = batch_tokens or _BATCH_TOKENS[kind]
         self._lock = threading.Lock()
-        self._prompts = {
-            task: str(self.model.prompts.get(task) or "") for task in ("query", "document")
-        }
+        prompts = self.model.prompts
+        self._prompts = {task: str(prompts.get(task) or "") for task in ("query", "document")}
         config = self.model[0].config
         longest_frame = max(len(self._tokenize(prompt)[0]) for prompt in self._prompts.values())
         self._size = _window(config, self.tokenizer) - longest_frame - 1
@@ -176,34 +166,21 @@ class TextModelEncoder(Encoder):
 
         def run(positions: Sequence[int]) -> list[Any]:
             batch = [texts[i] for i in positions]
-            return list(
-                self.model.encode(
-                    batch,
-                    prompt=prompt,
-                    task=task,
-                    batch_size=len(batch),
-                    show_progress_bar=False,
-                    output_value=None,
-                )
-            )
+            options = {"batch_size": len(batch), "show_progress_bar": False, "output_value": None}
+            return list(self.model.encode(batch, prompt=prompt, task=task, **options))
 
         tokenized = [self._tokenize(prompt + text) for text in texts]
         outputs: dict[int, Any] = {}
         with self._lock:
             for batch in plan([len(ids) for ids, _ in tokenized], budget=self._batch_tokens):
-                outputs.update(zip(batch, run_halving(batch, run, torch=torch), strict=True))
+                outputs.update(zip(batch, run_halving(batch, run, torch), strict=True))
         return [
-            self._placed(outputs[i], ids, spans, prompt_length=len(prompt))
+            self._placed(outputs[i], ids, [(a - len(prompt), b - len(prompt)) for a, b in spans])
             for i, (ids, spans) in enumerate(tokenized)
         ]
 
     def _placed(
-        self,
-        output: Any,
-        ids: Sequence[int],
-        spans: Sequence[tuple[int, int]],
-        *,
-        prompt_length: int,
+        self, output: Any, ids: Sequence[int], spans: Sequence[tuple[int, int]]
     ) -> _EncodedText:
         """The model's output for one text, less its padding, with each token's place."""
         expanded = output.get("query_expansion_positions")
@@ -219,9 +196,7 @@ class TextModelEncoder(Encoder):
         if not np.isfinite(vectors).all():
             raise BackendError("the model returned values that are not finite; try dtype='float32'")
         last = np.full(n_tokens, -1)
-        for i, (start, end) in enumerate(spans):
-            if end > max(prompt_length, start):
-                last[i] = end - 1 - prompt_length
+        last[: len(ids)] = [end - 1 if end > max(0, start) else -1 for start, end in spans]
         scored = output["attention_mask"][rows].bool().cpu().numpy()
         return _EncodedText(seen, vectors, scored, last)
 
@@ -229,12 +204,8 @@ class TextModelEncoder(Encoder):
         self, text: str, *, add_special_tokens: bool = True
     ) -> tuple[list[int], list[tuple[int, int]]]:
         """Token ids and the characters, half-open, that each token stands for."""
-        result = self.tokenizer(
-            text,
-            add_special_tokens=add_special_tokens,
-            return_offsets_mapping=True,
-            verbose=False,
-        )
+        options = {"return_offsets_mapping": True, "verbose": False}
+        result = self.tokenizer(text, add_special_tokens=add_special_tokens, **options)
         return list(result["input_ids"]), [tuple(span) for span in result["offset_mapping"]]
 
     def _measure_noise(self) -> float:

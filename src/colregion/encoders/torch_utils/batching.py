@@ -34,10 +34,7 @@ def plan(tokens: Sequence[int], *, budget: int) -> list[list[int]]:
 
 
 def run_halving(
-    positions: Sequence[int],
-    run: Callable[[Sequence[int]], Sequence[_Result]],
-    *,
-    torch: ModuleType,
+    positions: Sequence[int], run: Callable[[Sequence[int]], Sequence[_Result]], torch: ModuleType
 ) -> list[_Result]:
     """`run(positions)`; where memory runs out, for one half after the other.
 
@@ -47,7 +44,8 @@ def run_halving(
     try:
         return list(run(positions))
     except RuntimeError as cause:
-        if not _is_out_of_memory(cause):
+        # CUDA has an error class for this, CPU and MPS only a message.
+        if not any(words in str(cause).lower() for words in _MEMORY_MESSAGES):
             raise
         if len(positions) == 1:
             raise BackendError(
@@ -59,12 +57,5 @@ def run_halving(
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     middle = (len(positions) + 1) // 2
-    return [
-        *run_halving(positions[:middle], run, torch=torch),
-        *run_halving(positions[middle:], run, torch=torch),
-    ]
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether memory ran out. CUDA has an error class for this, CPU and MPS only a message."""
-    return any(words in str(error).lower() for words in _MEMORY_MESSAGES)
+    halves = positions[:middle], positions[middle:]
+    return [result for half in halves for result in run_halving(half, run, torch)]

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +45,8 @@ def fetch(source: str, *, revision: str | None, local_files_only: bool, extra: s
     # The package does not import this submodule automatically.
     errors = require("huggingface_hub.errors", extra=extra)
     try:
-        folder = hub.snapshot_download(
-            source,
-            revision=revision,
-            local_files_only=local_files_only,
-            allow_patterns=_FILE_PATTERNS,
-        )
+        options = {"local_files_only": local_files_only, "allow_patterns": _FILE_PATTERNS}
+        return Path(hub.snapshot_download(source, revision=revision, **options))
     except errors.HFValidationError as cause:
         raise InvalidInput(
             f"{source!r} is neither an existing folder nor a hub id such as vidore/colqwen2.5-v0.2"
@@ -70,7 +65,6 @@ def fetch(source: str, *, revision: str | None, local_files_only: bool, extra: s
             f"({type(cause).__name__}). Fetch it where there is a network, `hf download {source}`, "
             "or name a folder that holds its files"
         ) from cause
-    return Path(folder)
 
 
 def commit_of(folder: Path) -> str | None:
@@ -105,7 +99,7 @@ def check_weights(folder: Path, *, adapter: bool) -> list[Path]:
         BackendError: a part that the model's index names is missing.
     """
     if adapter:
-        files = [file for file in [folder / "adapter_model.safetensors"] if file.is_file()]
+        files = list(folder.glob("adapter_model.safetensors"))
     else:
         index = read_json(folder, "model.safetensors.index.json")
         files = [folder / name for name in sorted(set(index.get("weight_map", {}).values()))]
@@ -138,21 +132,16 @@ def digest(folders: list[Path]) -> str:
     for folder in folders:
         for file in sorted(folder.glob("*.safetensors")):
             hashed.update(file.name.encode())
-            for part in _samples(file):
-                hashed.update(part)
+            hashed.update(_header(file))
+            size = file.stat().st_size
+            with file.open("rb") as weights:
+                for i in range(_SAMPLES):
+                    weights.seek(max(size - _SAMPLE_BYTES, 0) * i // (_SAMPLES - 1))
+                    hashed.update(weights.read(_SAMPLE_BYTES))
         for name in ("config.json", "adapter_config.json", "preprocessor_config.json"):
             config = {k: v for k, v in read_json(folder, name).items() if k not in _VARYING_KEYS}
             hashed.update(json.dumps(config, sort_keys=True).encode())
     return hashed.hexdigest()[:12]
-
-
-def _samples(file: Path) -> Iterator[bytes]:
-    yield _header(file)
-    size = file.stat().st_size
-    with file.open("rb") as weights:
-        for i in range(_SAMPLES):
-            weights.seek(max(size - _SAMPLE_BYTES, 0) * i // (_SAMPLES - 1))
-            yield weights.read(_SAMPLE_BYTES)
 
 
 def _header(file: Path) -> bytes:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +14,8 @@ from colregion.core.text import content_terms, fold, terms, word_spans
 _MAX_UNSPACED = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """Labels of T tokens.
-
-    Args:
-        tokens: T labels.
-        content: (T,) which of them count for the map.
-    """
+class Labels(NamedTuple):
+    """The labels of T tokens, and which of them, (T,), count for the map."""
 
     tokens: tuple[str, ...]
     content: NDArray[np.bool_]
@@ -41,27 +35,22 @@ def label(
 ) -> Labels:
     """Labels of a question's T tokens.
 
-    The processor's template is found by comparison with the empty question: the ids that the two
-    share at the start are the prefix, those at the end the suffix (template, special and
-    augmentation tokens).
-
     A token's label is the folded word that contains it, so that pieces of one word share a label.
     Content tokens are those of words that are not stop words, or of all words if there are only
-    stop words.
+    stop words. The ids shared with the empty question at start and end are the processor's
+    template, special and augmentation tokens.
 
     Args:
-        ids: the question's T token ids.
-        empty_ids: the empty question's token ids, from the same processor.
+        ids, empty_ids: token ids of the question and of the empty one, from one processor.
         decode: converts token ids to text.
     """
     prefix = _shared_prefix(ids, empty_ids)
-    longest_suffix = min(len(ids), len(empty_ids)) - prefix
-    suffix = min(_shared_prefix(ids[::-1], empty_ids[::-1]), longest_suffix)
-    own = label_words(ids[prefix : len(ids) - suffix], decode=decode)
+    end = len(ids) - _shared_prefix(ids[prefix:][::-1], empty_ids[prefix:][::-1])
+    own = label_words(ids[prefix:end], decode=decode)
     before = [decode([token]) for token in ids[:prefix]]
-    after = [decode([token]) for token in ids[len(ids) - suffix :]]
+    after = [decode([token]) for token in ids[end:]]
     content = np.zeros(len(ids), dtype=bool)
-    content[prefix : len(ids) - suffix] = own.content
+    content[prefix:end] = own.content
     return Labels((*before, *own.tokens, *after), content)
 
 
@@ -76,12 +65,8 @@ def label_words(ids: Sequence[int], *, decode: Callable[[Sequence[int]], str]) -
 
 def _shared_prefix(a: Sequence[int], b: Sequence[int]) -> int:
     """Length of the common prefix of two sequences."""
-    count = 0
-    for left, right in zip(a, b, strict=False):
-        if left != right:
-            break
-        count += 1
-    return count
+    pairs = enumerate(zip(a, b, strict=False))
+    return next((i for i, (left, right) in pairs if left != right), min(len(a), len(b)))
 
 
 def _words(ids: Sequence[int], decode: Callable[[Sequence[int]], str]) -> list[tuple[str, bool]]:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
-# More readers than this wait for memory, not for a processor.
-_MOST_THREADS = 16
+from colregion.core.cpu import thread_count
+
 # Below this many multiplications a second thread costs more than it saves.
 _WORTH_SHARING = 1 << 24
 
@@ -26,15 +26,6 @@ def in_threads(scan: Callable[[range], None], *, n: int, cost: int) -> None:
     # A few ranges a thread, so that one which is held up does not hold up all.
     size = max(1, -(-n // (4 * workers)))
     list(_pool(os.getpid()).map(scan, [range(i, min(i + size, n)) for i in range(0, n, size)]))
-
-
-def thread_count() -> int:
-    """Processors that this process may use; OMP_NUM_THREADS says less."""
-    available = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, min(available, int(asked) if asked.isdigit() else available, _MOST_THREADS))
 
 
 @lru_cache(maxsize=1)

@@ -14,35 +14,33 @@ from colregion.core.documents import Document
 from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage
 from colregion.errors import BackendError, ColregionError, UnreadableDocument
-from colregion.ingestion.workers.messages import DocumentProgress, Event, ReadRequest
+from colregion.ingestion.workers.reading import Reading, ReadRequest
 from colregion.ingestion.workers.spool import blank_page, write_page
 
 
 def read_in_process(
     requests: Iterable[ReadRequest], *, parser: Parser, folder: Path
-) -> Iterator[Event]:
-    """Read documents one after another; an error of ours ends only its own document.
-
-    Args:
-        folder: an empty one, for the pages of the document that is being read.
-    """
+) -> Iterator[Reading]:
+    """Read documents one after another; yields as `WorkerPool.read`."""
     for index, request in enumerate(requests):
-        progress = DocumentProgress(request, folder / str(index))
+        reading = Reading(request, folder / str(index))
         started = time.monotonic()
         try:
             document = request.open()
-            progress.page_count = document.page_count
+            reading.page_count = document.page_count
             for parsed in read_pages(document, parser, range(1, document.page_count + 1)):
                 page = parsed.page
-                write_page(parsed, progress.folder / str(page.number))
-                yield progress.add_page(
+                write_page(parsed, reading.folder / str(page.number))
+                reading.add_page(
                     page.number, missing=page.missing, region_count=len(parsed.regions)
                 )
+                yield reading
         except ColregionError as error:
-            progress.failure = str(error)
-        progress.seconds = time.monotonic() - started
-        yield progress.conclude()
-        progress.delete_files()
+            reading.failure = str(error)
+        reading.seconds = time.monotonic() - started
+        reading.end()
+        yield reading
+        reading.delete_files()
 
 
 def read_pages(document: Document, parser: Parser, numbers: Iterable[int]) -> Iterator[ParsedPage]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from PIL import Image
@@ -50,30 +50,21 @@ def read_page(path: Path, *, fallback: ImageLoader) -> ParsedPage:
     with path.open("rb") as file:
         line = file.readline()
     head = json.loads(line)
-    width, height = head["size"]
-    image = SpooledImage(path, len(line), int(width), int(height), fallback)
-    return parsed_from_json(head["page"], load_image=image)
+    width, height = map(int, head["size"])
+    load_image = partial(_load_image, path, len(line), (width, height), fallback)
+    return parsed_from_json(head["page"], load_image=load_image)
 
 
-@dataclass(frozen=True, slots=True)
-class SpooledImage:
-    """The `ImageLoader` of a spooled page."""
-
-    path: Path
-    offset: int
-    width: int
-    height: int
-    fallback: ImageLoader
-
-    def __call__(self, *, dpi: int | None = None) -> Image.Image:
-        n_bytes = self.width * self.height * 3
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self.offset)
-                pixels = zlib.decompressobj().decompress(file.read(), n_bytes)
-        except FileNotFoundError:
-            return self.fallback(dpi=dpi)
-        return Image.frombytes("RGB", (self.width, self.height), pixels)
+def _load_image(
+    path: Path, offset: int, size: tuple[int, int], fallback: ImageLoader, *, dpi: int | None = None
+) -> Image.Image:
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            pixels = zlib.decompressobj().decompress(file.read(), size[0] * size[1] * 3)
+    except FileNotFoundError:
+        return fallback(dpi=dpi)
+    return Image.frombytes("RGB", size, pixels)
 
 
 def blank_page(doc_id: str, number: int, *, missing: str) -> ParsedPage:
@@ -82,13 +73,9 @@ def blank_page(doc_id: str, number: int, *, missing: str) -> ParsedPage:
     Args:
         missing: the reason, for people.
     """
-    page = Page(doc_id, number, *_A4_PT, "pt", load_image=WhiteImage(), missing=missing)
+    page = Page(doc_id, number, *_A4_PT, "pt", load_image=_white_image, missing=missing)
     return ParsedPage(page, (), ())
 
 
-@dataclass(frozen=True, slots=True)
-class WhiteImage:
-    """The `ImageLoader` of a blank A4 page."""
-
-    def __call__(self, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
-        return Image.new("RGB", _A4_PT, "white")
+def _white_image(*, dpi: int | None = None) -> Image.Image:  # noqa: ARG001  (an `ImageLoader`)
+    return Image.new("RGB", _A4_PT, "white")

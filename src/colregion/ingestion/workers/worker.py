@@ -1,53 +1,45 @@
 """A worker process: its handle in the parent, and what runs in it.
 
-Tasks go in on standard input, pickled; a line of JSON for each step comes out, never pickle:
+The parser and then tasks go in on standard input, pickled; a line of JSON for each step comes out,
+never pickle:
 
 ["begun"]                               first reply to every task
 ["opened", page_count]
 ["page", number, regions, missing]      the page is written; `missing` as in `Page`
 ["done"]                                last reply to a task, or
 ["failed", reason]
-["unusable", reason]                    the parser cannot be loaded in this process
+["unusable", reason]                    the parser cannot be loaded; the process ends
 """
 
 from __future__ import annotations
 
-import atexit
 import gc
 import json
 import os
 import pickle
-import select
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from colregion.core.documents import Document
 from colregion.core.interfaces import Parser
 from colregion.errors import BackendError, ColregionError
 from colregion.ingestion.workers.in_process import read_pages
-from colregion.ingestion.workers.messages import Task
+from colregion.ingestion.workers.reading import Task
 from colregion.ingestion.workers.spool import write_page
 
-Message: TypeAlias = "list[Any] | None"
-Replies: TypeAlias = "SimpleQueue[tuple[WorkerProcess, Message]]"
-
-_IDLE_S = 60.0  # after which a worker without a task exits
+Replies: TypeAlias = "SimpleQueue[tuple[WorkerProcess, list[Any] | None]]"
 
 # Several workers share the cores: one thread each. Arenas of malloc cost address space, which is
 # what the memory limit counts.
-_ENVIRONMENT = {
-    "OMP_THREAD_LIMIT": "1",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MALLOC_ARENA_MAX": "2",
-}
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 # With the parent's path and nothing else: Python would otherwise look for modules in the working
 # folder first, and that may be a folder of documents.
 _MAIN = """import sys
@@ -59,15 +51,14 @@ main()"""
 class WorkerProcess:
     """One process. It runs no code of the parent's script, so scripts need no `__main__` guard.
 
-    Attributes:
+    Args:
+        parser: pickled.
         replies: receives its messages, and None when it has ended, from a thread.
-        is_new: whether it has never begun a task.
     """
 
-    def __init__(self, replies: Replies) -> None:
-        self.replies = replies
-        self.is_new = True
-        self._parent_pid = os.getpid()
+    def __init__(self, parser: bytes, replies: Replies) -> None:
+        self.has_begun = False  # its first task
+        self._replies = replies
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `stop`)
         try:
             self._process = subprocess.Popen(
@@ -90,17 +81,16 @@ class WorkerProcess:
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self._listener = threading.Thread(target=self._listen, name="colregion-worker", daemon=True)
         self._listener.start()
+        self._send(parser)
 
-    def send(self, task: Task) -> None:
+    def start(self, task: Task) -> None:
         """Hand over a task. Whether the process has ended shows in the replies."""
-        with suppress(OSError):
-            pickle.dump(task, self._stdin)
-            self._stdin.flush()
+        self._send(pickle.dumps(task))
 
-    @property
-    def is_alive(self) -> bool:
-        """Whether it still runs; false in a process forked from the one that started it."""
-        return self._parent_pid == os.getpid() and self._process.poll() is None
+    def _send(self, pickled: bytes) -> None:
+        with suppress(OSError):
+            self._stdin.write(pickled)
+            self._stdin.flush()
 
     @property
     def resident_mb(self) -> float:
@@ -121,9 +111,7 @@ class WorkerProcess:
 
     def stop(self) -> None:
         """Kill the process and everything that it has started."""
-        if self._parent_pid != os.getpid():
-            return
-        if self.is_alive and os.name == "posix":
+        if self._process.poll() is None and os.name == "posix":
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
@@ -140,105 +128,60 @@ class WorkerProcess:
                 message = json.loads(line)
             except ValueError:  # truncated
                 break
-            self.replies.put((self, message))
-        self.replies.put((self, None))
-
-
-_idle: list[WorkerProcess] = []
-_idle_lock = threading.Lock()
-
-
-def take_worker(replies: Replies) -> WorkerProcess:
-    """An idle worker of an earlier call, which saves about a second, or a new one."""
-    with _idle_lock:
-        while _idle:
-            worker = _idle.pop()
-            if worker.is_alive:
-                worker.replies = replies
-                return worker
-            worker.stop()
-    return WorkerProcess(replies)
-
-
-def keep_worker(worker: WorkerProcess) -> None:
-    """Keep an idle worker for the next call; it exits after a minute without a task."""
-    with _idle_lock:
-        _idle.append(worker)
-
-
-@atexit.register
-def stop_idle_workers() -> None:
-    """Stop the workers that have no task."""
-    with _idle_lock:
-        while _idle:
-            _idle.pop().stop()
+            self._replies.put((self, message))
+        self._replies.put((self, None))
 
 
 def main() -> None:
-    """Work on tasks until standard input ends or no task comes for a while."""
+    """Work on tasks until standard input ends."""
     tasks = os.fdopen(os.dup(0), "rb")
     replies = os.fdopen(os.dup(1), "w", encoding="ascii", buffering=1)
     # Programs and libraries that read or print must not touch the two pipes.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    worker = _Worker(replies)
-    while os.name != "posix" or select.select([tasks], [], [], _IDLE_S)[0]:
+
+    def reply(*message: Any) -> None:
+        replies.write(json.dumps(message) + "\n")
+
+    try:
+        parser: Parser = pickle.load(tasks).for_one_core()
+    except (ImportError, AttributeError) as error:
+        reply("unusable", str(error))
+        return
+    opened: dict[Path, Document] = {}
+    while True:
         try:
             task: Task = pickle.load(tasks)
         except EOFError:
             return
-        worker.work(task)
+        _work(task, parser, opened, reply)
 
 
-class _Worker:
-    """Keeps the last task's parser and document open: the next task often has the same."""
-
-    def __init__(self, replies: IO[str]) -> None:
-        self._replies = replies
-        self._pickled = b""
-        self._parser: Parser | None = None
-        self._opened: tuple[Path, Document] | None = None
-
-    def work(self, task: Task) -> None:
-        self._reply("begun")
-        memory_mb = task.request.limits.memory_mb
-        _limit_memory(memory_mb)
-        try:
-            parser = self._load(task.parser)
-        except (ImportError, AttributeError) as error:
-            self._reply("unusable", str(error))
-            return
-        try:
-            document = self._open(task)
-            self._reply("opened", document.page_count)
-            numbers = range(task.first, min(task.last, document.page_count) + 1)
-            for parsed in read_pages(document, parser, numbers):
-                page = parsed.page
-                write_page(parsed, task.folder / str(page.number))
-                self._reply("page", page.number, len(parsed.regions), page.missing)
-        except ColregionError as error:
-            self._reply("failed", str(error))
-        except MemoryError:
-            self._opened = None
-            gc.collect()
-            self._reply("failed", memory_reason(memory_mb))
-        else:
-            self._reply("done")
-
-    def _reply(self, *message: Any) -> None:
-        self._replies.write(json.dumps(message) + "\n")
-
-    def _load(self, pickled: bytes) -> Parser:
-        if self._parser is None or pickled != self._pickled:
-            parser: Parser = pickle.loads(pickled)
-            self._parser, self._pickled = parser.for_one_core(), pickled
-        return self._parser
-
-    def _open(self, task: Task) -> Document:
-        if self._opened is None or self._opened[0] != task.folder:
-            self._opened = None
-            self._opened = task.folder, task.request.open()
-        return self._opened[1]
+def _work(
+    task: Task, parser: Parser, opened: dict[Path, Document], reply: Callable[..., None]
+) -> None:
+    """Read a task's pages. `opened` holds the last task's document: the next often has the same."""
+    reply("begun")
+    memory_mb = task.request.limits.memory_mb
+    _limit_memory(memory_mb)
+    try:
+        if task.folder not in opened:
+            opened.clear()
+            opened[task.folder] = task.request.open()
+        document = opened[task.folder]
+        reply("opened", document.page_count)
+        numbers = range(task.first, min(task.last, document.page_count) + 1)
+        for parsed in read_pages(document, parser, numbers):
+            write_page(parsed, task.folder / str(parsed.page.number))
+            reply("page", parsed.page.number, len(parsed.regions), parsed.page.missing)
+    except ColregionError as error:
+        reply("failed", str(error))
+    except MemoryError:
+        opened.clear()
+        gc.collect()
+        reply("failed", memory_reason(memory_mb))
+    else:
+        reply("done")
 
 
 def memory_reason(memory_mb: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from colregion.core.cpu import thread_count
 from colregion.core.documents import Page
 from colregion.core.geometry import Box, FloatArray
 from colregion.core.regions import Word
@@ -126,10 +126,6 @@ def _pieces(word_results: Sequence[Any], number: int) -> list[tuple[str, FloatAr
 
 @cache
 def _engine() -> Any:
-    limit = os.environ.get("OMP_THREAD_LIMIT", "")  # set in worker processes
-    threads = min(os.cpu_count() or 1, _MAX_THREADS)
-    if limit.isdigit():
-        threads = max(min(threads, int(limit)), 1)
     return require("rapidocr", extra="ocr").RapidOCR(
         params={
             "Global.log_level": "critical",
@@ -137,6 +133,6 @@ def _engine() -> Any:
             # Upside-down lines stay so and are read as nonsense, which reveals the page's turn;
             # the engine would turn them but leave their words' boxes mirrored.
             "Global.use_cls": False,
-            "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+            "EngineConfig.onnxruntime.intra_op_num_threads": thread_count(_MAX_THREADS),
         }
     )

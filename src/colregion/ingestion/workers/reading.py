@@ -1,12 +1,12 @@
-"""Read requests, the tasks they are split into, and the events that tell of their progress."""
+"""What is to be read, and what has been read of each document so far."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TypeAlias
 
 from PIL import Image
 
@@ -41,127 +41,89 @@ class ReadRequest:
             self.source, password=self.password, limits=self.limits, identity=self.identity
         )
 
+    def load_image(self, number: int, *, dpi: int | None = None) -> Image.Image:
+        """The image of a page (1-based), from the document opened again."""
+        (page,) = self.open().alone(number).pages()
+        return page.load_image(dpi=dpi)
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """Pages of one document for one worker to read.
 
     Args:
-        parser: pickled.
         folder: where the worker writes each page, under its number.
         first, last: numbers of its pages; `last` may be behind the document's last page. A parser
             that does not read page by page reads the whole document whatever they are.
     """
 
     request: ReadRequest
-    parser: bytes
     folder: Path
     first: int
     last: int
 
 
-@dataclass(frozen=True, slots=True)
-class PageRead:
-    """A page was read, or turned out to be unreadable."""
-
-    request: ReadRequest
-    page_count: int
-    pages_read: int
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentRead:
-    """Every page of a document was read, or turned out to be unreadable.
-
-    Args:
-        pages: in order; to be consumed before the next event is asked for.
-        missing: the reason for each page that could not be read whole, by number.
-        seconds: reading time, summed over all processes.
-    """
-
-    request: ReadRequest
-    pages: Iterator[ParsedPage]
-    missing: dict[int, str]
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentFailed:
-    """Nothing of a document could be read; `reason` is for people."""
-
-    request: ReadRequest
-    reason: str
-    seconds: float
-
-
-Event: TypeAlias = PageRead | DocumentRead | DocumentFailed
-
-
 @dataclass(slots=True, eq=False)
-class DocumentProgress:
+class Reading:
     """What has been read of one document so far.
 
     Args:
         folder: of its pages' files, for this document only.
+        page_count: 0 until the document is open.
+        has_ended: nothing more of it is read.
+        failure: why nothing of the document could be read; None while there is no such reason.
+        missing: the reason for each page that could not be read whole, by number.
+        seconds: reading time, summed over all processes.
         open_tasks: tasks that are queued or running.
         lost_pages: pages that each cost a worker process.
-        seconds: reading time so far, summed over all processes.
     """
 
     request: ReadRequest
     folder: Path
     page_count: int = 0
+    has_ended: bool = False
     failure: str | None = None
+    missing: dict[int, str] = field(default_factory=dict)
+    seconds: float = 0.0
     open_tasks: int = 0
     lost_pages: int = 0
-    seconds: float = 0.0
     _on_disk: dict[int, bool] = field(default_factory=dict)
-    _missing: dict[int, str] = field(default_factory=dict)
     _has_content: bool = False
 
     def __post_init__(self) -> None:
         self.folder.mkdir()
 
+    @property
+    def pages_read(self) -> int:
+        """Number of pages that were read or turned out to be unreadable."""
+        return len(self._on_disk)
+
     def add_page(
         self, number: int, *, missing: str, region_count: int = 0, on_disk: bool = True
-    ) -> PageRead:
+    ) -> None:
         """Record a page whose file is complete, or that is lost; `missing` as in `Page`."""
         self._has_content |= not missing or region_count > 0
         self._on_disk[number] = on_disk
         if missing:
-            self._missing[number] = missing
-        return PageRead(self.request, self.page_count, len(self._on_disk))
+            self.missing[number] = missing
 
-    def conclude(self) -> DocumentRead | DocumentFailed:
-        """The last event, when nothing more of the document is read."""
-        missing = dict(sorted(self._missing.items()))
-        if self.failure is None and missing and not self._has_content:
-            self.failure = next(iter(missing.values()))
-        if self.failure is not None:
-            return DocumentFailed(self.request, self.failure, self.seconds)
-        return DocumentRead(self.request, self._pages(), missing, self.seconds)
+    def end(self) -> None:
+        """Mark the end. A document with nothing but unreadable pages has failed."""
+        self.has_ended = True
+        self.missing = dict(sorted(self.missing.items()))
+        if self.failure is None and self.missing and not self._has_content:
+            self.failure = next(iter(self.missing.values()))
+
+    def pages(self) -> Iterator[ParsedPage]:
+        """The pages in order, from their files; a blank one for each that was lost."""
+        for number, on_disk in sorted(self._on_disk.items()):
+            if on_disk:
+                fallback = partial(self.request.load_image, number)
+                yield read_page(self.folder / str(number), fallback=fallback)
+            else:
+                doc_id = self.request.identity.doc_id
+                yield blank_page(doc_id, number, missing=self.missing[number])
 
     def delete_files(self) -> None:
         """Delete the files of its pages."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _pages(self) -> Iterator[ParsedPage]:
-        for number, on_disk in sorted(self._on_disk.items()):
-            if on_disk:
-                fallback = _ReopenedPageImage(self.request, number)
-                yield read_page(self.folder / str(number), fallback=fallback)
-            else:
-                doc_id = self.request.identity.doc_id
-                yield blank_page(doc_id, number, missing=self._missing[number])
-
-
-@dataclass(frozen=True, slots=True)
-class _ReopenedPageImage:
-    """The `ImageLoader` of a page whose document is opened again."""
-
-    request: ReadRequest
-    number: int
-
-    def __call__(self, *, dpi: int | None = None) -> Image.Image:
-        (page,) = self.request.open().alone(self.number).pages()
-        return page.load_image(dpi=dpi)
