@@ -83,7 +83,7 @@ class Region:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise InvalidInput(f"kind must be one of {KINDS}, got {self.kind!r}")
-        if len(self.path) > len(LEVELS) or any(position < 1 for position in self.path):
+        if len(self.path) > len(LEVELS) or min(self.path, default=1) < 1:
             raise InvalidInput(f"a path is 0 to {len(LEVELS)} positions from 1, got {self.path}")
         xyxy = self.box.xyxy
         if min(xyxy) < -1e-9 or max(xyxy) > 1 + 1e-9:
@@ -91,7 +91,8 @@ class Region:
         if len(self.parts) == 1:
             raise InvalidInput("a merged region has two parts or more, got 1")
         _check_unit(self.ocr_confidence, name="ocr_confidence")
-        _check_hidden_text(self.hidden_text)
+        if self.hidden_text:
+            _check_hidden_text(self.hidden_text)
 
     @property
     def id(self) -> str:

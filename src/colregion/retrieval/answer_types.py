@@ -89,10 +89,11 @@ class AnswerTypes:
         `FORM_BONUS` for each expected form in the text."""
         if not self.largest_bonus:
             return np.zeros(len(regions))
-        kinds = [region.kind in self.kinds for region in regions]
-        forms = [self._count_forms(region) for region in regions]
-        bonuses: FloatArray = KIND_BONUS * np.array(kinds) + FORM_BONUS * np.array(forms)
-        return bonuses
+        kinds = np.array([region.kind in self.kinds for region in regions])
+        forms = np.zeros(len(regions))
+        for form in self.forms:
+            forms += [_has_form(region.text, form) for region in regions]
+        return np.asarray(KIND_BONUS * kinds + FORM_BONUS * forms)
 
     @property
     def largest_bonus(self) -> float:
@@ -101,15 +102,12 @@ class AnswerTypes:
 
     def match(self, region: Region) -> bool:
         """Whether the region's text has an expected form."""
-        return self._count_forms(region) > 0
+        return any(_has_form(region.text, form) for form in self.forms)
 
     @property
     def several_lines(self) -> bool:
         """Whether the answer is likely to run over several lines, as an address does."""
         return "address" in self.forms
-
-    def _count_forms(self, region: Region) -> int:
-        return sum(_has_form(region.text, form) for form in self.forms)
 
 
 @lru_cache(maxsize=1 << 15)

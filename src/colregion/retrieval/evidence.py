@@ -79,31 +79,39 @@ def collect_evidence(
     geometric_mean = weighted_geometric_mean(best, weights, missing=_MISSING) * (lengths > 0)
     frequency_mean = weighted_mean(frequency, weights)
     maxsim = _region_maxsim(sim, lengths, [cover for _, cover in pages], weights)
-    evidence = []
-    for i, candidate in enumerate(candidates):
-        parsed, regions = pages[i][0], maxsim[i]
-        relevance = (
-            _MEAN_WEIGHT * float(mean[i])
-            + _AREA_WEIGHT * float(regions.max(initial=0.0))
-            + _LINE_WEIGHT * float(regions[parsed.leaves].max(initial=0.0))
-            + _FREQUENCY_WEIGHT * float(frequency_mean[i])
+    n_regions = np.array([len(parsed.parents) for parsed, _ in pages])
+    parents = np.concatenate([parsed.parents for parsed, _ in pages])
+    is_leaf = np.ones(len(parents), dtype=bool)
+    is_leaf[(parents + np.repeat(np.cumsum(n_regions) - n_regions, n_regions))[parents >= 0]] = (
+        False
+    )
+    lines = segment_max(np.where(is_leaf, maxsim, 0.0)[:, None], n_regions)[:, 0]
+    relevance = (
+        _MEAN_WEIGHT * mean
+        + _AREA_WEIGHT * segment_max(maxsim[:, None], n_regions)[:, 0]
+        + _LINE_WEIGHT * lines
+        + _FREQUENCY_WEIGHT * frequency_mean
+    ).tolist()
+    ends = np.cumsum(n_regions).tolist()
+    by_page = [maxsim[end - n : end] for end, n in zip(ends, n_regions.tolist(), strict=True)]
+    means = zip(mean.tolist(), geometric_mean.tolist(), strict=True)
+    return [
+        PageEvidence(one, of if noise_floor else one.score, parsed, regions, *both, of)
+        for one, of, (parsed, _), regions, both in zip(
+            candidates, relevance, pages, by_page, means, strict=True
         )
-        score = relevance if noise_floor else candidate.score
-        means = float(mean[i]), float(geometric_mean[i])
-        evidence.append(PageEvidence(candidate, score, parsed, regions, *means, relevance))
-    return evidence
+    ]
 
 
 def _region_maxsim(
     sim: FloatArray, lengths: FloatArray, covers: Sequence[Coverage], weights: FloatArray
-) -> list[FloatArray]:
-    """The (R,) MaxSim of the regions of each page."""
+) -> FloatArray:
+    """The MaxSim of the regions of all pages, one page after the other."""
     first = np.cumsum(lengths) - lengths
     indices = np.concatenate([cover.indices + at for cover, at in zip(covers, first, strict=True)])
-    counts = np.concatenate([np.diff(cover.indptr) for cover in covers])
-    best = segment_max(sim.take(indices, axis=0), counts)
-    ends = np.cumsum([cover.n_regions for cover in covers])
-    return np.split(weighted_mean(best, weights), ends[:-1])
+    ends = np.concatenate([cover.indptr[1:] for cover in covers])
+    counts = ends - np.concatenate([cover.indptr[:-1] for cover in covers])
+    return weighted_mean(segment_max(sim.take(indices, axis=0), counts), weights)
 
 
 def _with_regions(

@@ -225,7 +225,11 @@ class LocalIndex(Index):
         return [row[0] if row else 0 for row in found]
 
     def documents(self) -> list[DocumentEntry]:
-        return [document.entry for document in self._table().documents.values()]
+        return list(self._table().entries.values())
+
+    def entries(self, doc_ids: Iterable[str]) -> dict[str, DocumentEntry]:
+        entries = self._table().entries
+        return {doc_id: entries[doc_id] for doc_id in doc_ids if doc_id in entries}
 
     @property
     def page_count(self) -> int:

@@ -70,6 +70,11 @@ class PageTable:
         """Page id -> place in `pages`."""
         return {self.id_of(i): i for i in range(len(self.pages))}
 
+    @cached_property
+    def entries(self) -> dict[str, DocumentEntry]:
+        """Document id -> entry."""
+        return {document.entry.id: document.entry for document in self.documents.values()}
+
     @property
     def dim(self) -> int | None:
         """D; None while no page has vectors."""
