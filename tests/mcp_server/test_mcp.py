@@ -314,6 +314,7 @@ async def subprocess_session(*arguments: str) -> AsyncIterator[ClientSession]:
             yield session
 
 
+@pytest.mark.slow
 async def test_a_conversation_over_standard_input_and_output(tmp_path: Path) -> None:
     index = str(tmp_path / "library")
     serving = ("-m", "colregion", "mcp", "--index", index)
