@@ -1,15 +1,23 @@
-"""Limits that keep the code readable: the length of files, the parameters of functions."""
+"""Limits that keep the code readable: lengths, parameters, layers and what an import loads."""
 
 from __future__ import annotations
 
 import ast
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-SOURCE = Path(__file__).parents[1] / "src" / "colregion"
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "colregion"
 FILES = sorted(SOURCE.rglob("*.py"))
 MAX_LINES = 400
 MAX_PARAMETERS = 8
+MAX_LAYERS = 10
+MAX_LINES_IN_ALL = 23_500
+MAX_LINES_OF_CORE_AND_RETRIEVAL = 3_200
+MAX_MODULES_OF_AN_IMPORT = 20
 
 
 def lines_of(path: Path) -> int:
@@ -36,6 +44,28 @@ def parameter_counts(module: ast.AST) -> Iterator[tuple[str, int]]:
 def test_no_file_has_more_than_400_lines() -> None:
     lengths = {str(path.relative_to(SOURCE)): lines_of(path) for path in FILES}
     assert {name: lines for name, lines in lengths.items() if lines > MAX_LINES} == {}
+
+
+def test_source_has_at_most_23500_lines() -> None:
+    assert sum(map(lines_of, FILES)) <= MAX_LINES_IN_ALL
+
+
+def test_core_and_retrieval_have_at_most_3200_lines() -> None:
+    paths = (path for path in FILES if path.relative_to(SOURCE).parts[0] in ("core", "retrieval"))
+    assert sum(map(lines_of, paths)) <= MAX_LINES_OF_CORE_AND_RETRIEVAL
+
+
+def test_imports_have_at_most_10_layers() -> None:
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (layers,) = re.findall(r"^layers = \[\n(.*?)^\]", settings, re.MULTILINE | re.DOTALL)
+    assert len(layers.splitlines()) <= MAX_LAYERS
+
+
+def test_importing_the_package_loads_at_most_20_of_its_modules() -> None:
+    code = "import sys, colregion; print(*(m for m in sys.modules if m.startswith('colregion')))"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    modules = printed.stdout.decode().split()
+    assert len(modules) <= MAX_MODULES_OF_AN_IMPORT, modules
 
 
 def test_no_function_has_more_than_8_parameters() -> None:

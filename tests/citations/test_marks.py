@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colregion.citations.marks import find_marks, make_mark
@@ -146,6 +146,7 @@ def test_a_mark_is_one_line_without_inner_brackets(doc_id: str, mark: str) -> No
     assert find_marks(f"see {doc_id}#p1#1", region_ids)[0].mark == mark
 
 
+@settings(max_examples=40)
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=4))
 def test_any_document_id_gives_marks_that_are_recognised(doc_ids: list[str]) -> None:
     marks = [make_mark(doc_id, rank, rank) for rank, doc_id in enumerate(doc_ids, start=1)]

@@ -31,7 +31,8 @@ def run(*arguments: object) -> int:
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cli") / "library"
-    assert run("add", REPORT, "--index", folder, "-m", "team=x") == 0
+    options = ("-m", "team=x", "--parser", "text_layer+geometry")
+    assert run("add", REPORT, "--index", folder, *options) == 0
     return folder
 
 
@@ -109,7 +110,7 @@ def test_limits_and_workers_can_be_set(tmp_path: Path, capsys: pytest.CaptureFix
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_an_interrupted_add_continues_when_run_again(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    for number in range(60):
+    for number in range(30):
         (tmp_path / "in" / f"{number:02}.pdf").write_bytes(REPORT.read_bytes())
     file = tmp_path / "report.json"
     command = [sys.executable, "-m", "colregion", "add", str(tmp_path / "in")]
@@ -117,7 +118,7 @@ def test_an_interrupted_add_continues_when_run_again(tmp_path: Path) -> None:
     adding = subprocess.Popen([*command, "--report", str(file)], stderr=subprocess.PIPE, text=True)
     while not (tmp_path / "library" / "images").is_dir():
         time.sleep(0.02)
-    time.sleep(1)
+    time.sleep(0.3)
     adding.send_signal(signal.SIGINT)
     _, errors = adding.communicate(timeout=120)
     assert (adding.returncode, "Traceback" in errors) == (130, False), errors
@@ -127,7 +128,7 @@ def test_an_interrupted_add_continues_when_run_again(tmp_path: Path) -> None:
     done = {outcome["doc_id"] for outcome in report["outcomes"]}
     assert run(*command[3:], "--report", file) == 0
     report = json.loads(file.read_text())
-    assert (report["stopped"], len(report["outcomes"])) == (False, 60)
+    assert (report["stopped"], len(report["outcomes"])) == (False, 30)
     skipped = {o["doc_id"] for o in report["outcomes"] if o["status"] == "skipped"}
     assert done <= skipped
 

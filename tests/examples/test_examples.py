@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from colregion.demo import DOCUMENTS
+
+pytestmark = pytest.mark.slow
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 (REPORT,) = DOCUMENTS.glob("*report*.pdf")

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
+import pytest
 from PIL import Image
 
 from colregion.demo import DOCUMENTS
+
+pytestmark = pytest.mark.slow
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 (REPORT,) = DOCUMENTS.glob("*report*.pdf")

@@ -73,6 +73,7 @@ def run(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_http_encoder_searches_with_the_embeddings_of_the_service(url: str, tmp_path: Path) -> None:
     done = run(url, REPORT, "blue", folder=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -11,6 +11,8 @@ import pytest
 
 from colregion.demo import DOCUMENTS
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 (REPORT,) = DOCUMENTS.glob("*report*.pdf")
 QUESTION = "How many passengers travelled between Fennick and Gull Point in 2024?"

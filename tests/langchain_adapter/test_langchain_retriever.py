@@ -255,6 +255,7 @@ def test_without_langchain_core_the_error_says_what_to_install() -> None:
     assert 'pip install "colregion[langchain]"' in result.stderr
 
 
+@pytest.mark.slow
 def test_the_adapter_imports_only_langchain_core() -> None:
     blocked = ["langchain", "langchain_classic", "langchain_community", "langgraph", "torch"]
     result = run(

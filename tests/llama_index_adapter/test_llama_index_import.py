@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -21,6 +23,7 @@ def test_importing_colregion_does_not_import_llama_index() -> None:
     assert done.stdout == "False\n"
 
 
+@pytest.mark.slow
 def test_the_adapter_imports_no_pdf_or_ocr_library() -> None:
     done = python(
         "import sys, colregion.llama_index;"

@@ -314,6 +314,7 @@ async def subprocess_session(*arguments: str) -> AsyncIterator[ClientSession]:
             yield session
 
 
+@pytest.mark.slow
 async def test_a_conversation_over_standard_input_and_output(tmp_path: Path) -> None:
     index = str(tmp_path / "library")
     serving = ("-m", "colregion", "mcp", "--index", index)
@@ -334,6 +335,7 @@ async def test_a_conversation_over_standard_input_and_output(tmp_path: Path) -> 
         assert "no such argument" in await told(session, "get_page", page=1, page_id="x")
 
 
+@pytest.mark.slow
 async def test_printed_output_does_not_disturb_the_messages() -> None:
     program = """if True:
         from colregion.engine import Engine

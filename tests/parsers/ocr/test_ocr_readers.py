@@ -102,7 +102,10 @@ def test_ocr_words_are_where_they_are_printed(reader: WordReader) -> None:
     assert len({word.line for word in words}) == len(LINES)
 
 
-@pytest.mark.parametrize("degrees", [90, 180, 270, 3, -5, 184])
+@pytest.mark.parametrize(
+    "degrees",
+    [90, 180, -5, *(pytest.param(angle, marks=pytest.mark.slow) for angle in (270, 3, 184))],
+)
 def test_turned_page_is_detected_and_its_boxes_are_as_displayed(
     reader: WordReader, degrees: float
 ) -> None:
@@ -128,6 +131,7 @@ def test_known_turn_is_used(reader: WordReader) -> None:
     assert next(w.box for w in words if w.text == "Balance").iou(where) > 0.4
 
 
+@pytest.mark.slow
 def test_parallel_ocr_gives_the_words_of_sequential_ocr(reader: WordReader) -> None:
     pages = [page_of(letter()), page_of(Image.new("RGB", (80, 60), "white")), page_of(letter())]
 

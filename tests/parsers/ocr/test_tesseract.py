@@ -189,6 +189,7 @@ def russian_page() -> Page:
 
 @pytest.mark.ocr("rus")
 @pytest.mark.fonts
+@pytest.mark.slow
 def test_auto_language_reads_the_detected_script_if_english_is_not_legible() -> None:
     page, words = TesseractReader("auto").read_upright(russian_page())
     assert {"заседание", "четверг"} <= {word.text for word in words}
@@ -210,6 +211,7 @@ def test_auto_language_detects_no_script_if_english_is_legible(
 
 
 @pytest.mark.fonts
+@pytest.mark.slow
 def test_missing_language_of_a_detected_script_is_named_with_its_package() -> None:
     reader = TesseractReader("auto")
     reader.__dict__["_installed"] = frozenset({"eng", "osd"})
