@@ -68,6 +68,7 @@ def test_scan_is_gray_noisy_and_sideways() -> None:
     assert 3 < corner.std() < 15
 
 
+@pytest.mark.slow
 def test_drawing_the_documents_is_reproducible(tmp_path: Path) -> None:
     first, second = make(tmp_path / "first"), make(tmp_path / "second")
     assert {path.name for path in first} == {*PAGES, SCAN}

@@ -276,6 +276,7 @@ def test_writing_direction_ends_with_the_text_that_sets_it(make_hit: MakeHit) ->
     assert "<title>invoicefdp.exe</title>" in source
 
 
+@pytest.mark.slow
 def test_report_of_five_busy_pages_is_below_four_megabytes(
     make_hit: MakeHit,
 ) -> None:

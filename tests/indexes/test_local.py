@@ -255,6 +255,7 @@ def add_documents(folder: Path, *, first: int) -> None:
             index.replace(entry(f"d{n}"), pages)
 
 
+@pytest.mark.slow
 def test_processes_may_create_and_fill_an_index_at_once(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     spawn = multiprocessing.get_context("spawn")

@@ -76,6 +76,7 @@ def few_candidates(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
     monkeypatch.setattr(local_scoring, "_CANDIDATES_A_PAGE", 0)
 
 
+@pytest.mark.slow
 def test_two_stages_find_most_of_the_exact_best_with_exact_scores(
     index: LocalIndex,
     drawn: tuple[list[CoherentPage], CoherentPages],
@@ -118,6 +119,7 @@ def test_pages_without_a_sketch_are_always_candidates(
     assert "short#p1" in {one.page_id for one in found}
 
 
+@pytest.mark.slow
 def test_small_indexes_are_searched_exactly_and_large_ones_in_two_stages(
     index: LocalIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -390,6 +390,7 @@ def test_layout_model_gets_a_sideways_page_upright(layout: Layout) -> None:
     assert figure.text == "Figure 3: Sales by region"
 
 
+@pytest.mark.slow
 def test_layout_model_logs_nothing() -> None:
     code = (
         "from PIL import Image; from colregion.parsers.layout.model import detect_boxes;"
