@@ -21,14 +21,13 @@ from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexe
 from colregion.indexes.qdrant import QdrantIndex, QdrantOptions, connection, schema
 from colregion.indexes.qdrant import index as index_module
 from colregion.indexes.qdrant import pages as pages_module
-from colregion.indexes.qdrant import revision as revision_module
 from colregion.testing import make_parsed_page
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "_WAITS_S", (0.0, 0.0))
-    monkeypatch.setattr(revision_module, "_FRESH_S", -1.0)
+    monkeypatch.setattr(index_module, "_FRESH_S", -1.0)
     monkeypatch.setattr(pages_module, "_PAGES_PER_REQUEST", 1)  # uploads of several requests
 
 
