@@ -245,7 +245,7 @@ def test_a_folder_that_cannot_be_written_can_be_searched(tmp_path: Path, while_o
     there.close()
     try:
         assert here.recv() == (True, state)
-        assert "read only" in here.recv()
+        assert "read-only" in here.recv()
     finally:
         process.join()
         for path in (tmp_path.parents[1], tmp_path.parents[0], tmp_path, folder):
@@ -261,7 +261,7 @@ def test_an_index_may_be_opened_to_be_read_only(tmp_path: Path) -> None:
         with closing(LocalIndex(tmp_path / "index", read_only=True)) as reader:
             put(writer, "d0", 2)
             assert whole_version(reader, "d0") == 2
-            with pytest.raises(BackendError, match="read only"):
+            with pytest.raises(BackendError, match="read-only"):
                 reader.remove("d0")
-            with pytest.raises(BackendError, match="read only"):
+            with pytest.raises(BackendError, match="read-only"):
                 reader.set_setting("a", "b")

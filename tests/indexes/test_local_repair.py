@@ -223,12 +223,12 @@ def test_int8_takes_half_the_room(tmp_path: Path) -> None:
         assert index.verify() == []
     with closing(LocalIndex(tmp_path / "i")) as index:
         assert index.precision == "int8"
-    with pytest.raises(InvalidInput, match="holds int8 vectors, not float16"):
+    with pytest.raises(InvalidInput, match="has int8 vectors, not float16"):
         LocalIndex(tmp_path / "i", precision="float16")
 
 
 def test_precisions_that_cannot_be(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="holds float16 vectors, not int8"):
+    with pytest.raises(InvalidInput, match="has float16 vectors, not int8"):
         LocalIndex(folder, precision="int8")
     with pytest.raises(InvalidInput, match="float16 or int8, got 'int4'"):
         LocalIndex(tmp_path / "new", precision="int4")

@@ -73,7 +73,7 @@ def test_pages_of_zeros_and_of_equal_vectors_have_finite_sketches() -> None:
 
 def few_candidates(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
     monkeypatch.setattr(local_scoring, "_FEWEST_CANDIDATES", n)
-    monkeypatch.setattr(local_scoring, "_CANDIDATES_A_PAGE", 0)
+    monkeypatch.setattr(local_scoring, "_CANDIDATES_PER_PAGE", 0)
 
 
 def test_two_stages_find_most_of_the_exact_best_with_exact_scores(
