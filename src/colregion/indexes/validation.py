@@ -44,7 +44,7 @@ def checked_pages(
 
 
 def check_search(query: QueryEmbedding, *, k: int, dim: int | None) -> None:
-    """Raise InvalidInput for k < 1, ShapeMismatch for a query of another D than `dim` (None: any)."""
+    """Raise InvalidInput for k < 1, ShapeMismatch for a query whose D is not `dim` (None: any)."""
     if k < 1:
         raise InvalidInput(f"k must be 1 or more, got {k}")
     if dim is not None and query.vectors.shape[1] != dim:
