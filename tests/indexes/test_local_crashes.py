@@ -111,7 +111,7 @@ def killed(folder: Path, seed: int, held: Held, *, after_s: float) -> tuple[Held
 
 
 @pytest.mark.slow
-def test_no_kill_loses_or_halves_a_document(tmp_path: Path) -> None:
+def test_killed_writers_never_lose_or_truncate_a_document(tmp_path: Path) -> None:
     rng = random.Random(20512)
     folder, held = tmp_path / "index", dict.fromkeys(IDS)
     LocalIndex(folder).close()
@@ -156,7 +156,7 @@ def write_until(folder: Path, stop: float) -> None:
 
 
 @pytest.mark.slow
-def test_eight_readers_beside_a_writer_see_whole_documents_only(tmp_path: Path) -> None:
+def test_eight_readers_during_writes_see_whole_documents_only(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     with closing(LocalIndex(folder)) as index:
         for doc_id in IDS:
@@ -191,7 +191,7 @@ def fill_the_disk(folder: Path, tell: Connection) -> None:
         assert whole_version(index, "d0") == 7
 
 
-def test_a_full_disk_is_our_error_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_full_disk_raises_backend_error_and_loses_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     here, there = PROCESSES.Pipe(duplex=False)
     process = PROCESSES.Process(target=fill_the_disk, args=(folder, there))
@@ -227,7 +227,7 @@ def as_somebody_else(folder: Path, tell: Connection) -> None:
 
 
 @pytest.mark.parametrize("while_open", [False, True])
-def test_a_folder_that_cannot_be_written_can_be_searched(tmp_path: Path, while_open: bool) -> None:
+def test_read_only_folder_can_be_searched(tmp_path: Path, while_open: bool) -> None:
     folder = tmp_path / "index"
     index = LocalIndex(folder)
     put(index, "d0", 1)
@@ -255,7 +255,7 @@ def test_a_folder_that_cannot_be_written_can_be_searched(tmp_path: Path, while_o
         index.close()
 
 
-def test_an_index_may_be_opened_to_be_read_only(tmp_path: Path) -> None:
+def test_index_can_be_opened_read_only(tmp_path: Path) -> None:
     with closing(LocalIndex(tmp_path / "index")) as writer:
         put(writer, "d0", 1)
         with closing(LocalIndex(tmp_path / "index", read_only=True)) as reader:

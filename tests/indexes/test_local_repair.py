@@ -55,12 +55,12 @@ def scores(index: LocalIndex, text: str) -> dict[str, float]:
 # Damage
 
 
-def test_a_sound_index_has_no_damage(folder: Path) -> None:
+def test_intact_index_has_no_damage(folder: Path) -> None:
     with closing(LocalIndex(folder)) as index:
         assert index.verify() == []
 
 
-def test_a_flipped_bit_is_named_and_the_rest_can_be_searched(folder: Path) -> None:
+def test_flipped_bit_is_reported_and_the_rest_can_be_searched(folder: Path) -> None:
     rows = vector_file(folder, "rows")
     flip_bit(rows, 300 * CONTRACT.dim * 2 + 77)  # of the second page
     with closing(LocalIndex(folder)) as index:
@@ -82,7 +82,7 @@ def test_a_flipped_bit_is_named_and_the_rest_can_be_searched(folder: Path) -> No
         assert index.verify() == []
 
 
-def test_a_shortened_file_is_named_and_the_rest_can_be_searched(folder: Path) -> None:
+def test_truncated_file_is_reported_and_the_rest_can_be_searched(folder: Path) -> None:
     rows = vector_file(folder, "rows")
     size = rows.stat().st_size
     with rows.open("r+b") as file:
@@ -99,7 +99,7 @@ def test_a_shortened_file_is_named_and_the_rest_can_be_searched(folder: Path) ->
 
 
 @pytest.mark.parametrize("form", ["rows", "codebook", "coarse"])
-def test_a_lost_file_is_named_and_the_rest_can_be_searched(folder: Path, form: str) -> None:
+def test_missing_file_is_reported_and_the_rest_can_be_searched(folder: Path, form: str) -> None:
     path = vector_file(folder, form)
     path.unlink()
     with closing(LocalIndex(folder)) as index:
@@ -111,7 +111,7 @@ def test_a_lost_file_is_named_and_the_rest_can_be_searched(folder: Path, form: s
         assert found(index) == left
 
 
-def test_damage_to_codebook_record_picture_and_entry_is_named(folder: Path) -> None:
+def test_damage_to_codebook_record_image_and_entry_is_reported(folder: Path) -> None:
     flip_bit(vector_file(folder, "codebook"), 5)
     for image in folder.glob("images/*/2.jpg"):
         flip_bit(image, 200)
@@ -138,7 +138,7 @@ def test_damage_to_codebook_record_picture_and_entry_is_named(folder: Path) -> N
 # Compaction
 
 
-def test_rows_that_no_page_uses_give_back_their_room(folder: Path) -> None:
+def test_compact_reclaims_rows_that_no_page_uses(folder: Path) -> None:
     with closing(LocalIndex(folder)) as index, closing(LocalIndex(folder)) as reader:
         for n in range(4):
             index.replace(entry(f"x{n}"), [page(f"x{n}", doc_id=f"x{n}", grid=True, v=300 + n)])
@@ -156,7 +156,7 @@ def test_rows_that_no_page_uses_give_back_their_room(folder: Path) -> None:
         assert index.verify() == []
 
 
-def test_compaction_happens_by_itself_when_most_is_unused(folder: Path) -> None:
+def test_compaction_is_automatic_when_most_rows_are_unused(folder: Path) -> None:
     with closing(LocalIndex(folder)) as index:
         index.replace(entry("big"), [page("big", doc_id="big", grid=True, v=5000)])
         expected = found(index)
@@ -165,7 +165,7 @@ def test_compaction_happens_by_itself_when_most_is_unused(folder: Path) -> None:
         assert found(index) == [one for one in expected if one != "big#p1"]
 
 
-def test_a_codebook_is_rid_of_words_that_are_gone(folder: Path) -> None:
+def test_compact_drops_unused_vectors_of_the_codebook(folder: Path) -> None:
     with closing(LocalIndex(folder)) as index, closing(LocalIndex(folder)) as reader:
         index.replace(entry("z"), [page("three three two four", doc_id="z")])
         before = scores(reader, "four two")
@@ -189,7 +189,7 @@ def test_a_codebook_is_rid_of_words_that_are_gone(folder: Path) -> None:
 
 @pytest.mark.parametrize("version", [1, 2, local_store.FORMAT + 1])
 @pytest.mark.parametrize("read_only", [False, True])
-def test_index_of_another_format_is_refused_with_how_to_make_it_anew(
+def test_other_formats_are_refused_with_how_to_recreate_the_index(
     folder: Path, version: int, read_only: bool
 ) -> None:
     with closing(sqlite3.connect(folder / local_store.DATABASE)) as database:
@@ -200,7 +200,7 @@ def test_index_of_another_format_is_refused_with_how_to_make_it_anew(
         LocalIndex(folder, read_only=read_only)
 
 
-def test_int8_takes_half_the_room(tmp_path: Path) -> None:
+def test_int8_takes_half_the_space(tmp_path: Path) -> None:
     rng, oracle = np.random.default_rng(3), MemoryIndex()
     vectors = rng.standard_normal((40, 300, CONTRACT.dim)).astype(np.float32)
     with closing(LocalIndex(tmp_path / "i", precision="int8")) as index:
@@ -227,14 +227,14 @@ def test_int8_takes_half_the_room(tmp_path: Path) -> None:
         LocalIndex(tmp_path / "i", precision="float16")
 
 
-def test_precisions_that_cannot_be(folder: Path, tmp_path: Path) -> None:
+def test_unknown_or_different_precision_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="has float16 vectors, not int8"):
         LocalIndex(folder, precision="int8")
     with pytest.raises(InvalidInput, match="float16 or int8, got 'int4'"):
         LocalIndex(tmp_path / "new", precision="int4")
 
 
-def test_numbers_that_are_none_are_refused_and_nothing_is_lost(folder: Path) -> None:
+def test_vectors_that_are_not_finite_are_refused_and_nothing_is_lost(folder: Path) -> None:
     def pages() -> Iterator[EmbeddedPage]:
         yield page("fine", doc_id="n")
         spoilt = page("x", doc_id="n", number=2, grid=True, v=300)
@@ -248,7 +248,7 @@ def test_numbers_that_are_none_are_refused_and_nothing_is_lost(folder: Path) -> 
         assert index.verify() == []
 
 
-def test_a_removal_stands_although_what_is_left_cannot_be_moved(folder: Path) -> None:
+def test_removal_succeeds_even_if_compaction_fails(folder: Path) -> None:
     with closing(LocalIndex(folder)) as index:
         index.replace(entry("big"), [page("big", doc_id="big", grid=True, v=5000)])
     rows = vector_file(folder, "rows")

@@ -39,12 +39,12 @@ def index(tmp_path: Path, drawn: tuple[list[CoherentPage], CoherentPages]) -> It
 # Sketches
 
 
-def test_short_pages_have_no_sketch() -> None:
+def test_short_pages_have_no_coarse_vectors() -> None:
     assert coarse_vectors(np.zeros((0, 7), np.float32)).shape == (0, 7)
     assert coarse_vectors(np.ones((4 * COARSE_VECTORS - 1, 7), np.float32)).shape == (0, 7)
 
 
-def test_a_sketch_of_few_different_vectors_holds_each_of_them() -> None:
+def test_coarse_vectors_include_each_of_few_distinct_vectors() -> None:
     rng = np.random.default_rng(1)
     kinds = rng.standard_normal((40, 16)).astype(np.float32)
     page = np.repeat(kinds, 12, axis=0)
@@ -54,14 +54,14 @@ def test_a_sketch_of_few_different_vectors_holds_each_of_them() -> None:
     np.testing.assert_allclose(apart, 0, atol=1e-5)
 
 
-def test_means_are_as_long_as_their_members() -> None:
+def test_coarse_vectors_have_the_mean_norm_of_their_members() -> None:
     rng = np.random.default_rng(2)
     page = rng.standard_normal((512, 16)).astype(np.float32)
     page *= 3 / np.linalg.norm(page, axis=1, keepdims=True)
     np.testing.assert_allclose(np.linalg.norm(coarse_vectors(page), axis=1), 3, rtol=1e-5)
 
 
-def test_pages_of_zeros_and_of_equal_vectors_have_finite_sketches() -> None:
+def test_coarse_vectors_of_zero_and_of_equal_vectors_are_finite() -> None:
     for page in (np.zeros((300, 5), np.float32), np.ones((300, 5), np.float32)):
         found = coarse_vectors(page)
         assert np.isfinite(found).all()
@@ -76,7 +76,7 @@ def few_candidates(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
     monkeypatch.setattr(local_scoring, "_CANDIDATES_PER_PAGE", 0)
 
 
-def test_two_stages_find_most_of_the_exact_best_with_exact_scores(
+def test_two_stages_return_most_of_the_exact_best_with_exact_scores(
     index: LocalIndex,
     drawn: tuple[list[CoherentPage], CoherentPages],
     monkeypatch: pytest.MonkeyPatch,
@@ -93,7 +93,7 @@ def test_two_stages_find_most_of_the_exact_best_with_exact_scores(
     assert found >= 20
 
 
-def test_filters_hold_before_candidates_are_chosen(
+def test_filters_apply_before_candidates_are_chosen(
     index: LocalIndex,
     drawn: tuple[list[CoherentPage], CoherentPages],
     monkeypatch: pytest.MonkeyPatch,
@@ -105,7 +105,7 @@ def test_filters_hold_before_candidates_are_chosen(
     assert sorted(one.page_id for one in found) == ["bench#p39", "bench#p40"]
 
 
-def test_pages_without_a_sketch_are_always_candidates(
+def test_pages_without_coarse_vectors_are_always_candidates(
     index: LocalIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few_candidates(monkeypatch, 1)

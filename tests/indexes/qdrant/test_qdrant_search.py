@@ -207,7 +207,7 @@ def test_a_search_of_an_unchanged_index_takes_two_requests(small_qdrant: Any) ->
     assert paths == ["pages-d2/points/query", "pages/points"]
 
 
-def test_all_that_a_question_needs_takes_three_requests(small_qdrant: Any) -> None:
+def test_all_reads_for_one_question_take_three_requests(small_qdrant: Any) -> None:
     index = QdrantIndex(small_qdrant.url, "pages")
     index.replace(DocumentEntry("d", "s", "h", "s"), [one_page("d", [[1, 2]])])
 

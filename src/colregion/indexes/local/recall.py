@@ -48,4 +48,5 @@ def _noisy_vectors(scores: PageScores, rng: np.random.Generator) -> FloatArray:
     near = vectors[start : start + _TOKENS]
     noise = rng.standard_normal(near.shape, dtype=np.float32)
     noise /= np.linalg.norm(noise, axis=1, keepdims=True)
-    return near + noise * np.linalg.norm(near, axis=1, keepdims=True)
+    noise *= np.linalg.norm(near, axis=1, keepdims=True)
+    return near + noise

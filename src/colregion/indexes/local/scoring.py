@@ -63,7 +63,7 @@ class _Rows:
         keep = allowed[self.positions]
         if keep.all():
             return self
-        columns = (self.positions, self.first, self.counts, self.steps)
+        columns: tuple[Any, ...] = (self.positions, self.first, self.counts, self.steps)
         return _Rows(self.file, *(column[keep] for column in columns))
 
 
