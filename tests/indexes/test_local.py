@@ -44,8 +44,8 @@ def index(tmp_path: Path) -> Iterator[LocalIndex]:
 
 def files(index: LocalIndex) -> set[str]:
     """Vectors and images, relative to the index."""
-    found = (path for kind in ("vectors", "images") for path in (index.folder / kind).rglob("*"))
-    return {str(path.relative_to(index.folder)) for path in found}
+    matches = (path for kind in ("vectors", "images") for path in (index.folder / kind).rglob("*"))
+    return {str(path.relative_to(index.folder)) for path in matches}
 
 
 def vector_files(index: LocalIndex, form: str) -> list[Path]:
@@ -113,8 +113,8 @@ def test_codebook_is_correct_after_changes_by_other_objects_and_failed_changes(
         ):
             for reader in (one, other):
                 (loaded,) = reader.load([f"{doc_id}#p1"])
-                wanted = [CONTRACT.vector(word) for word in text.split()]
-                np.testing.assert_array_equal(loaded.embedding.vectors, wanted)
+                expected = [CONTRACT.vector(word) for word in text.split()]
+                np.testing.assert_array_equal(loaded.embedding.vectors, expected)
 
 
 def test_full_vector_file_is_followed_by_another(
@@ -125,8 +125,8 @@ def test_full_vector_file_is_followed_by_another(
     index.replace(entry(), pages)
     sizes = sorted(file.stat().st_size for file in vector_files(index, "rows"))
     assert sizes == [rows * CONTRACT.dim * 2 for rows in (2, 4, 4)]
-    for wanted, got in zip(pages, index.load([one.id for one in pages]), strict=True):
-        np.testing.assert_array_equal(got.embedding.vectors, wanted.embedding.vectors)
+    for expected, got in zip(pages, index.load([one.id for one in pages]), strict=True):
+        np.testing.assert_array_equal(got.embedding.vectors, expected.embedding.vectors)
 
 
 def test_vector_file_is_deleted_with_the_last_document_that_uses_it(index: LocalIndex) -> None:
@@ -237,12 +237,12 @@ def test_process_killed_while_adding_leaves_the_index_unchanged(tmp_path: Path) 
     with closing(LocalIndex(folder)) as index:
         index.replace(entry(), [page("old one"), page("old", number=2, grid=True)])
         before = CONTRACT.state(index)
-        kept = files(index)
+        before = files(index)
         assert in_another_process(die_while_adding, folder) == 9
-        assert files(index) > kept
+        assert files(index) > before
         assert CONTRACT.state(index) == before
     with closing(LocalIndex(folder)) as index:
-        assert files(index) == kept
+        assert files(index) == before
         assert CONTRACT.state(index) == before
         index.replace(entry(), [page("new new")])
         assert index.document_frequency(["old", "new"]) == [0, 1]
@@ -267,9 +267,9 @@ def test_processes_may_create_and_fill_an_index_at_the_same_time(tmp_path: Path)
     while any(writer.is_alive() for writer in writers):
         if (folder / local_store.DATABASE).exists():
             with closing(LocalIndex(folder)) as index:
-                found = index.search(query("one"), k=50)
-                assert len(found) <= index.page_count / 2
-                index.load([score.page_id for score in found])
+                matches = index.search(query("one"), k=50)
+                assert len(matches) <= index.page_count / 2
+                index.load([score.page_id for score in matches])
     assert [writer.exitcode for writer in writers] == [0, 0]
     with closing(LocalIndex(folder)) as index:
         assert len(index.documents()) == 12

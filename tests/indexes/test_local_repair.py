@@ -1,4 +1,4 @@
-"""Damage is named and left out on request, removed documents free their space, and indexes of
+"""Damage is reported and omitted on request, removed documents free their space, and indexes of
 other formats are refused."""
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def flip_bit(path: Path, at: int) -> None:
     path.write_bytes(content)
 
 
-def found(index: LocalIndex) -> list[str]:
+def search_ids(index: LocalIndex) -> list[str]:
     return sorted(score.page_id for score in index.search(query("one p2"), k=9))
 
 
@@ -75,10 +75,10 @@ def test_flipped_bit_is_reported_and_the_rest_can_be_searched(folder: Path) -> N
             index.load(["grid#p2"])
         assert index.load(["grid#p1"])
     with closing(LocalIndex(folder, skip_damaged=True)) as index:
-        assert found(index) == ["grid#p1", "words#p1"]
+        assert search_ids(index) == ["grid#p1", "words#p1"]
         assert index.page_count == 2
         index.replace(entry("grid"), [page("p9", doc_id="grid", number=9, grid=True, v=300)])
-        assert found(index) == ["grid#p9", "words#p1"]
+        assert search_ids(index) == ["grid#p9", "words#p1"]
         assert index.verify() == []
 
 
@@ -95,7 +95,7 @@ def test_truncated_file_is_reported_and_the_rest_can_be_searched(folder: Path) -
             (f"vectors/{rows.name}", 2),
         ]
     with closing(LocalIndex(folder, skip_damaged=True)) as index:
-        assert found(index) == ["grid#p1", "words#p1"]
+        assert search_ids(index) == ["grid#p1", "words#p1"]
 
 
 @pytest.mark.parametrize("form", ["rows", "codebook", "coarse"])
@@ -107,8 +107,8 @@ def test_missing_file_is_reported_and_the_rest_can_be_searched(folder: Path, for
         with pytest.raises(IndexCorrupt, match=path.name):
             index.search(query("one"), k=1)
     with closing(LocalIndex(folder, skip_damaged=True)) as index:
-        left = ["grid#p1", "grid#p2"] if form == "codebook" else ["words#p1"]
-        assert found(index) == left
+        remaining = ["grid#p1", "grid#p2"] if form == "codebook" else ["words#p1"]
+        assert search_ids(index) == remaining
 
 
 def test_damage_to_codebook_record_image_and_entry_is_reported(folder: Path) -> None:
@@ -143,7 +143,7 @@ def test_compact_reclaims_rows_that_no_page_uses(folder: Path) -> None:
         for n in range(4):
             index.replace(entry(f"x{n}"), [page(f"x{n}", doc_id=f"x{n}", grid=True, v=300 + n)])
         before = vector_file(folder, "rows").stat().st_size
-        wanted = {one.id: one.embedding.vectors for one in reader.load(["grid#p2", "x3#p1"])}
+        expected = {one.id: one.embedding.vectors for one in reader.load(["grid#p2", "x3#p1"])}
         for n in range(3):
             index.remove(f"x{n}")
         assert vector_file(folder, "rows").stat().st_size == before
@@ -151,18 +151,18 @@ def test_compact_reclaims_rows_that_no_page_uses(folder: Path) -> None:
         index.compact()
         assert vector_file(folder, "rows").stat().st_size == (600 + 303) * CONTRACT.dim * 2
         assert vector_file(folder, "coarse").stat().st_size == 3 * 64 * CONTRACT.dim
-        for one in reader.load(list(wanted)):
-            np.testing.assert_array_equal(one.embedding.vectors, wanted[one.id])
+        for one in reader.load(list(expected)):
+            np.testing.assert_array_equal(one.embedding.vectors, expected[one.id])
         assert index.verify() == []
 
 
 def test_compaction_is_automatic_when_most_rows_are_unused(folder: Path) -> None:
     with closing(LocalIndex(folder)) as index:
         index.replace(entry("big"), [page("big", doc_id="big", grid=True, v=5000)])
-        expected = found(index)
+        expected = search_ids(index)
         index.remove("big")
         assert vector_file(folder, "rows").stat().st_size == 600 * CONTRACT.dim * 2
-        assert found(index) == [one for one in expected if one != "big#p1"]
+        assert search_ids(index) == [one for one in expected if one != "big#p1"]
 
 
 def test_compact_drops_unused_vectors_of_the_codebook(folder: Path) -> None:
@@ -173,8 +173,8 @@ def test_compact_drops_unused_vectors_of_the_codebook(folder: Path) -> None:
         index.compact()
         codebook = vector_file(folder, "codebook")
         assert codebook.stat().st_size == 3 * CONTRACT.dim * 4
-        for held in (index, reader):
-            (loaded,) = held.load(["z#p1"])
+        for target in (index, reader):
+            (loaded,) = target.load(["z#p1"])
             vectors = [CONTRACT.vector(word) for word in ("three", "three", "two", "four")]
             np.testing.assert_array_equal(loaded.embedding.vectors, vectors)
         del before["words#p1"]
@@ -207,13 +207,13 @@ def test_int8_takes_half_the_space(tmp_path: Path) -> None:
         for n, rows in enumerate(vectors):
             blank = page("x", doc_id=f"d{n}", grid=True, v=300)
             pages = [EmbeddedPage(blank.parsed, PageEmbedding(rows, blank.embedding.placement))]
-            for held in (index, oracle):
-                held.replace(entry(f"d{n}"), pages)
+            for target in (index, oracle):
+                target.replace(entry(f"d{n}"), pages)
         assert vector_file(index.folder, "bytes").stat().st_size == 40 * 300 * CONTRACT.dim
         for n in range(5):
-            asked = query(f"a{n} b{n} c{n}")
-            got, wanted = (held.search(asked, k=40) for held in (index, oracle))
-            exact = {one.page_id: one.score for one in wanted}
+            embedding = query(f"a{n} b{n} c{n}")
+            got, expected = (target.search(embedding, k=40) for target in (index, oracle))
+            exact = {one.page_id: one.score for one in expected}
             np.testing.assert_allclose(
                 [one.score for one in got], [exact[one.page_id] for one in got], rtol=0.02
             )
@@ -244,7 +244,7 @@ def test_vectors_that_are_not_finite_are_refused_and_nothing_is_lost(folder: Pat
     with closing(LocalIndex(folder)) as index:
         with pytest.raises(InvalidInput, match="finite"):
             index.replace(entry("n"), pages())
-        assert found(index) == ["grid#p1", "grid#p2", "words#p1"]
+        assert search_ids(index) == ["grid#p1", "grid#p2", "words#p1"]
         assert index.verify() == []
 
 
@@ -257,4 +257,4 @@ def test_removal_succeeds_even_if_compaction_fails(folder: Path) -> None:
     with closing(LocalIndex(folder, skip_damaged=True)) as index:
         index.remove("big")
         assert [entry.id for entry in index.documents()] == ["grid", "words"]
-        assert found(index) == ["words#p1"]
+        assert search_ids(index) == ["words#p1"]
