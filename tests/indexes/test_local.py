@@ -44,8 +44,8 @@ def index(tmp_path: Path) -> Iterator[LocalIndex]:
 
 def files(index: LocalIndex) -> set[str]:
     """Vectors and images, relative to the index."""
-    found = (path for kind in ("vectors", "images") for path in (index.folder / kind).rglob("*"))
-    return {str(path.relative_to(index.folder)) for path in found}
+    matches = (path for kind in ("vectors", "images") for path in (index.folder / kind).rglob("*"))
+    return {str(path.relative_to(index.folder)) for path in matches}
 
 
 def vector_files(index: LocalIndex, form: str) -> list[Path]:
@@ -74,7 +74,7 @@ def in_another_process(work: Callable[..., None], *arguments: object) -> int | N
 # Vectors
 
 
-def test_equal_vectors_of_words_are_written_once(index: LocalIndex) -> None:
+def test_repeated_word_vectors_are_stored_once(index: LocalIndex) -> None:
     index.replace(entry("a"), [page("one two one", doc_id="a"), page("one", doc_id="a", number=2)])
     index.replace(entry("b"), [page("two three one one", doc_id="b")])
     (codebook,) = vector_files(index, "codebook")
@@ -82,7 +82,7 @@ def test_equal_vectors_of_words_are_written_once(index: LocalIndex) -> None:
     assert vector_files(index, "rows") == []
 
 
-def test_vectors_that_do_not_repeat_are_written_as_halves(index: LocalIndex) -> None:
+def test_vectors_that_do_not_repeat_are_stored_as_float16(index: LocalIndex) -> None:
     index.replace(entry("a"), [page("one two", doc_id="a"), page("one", doc_id="a", number=2)])
     index.replace(entry("b"), [page("one one one", doc_id="b", grid=True)])
     (rows,) = vector_files(index, "rows")
@@ -90,7 +90,9 @@ def test_vectors_that_do_not_repeat_are_written_as_halves(index: LocalIndex) -> 
     assert vector_files(index, "codebook") == []
 
 
-def test_the_codebook_knows_what_other_objects_and_failed_changes_did(tmp_path: Path) -> None:
+def test_codebook_is_correct_after_changes_by_other_objects_and_failed_changes(
+    tmp_path: Path,
+) -> None:
     def broken() -> Iterator[EmbeddedPage]:
         yield page("lost lost one", doc_id="c")
         raise RuntimeError
@@ -111,11 +113,11 @@ def test_the_codebook_knows_what_other_objects_and_failed_changes_did(tmp_path: 
         ):
             for reader in (one, other):
                 (loaded,) = reader.load([f"{doc_id}#p1"])
-                wanted = [CONTRACT.vector(word) for word in text.split()]
-                np.testing.assert_array_equal(loaded.embedding.vectors, wanted)
+                expected = [CONTRACT.vector(word) for word in text.split()]
+                np.testing.assert_array_equal(loaded.embedding.vectors, expected)
 
 
-def test_a_full_file_is_followed_by_another(
+def test_full_vector_file_is_followed_by_another(
     index: LocalIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local_vectors, "_FILE_BYTES", 5 * CONTRACT.dim * 2)
@@ -123,11 +125,11 @@ def test_a_full_file_is_followed_by_another(
     index.replace(entry(), pages)
     sizes = sorted(file.stat().st_size for file in vector_files(index, "rows"))
     assert sizes == [rows * CONTRACT.dim * 2 for rows in (2, 4, 4)]
-    for wanted, got in zip(pages, index.load([one.id for one in pages]), strict=True):
-        np.testing.assert_array_equal(got.embedding.vectors, wanted.embedding.vectors)
+    for expected, got in zip(pages, index.load([one.id for one in pages]), strict=True):
+        np.testing.assert_array_equal(got.embedding.vectors, expected.embedding.vectors)
 
 
-def test_files_of_vectors_go_with_the_last_document_that_uses_them(index: LocalIndex) -> None:
+def test_vector_file_is_deleted_with_the_last_document_that_uses_it(index: LocalIndex) -> None:
     index.replace(entry("a"), [page("one one", doc_id="a")])
     index.replace(entry("b"), [page("one", doc_id="b", grid=True)])
     index.remove("a")
@@ -137,7 +139,7 @@ def test_files_of_vectors_go_with_the_last_document_that_uses_them(index: LocalI
     assert files(index) == set()
 
 
-def test_values_beyond_a_half_are_refused(index: LocalIndex) -> None:
+def test_values_beyond_float16_are_refused(index: LocalIndex) -> None:
     embedded = page("one", grid=True)
     huge = PageEmbedding(embedded.embedding.vectors * 1e6, embedded.embedding.placement)
     with pytest.raises(InvalidInput, match="65504"):
@@ -148,7 +150,7 @@ def test_values_beyond_a_half_are_refused(index: LocalIndex) -> None:
 # Images and words
 
 
-def test_pictures_stay_when_the_source_is_gone(index: LocalIndex, tmp_path: Path) -> None:
+def test_page_images_remain_after_the_source_is_deleted(index: LocalIndex, tmp_path: Path) -> None:
     source = tmp_path / "scan.png"
     image = Image.new("RGB", (300, 200), "white")
     image.paste((255, 0, 0), (150, 100, 300, 200))
@@ -162,13 +164,13 @@ def test_pictures_stay_when_the_source_is_gone(index: LocalIndex, tmp_path: Path
     np.testing.assert_allclose(np.asarray(corner).mean(axis=(0, 1)), (255, 0, 0), atol=4)
 
 
-def test_large_pictures_are_scaled_down_and_keep_their_shape(index: LocalIndex) -> None:
+def test_large_page_images_are_scaled_down_with_their_aspect_ratio(index: LocalIndex) -> None:
     index.replace(entry(), [with_picture(PlainImage(width_px=4800, height_px=1200))])
     (loaded,) = index.load(["doc#p1"])
     assert loaded.parsed.page.image.size == (2400, 600)
 
 
-def test_what_a_caller_loads_is_not_kept_by_the_index(index: LocalIndex) -> None:
+def test_loaded_pages_are_not_cached_by_the_index(index: LocalIndex) -> None:
     index.replace(entry(), [page("one two")])
     (first,) = index.load(["doc#p1"])
     first.embedding.vectors[:] = 0
@@ -178,7 +180,7 @@ def test_what_a_caller_loads_is_not_kept_by_the_index(index: LocalIndex) -> None
     assert second.parsed.page.image is not first.parsed.page.image
 
 
-def test_a_picture_that_has_been_replaced_since_says_so(index: LocalIndex) -> None:
+def test_loading_a_replaced_page_image_says_to_search_again(index: LocalIndex) -> None:
     index.replace(entry(), [page()])
     (loaded,) = index.load(["doc#p1"])
     index.replace(entry(), [page()])
@@ -186,7 +188,7 @@ def test_a_picture_that_has_been_replaced_since_says_so(index: LocalIndex) -> No
         _ = loaded.parsed.page.image
 
 
-def test_no_file_is_named_for_what_a_document_is_called(tmp_path: Path) -> None:
+def test_file_names_do_not_contain_document_ids(tmp_path: Path) -> None:
     with closing(LocalIndex(tmp_path / "a" / "index")) as index:
         for doc_id in (HOSTILE, "../../escaped", "/escaped"):
             index.replace(entry(doc_id), [page(doc_id=doc_id)])
@@ -198,7 +200,7 @@ def test_no_file_is_named_for_what_a_document_is_called(tmp_path: Path) -> None:
 # All or nothing
 
 
-def test_a_change_that_fails_leaves_no_file_behind(index: LocalIndex) -> None:
+def test_failed_change_leaves_no_files(index: LocalIndex) -> None:
     def broken() -> Iterator[EmbeddedPage]:
         yield page("one one", doc_id="new")
         yield page("one", doc_id="new", number=2, grid=True)
@@ -211,9 +213,7 @@ def test_a_change_that_fails_leaves_no_file_behind(index: LocalIndex) -> None:
     assert files(index) == before
 
 
-def test_a_picture_that_breaks_when_it_is_decoded_is_no_error_of_the_index(
-    index: LocalIndex, tmp_path: Path
-) -> None:
+def test_error_of_a_lazy_page_image_is_not_translated(index: LocalIndex, tmp_path: Path) -> None:
     source = tmp_path / "scan.bmp"
     Image.new("RGB", (30, 20), "white").save(source)
     os.truncate(source, 500)
@@ -232,17 +232,17 @@ def die_while_adding(folder: Path, *, doc_id: str = "doc") -> None:
     LocalIndex(folder).replace(entry(doc_id), dying())
 
 
-def test_a_process_that_dies_while_adding_leaves_the_index_as_it_was(tmp_path: Path) -> None:
+def test_process_killed_while_adding_leaves_the_index_unchanged(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     with closing(LocalIndex(folder)) as index:
         index.replace(entry(), [page("old one"), page("old", number=2, grid=True)])
         before = CONTRACT.state(index)
-        kept = files(index)
+        before = files(index)
         assert in_another_process(die_while_adding, folder) == 9
-        assert files(index) > kept
+        assert files(index) > before
         assert CONTRACT.state(index) == before
     with closing(LocalIndex(folder)) as index:
-        assert files(index) == kept
+        assert files(index) == before
         assert CONTRACT.state(index) == before
         index.replace(entry(), [page("new new")])
         assert index.document_frequency(["old", "new"]) == [0, 1]
@@ -256,7 +256,7 @@ def add_documents(folder: Path, *, first: int) -> None:
 
 
 @pytest.mark.slow
-def test_processes_may_create_and_fill_an_index_at_once(tmp_path: Path) -> None:
+def test_processes_may_create_and_fill_an_index_at_the_same_time(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     spawn = multiprocessing.get_context("spawn")
     writers = [
@@ -268,9 +268,9 @@ def test_processes_may_create_and_fill_an_index_at_once(tmp_path: Path) -> None:
     while any(writer.is_alive() for writer in writers):
         if (folder / local_store.DATABASE).exists():
             with closing(LocalIndex(folder)) as index:
-                found = index.search(query("one"), k=50)
-                assert len(found) <= index.page_count / 2
-                index.load([score.page_id for score in found])
+                matches = index.search(query("one"), k=50)
+                assert len(matches) <= index.page_count / 2
+                index.load([score.page_id for score in matches])
     assert [writer.exitcode for writer in writers] == [0, 0]
     with closing(LocalIndex(folder)) as index:
         assert len(index.documents()) == 12
@@ -290,7 +290,7 @@ def test_changes_by_another_object_are_seen(tmp_path: Path) -> None:
         assert one.documents() == []
 
 
-def test_a_change_waits_for_another_writer_only_as_long_as_asked(tmp_path: Path) -> None:
+def test_change_waits_for_another_writer_up_to_wait_s(tmp_path: Path) -> None:
     with (
         closing(LocalIndex(tmp_path / "i", wait_s=0.05)) as index,
         closing(sqlite3.connect(tmp_path / "i" / local_store.DATABASE)) as writer,
@@ -305,7 +305,7 @@ def test_a_change_waits_for_another_writer_only_as_long_as_asked(tmp_path: Path)
         index.remove("doc")
 
 
-def test_pages_cannot_change_the_index_that_is_taking_them_in(index: LocalIndex) -> None:
+def test_index_cannot_be_changed_by_the_pages_being_added(index: LocalIndex) -> None:
     def meddling() -> Iterator[EmbeddedPage]:
         assert index.search(query("one"), k=1) == []
         index.set_setting("a", "b")
@@ -320,7 +320,7 @@ def test_pages_cannot_change_the_index_that_is_taking_them_in(index: LocalIndex)
 # What is no index, or no longer one
 
 
-def test_a_closed_index_says_so(tmp_path: Path) -> None:
+def test_closed_index_raises_an_error_that_says_so(tmp_path: Path) -> None:
     index = LocalIndex(tmp_path / "i")
     index.close()
     for call in (index.documents, lambda: index.set_setting("a", "b")):
@@ -328,7 +328,7 @@ def test_a_closed_index_says_so(tmp_path: Path) -> None:
             call()
 
 
-def test_the_folder_may_be_relative_and_the_working_folder_change(
+def test_relative_folder_stays_valid_after_the_working_directory_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -340,7 +340,7 @@ def test_the_folder_may_be_relative_and_the_working_folder_change(
         assert index.folder == tmp_path / "library"
 
 
-def test_an_index_of_another_format_is_refused_and_both_are_named(tmp_path: Path) -> None:
+def test_index_of_another_format_is_refused_with_both_formats_in_the_error(tmp_path: Path) -> None:
     LocalIndex(tmp_path / "i").close()
     with closing(sqlite3.connect(tmp_path / "i" / local_store.DATABASE)) as database:
         database.execute("PRAGMA user_version = 99")
@@ -377,7 +377,7 @@ def write_file(folder: Path) -> None:
         (write_file, "is a file"),
     ],
 )
-def test_what_is_no_index_is_refused_and_left_alone(
+def test_path_that_is_no_index_is_refused_and_unchanged(
     tmp_path: Path, make: Callable[[Path], None], says: str
 ) -> None:
     path = tmp_path / "reports"
@@ -394,13 +394,13 @@ def test_an_empty_folder_becomes_an_index(tmp_path: Path) -> None:
         assert index.documents() == []
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_folder_that_cannot_be_created_is_named_in_the_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BackendError, match=r"file/index.*writable"):
         LocalIndex(tmp_path / "file" / "index")
 
 
-def test_without_leave_to_create_a_missing_index_is_refused(tmp_path: Path) -> None:
+def test_missing_index_is_refused_with_create_false(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no index at"):
         LocalIndex(tmp_path / "i", create=False)
     assert not (tmp_path / "i").exists()
@@ -408,7 +408,7 @@ def test_without_leave_to_create_a_missing_index_is_refused(tmp_path: Path) -> N
     LocalIndex(tmp_path / "i", create=False).close()
 
 
-def test_a_shortened_file_of_vectors_is_named(index: LocalIndex) -> None:
+def test_truncated_vector_file_is_named_in_the_error(index: LocalIndex) -> None:
     index.replace(entry(), [page("one two", grid=True)])
     (rows,) = vector_files(index, "rows")
     os.truncate(rows, 10)
@@ -416,7 +416,7 @@ def test_a_shortened_file_of_vectors_is_named(index: LocalIndex) -> None:
         index.search(query("one"), k=1)
 
 
-def test_a_lost_file_of_vectors_is_named(index: LocalIndex) -> None:
+def test_missing_vector_file_is_named_in_the_error(index: LocalIndex) -> None:
     index.replace(entry(), [page("one two", grid=True)])
     (rows,) = vector_files(index, "rows")
     rows.unlink()
@@ -425,7 +425,7 @@ def test_a_lost_file_of_vectors_is_named(index: LocalIndex) -> None:
 
 
 @pytest.mark.parametrize("column", ["head", "regions", "words", "outline", "placement", "slots"])
-def test_a_damaged_record_is_named(index: LocalIndex, column: str) -> None:
+def test_damaged_record_is_refused_with_the_cure(index: LocalIndex, column: str) -> None:
     index.replace(entry(), [page()])
     with closing(sqlite3.connect(index.folder / local_store.DATABASE)) as database:
         database.execute(f"UPDATE page_record SET {column} = x'0123456789'")

@@ -33,7 +33,7 @@ IDS = [f"d{n}" for n in range(5)]
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["colregion.indexes.local.index", "colregion.testing"])
 
-Held = dict[str, int | None]
+Versions = dict[str, int | None]
 
 
 def pages(doc_id: str, version: int) -> list[EmbeddedPage]:
@@ -68,34 +68,36 @@ def whole_version(index: LocalIndex, doc_id: str) -> int | None:
     return whole_version(index, doc_id)
 
 
-def change_until_killed(folder: Path, seed: int, held: Held, tell: Connection) -> None:
+def change_until_killed(folder: Path, seed: int, versions: Versions, sender: Connection) -> None:
     rng = random.Random(seed)
     with closing(LocalIndex(folder)) as index:
-        tell.send(("ready", None))
+        sender.send(("ready", None))
         for version in range(seed * 1000, seed * 1000 + 1000):
             doc_id = rng.choice(IDS)
-            if held[doc_id] is not None and rng.random() < 0.3:
-                tell.send((doc_id, None))
+            if versions[doc_id] is not None and rng.random() < 0.3:
+                sender.send((doc_id, None))
                 index.remove(doc_id)
-                held[doc_id] = None
+                versions[doc_id] = None
             else:
-                tell.send((doc_id, version))
+                sender.send((doc_id, version))
                 put(index, doc_id, version)
-                held[doc_id] = version
-            tell.send(("done", None))
+                versions[doc_id] = version
+            sender.send(("done", None))
 
 
-def killed(folder: Path, seed: int, held: Held, *, after_s: float) -> tuple[Held, Held]:
-    """What has to be held after a kill: before the change in flight, and after it."""
+def killed(
+    folder: Path, seed: int, versions: Versions, *, after_s: float
+) -> tuple[Versions, Versions]:
+    """The versions to expect after a kill: before the change in flight, and after it."""
     here, there = PROCESSES.Pipe(duplex=False)
-    process = PROCESSES.Process(target=change_until_killed, args=(folder, seed, held, there))
+    process = PROCESSES.Process(target=change_until_killed, args=(folder, seed, versions, there))
     process.start()
     there.close()
     assert here.recv() == ("ready", None)
     time.sleep(after_s)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGKILL)
-    before, after = dict(held), dict(held)
+    before, after = dict(versions), dict(versions)
     while True:
         try:
             doc_id, version = here.recv()
@@ -111,21 +113,21 @@ def killed(folder: Path, seed: int, held: Held, *, after_s: float) -> tuple[Held
 
 
 @pytest.mark.slow
-def test_no_kill_loses_or_halves_a_document(tmp_path: Path) -> None:
+def test_killed_writers_never_lose_or_truncate_a_document(tmp_path: Path) -> None:
     rng = random.Random(20512)
-    folder, held = tmp_path / "index", dict.fromkeys(IDS)
+    folder, versions = tmp_path / "index", dict.fromkeys(IDS)
     LocalIndex(folder).close()
     for seed in range(1, KILLS + 1):
-        before, after = killed(folder, seed, dict(held), after_s=rng.uniform(0, 0.2))
+        before, after = killed(folder, seed, dict(versions), after_s=rng.uniform(0, 0.2))
         with closing(LocalIndex(folder)) as index:
-            held = {doc_id: whole_version(index, doc_id) for doc_id in IDS}
-            assert held in (before, after)
+            versions = {doc_id: whole_version(index, doc_id) for doc_id in IDS}
+            assert versions in (before, after)
             assert index.verify() == []
-            there = [doc_id for doc_id in IDS if held[doc_id] is not None]
-            found = {one.page_id for one in index.search(CONTRACT.query("same"), k=99)}
-            assert found == {one for doc_id in there for one in index.page_ids(doc_id)}
+            there = [doc_id for doc_id in IDS if versions[doc_id] is not None]
+            matches = {one.page_id for one in index.search(CONTRACT.query("same"), k=99)}
+            assert matches == {one for doc_id in there for one in index.page_ids(doc_id)}
             assert index.document_frequency(["same"]) == [index.page_count]
-            # Nothing is left lying about of what was never finished.
+            # Unfinished changes leave no files.
             assert len(list((folder / "images").iterdir())) == len(there)
 
 
@@ -134,9 +136,9 @@ def read_until(folder: Path, stop: float) -> None:
         while time.monotonic() < stop:
             for doc_id in IDS:
                 whole_version(index, doc_id)
-            found = index.search(CONTRACT.query("same v3"), k=99)
+            matches = index.search(CONTRACT.query("same v3"), k=99)
             counts: dict[str, int] = {}
-            for one in found:
+            for one in matches:
                 counts[one.page_id.split("#")[0]] = counts.get(one.page_id.split("#")[0], 0) + 1
             assert all(2 <= n <= 4 for n in counts.values()), counts
 
@@ -156,7 +158,7 @@ def write_until(folder: Path, stop: float) -> None:
 
 
 @pytest.mark.slow
-def test_eight_readers_beside_a_writer_see_whole_documents_only(tmp_path: Path) -> None:
+def test_eight_readers_during_writes_see_whole_documents_only(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     with closing(LocalIndex(folder)) as index:
         for doc_id in IDS:
@@ -173,7 +175,7 @@ def test_eight_readers_beside_a_writer_see_whole_documents_only(tmp_path: Path) 
         assert index.verify() == []
 
 
-def fill_the_disk(folder: Path, tell: Connection) -> None:
+def fill_the_disk(folder: Path, sender: Connection) -> None:
     """Files may not grow beyond 400 kB: what a full disk says to a writer."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
@@ -187,11 +189,11 @@ def fill_the_disk(folder: Path, tell: Connection) -> None:
         try:
             index.replace(CONTRACT.entry("large"), many())
         except ColregionError as error:
-            tell.send((type(error).__name__, str(error)))
+            sender.send((type(error).__name__, str(error)))
         assert whole_version(index, "d0") == 7
 
 
-def test_a_full_disk_is_our_error_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_full_disk_raises_backend_error_and_loses_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "index"
     here, there = PROCESSES.Pipe(duplex=False)
     process = PROCESSES.Process(target=fill_the_disk, args=(folder, there))
@@ -211,7 +213,7 @@ def test_a_full_disk_is_our_error_and_nothing_is_lost(tmp_path: Path) -> None:
 # Folders that may only be read
 
 
-def as_somebody_else(folder: Path, tell: Connection) -> None:
+def as_somebody_else(folder: Path, sender: Connection) -> None:
     if os.geteuid() == 0:  # may write everywhere
         # Others may not read root's own Python: whatever it imports late is imported now.
         with closing(LocalIndex(folder.parent / "other")) as other:
@@ -219,15 +221,15 @@ def as_somebody_else(folder: Path, tell: Connection) -> None:
             CONTRACT.state(other)
         os.setuid(65534)
     with closing(LocalIndex(folder)) as index:
-        tell.send((index.read_only, CONTRACT.state(index)))
+        sender.send((index.read_only, CONTRACT.state(index)))
         try:
             index.remove("d0")
         except BackendError as error:
-            tell.send(str(error))
+            sender.send(str(error))
 
 
 @pytest.mark.parametrize("while_open", [False, True])
-def test_a_folder_that_cannot_be_written_can_be_searched(tmp_path: Path, while_open: bool) -> None:
+def test_read_only_folder_can_be_searched(tmp_path: Path, while_open: bool) -> None:
     folder = tmp_path / "index"
     index = LocalIndex(folder)
     put(index, "d0", 1)
@@ -245,7 +247,7 @@ def test_a_folder_that_cannot_be_written_can_be_searched(tmp_path: Path, while_o
     there.close()
     try:
         assert here.recv() == (True, state)
-        assert "read only" in here.recv()
+        assert "read-only" in here.recv()
     finally:
         process.join()
         for path in (tmp_path.parents[1], tmp_path.parents[0], tmp_path, folder):
@@ -255,13 +257,13 @@ def test_a_folder_that_cannot_be_written_can_be_searched(tmp_path: Path, while_o
         index.close()
 
 
-def test_an_index_may_be_opened_to_be_read_only(tmp_path: Path) -> None:
+def test_index_can_be_opened_read_only(tmp_path: Path) -> None:
     with closing(LocalIndex(tmp_path / "index")) as writer:
         put(writer, "d0", 1)
         with closing(LocalIndex(tmp_path / "index", read_only=True)) as reader:
             put(writer, "d0", 2)
             assert whole_version(reader, "d0") == 2
-            with pytest.raises(BackendError, match="read only"):
+            with pytest.raises(BackendError, match="read-only"):
                 reader.remove("d0")
-            with pytest.raises(BackendError, match="read only"):
+            with pytest.raises(BackendError, match="read-only"):
                 reader.set_setting("a", "b")

@@ -1,4 +1,4 @@
-"""Damage is named and left out on request, removed documents free their space, and indexes of
+"""Damage is reported and omitted on request, removed documents free their space, and indexes of
 other formats are refused."""
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def flip_bit(path: Path, at: int) -> None:
     path.write_bytes(content)
 
 
-def found(index: LocalIndex) -> list[str]:
+def search_ids(index: LocalIndex) -> list[str]:
     return sorted(score.page_id for score in index.search(query("one p2"), k=9))
 
 
@@ -55,12 +55,12 @@ def scores(index: LocalIndex, text: str) -> dict[str, float]:
 # Damage
 
 
-def test_a_sound_index_has_no_damage(folder: Path) -> None:
+def test_intact_index_has_no_damage(folder: Path) -> None:
     with closing(LocalIndex(folder)) as index:
         assert index.verify() == []
 
 
-def test_a_flipped_bit_is_named_and_the_rest_can_be_searched(folder: Path) -> None:
+def test_flipped_bit_is_reported_and_the_rest_can_be_searched(folder: Path) -> None:
     rows = vector_file(folder, "rows")
     flip_bit(rows, 300 * CONTRACT.dim * 2 + 77)  # of the second page
     with closing(LocalIndex(folder)) as index:
@@ -75,14 +75,14 @@ def test_a_flipped_bit_is_named_and_the_rest_can_be_searched(folder: Path) -> No
             index.load(["grid#p2"])
         assert index.load(["grid#p1"])
     with closing(LocalIndex(folder, skip_damaged=True)) as index:
-        assert found(index) == ["grid#p1", "words#p1"]
+        assert search_ids(index) == ["grid#p1", "words#p1"]
         assert index.page_count == 2
         index.replace(entry("grid"), [page("p9", doc_id="grid", number=9, grid=True, v=300)])
-        assert found(index) == ["grid#p9", "words#p1"]
+        assert search_ids(index) == ["grid#p9", "words#p1"]
         assert index.verify() == []
 
 
-def test_a_shortened_file_is_named_and_the_rest_can_be_searched(folder: Path) -> None:
+def test_truncated_file_is_reported_and_the_rest_can_be_searched(folder: Path) -> None:
     rows = vector_file(folder, "rows")
     size = rows.stat().st_size
     with rows.open("r+b") as file:
@@ -95,11 +95,11 @@ def test_a_shortened_file_is_named_and_the_rest_can_be_searched(folder: Path) ->
             (f"vectors/{rows.name}", 2),
         ]
     with closing(LocalIndex(folder, skip_damaged=True)) as index:
-        assert found(index) == ["grid#p1", "words#p1"]
+        assert search_ids(index) == ["grid#p1", "words#p1"]
 
 
 @pytest.mark.parametrize("form", ["rows", "codebook", "coarse"])
-def test_a_lost_file_is_named_and_the_rest_can_be_searched(folder: Path, form: str) -> None:
+def test_missing_file_is_reported_and_the_rest_can_be_searched(folder: Path, form: str) -> None:
     path = vector_file(folder, form)
     path.unlink()
     with closing(LocalIndex(folder)) as index:
@@ -107,11 +107,11 @@ def test_a_lost_file_is_named_and_the_rest_can_be_searched(folder: Path, form: s
         with pytest.raises(IndexCorrupt, match=path.name):
             index.search(query("one"), k=1)
     with closing(LocalIndex(folder, skip_damaged=True)) as index:
-        left = ["grid#p1", "grid#p2"] if form == "codebook" else ["words#p1"]
-        assert found(index) == left
+        remaining = ["grid#p1", "grid#p2"] if form == "codebook" else ["words#p1"]
+        assert search_ids(index) == remaining
 
 
-def test_damage_to_codebook_record_picture_and_entry_is_named(folder: Path) -> None:
+def test_damage_to_codebook_record_image_and_entry_is_reported(folder: Path) -> None:
     flip_bit(vector_file(folder, "codebook"), 5)
     for image in folder.glob("images/*/2.jpg"):
         flip_bit(image, 200)
@@ -138,12 +138,12 @@ def test_damage_to_codebook_record_picture_and_entry_is_named(folder: Path) -> N
 # Compaction
 
 
-def test_rows_that_no_page_uses_give_back_their_room(folder: Path) -> None:
+def test_compact_reclaims_rows_that_no_page_uses(folder: Path) -> None:
     with closing(LocalIndex(folder)) as index, closing(LocalIndex(folder)) as reader:
         for n in range(4):
             index.replace(entry(f"x{n}"), [page(f"x{n}", doc_id=f"x{n}", grid=True, v=300 + n)])
         before = vector_file(folder, "rows").stat().st_size
-        wanted = {one.id: one.embedding.vectors for one in reader.load(["grid#p2", "x3#p1"])}
+        expected = {one.id: one.embedding.vectors for one in reader.load(["grid#p2", "x3#p1"])}
         for n in range(3):
             index.remove(f"x{n}")
         assert vector_file(folder, "rows").stat().st_size == before
@@ -151,21 +151,21 @@ def test_rows_that_no_page_uses_give_back_their_room(folder: Path) -> None:
         index.compact()
         assert vector_file(folder, "rows").stat().st_size == (600 + 303) * CONTRACT.dim * 2
         assert vector_file(folder, "coarse").stat().st_size == 3 * 64 * CONTRACT.dim
-        for one in reader.load(list(wanted)):
-            np.testing.assert_array_equal(one.embedding.vectors, wanted[one.id])
+        for one in reader.load(list(expected)):
+            np.testing.assert_array_equal(one.embedding.vectors, expected[one.id])
         assert index.verify() == []
 
 
-def test_compaction_happens_by_itself_when_most_is_unused(folder: Path) -> None:
+def test_compaction_is_automatic_when_most_rows_are_unused(folder: Path) -> None:
     with closing(LocalIndex(folder)) as index:
         index.replace(entry("big"), [page("big", doc_id="big", grid=True, v=5000)])
-        expected = found(index)
+        expected = search_ids(index)
         index.remove("big")
         assert vector_file(folder, "rows").stat().st_size == 600 * CONTRACT.dim * 2
-        assert found(index) == [one for one in expected if one != "big#p1"]
+        assert search_ids(index) == [one for one in expected if one != "big#p1"]
 
 
-def test_a_codebook_is_rid_of_words_that_are_gone(folder: Path) -> None:
+def test_compact_drops_unused_vectors_of_the_codebook(folder: Path) -> None:
     with closing(LocalIndex(folder)) as index, closing(LocalIndex(folder)) as reader:
         index.replace(entry("z"), [page("three three two four", doc_id="z")])
         before = scores(reader, "four two")
@@ -173,8 +173,8 @@ def test_a_codebook_is_rid_of_words_that_are_gone(folder: Path) -> None:
         index.compact()
         codebook = vector_file(folder, "codebook")
         assert codebook.stat().st_size == 3 * CONTRACT.dim * 4
-        for held in (index, reader):
-            (loaded,) = held.load(["z#p1"])
+        for target in (index, reader):
+            (loaded,) = target.load(["z#p1"])
             vectors = [CONTRACT.vector(word) for word in ("three", "three", "two", "four")]
             np.testing.assert_array_equal(loaded.embedding.vectors, vectors)
         del before["words#p1"]
@@ -189,7 +189,7 @@ def test_a_codebook_is_rid_of_words_that_are_gone(folder: Path) -> None:
 
 @pytest.mark.parametrize("version", [1, 2, local_store.FORMAT + 1])
 @pytest.mark.parametrize("read_only", [False, True])
-def test_index_of_another_format_is_refused_with_how_to_make_it_anew(
+def test_other_formats_are_refused_with_how_to_recreate_the_index(
     folder: Path, version: int, read_only: bool
 ) -> None:
     with closing(sqlite3.connect(folder / local_store.DATABASE)) as database:
@@ -200,20 +200,20 @@ def test_index_of_another_format_is_refused_with_how_to_make_it_anew(
         LocalIndex(folder, read_only=read_only)
 
 
-def test_int8_takes_half_the_room(tmp_path: Path) -> None:
+def test_int8_takes_half_the_space(tmp_path: Path) -> None:
     rng, oracle = np.random.default_rng(3), MemoryIndex()
     vectors = rng.standard_normal((40, 300, CONTRACT.dim)).astype(np.float32)
     with closing(LocalIndex(tmp_path / "i", precision="int8")) as index:
         for n, rows in enumerate(vectors):
             blank = page("x", doc_id=f"d{n}", grid=True, v=300)
             pages = [EmbeddedPage(blank.parsed, PageEmbedding(rows, blank.embedding.placement))]
-            for held in (index, oracle):
-                held.replace(entry(f"d{n}"), pages)
+            for target in (index, oracle):
+                target.replace(entry(f"d{n}"), pages)
         assert vector_file(index.folder, "bytes").stat().st_size == 40 * 300 * CONTRACT.dim
         for n in range(5):
-            asked = query(f"a{n} b{n} c{n}")
-            got, wanted = (held.search(asked, k=40) for held in (index, oracle))
-            exact = {one.page_id: one.score for one in wanted}
+            embedding = query(f"a{n} b{n} c{n}")
+            got, expected = (target.search(embedding, k=40) for target in (index, oracle))
+            exact = {one.page_id: one.score for one in expected}
             np.testing.assert_allclose(
                 [one.score for one in got], [exact[one.page_id] for one in got], rtol=0.02
             )
@@ -223,18 +223,18 @@ def test_int8_takes_half_the_room(tmp_path: Path) -> None:
         assert index.verify() == []
     with closing(LocalIndex(tmp_path / "i")) as index:
         assert index.precision == "int8"
-    with pytest.raises(InvalidInput, match="holds int8 vectors, not float16"):
+    with pytest.raises(InvalidInput, match="has int8 vectors, not float16"):
         LocalIndex(tmp_path / "i", precision="float16")
 
 
-def test_precisions_that_cannot_be(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput, match="holds float16 vectors, not int8"):
+def test_unknown_or_different_precision_is_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="has float16 vectors, not int8"):
         LocalIndex(folder, precision="int8")
     with pytest.raises(InvalidInput, match="float16 or int8, got 'int4'"):
         LocalIndex(tmp_path / "new", precision="int4")
 
 
-def test_numbers_that_are_none_are_refused_and_nothing_is_lost(folder: Path) -> None:
+def test_vectors_that_are_not_finite_are_refused_and_nothing_is_lost(folder: Path) -> None:
     def pages() -> Iterator[EmbeddedPage]:
         yield page("fine", doc_id="n")
         spoilt = page("x", doc_id="n", number=2, grid=True, v=300)
@@ -244,11 +244,11 @@ def test_numbers_that_are_none_are_refused_and_nothing_is_lost(folder: Path) -> 
     with closing(LocalIndex(folder)) as index:
         with pytest.raises(InvalidInput, match="finite"):
             index.replace(entry("n"), pages())
-        assert found(index) == ["grid#p1", "grid#p2", "words#p1"]
+        assert search_ids(index) == ["grid#p1", "grid#p2", "words#p1"]
         assert index.verify() == []
 
 
-def test_a_removal_stands_although_what_is_left_cannot_be_moved(folder: Path) -> None:
+def test_removal_succeeds_even_if_compaction_fails(folder: Path) -> None:
     with closing(LocalIndex(folder)) as index:
         index.replace(entry("big"), [page("big", doc_id="big", grid=True, v=5000)])
     rows = vector_file(folder, "rows")
@@ -257,4 +257,4 @@ def test_a_removal_stands_although_what_is_left_cannot_be_moved(folder: Path) ->
     with closing(LocalIndex(folder, skip_damaged=True)) as index:
         index.remove("big")
         assert [entry.id for entry in index.documents()] == ["grid", "words"]
-        assert found(index) == ["words#p1"]
+        assert search_ids(index) == ["words#p1"]

@@ -1,4 +1,4 @@
-"""Sketches choose the pages; the scores stay exact."""
+"""Coarse vectors choose the candidates; the scores stay exact."""
 
 from __future__ import annotations
 
@@ -24,48 +24,48 @@ N = 40
 
 
 @pytest.fixture(scope="module")
-def drawn() -> tuple[list[CoherentPage], CoherentPages]:
+def sample() -> tuple[list[CoherentPage], CoherentPages]:
     made = CoherentPages()
     return list(made.pages(N)), made
 
 
 @pytest.fixture
-def index(tmp_path: Path, drawn: tuple[list[CoherentPage], CoherentPages]) -> Iterator[LocalIndex]:
+def index(tmp_path: Path, sample: tuple[list[CoherentPage], CoherentPages]) -> Iterator[LocalIndex]:
     with closing(LocalIndex(tmp_path / "index")) as index:
-        fill(index, (page.vectors for page in drawn[0]))
+        fill(index, (page.vectors for page in sample[0]))
         yield index
 
 
-# Sketches
+# Coarse vectors
 
 
-def test_short_pages_have_no_sketch() -> None:
+def test_short_pages_have_no_coarse_vectors() -> None:
     assert coarse_vectors(np.zeros((0, 7), np.float32)).shape == (0, 7)
     assert coarse_vectors(np.ones((4 * COARSE_VECTORS - 1, 7), np.float32)).shape == (0, 7)
 
 
-def test_a_sketch_of_few_different_vectors_holds_each_of_them() -> None:
+def test_coarse_vectors_include_each_of_few_distinct_vectors() -> None:
     rng = np.random.default_rng(1)
     kinds = rng.standard_normal((40, 16)).astype(np.float32)
     page = np.repeat(kinds, 12, axis=0)
-    found = coarse_vectors(page)
-    assert found.shape == (COARSE_VECTORS, 16)
-    apart = np.linalg.norm(found[None] - kinds[:, None], axis=2).min(axis=1)
+    coarse = coarse_vectors(page)
+    assert coarse.shape == (COARSE_VECTORS, 16)
+    apart = np.linalg.norm(coarse[None] - kinds[:, None], axis=2).min(axis=1)
     np.testing.assert_allclose(apart, 0, atol=1e-5)
 
 
-def test_means_are_as_long_as_their_members() -> None:
+def test_coarse_vectors_have_the_mean_norm_of_their_members() -> None:
     rng = np.random.default_rng(2)
     page = rng.standard_normal((512, 16)).astype(np.float32)
     page *= 3 / np.linalg.norm(page, axis=1, keepdims=True)
     np.testing.assert_allclose(np.linalg.norm(coarse_vectors(page), axis=1), 3, rtol=1e-5)
 
 
-def test_pages_of_zeros_and_of_equal_vectors_have_finite_sketches() -> None:
+def test_coarse_vectors_of_zero_and_of_equal_vectors_are_finite() -> None:
     for page in (np.zeros((300, 5), np.float32), np.ones((300, 5), np.float32)):
-        found = coarse_vectors(page)
-        assert np.isfinite(found).all()
-        np.testing.assert_allclose(found, page[:COARSE_VECTORS], atol=1e-6)
+        coarse = coarse_vectors(page)
+        assert np.isfinite(coarse).all()
+        np.testing.assert_allclose(coarse, page[:COARSE_VECTORS], atol=1e-6)
 
 
 # Searching
@@ -73,40 +73,40 @@ def test_pages_of_zeros_and_of_equal_vectors_have_finite_sketches() -> None:
 
 def few_candidates(monkeypatch: pytest.MonkeyPatch, n: int) -> None:
     monkeypatch.setattr(local_scoring, "_FEWEST_CANDIDATES", n)
-    monkeypatch.setattr(local_scoring, "_CANDIDATES_A_PAGE", 0)
+    monkeypatch.setattr(local_scoring, "_CANDIDATES_PER_PAGE", 0)
 
 
 @pytest.mark.slow
-def test_two_stages_find_most_of_the_exact_best_with_exact_scores(
+def test_two_stages_return_most_of_the_exact_best_with_exact_scores(
     index: LocalIndex,
-    drawn: tuple[list[CoherentPage], CoherentPages],
+    sample: tuple[list[CoherentPage], CoherentPages],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     few_candidates(monkeypatch, 20)
-    found = 0
-    for page in drawn[0][:5]:
-        query = plain_query(drawn[1].question(page))
+    hits = 0
+    for page in sample[0][:5]:
+        query = plain_query(sample[1].question(page))
         exact = index.scores().search(query, k=5, two_stages=False)
         staged = index.scores().search(query, k=5, two_stages=True)
         scores = {one.page_id: one.score for one in index.scores().search(query, k=N)}
         assert [one.score for one in staged] == [scores[one.page_id] for one in staged]
-        found += len({one.page_id for one in exact} & {one.page_id for one in staged})
-    assert found >= 20
+        hits += len({one.page_id for one in exact} & {one.page_id for one in staged})
+    assert hits >= 20
 
 
-def test_filters_hold_before_candidates_are_chosen(
+def test_filters_apply_before_candidates_are_chosen(
     index: LocalIndex,
-    drawn: tuple[list[CoherentPage], CoherentPages],
+    sample: tuple[list[CoherentPage], CoherentPages],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     few_candidates(monkeypatch, 2)
     filters = parse_filters({"page_number": {"gte": 39}})
-    query = plain_query(drawn[0][0].vectors[:20])
-    found = index.scores().search(query, k=2, filters=filters, two_stages=True)
-    assert sorted(one.page_id for one in found) == ["bench#p39", "bench#p40"]
+    query = plain_query(sample[0][0].vectors[:20])
+    pages = index.scores().search(query, k=2, filters=filters, two_stages=True)
+    assert sorted(one.page_id for one in pages) == ["bench#p39", "bench#p40"]
 
 
-def test_pages_without_a_sketch_are_always_candidates(
+def test_pages_without_coarse_vectors_are_always_candidates(
     index: LocalIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     few_candidates(monkeypatch, 1)
@@ -114,9 +114,9 @@ def test_pages_without_a_sketch_are_always_candidates(
     rows = np.full((1, 128), 0.01, np.float32)
     embedding = replace(words.embedding, vectors=rows)
     index.replace(CONTRACT.entry("short"), [replace(words, embedding=embedding)])
-    found = index.scores().search(plain_query(np.ones((1, 128), np.float32)), k=9, two_stages=True)
-    assert len(found) == 2
-    assert "short#p1" in {one.page_id for one in found}
+    pages = index.scores().search(plain_query(np.ones((1, 128), np.float32)), k=9, two_stages=True)
+    assert len(pages) == 2
+    assert "short#p1" in {one.page_id for one in pages}
 
 
 @pytest.mark.slow

@@ -91,7 +91,7 @@ def test_kernel_is_precise_for_extreme_queries_and_halves(kernel: Kernel) -> Non
     np.testing.assert_allclose(best, expected, rtol=1e-6)
 
 
-def test_widen_converts_every_finite_half_exactly() -> None:
+def test_float16_to_float32_converts_every_finite_number_exactly() -> None:
     halves = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     finite = halves[np.isfinite(halves)]
     widened = float16_to_float32(finite)

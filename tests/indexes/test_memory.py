@@ -25,5 +25,5 @@ class TestMemoryIndex(IndexContract):
         tokens[0, :2], tokens[1, 0] = 1, 3
         embedded = replace(page, embedding=PageEmbedding(rows, page.embedding.placement))
         index.replace(self.entry(), [embedded])
-        (found,) = index.search(replace(query, vectors=tokens), k=5)
-        assert (found.page_id, found.score) == ("doc#p1", 7.0)
+        (candidate,) = index.search(replace(query, vectors=tokens), k=5)
+        assert (candidate.page_id, candidate.score) == ("doc#p1", 7.0)

@@ -1,5 +1,4 @@
-"""Where documents are kept: in a folder (`local`), in memory only (`memory`), or on a Qdrant
-server or cluster (`qdrant`)."""
+"""Indexes: in a folder (`local`), in memory (`memory`), or on a Qdrant server (`qdrant`)."""
 
 from __future__ import annotations
 
@@ -20,19 +19,19 @@ def open_index(
     precision: str | None = None,
     wait_s: float = 30.0,
 ) -> Index:
-    """The index that `spec` names.
+    """Open or create an index.
 
     Args:
-        spec: a folder; or `qdrant:URL/collection`, with options behind a `?` as
-            `colregion.indexes.qdrant.QdrantOptions` has them.
-        create: make the index where the folder is new or empty, or the collection not there.
+        spec: a folder; or `qdrant:URL/collection?option=value` with the options of
+            `colregion.indexes.qdrant.QdrantOptions`.
+        create: whether to create an index that does not exist.
         precision: of a new local index's vectors, float16 (the default) or int8.
         wait_s: how long a change of a local index waits for another process that is writing.
 
     Raises:
-        InvalidInput: an empty spec, one of an unknown kind, or no index there and `create` false.
-        IndexCorrupt: the folder holds something else, or an index of another version.
-        BackendError: the folder cannot be made or written; the server is down, late, or refuses.
+        InvalidInput: an empty or unknown spec, or no index and `create` is false.
+        IndexCorrupt: the folder has other content, or an index of another format.
+        BackendError: the folder cannot be written; the server is down, late, or refuses.
         MissingDependency: qdrant-client is not installed.
     """
     name = os.fspath(spec)
@@ -42,11 +41,10 @@ def open_index(
         from colregion.indexes.qdrant import QdrantIndex, parse_spec
 
         if precision is not None:
-            raise InvalidInput(
-                f"precision is of local indexes; on Qdrant say {name}?quantization=int8"
-            )
+            message = f"precision is for local indexes; on Qdrant use {name}?quantization=int8"
+            raise InvalidInput(message)
         location, collection, options = parse_spec(name)
         return QdrantIndex(location, collection, options, create=create)
     if name.startswith(("http://", "https://")):
-        raise InvalidInput(f"{name!r} is not a kind of index that is known; is it qdrant:{name}?")
+        raise InvalidInput(f"{name!r} is no known kind of index; is it qdrant:{name}?")
     return LocalIndex(name, create=create, precision=precision, wait_s=wait_s)

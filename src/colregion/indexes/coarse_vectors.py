@@ -1,10 +1,10 @@
-"""Coarse vectors of a page, which the first of two stages of a search compares with the question.
+"""Coarse vectors of a page, for the first stage of a search in two stages.
 
-Measured on the pages of `benchmarks.coherent_pages`, 2,000 pages, the share of the exact ten best
-among the best 25 / 50 / 100 of the first stage, at 64 vectors per page: means of 4 x 4 tiles .93 /
-.95 / .97; means of groups of alike vectors .94 / .98 / .99, and stretched to the length of their
-members .97 / .99 / 1.00. The signs of all 1,024 vectors against the float question find as much
-(.97 / 1.00 / 1.00) but are twice the size and ten times the work without special instructions.
+Recall of the exact ten best among the best 25 / 50 / 100 of the first stage, on 2,000 pages of
+`benchmarks.coherent_pages` with 64 vectors per page: means of 4 x 4 tiles .93 / .95 / .97; k-means
+centroids .94 / .98 / .99, and rescaled to their members' mean norm .97 / .99 / 1.00. The signs of
+all 1,024 vectors against the float query reach the same (.97 / 1.00 / 1.00) with twice the size and
+ten times the work.
 """
 
 from __future__ import annotations
@@ -14,18 +14,16 @@ import numpy as np
 from colregion.core.geometry import FloatArray, IntArray
 
 COARSE_VECTORS = 64
-
-# Shorter pages are not worth a second reading.
-_FEWEST_VECTORS = 4 * COARSE_VECTORS
+_FEWEST_VECTORS = 4 * COARSE_VECTORS  # shorter pages are fast to score exactly
 _ROUNDS = 2
 
 
 def coarse_vectors(vectors: FloatArray) -> FloatArray:
-    """(64, D) float32 that stand for a page's (V, D): k-means centroids of its vectors,
-    rescaled to their members' mean norm. (0, D) for a page of fewer than 256 vectors.
+    """(64, D) float32 k-means centroids of a page's (V, D), rescaled to their members' mean norm;
+    (0, D) for a page of fewer than 256 vectors.
 
-    Groups begin at vectors that are far apart, so that what is rare on the page keeps one of its
-    own, and are refined by two rounds of k-means. The same vectors give the same result.
+    Two rounds of k-means from farthest-point seeds, which give rare vectors their own centroid.
+    Deterministic.
     """
     if len(vectors) < _FEWEST_VECTORS:
         return np.zeros((0, vectors.shape[1]), dtype=np.float32)
@@ -40,26 +38,25 @@ def coarse_vectors(vectors: FloatArray) -> FloatArray:
         out=np.linalg.norm(centres, axis=1).astype(np.float64),
         where=members > 0,
     )
-    return _stretched(centres, length)
+    return _rescaled(centres, length)
 
 
 def _far_apart(vectors: FloatArray, *, n: int) -> IntArray:
-    """Places of n vectors: the one nearest to the mean, then again and again the one that is
-    farthest from all of those before."""
+    """Positions of n farthest-point samples, the first one nearest to the mean."""
     squares = (vectors * vectors).sum(axis=1)
-    places = [int((squares - 2 * (vectors @ vectors.mean(axis=0))).argmin())]
-    distance = squares - 2 * (vectors @ vectors[places[0]]) + squares[places[0]]
+    positions = [int((squares - 2 * (vectors @ vectors.mean(axis=0))).argmin())]
+    distance = squares - 2 * (vectors @ vectors[positions[0]]) + squares[positions[0]]
     for _ in range(n - 1):
-        places.append(int(distance.argmax()))
-        to_last = squares - 2 * (vectors @ vectors[places[-1]]) + squares[places[-1]]
+        positions.append(int(distance.argmax()))
+        to_last = squares - 2 * (vectors @ vectors[positions[-1]]) + squares[positions[-1]]
         np.minimum(distance, to_last, out=distance)
-    return np.array(places)
+    return np.array(positions)
 
 
 def _means(
     vectors: FloatArray, group: IntArray, *, instead: FloatArray
 ) -> tuple[FloatArray, IntArray]:
-    """The mean of each group, and how many are in it; an empty group keeps what it has."""
+    """The mean and size of each group; an empty group keeps its row of `instead`."""
     members = np.bincount(group, minlength=len(instead))
     filled = members > 0
     order = np.argsort(group, kind="stable")
@@ -69,7 +66,7 @@ def _means(
     return means, members
 
 
-def _stretched(centres: FloatArray, length: FloatArray) -> FloatArray:
-    now = np.linalg.norm(centres, axis=1)
-    factor = np.divide(length, now, out=np.ones(len(now)), where=now > 0)
+def _rescaled(centres: FloatArray, length: FloatArray) -> FloatArray:
+    norm = np.linalg.norm(centres, axis=1)
+    factor = np.divide(length, norm, out=np.ones(len(norm)), where=norm > 0)
     return np.asarray(centres * factor[:, None], dtype=np.float32)

@@ -1,4 +1,4 @@
-"""An index in plain memory: what the others have to agree with."""
+"""An index in memory, the reference for the others."""
 
 from __future__ import annotations
 
@@ -16,28 +16,26 @@ from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.interfaces import Index
 from colregion.core.text import terms
 from colregion.errors import NotIndexed
-from colregion.indexes.validation import check_search, checked_pages, passes
+from colregion.indexes.validation import check_search, checked_pages
 
 
 class MemoryIndex(Index):
-    """Keeps the records as they are given, with their pictures packed, and scores every page;
-    nothing is written anywhere."""
+    """Scores every page exactly. Stores nothing on disk; page images are compressed."""
 
     def __init__(self) -> None:
-        # Replaced whole, never changed, so that a reader has one state to the end.
+        # Replaced, never modified, so that a reader sees one state.
         self._documents: dict[str, tuple[DocumentEntry, list[EmbeddedPage]]] = {}
-        self._frequencies: dict[str, Counter[str]] = {}  # by document, of the pages of a term
+        self._frequencies: dict[str, Counter[str]] = {}  # pages per term, by document
         self._settings: dict[str, str] = {}
         self._writing = threading.Lock()
 
     def replace(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> DocumentEntry:
         checked = checked_pages(entry, pages, dim=self._dim(without=entry.id))
-        taken = [_with_own_picture(page) for page in checked]
-        taken.sort(key=lambda page: page.parsed.page.number)
-        stored = replace(entry, page_count=len(taken))
-        frequencies = Counter(term for page in taken for term in _terms(page))
+        copies = sorted(map(_with_own_image, checked), key=lambda page: page.parsed.page.number)
+        stored = replace(entry, page_count=len(copies))
+        frequencies = Counter(term for page in copies for term in _terms(page))
         with self._writing:
-            documents = {**self._documents, entry.id: (stored, taken)}
+            documents = {**self._documents, entry.id: (stored, copies)}
             self._documents = dict(sorted(documents.items()))
             self._frequencies = {**self._frequencies, entry.id: frequencies}
         return stored
@@ -58,18 +56,18 @@ class MemoryIndex(Index):
             for page in pages
             if len(page.embedding.vectors) and _passes(filters, entry, page)
         ]
-        # The documents are in order, and the sort keeps the order of ties.
+        # The documents are in order, and the sort is stable.
         return sorted(candidates, key=lambda candidate: -candidate.score)[:k]
 
     def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
-        held = {page.id: page for _, pages in self._documents.values() for page in pages}
-        if missing := [page_id for page_id in page_ids if page_id not in held]:
+        by_id = {page.id: page for _, pages in self._documents.values() for page in pages}
+        if missing := [page_id for page_id in page_ids if page_id not in by_id]:
             raise NotIndexed(f"no page {missing[0]!r} in the index")
-        return [held[page_id] for page_id in page_ids]
+        return [by_id[page_id] for page_id in page_ids]
 
     def document_frequency(self, terms: Sequence[str]) -> list[int]:
-        counted = self._frequencies.values()
-        return [sum(document[term] for document in counted) for term in terms]
+        documents = self._frequencies.values()
+        return [sum(document[term] for document in documents) for term in terms]
 
     def documents(self) -> list[DocumentEntry]:
         return [entry for entry, _ in self._documents.values()]
@@ -100,8 +98,13 @@ class MemoryIndex(Index):
 
 
 def _passes(filters: Filters, entry: DocumentEntry, page: EmbeddedPage) -> bool:
-    kinds = {region.kind for region in page.parsed.regions}
-    return passes(filters, entry, page_number=page.parsed.page.number, kinds=kinds)
+    number = page.parsed.page.number
+    if not filters.page(
+        doc_id=entry.id, source=entry.source, page_number=number, metadata=entry.metadata
+    ):
+        return False
+    any_kind = not any(condition.field == "kind" for condition in filters.conditions)
+    return any_kind or any(filters.kind(region.kind) for region in page.parsed.regions)
 
 
 def _terms(page: EmbeddedPage) -> set[str]:
@@ -110,7 +113,7 @@ def _terms(page: EmbeddedPage) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class _PackedImage:
-    """The `ImageLoader` of a page: its pixels without loss, a tenth of their size or so."""
+    """The `ImageLoader` of a page: its pixels, compressed without loss to about a tenth."""
 
     packed: bytes
     size: tuple[int, int]
@@ -119,9 +122,9 @@ class _PackedImage:
         return Image.frombytes("RGB", self.size, zlib.decompress(self.packed))
 
 
-def _with_own_picture(page: EmbeddedPage) -> EmbeddedPage:
-    """The page with its picture kept, because the place that it comes from may not last."""
+def _with_own_image(page: EmbeddedPage) -> EmbeddedPage:
+    """The page with a copy of its image, because its source may be deleted."""
     image = page.parsed.page.image.convert("RGB")
     loader = _PackedImage(zlib.compress(image.tobytes(), 1), image.size)
-    kept = replace(page.parsed.page, load_image=loader)
-    return replace(page, parsed=replace(page.parsed, page=kept))
+    own = replace(page.parsed.page, load_image=loader)
+    return replace(page, parsed=replace(page.parsed, page=own))

@@ -1,5 +1,4 @@
-"""Page images of an index: JPEG files, small enough to store for every page; or read again from
-the source."""
+"""Page images of an index: JPEG files, or read again from the source."""
 
 from __future__ import annotations
 
@@ -13,17 +12,13 @@ from PIL import Image
 
 from colregion.errors import BackendError, NotIndexed
 
-# A4 at 200 dpi is not scaled; a larger image shows no more of a page that is read.
-_LONGEST_SIDE_PX = 2400
+_LONGEST_SIDE_PX = 2400  # above A4 at 200 dpi
 _QUALITY = 85
 
 
 def save_image(image: Image.Image, path: Path) -> int:
-    """Write a page image to a new file and onto the disk, scaled to at most 2,400 px a side.
-
-    Returns:
-        The CRC-32 of the file.
-    """
+    """Write a page image to a new JPEG file, scaled to at most 2,400 px per side, and fsync it.
+    Returns the CRC-32 of the file."""
     scaled = image.convert("RGB")
     if max(scaled.size) > _LONGEST_SIDE_PX:
         scaled.thumbnail((_LONGEST_SIDE_PX, _LONGEST_SIDE_PX), Image.Resampling.BICUBIC)
@@ -48,8 +43,8 @@ class StoredImage:
                 return image.convert("RGB")
         except FileNotFoundError as cause:
             raise NotIndexed(
-                f"the page image {self.path} is gone: its document has been replaced or removed "
-                "since the page was loaded; search again"
+                f"the page image {self.path} is gone, because its document has been replaced or "
+                "removed; search again"
             ) from cause
         except OSError as cause:
             raise BackendError(f"the page image {self.path} cannot be read: {cause}") from cause
@@ -57,16 +52,14 @@ class StoredImage:
 
 @dataclass(frozen=True, slots=True)
 class SourceImage:
-    """The `ImageLoader` of a page whose image the index does not store, only where it is from.
-
-    Raises as `documents.read_image`.
-    """
+    """The `ImageLoader` of a page whose image is read from its source. Raises as
+    `documents.read_image`."""
 
     source: str
     number: int
     content_hash: str
 
     def __call__(self, *, dpi: int | None = None) -> Image.Image:
-        from colregion.documents import read_image  # not before a page image is needed
+        from colregion.documents import read_image  # slow to import
 
         return read_image(self.source, self.number, content_hash=self.content_hash, dpi=dpi)

@@ -1,4 +1,4 @@
-"""Vectors in the numbers that an index stores: float16, or int8 with one step for a page."""
+"""Vectors as an index stores them: float16, or int8 with one step per page."""
 
 from __future__ import annotations
 
@@ -16,20 +16,18 @@ _LARGEST_HALF = 65504
 
 
 def to_float16(vectors: FloatArray) -> NDArray[np.float16]:
-    """Raises InvalidInput for what float16 cannot hold."""
+    """Convert to float16. Raises InvalidInput for numbers beyond its range."""
     largest = float(np.abs(vectors).max(initial=0.0))
     if largest > _LARGEST_HALF:
         raise InvalidInput(
-            f"vectors are kept as float16, whose largest value is {_LARGEST_HALF}; got "
+            f"vectors are stored as float16, whose largest value is {_LARGEST_HALF}; got "
             f"{largest:.0f}. Normalise them"
         )
     return vectors.astype(np.float16)
 
 
 def quantize_int8(vectors: FloatArray) -> tuple[NDArray[np.int8], float]:
-    """(V, D) int8 and the step s: what is stored stands for s times itself.
-
-    The largest number of the page is 127 steps. Only for finite numbers.
-    """
+    """(V, D) int8 and the step, by which to multiply them; the largest number is 127 steps. Only
+    for finite numbers."""
     step = float(np.abs(vectors).max(initial=0.0)) / 127 or 1.0
     return np.rint(vectors / np.float32(step)).astype(np.int8), step

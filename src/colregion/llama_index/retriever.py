@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llama_index.core.callbacks import CallbackManager
 from llama_index.core.retrievers import BaseRetriever
-from llama_index.core.schema import IndexNode, NodeWithScore, QueryBundle
+from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index_instrumentation import get_dispatcher
 
 from colregion import Engine
@@ -50,6 +48,7 @@ class RegionRetriever(BaseRetriever):
             question can only narrow them.
         crops: a folder to write images of the regions to; the nodes then name them.
         min_confidence: 0-1; leaves out regions less likely to be right, even all of them.
+        base: of LlamaIndex's `BaseRetriever`: callback_manager, object_map, objects, verbose.
 
     Raises:
         InvalidInput: neither an index nor an engine, or invalid filters; when invoked, also an
@@ -66,22 +65,14 @@ class RegionRetriever(BaseRetriever):
         filters: NodeFilters = None,
         crops: str | Path | None = None,
         min_confidence: float | None = None,
-        callback_manager: CallbackManager | None = None,
-        object_map: Mapping[str, Any] | None = None,
-        objects: Sequence[IndexNode] | None = None,
-        verbose: bool = False,
+        **base: Any,
     ) -> None:
         self._source = validate_source(index, engine)
         self._filters = translate(filters)
         self._crops = crops
         self._min_confidence = min_confidence
         self.k = k if similarity_top_k is None else similarity_top_k
-        super().__init__(
-            callback_manager=callback_manager,
-            object_map=None if object_map is None else dict(object_map),
-            objects=None if objects is None else list(objects),
-            verbose=verbose,
-        )
+        super().__init__(**base)
 
     @property
     def similarity_top_k(self) -> int:

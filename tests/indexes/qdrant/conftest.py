@@ -133,9 +133,9 @@ def _of_collection(client: QdrantClient, name: str, method: str, rest: str, body
                 raise Refused(400, "Total size of multivector is too large")
         return client.upsert(name, points)
     if (method, rest) == ("POST", "/points"):
-        asked = models.PointRequest(**body)
+        selection = models.PointRequest(**body)
         return client.retrieve(
-            name, asked.ids, asked.with_payload or False, asked.with_vector or False
+            name, selection.ids, selection.with_payload or False, selection.with_vector or False
         )
     if rest == "/points/delete":
         if "points" in body:
@@ -143,14 +143,14 @@ def _of_collection(client: QdrantClient, name: str, method: str, rest: str, body
         return client.delete(name, models.FilterSelector(**body))
     if rest == "/points/scroll":
         scroll = models.ScrollRequest(**body)
-        found, offset = client.scroll(
+        records, offset = client.scroll(
             name,
             scroll.filter,
             limit=scroll.limit or 10,
             offset=scroll.offset,
             with_payload=scroll.with_payload or False,
         )
-        return {"points": [_plain(point) for point in found], "next_page_offset": offset}
+        return {"points": [_plain(point) for point in records], "next_page_offset": offset}
     if rest == "/facet":
         facet = models.FacetRequest(**body)
         return client.facet(name, facet.key, facet.filter, limit=facet.limit or 10)

@@ -21,14 +21,13 @@ from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexe
 from colregion.indexes.qdrant import QdrantIndex, QdrantOptions, connection, schema
 from colregion.indexes.qdrant import index as index_module
 from colregion.indexes.qdrant import pages as pages_module
-from colregion.indexes.qdrant import revision as revision_module
 from colregion.testing import make_parsed_page
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "_WAITS_S", (0.0, 0.0))
-    monkeypatch.setattr(revision_module, "_FRESH_S", -1.0)
+    monkeypatch.setattr(index_module, "_FRESH_S", -1.0)
     monkeypatch.setattr(pages_module, "_PAGES_PER_REQUEST", 1)  # uploads of several requests
 
 
@@ -78,12 +77,12 @@ def count_vectors(server: Any) -> int:
 
 def down_after(n: int) -> Callable[[str, str], None]:
     """A server that answers n requests and then no more."""
-    left = n
+    remaining = n
 
     def fault(_method: str, _path: str) -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
+        nonlocal remaining
+        remaining -= 1
+        if remaining < 0:
             raise ConnectionError
 
     return fault
@@ -384,9 +383,9 @@ def test_a_document_committed_between_query_and_check_is_returned_whole(
     writing.start()
     assert partly.wait(20)
     small_qdrant.fault = finish
-    found = [page.page_id for page in reader.search(QUERY, k=9)]
+    page_ids = [page.page_id for page in reader.search(QUERY, k=9)]
     small_qdrant.fault = healthy
-    assert found == ["doc#p1", "doc#p2", "doc#p3", "other#p1"]
+    assert page_ids == ["doc#p1", "doc#p2", "doc#p3", "other#p1"]
 
 
 def test_replaced_and_removed_documents_leave_no_points_or_images(

@@ -111,8 +111,8 @@ def test_filters_have_the_same_meaning_as_in_memory(
     both: tuple[Index, Index], condition: Any
 ) -> None:
     qdrant, memory = both
-    asked, chosen = question([[1, 0.5]]), parse_filters(condition)
-    assert ranking(qdrant, asked, filters=chosen) == ranking(memory, asked, filters=chosen)
+    query, chosen = question([[1, 0.5]]), parse_filters(condition)
+    assert ranking(qdrant, query, filters=chosen) == ranking(memory, query, filters=chosen)
 
 
 def test_weights_scale_query_rows_and_zero_weight_removes_them() -> None:
@@ -143,17 +143,17 @@ def test_large_index_is_searched_in_two_stages_and_scored_exactly(small_qdrant: 
         rows = np.asarray(tone / np.linalg.norm(tone) + rng.normal(0, 0.02, (300, 8)), np.float32)
         parsed = one_page(f"d{n:02}", rows).parsed
         embedding = PageEmbedding(rows, GridPlacement((layer,), n_vectors=300))
-        for held in (index, exact):
+        for target in (index, exact):
             entry = DocumentEntry(f"d{n:02}", "s", "h", "s")
-            held.replace(entry, [EmbeddedPage(parsed, embedding)])
-    asked = question(rng.standard_normal((3, 8)))
+            target.replace(entry, [EmbeddedPage(parsed, embedding)])
+    query = question(rng.standard_normal((3, 8)))
     small_qdrant.bodies.clear()
-    found, best = index.search(asked, k=3), exact.search(asked, k=3)
+    candidates, best = index.search(query, k=3), exact.search(query, k=3)
     (sent,) = [body for path, body in small_qdrant.bodies if path.endswith("/points/query")]
     assert sent["prefetch"]["using"] == "first"
     assert sent["using"] == "page"
-    assert [score.page_id for score in found] == [score.page_id for score in best]
-    np.testing.assert_allclose([s.score for s in found], [s.score for s in best], atol=1e-3)
+    assert [score.page_id for score in candidates] == [score.page_id for score in best]
+    np.testing.assert_allclose([s.score for s in candidates], [s.score for s in best], atol=1e-3)
 
 
 def test_collections_are_created_with_the_options_for_storage(small_qdrant: Any) -> None:
@@ -207,7 +207,7 @@ def test_a_search_of_an_unchanged_index_takes_two_requests(small_qdrant: Any) ->
     assert paths == ["pages-d2/points/query", "pages/points"]
 
 
-def test_all_that_a_question_needs_takes_three_requests(small_qdrant: Any) -> None:
+def test_all_reads_for_one_question_take_three_requests(small_qdrant: Any) -> None:
     index = QdrantIndex(small_qdrant.url, "pages")
     index.replace(DocumentEntry("d", "s", "h", "s"), [one_page("d", [[1, 2]])])
 
@@ -244,13 +244,13 @@ def test_index_in_a_folder_is_the_same_after_reopening(tmp_path: Path) -> None:
     memory = MemoryIndex()
     spec = f"qdrant:{tmp_path}/store/pages?images={tmp_path}/images"
     with open_index(spec) as index:
-        for held in (index, memory):
+        for target in (index, memory):
             for n in range(3):
-                held.replace(DocumentEntry(f"d{n}", "s", "h", "s"), [one_page(f"d{n}", [[n, 1]])])
-            held.replace(DocumentEntry("d1", "s", "h2", "s"), [one_page("d1", [[9, 9]])])
-            held.remove("d0")
+                target.replace(DocumentEntry(f"d{n}", "s", "h", "s"), [one_page(f"d{n}", [[n, 1]])])
+            target.replace(DocumentEntry("d1", "s", "h2", "s"), [one_page("d1", [[9, 9]])])
+            target.remove("d0")
     with open_index(spec, create=False) as index:
         assert index.documents() == memory.documents()
-        asked = question([[1, 0.5]])
-        assert ranking(index, asked) == ranking(memory, asked)
+        query = question([[1, 0.5]])
+        assert ranking(index, query) == ranking(memory, query)
         assert index.load(["d1#p1"])[0].parsed.page.image.size == (60, 80)

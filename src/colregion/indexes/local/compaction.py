@@ -1,4 +1,4 @@
-"""Giving back the room of vectors that no page uses any more."""
+"""Reclaims space from deleted vectors."""
 
 from __future__ import annotations
 
@@ -11,24 +11,23 @@ import numpy as np
 from colregion.indexes.local import schema
 from colregion.indexes.local.vectors import COARSE, CODEBOOK, VectorWriter, map_rows
 
-# Files are written anew by themselves once less than this share of them is in use: whatever was
-# removed is then paid for by at most one more copy of what is left.
+# Share in use below which a file is rewritten automatically, which bounds the cost of rewriting
+# by the size of the deleted vectors.
 WASTEFUL = 0.5
 
 
 def compact(
     database: sqlite3.Connection, folder: Path, writer: VectorWriter, *, below: float
 ) -> list[Path]:
-    """Write anew the files of which a smaller share than `below` is in use, within a transaction.
+    """Rewrite the files of which less than the share `below` is in use, within a transaction.
 
     Args:
-        below: 0-1; 1 for all that hold anything unused. The codebook is looked at only then,
-            because every page has to be read for it.
+        below: 0-1. Codebooks are rewritten only for 1, because that takes reading every page.
 
     Returns:
-        The files to delete once that is committed.
+        The files to delete after the commit.
     """
-    left = []
+    obsolete = []
     for file, name, form, dim, n_rows in database.execute(
         "SELECT id, name, form, dim, n_rows FROM vector_file WHERE n_rows > 0 ORDER BY id"
     ).fetchall():
@@ -41,10 +40,10 @@ def compact(
             )
         if moved:
             database.execute("DELETE FROM vector_file WHERE id = ?", (file,))
-            left.append(path)
-    if left:
+            obsolete.append(path)
+    if obsolete:
         writer.commit(database)
-    return left
+    return obsolete
 
 
 def _compact_rows(
@@ -58,11 +57,13 @@ def _compact_rows(
     n_rows: int,
     below: float,
 ) -> bool:
-    """Whether the rows of the pages that use the file have been moved to another."""
-    of_page = ("coarse_file", "first_coarse", "n_coarse", "coarse_step")
-    if form != COARSE:
-        of_page = ("vector_file", "first_row", "n_vectors", "step")
-    in_file, first_in, count_in, step_in = of_page
+    """Move the rows in use to another file, and return whether that was worth it."""
+    if form == COARSE:
+        in_file, first_in, count_in, step_in = (
+            "coarse_file first_coarse n_coarse coarse_step".split()
+        )
+    else:
+        in_file, first_in, count_in, step_in = "vector_file first_row n_vectors step".split()
     (used,) = database.execute(
         f"SELECT coalesce(sum({count_in}), 0) FROM page WHERE {in_file} = ?", (file,)
     ).fetchone()
@@ -75,7 +76,7 @@ def _compact_rows(
     ).fetchall()
     rows = map_rows(path, form=form, n_rows=n_rows, dim=dim)
     for page, first, count, step in pages:
-        # Never into the file that is left behind, even where it is the last and has room.
+        # Never into the obsolete file, even if it is the last one and has space.
         moved = writer.append(
             database, rows[first : first + count], form=form, step=step, not_into=file
         )
@@ -87,13 +88,9 @@ def _compact_rows(
 
 
 def _compact_codebook(
-    database: sqlite3.Connection,
-    path: Path,
-    writer: VectorWriter,
-    dim: int,
-    n_rows: int,
+    database: sqlite3.Connection, path: Path, writer: VectorWriter, dim: int, n_rows: int
 ) -> bool:
-    """Whether the vectors that pages use have been moved to another codebook."""
+    """Move the vectors in use to another codebook, and return whether any were unused."""
     used = np.zeros(n_rows, dtype=bool)
     for (codes,) in database.execute("SELECT codes FROM page_codes"):
         used[np.frombuffer(codes, dtype="<i4")] = True
@@ -103,7 +100,7 @@ def _compact_codebook(
     rows = map_rows(path, form=CODEBOOK, n_rows=n_rows, dim=dim)
     moved = writer.new_codebook(database, rows[used])
     for page, codes in database.execute("SELECT page, codes FROM page_codes").fetchall():
-        # Codes keep their order, so the records of the pages stay as they are.
+        # The order of codes does not change, so the records of the pages stay valid.
         packed = new_code[np.frombuffer(codes, dtype="<i4")].tobytes()
         database.execute("UPDATE page_codes SET codes = ? WHERE page = ?", (packed, page))
         database.execute(

@@ -21,13 +21,13 @@ from colregion.core.embeddings import (
 )
 from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.geometry import FloatArray
-from colregion.core.interfaces import Index
+from colregion.core.interfaces import Index, IndexSetting
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexed
 from colregion.indexes.local import schema
 from colregion.indexes.local.compaction import WASTEFUL, compact
-from colregion.indexes.local.errors import REPAIR_HINT, translate_errors
 from colregion.indexes.local.pages import EMPTY, PageTable, StoredPage, read_table
 from colregion.indexes.local.records import DocumentWriter, PageRecord, forget, read_record
+from colregion.indexes.local.schema import REPAIR_HINT, translate_errors
 from colregion.indexes.local.scoring import PageScores
 from colregion.indexes.local.vectors import VectorWriter
 from colregion.indexes.local.verify import Damage, find_damage
@@ -36,11 +36,10 @@ from colregion.indexes.page_images import StoredImage, save_image
 from colregion.indexes.quantization import Precision
 from colregion.indexes.validation import checked_pages
 
-# Records that stay in memory: some 20 KB each, 0.1 MB once regions and words are decoded.
-_RECORDS_KEPT = 256
+# Records in memory: some 20 KB each, 0.1 MB once regions and words are decoded.
+_CACHED_RECORDS = 256
 _ATTEMPTS = 5
-
-_PRECISION = "vector_precision"
+_BUSY = "the index at {} changes too fast to be read; try again"
 
 
 class LocalIndex(Index):
@@ -51,20 +50,20 @@ class LocalIndex(Index):
     least 512 candidates, and those are scored exactly (see `indexes.local.scoring`).
 
     Args:
-        folder: where the index is, or is made if the folder is new or empty.
+        folder: of the index; created unless it exists.
         create: false to refuse a folder without an index.
         wait_s: how long a change waits while another process is writing; 0 not to wait.
         precision: of the vectors of a new index, "float16" or "int8", which takes half the
-            room; None for what the index has, float16 for a new one.
-        read_only: only read. By itself where the folder cannot be written.
-        skip_damaged: leave out the pages whose vectors or records are damaged, which takes
-            reading the whole index once; otherwise damage that is met is an error.
-        kernel: what scores the pages, see `kernels.load_kernel`.
+            space; None for that of the index, float16 for a new one.
+        read_only: refuse changes; automatic for a folder that cannot be written.
+        skip_damaged: omit pages with damaged vectors or records, which takes reading the whole
+            index once; otherwise damage raises an error when it is read.
+        kernel: scores the pages, see `maxsim_kernels.load_kernel`.
 
     Raises:
         InvalidInput: there is no index and `create` is false, or one of another precision.
-        IndexCorrupt: the folder holds something else, a damaged index, or a later version's.
-        BackendError: the folder cannot be made or written.
+        IndexCorrupt: the folder has other content, a damaged index, or one of another format.
+        BackendError: the folder cannot be created or written.
     """
 
     def __init__(
@@ -87,15 +86,14 @@ class LocalIndex(Index):
                 self._reader = opened.enter_context(closing(schema.connect_to_read(self.folder)))
             else:
                 self._open_to_write(opened, wait_s=wait_s)
-            self._read_lock = threading.Lock()
-            self._write_lock = threading.Lock()
+            self._read_lock, self._write_lock = threading.Lock(), threading.Lock()
             self._writing_thread: int | None = None
             self._seen: tuple[int, PageScores] = (-1, PageScores(EMPTY, kernel=kernel))
-            self._without = self._damaged() if skip_damaged else None
+            self._skipped = self._damaged() if skip_damaged else None
             self._vectors = VectorWriter(self.folder / schema.VECTORS)
-            self.precision = self._vectors.precision = self._agree_on(precision)
+            self.precision = self._vectors.precision = self._check_precision(precision)
             opened.pop_all()
-        self._record = lru_cache(maxsize=_RECORDS_KEPT)(self._read_record)
+        self._record = lru_cache(maxsize=_CACHED_RECORDS)(self._read_record)
 
     def _open_to_write(self, opened: ExitStack, *, wait_s: float) -> None:
         self._writer = opened.enter_context(closing(schema.connect(self.folder, wait_s=wait_s)))
@@ -105,37 +103,35 @@ class LocalIndex(Index):
         schema.delete_orphans(self._writer, self.folder, wait_s=wait_s)
 
     def _damaged(self) -> frozenset[int]:
-        with self._reading() as database:
-            damage = list(find_damage(database, self.folder))
-        return frozenset(one.page for one in damage if one.page is not None)
+        return frozenset(one.page for one in self.verify() if one.page is not None)
 
-    def _agree_on(self, asked: str | None) -> Precision:
-        if asked not in (None, "float16", "int8"):
-            raise InvalidInput(f"precision must be float16 or int8, got {asked!r}")
-        held = self.get_setting(_PRECISION)
-        if held is None:
+    def _check_precision(self, required: str | None) -> Precision:
+        if required not in (None, "float16", "int8"):
+            raise InvalidInput(f"precision must be float16 or int8, got {required!r}")
+        stored = self.get_setting(IndexSetting.PRECISION)
+        if stored is None:
             with self._reading() as database:
                 filled = database.execute("SELECT 1 FROM page LIMIT 1").fetchone()
-            held = asked if asked is not None and not filled else "float16"
-            if asked == held and not self.read_only:
-                self.set_setting(_PRECISION, held)
-        if asked not in (None, held):
+            stored = required if required is not None and not filled else "float16"
+            if required == stored and not self.read_only:
+                self.set_setting(IndexSetting.PRECISION, stored)
+        if required not in (None, stored):
             raise InvalidInput(
-                f"the index at {self.folder} holds {held} vectors, not {asked}; make a new one"
+                f"the index at {self.folder} has {stored} vectors, not {required}; make a new one"
             )
-        return "int8" if held == "int8" else "float16"
+        return "int8" if stored == "int8" else "float16"
 
     def replace(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> DocumentEntry:
         images = self.folder / schema.IMAGES / uuid.uuid4().hex
         try:
             with self._changing() as database:
                 with translate_errors(self.folder):
-                    forgotten = forget(database, self.folder, entry.id)
+                    obsolete = forget(database, self.folder, entry.id)
                     images.mkdir()
                     writer = DocumentWriter(database, self._vectors, entry, images=images.name)
                 for embedded in checked_pages(entry, pages, dim=writer.dim):
                     image = embedded.parsed.page.image
-                    image.load()  # what a lazy image raises is no error of the index
+                    image.load()  # an error of a lazy image is not one of the index
                     with translate_errors(self.folder):
                         path = images / schema.image_name(embedded.parsed.page.number)
                         writer.add(embedded, image_crc=save_image(image, path))
@@ -144,44 +140,42 @@ class LocalIndex(Index):
                     schema.sync_folder(images.parent)
                     stored = writer.finish()
         except BaseException:
-            # An interrupt may come when the commit has just been made.
-            if not self._holds_images(images.name):
+            # An interrupt may come just after the commit.
+            if not self._has_images(images.name):
                 schema.delete_files([images])
             raise
-        schema.delete_files(forgotten)
-        if forgotten:
-            self._compact_by_itself()
+        schema.delete_files(obsolete)
+        if obsolete:
+            self._compact_if_wasteful()
         return stored
 
     def remove(self, doc_id: str) -> None:
         with self._changing() as database, translate_errors(self.folder):
-            forgotten = forget(database, self.folder, doc_id)
-            if not forgotten:
+            obsolete = forget(database, self.folder, doc_id)
+            if not obsolete:
                 raise NotIndexed(f"no document {doc_id!r} in the index")
-        schema.delete_files(forgotten)
-        self._compact_by_itself()
+        schema.delete_files(obsolete)
+        self._compact_if_wasteful()
 
     def compact(self, *, below: float = 1.0) -> None:
-        """Write anew the files of vectors of which a smaller share than `below` (0-1) is in use.
-
-        Happens automatically after a change where less than half is in use. Readers are not
-        disturbed. Without `below` the database gives back its room too.
-        """
+        """Rewrite the files of vectors of which less than the share `below` (0-1) is in use, and
+        for 1 also the database. Readers are not disturbed. Files of which less than half is in use
+        are rewritten automatically after a change."""
         with self._changing() as database, translate_errors(self.folder):
-            left = compact(database, self.folder, self._vectors, below=below)
-        schema.delete_files(left)
+            obsolete = compact(database, self.folder, self._vectors, below=below)
+        schema.delete_files(obsolete)
         if below >= 1:
             with self._write_lock, translate_errors(self.folder):
                 self._writer.execute("VACUUM")
 
-    def _compact_by_itself(self) -> None:
-        # The change is made, whether there is room now for a copy of what is left, and whether
-        # that is sound, or another process is writing: the next change tries again.
+    def _compact_if_wasteful(self) -> None:
+        # The change is committed, even if the disk is full, old vectors are damaged, or another
+        # process is writing: the next change tries again.
         with suppress(BackendError, IndexCorrupt):
             self.compact(below=WASTEFUL)
 
     def verify(self) -> list[Damage]:
-        """All that is not as it was written, checksum by checksum; [] for a sound index."""
+        """All damage, by checksums of every part; [] for an intact index."""
         with self._reading() as database:
             return list(find_damage(database, self.folder))
 
@@ -196,33 +190,27 @@ class LocalIndex(Index):
                     self._candidate(scores.table, int(position), float(score), query, best.by_code)
                     for position, score in zip(best.positions, best.scores, strict=True)
                 ]
-            except _Gone:  # replaced since it was scored
+            except _PageDeleted:  # since it was scored
                 continue
-        raise BackendError(f"the index at {self.folder} changes too fast to be read; try again")
+        raise BackendError(_BUSY.format(self.folder))
 
     def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
         for _ in range(_ATTEMPTS):
             table = self._table()
-            found = []
-            for page_id in page_ids:
-                if page_id not in table.positions:
-                    raise NotIndexed(f"no page {page_id!r} in the index")
-                found.append(table.pages[table.positions[page_id]])
+            if unknown := [one for one in page_ids if one not in table.positions]:
+                raise NotIndexed(f"no page {unknown[0]!r} in the index")
+            pages = [table.pages[table.positions[one]] for one in page_ids]
             try:
-                return [self._embedded(table, page) for page in found]
-            except _Gone:  # replaced since the table was read
+                return [self._embedded(table, page) for page in pages]
+            except _PageDeleted:  # since the table was read
                 continue
-        raise BackendError(f"the index at {self.folder} changes too fast to be read; try again")
+        raise BackendError(_BUSY.format(self.folder))
 
     def document_frequency(self, terms: Sequence[str]) -> list[int]:
+        select = "SELECT pages FROM term WHERE term = ?"
         with self._reading() as database:
-            found = [
-                database.execute(
-                    "SELECT pages FROM term WHERE term = ?", (schema.to_blob(term),)
-                ).fetchone()
-                for term in terms
-            ]
-        return [row[0] if row else 0 for row in found]
+            rows = [database.execute(select, (schema.to_blob(one),)).fetchone() for one in terms]
+        return [row[0] if row else 0 for row in rows]
 
     def documents(self) -> list[DocumentEntry]:
         return list(self._table().entries.values())
@@ -271,9 +259,9 @@ class LocalIndex(Index):
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
-        """The write lock of the threads, then that of the processes, and one transaction."""
+        """One write transaction, with the lock of the threads and then that of the processes."""
         if self.read_only:
-            raise BackendError(f"the index at {self.folder} is open to be read only")
+            raise BackendError(f"the index at {self.folder} is open read-only")
         if self._writing_thread == threading.get_ident():
             raise InvalidInput("an index cannot be changed by the pages that it is taking in")
         with self._write_lock:
@@ -289,7 +277,7 @@ class LocalIndex(Index):
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        """One state of the database, read by one thread at a time."""
+        """One read transaction, of one thread at a time."""
         with (
             self._read_lock,
             schema.transaction(self._reader, self.folder, writing=False),
@@ -297,16 +285,16 @@ class LocalIndex(Index):
         ):
             yield self._reader
 
-    def _holds_images(self, name: str) -> bool:
+    def _has_images(self, name: str) -> bool:
         with self._reading() as database:
-            found = database.execute("SELECT 1 FROM document WHERE images = ?", (name,)).fetchone()
-        return found is not None
+            row = database.execute("SELECT 1 FROM document WHERE images = ?", (name,)).fetchone()
+        return row is not None
 
     def scores(self) -> PageScores:
-        """The pages as of the last commit, and what finds the best of them."""
+        """Scores the pages as of the last commit."""
         for _ in range(_ATTEMPTS):
             with self._reading() as database:
-                # Changes with every commit of another connection; this one never commits any.
+                # Changes with every commit of another connection; this one never commits.
                 (version,) = database.execute("PRAGMA data_version").fetchone()
                 if version == self._seen[0]:
                     return self._seen[1]
@@ -315,11 +303,11 @@ class LocalIndex(Index):
                         database,
                         self.folder / schema.VECTORS,
                         known=self._seen[1].table,
-                        without=self._without or (),
-                        shortened=self._without is not None,
+                        without=self._skipped or (),
+                        shortened=self._skipped is not None,
                     )
                 except FileNotFoundError as error:
-                    # Removed by a commit since this transaction began, else lost.
+                    # Deleted by a commit since this transaction began, or lost.
                     missing = error
                     continue
                 self._seen = (version, PageScores(table, kernel=self._kernel))
@@ -361,9 +349,9 @@ class LocalIndex(Index):
         with self._reading() as database:
             record = read_record(database, row_id, load_image=StoredImage(image))
         if record is None:
-            raise _Gone
+            raise _PageDeleted
         return record
 
 
-class _Gone(Exception):
-    """A page's rows have been deleted since the table was read."""
+class _PageDeleted(Exception):
+    """A page was deleted since the table was read."""

@@ -1,4 +1,4 @@
-"""What the local index holds in memory of its pages: one state of the database."""
+"""The page table of a local index in memory: one state of the database."""
 
 from __future__ import annotations
 
@@ -18,13 +18,11 @@ from colregion.core.documents import DocumentEntry, page_id
 from colregion.core.filters import Filters
 from colregion.core.geometry import FloatArray
 from colregion.errors import IndexCorrupt
-from colregion.indexes.local.errors import REPAIR_HINT
-from colregion.indexes.local.schema import from_blob
+from colregion.indexes.local.schema import REPAIR_HINT, from_blob
 from colregion.indexes.local.vectors import CODEBOOK, DTYPES, ROWS, RowRange, map_rows
 from colregion.indexes.maxsim_kernels.numpy_kernel import float16_to_float32
 
-# What a page itself has to satisfy; all else is asked of a document once.
-_OF_A_PAGE = ("page_number", "kind")
+_PAGE_FIELDS = ("page_number", "kind")  # fields of filters that are not the same per document
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,8 @@ class VectorFile:
 
 @dataclass(frozen=True, eq=False)
 class PageTable:
-    """One state of the index, never changed: documents by id, pages by document and number."""
+    """One state of the index: documents by row id in order of their ids, pages in order of
+    document and number, vector files by id."""
 
     documents: dict[int, StoredDocument]
     pages: tuple[StoredPage, ...]
@@ -67,7 +66,7 @@ class PageTable:
 
     @cached_property
     def positions(self) -> dict[str, int]:
-        """Page id -> place in `pages`."""
+        """Page id -> position in `pages`."""
         return {self.id_of(i): i for i in range(len(self.pages))}
 
     @cached_property
@@ -78,9 +77,7 @@ class PageTable:
     @property
     def dim(self) -> int | None:
         """D; None while no page has vectors."""
-        for file in self.files.values():
-            return int(file.rows.shape[1])
-        return None
+        return next((int(file.rows.shape[1]) for file in self.files.values()), None)
 
     def id_of(self, position: int) -> str:
         """The id of a page."""
@@ -88,11 +85,7 @@ class PageTable:
         return page_id(self.documents[page.document].entry.id, page.number)
 
     def vectors_of(self, page: StoredPage, slots: NDArray[np.int32]) -> FloatArray:
-        """(V, D) float32 of one page.
-
-        Raises:
-            IndexCorrupt: they are not as they were written.
-        """
+        """(V, D) float32 of one page. Raises IndexCorrupt for another checksum."""
         rows = page.rows
         if rows.file is None:
             return np.zeros((0, self.dim or 0), dtype=np.float32)
@@ -107,7 +100,7 @@ class PageTable:
         return stored.astype(np.float32) * np.float32(rows.step)
 
     def check_codes(self, page: StoredPage) -> None:
-        """Raises IndexCorrupt when the codes of a page are not as they were written."""
+        """Raise IndexCorrupt if the codes of a page have another checksum."""
         assert page.rows.file is not None
         self._check(page, self.files[page.rows.file], page.codes.tobytes())
 
@@ -120,12 +113,12 @@ class PageTable:
             )
 
     def allowed(self, filters: Filters) -> NDArray[np.bool_]:
-        """(pages,) which pages the filters let through."""
+        """(pages,) mask of the pages that pass the filters."""
         if not filters:
             return np.ones(len(self.pages), dtype=bool)
-        of_document = Filters(tuple(c for c in filters.conditions if c.field not in _OF_A_PAGE))
+        of_document = Filters(tuple(c for c in filters.conditions if c.field not in _PAGE_FIELDS))
         of_page = Filters(tuple(c for c in filters.conditions if c.field == "page_number"))
-        asks_kind = any(c.field == "kind" for c in filters.conditions)
+        any_kind = not any(c.field == "kind" for c in filters.conditions)
         documents = {
             row_id: of_document.page(
                 doc_id=document.entry.id,
@@ -143,7 +136,7 @@ class PageTable:
                     not of_page
                     or of_page.page(doc_id="", source="", page_number=page.number, metadata={})
                 )
-                and (not asks_kind or any(kind(name) for name in page.kinds))
+                and (any_kind or any(kind(name) for name in page.kinds))
                 for page in self.pages
             ],
             dtype=bool,
@@ -161,16 +154,16 @@ def read_table(
     without: Collection[int] = (),
     shortened: bool = False,
 ) -> PageTable:
-    """The state of the database now, within a transaction.
+    """The current state of the database, within a transaction.
 
     Args:
         vectors: the folder of the vector files.
-        known: an earlier state; what it holds is not read again, for rows hardly ever change.
-        without: row ids of pages to leave out.
-        shortened: take of a truncated file what there is of it.
+        known: an earlier state, whose rows are not read again.
+        without: row ids of pages to omit.
+        shortened: accept truncated files.
 
     Raises:
-        FileNotFoundError: a vector file has been removed by a commit since the transaction began.
+        FileNotFoundError: a commit since the transaction began has deleted a vector file.
         IndexCorrupt: a vector file is shorter than its rows.
     """
     files: dict[int, VectorFile] = {}
@@ -179,8 +172,8 @@ def read_table(
     ):
         path = vectors / name
         if shortened:
-            held = path.stat().st_size if path.exists() else 0
-            n_rows = min(n_rows, held // (dim * DTYPES[form].itemsize))
+            size = path.stat().st_size if path.exists() else 0
+            n_rows = min(n_rows, size // (dim * DTYPES[form].itemsize))
             if n_rows == 0:
                 continue
         old = known.files.get(file)
@@ -212,36 +205,23 @@ def _read_documents(
 def _read_pages(
     database: sqlite3.Connection, known: tuple[StoredPage, ...]
 ) -> Iterator[StoredPage]:
-    held = {page.row_id: page for page in known}
-    # Row ids only grow, so whatever is not held is newer than all that is.
-    codes = dict(
-        database.execute(
-            "SELECT page, codes FROM page_codes WHERE page > ?", (max(held, default=0),)
-        )
-    )
-    kinds_of = lru_cache(maxsize=None)(_split)
+    by_id = {page.row_id: page for page in known}
+    newest = (max(by_id, default=0),)  # row ids only grow
+    codes = dict(database.execute("SELECT page, codes FROM page_codes WHERE page > ?", newest))
+    kinds_of = lru_cache(maxsize=None)(lambda kinds: tuple(kinds.split()))
     for row_id, document, number, kinds, *places in database.execute(
         "SELECT page.id, document, number, kinds, vector_file, first_row, n_vectors, step, "
         "page.crc, coarse_file, first_coarse, n_coarse, coarse_step, coarse_crc "
         "FROM page JOIN document ON document.id = page.document ORDER BY doc_id, number"
     ):
-        page = held.get(row_id)
-        if page is None or (page.rows.file, page.rows.first, page.coarse.first) != (
-            *places[:2],
-            places[6],
-        ):
+        page = by_id.get(row_id)
+        place = (*places[:2], places[6])
+        if page is None or (page.rows.file, page.rows.first, page.coarse.first) != place:
             if page is not None:  # moved by a compaction
-                codes[row_id] = _codes_of(database, row_id)
+                codes |= database.execute(
+                    "SELECT page, codes FROM page_codes WHERE page = ?", (row_id,)
+                ).fetchall()
             packed = np.frombuffer(codes.get(row_id, b""), dtype="<i4")
             rows, coarse = RowRange(*places[:5]), RowRange(*places[5:])
             page = StoredPage(row_id, document, number, kinds_of(kinds), rows, coarse, packed)
         yield page
-
-
-def _split(kinds: str) -> tuple[str, ...]:
-    return tuple(kinds.split())
-
-
-def _codes_of(database: sqlite3.Connection, row_id: int) -> bytes:
-    row = database.execute("SELECT codes FROM page_codes WHERE page = ?", (row_id,)).fetchone()
-    return bytes(row[0]) if row else b""

@@ -9,38 +9,30 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from colregion.core import serialization
 from colregion.core.documents import DocumentEntry, ImageLoader
 from colregion.core.embeddings import EmbeddedPage
 from colregion.core.geometry import Coverage, Placement
 from colregion.core.regions import ParsedPage, Region, Word
-from colregion.core.serialization import (
-    parsed_from_json,
-    parsed_to_json,
-    placement_from_arrays,
-    placement_to_arrays,
-    words_from_json,
-)
 from colregion.core.text import terms
 from colregion.errors import IndexCorrupt
 from colregion.indexes.local import schema
-from colregion.indexes.local.errors import REPAIR_HINT
 from colregion.indexes.local.vectors import VectorWriter
+
+_Arrays: TypeAlias = dict[str, NDArray[Any]]
 
 
 class DocumentWriter:
-    """Writes one document, page by page, within a transaction of the database.
-
-    Args:
-        images: name of the folder that its images are in.
-    """
+    """Writes one document, page by page, within a transaction. `images` is the name of the folder
+    with its images."""
 
     def __init__(
         self,
@@ -61,16 +53,12 @@ class DocumentWriter:
 
     @property
     def dim(self) -> int | None:
-        """D of the vectors in the index; None while it has none."""
+        """D of the vectors in the index; None without vectors."""
         row = self._database.execute("SELECT dim FROM vector_file LIMIT 1").fetchone()
         return row[0] if row else None
 
     def add(self, embedded: EmbeddedPage, *, image_crc: int) -> None:
-        """Write a page.
-
-        Args:
-            image_crc: of the file of its image.
-        """
+        """Write a page; `image_crc` is the CRC-32 of the file of its image."""
         parsed, embedding = embedded.parsed, embedded.embedding
         vectors = self._vectors.add(self._database, embedding)
         rows, coarse = vectors.rows, vectors.coarse
@@ -85,18 +73,16 @@ class DocumentWriter:
             ),
         )
         if len(vectors.codes):
-            self._database.execute(
-                "INSERT INTO page_codes VALUES (?, ?)",
-                (page, vectors.codes.astype("<i4").tobytes()),
-            )
-        head = parsed_to_json(parsed)
+            codes = vectors.codes.astype("<i4").tobytes()
+            self._database.execute("INSERT INTO page_codes VALUES (?, ?)", (page, codes))
+        head = serialization.parsed_to_json(parsed)
         regions, words = head.pop("regions"), head.pop("words")
         blobs = (
             json.dumps(head).encode(),
             _pack(regions),
             _pack(words),
             _pack_arrays(_outline_of(embedded)),
-            _pack_arrays(placement_to_arrays(embedding.placement)),
+            _pack_arrays(serialization.placement_to_arrays(embedding.placement)),
             vectors.slots.astype("<i4").tobytes(),
         )
         self._database.execute(
@@ -107,17 +93,11 @@ class DocumentWriter:
         self._term_pages.update(set(terms(" ".join(word.text for word in parsed.words))))
 
     def finish(self) -> DocumentEntry:
-        """Write what is known only after the last page, and bring the vectors to the disk."""
+        """Write the entry with its page count and the term counts, and commit the vectors."""
         entry = replace(self._entry, page_count=self._pages)
-        fields = {
-            "source": entry.source,
-            "content_hash": entry.content_hash,
-            "parser": entry.parser,
-            "missing_pages": entry.missing_pages,
-            "metadata": dict(entry.metadata),
-            "page_count": entry.page_count,
-        }
-        text, packed = json.dumps(fields), _pack(self._term_pages)
+        values = {one.name: getattr(entry, one.name) for one in fields(entry) if one.name != "id"}
+        text = json.dumps(values | {"metadata": dict(entry.metadata)})
+        packed = _pack(self._term_pages)
         self._database.execute(
             "UPDATE document SET entry = ?, terms = ?, crc = ? WHERE id = ?",
             (text, packed, schema.checksum(text.encode(), packed), self._document),
@@ -131,8 +111,8 @@ def forget(database: sqlite3.Connection, folder: Path, doc_id: str) -> list[Path
     """Delete a document's rows, within a transaction.
 
     Returns:
-        The files to delete once that is committed: its folder of images, and the files of
-        vectors that no page uses any more. [] when there is no such document.
+        What to delete after the commit: its folder of images, and the files of vectors that no
+        other page uses. [] if there is no such document.
     """
     row = database.execute(
         "SELECT id, images, terms FROM document WHERE doc_id = ?", (schema.to_blob(doc_id),)
@@ -154,28 +134,18 @@ def forget(database: sqlite3.Connection, folder: Path, doc_id: str) -> list[Path
 
 @dataclass(frozen=True, eq=False)
 class PageRecord:
-    """What is stored of a page besides its vectors.
-
-    Args:
-        parsed: the page, shared by all searches; see `ParsedPage.unloaded`.
-        region_cover: as of `EmbeddedPage`.
-        slots: (V,) place in the page's codes of each vector; empty without codes.
-    """
+    """A page without its vectors, cached and shared by all searches."""
 
     parsed: ParsedPage
     region_cover: Coverage
     placement: Placement
-    slots: NDArray[np.int32]
+    slots: NDArray[np.int32]  # (V,) position in the page's codes of each vector; or empty
 
 
 def read_record(
     database: sqlite3.Connection, row_id: int, *, load_image: ImageLoader
 ) -> PageRecord | None:
-    """The record of a page; None when there is no such page.
-
-    Raises:
-        IndexCorrupt: the record is damaged.
-    """
+    """The record of a page, None if there is no such page. Raises IndexCorrupt for damage."""
     row = database.execute(
         "SELECT head, regions, words, outline, placement, slots, crc FROM page_record "
         "WHERE page = ?",
@@ -185,18 +155,18 @@ def read_record(
         return None
     *blobs, crc = row
     head, regions, words, outline, placement, slots = blobs
-    with _damage_named():
+    with _translate_damage():
         if schema.checksum(*blobs) != crc:
             raise ValueError("its checksum is another")
         arrays = _unpack_arrays(outline)
         cover = Coverage(arrays["indptr"], arrays["indices"], arrays["area"])
-        page = _StoredPage.of(json.loads(head), regions, words, arrays, load_image)
-        placed = placement_from_arrays(_unpack_arrays(placement))
+        page = _StoredPage.of(json.loads(head), (regions, words), arrays, load_image)
+        placed = serialization.placement_from_arrays(_unpack_arrays(placement))
     return PageRecord(page, cover, placed, np.frombuffer(slots, dtype="<i4"))
 
 
-def _outline_of(embedded: EmbeddedPage) -> dict[str, NDArray[Any]]:
-    """What ranks a page among others: where its regions are and which vectors they have."""
+def _outline_of(embedded: EmbeddedPage) -> _Arrays:
+    """The regions' boxes, parents and vectors, which suffice to rank the page's regions."""
     parsed, cover = embedded.parsed, embedded.region_cover
     return {
         "boxes": parsed.region_boxes,
@@ -208,52 +178,41 @@ def _outline_of(embedded: EmbeddedPage) -> dict[str, NDArray[Any]]:
 
 
 class _StoredPage(ParsedPage):
-    """A page whose regions and words are decoded when they are first used. Most candidates of a
-    search are ranked by their outline alone."""
+    """A page that decodes regions and words on first use: most candidates of a search never do."""
 
     _head: dict[str, Any]
     _packed: tuple[bytes, bytes]
 
     @classmethod
     def of(
-        cls,
-        head: dict[str, Any],
-        regions: bytes,
-        words: bytes,
-        outline: Mapping[str, NDArray[Any]],
-        load_image: ImageLoader,
+        cls, head: dict[str, Any], packed: tuple[bytes, bytes], outline: _Arrays, load: ImageLoader
     ) -> _StoredPage:
         page = cls.__new__(cls)  # was checked when it was stored
-        page.__dict__.update(
-            page=parsed_from_json({**head, "regions": (), "words": ()}, load_image=load_image).page,
-            region_boxes=outline["boxes"],
-            parents=outline["parents"],
-            _head=head,
-            _packed=(regions, words),
-        )
+        empty = {**head, "regions": (), "words": ()}
+        parsed = serialization.parsed_from_json(empty, load_image=load)
+        page.__dict__.update(page=parsed.page, _head=head, _packed=packed)
+        page.__dict__.update(region_boxes=outline["boxes"], parents=outline["parents"])
         return page
 
     @cached_property
     def regions(self) -> tuple[Region, ...]:
-        with _damage_named():
+        with _translate_damage():
             rows = _unpack(self._packed[0])
             record = {**self._head, "regions": rows, "words": ()}
-            return parsed_from_json(record, load_image=self.page.load_image).regions
+            return serialization.parsed_from_json(record, load_image=self.page.load_image).regions
 
     @cached_property
     def words(self) -> tuple[Word, ...]:
-        with _damage_named():
-            return words_from_json(_unpack(self._packed[1]))
+        with _translate_damage():
+            return serialization.words_from_json(_unpack(self._packed[1]))
 
 
 @contextmanager
-def _damage_named() -> Iterator[None]:
+def _translate_damage() -> Iterator[None]:
     try:
         yield
     except (ValueError, KeyError, TypeError, zlib.error) as cause:
-        raise IndexCorrupt(
-            f"the record of a page of the index is damaged ({cause}). {REPAIR_HINT}"
-        ) from cause
+        raise IndexCorrupt(f"a page's record is damaged ({cause}). {schema.REPAIR_HINT}") from cause
 
 
 def _count_terms(database: sqlite3.Connection, term_pages: Mapping[str, int]) -> None:
@@ -283,17 +242,16 @@ def _unpack(data: bytes) -> Any:
     return json.loads(zlib.decompress(data))
 
 
-def _pack_arrays(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """Arrays as a line of JSON with their names, dtypes and shapes, and their bytes. An npz takes
-    a third of a millisecond to open, and a search opens dozens."""
+def _pack_arrays(arrays: _Arrays) -> bytes:
+    """Names, dtypes and shapes as a line of JSON, then the bytes: unlike npz fast to open."""
     described = [(name, array.dtype.str, array.shape) for name, array in arrays.items()]
     content = b"".join(np.ascontiguousarray(array).tobytes() for array in arrays.values())
     return json.dumps(described).encode() + b"\n" + content
 
 
-def _unpack_arrays(packed: bytes) -> dict[str, NDArray[Any]]:
+def _unpack_arrays(packed: bytes) -> _Arrays:
     described, _, content = packed.partition(b"\n")
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: _Arrays = {}
     start = 0
     for name, dtype, shape in json.loads(described):
         array = np.frombuffer(content, dtype, count=math.prod(shape), offset=start).reshape(shape)

@@ -1,8 +1,8 @@
-"""The SQLite half of the local index: its tables, its transactions, its errors.
+"""The SQLite database of the local index: tables, transactions, errors.
 
-Documents, pages, term counts and settings are rows; vectors and images are files that rows
-name (`local_vectors`, `page_images`). Files are on disk before the commit that names them, and
-are deleted after the commit that forgets them, so a crash leaves at worst a file without a row.
+Documents, pages, term counts and settings are rows; vectors and images are files that rows name
+(`vectors`, `page_images`). Files are on disk before the commit that adds their rows, and are
+deleted after the commit that deletes them, so a crash leaves at worst a file without a row.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput
-from colregion.indexes.local.errors import is_busy, translate_errors
 
-FORMAT = 3
-"""Version of the format, in the database's header; no other is read."""
-
+FORMAT = 3  # in the database's header; other versions are refused
 DATABASE = "index.sqlite"
 IMAGES = "images"
 VECTORS = "vectors"
 
+REPAIR_HINT = (
+    "`colregion info --verify` lists what is damaged: add those documents again, or search the "
+    "rest with --skip-damaged (skip_damaged=True)"
+)
 _APPLICATION_ID = 0x636F6C72  # "colr", in the database's header
 
-# Ids of documents and terms are blobs: UTF-8 that also takes the half characters of file names
-# that are no valid text. AUTOINCREMENT, because caches rely on ids never being used again.
+# Document ids and terms are blobs: UTF-8 with the lone surrogates of undecodable file names.
+# AUTOINCREMENT, because caches rely on ids never being reused.
 _SCHEMA = f"""
 CREATE TABLE document (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -44,27 +45,27 @@ CREATE TABLE vector_file (
     name TEXT NOT NULL UNIQUE,  -- under {VECTORS}/
     form TEXT NOT NULL,         -- codebook, rows, bytes, coarse vectors
     dim INTEGER NOT NULL,
-    n_rows INTEGER NOT NULL,    -- what lies behind them in the file was never committed
-    crc INTEGER NOT NULL        -- of a codebook's rows; other files have one a page
+    n_rows INTEGER NOT NULL,    -- rows after these in the file were never committed
+    crc INTEGER NOT NULL        -- of a codebook's rows; other files have one per page
 );
 CREATE TABLE page (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     document INTEGER NOT NULL REFERENCES document(id) ON DELETE CASCADE,
     number INTEGER NOT NULL,
-    kinds TEXT NOT NULL,        -- of its regions, parted by spaces
+    kinds TEXT NOT NULL,        -- of its regions, separated by spaces
     n_vectors INTEGER NOT NULL,
     vector_file INTEGER REFERENCES vector_file(id),  -- NULL: no vectors
     first_row INTEGER NOT NULL, -- 0 for a codebook
-    step REAL NOT NULL,         -- what 1 in the file stands for
+    step REAL NOT NULL,         -- value of a stored 1
     crc INTEGER NOT NULL,       -- of its rows, or of its codes
-    coarse_file INTEGER REFERENCES vector_file(id),  -- NULL: no coarse
+    coarse_file INTEGER REFERENCES vector_file(id),  -- NULL: no coarse vectors
     first_coarse INTEGER NOT NULL,
     n_coarse INTEGER NOT NULL,
     coarse_step REAL NOT NULL,
     coarse_crc INTEGER NOT NULL,
     UNIQUE (document, number)
 );
-CREATE TABLE page_codes (       -- apart from page_record, because a search reads all of them
+CREATE TABLE page_codes (       -- not in page_record, because a search reads all of them
     page INTEGER PRIMARY KEY REFERENCES page(id) ON DELETE CASCADE,
     codes BLOB NOT NULL         -- int32, the distinct rows of the codebook on this page
 );
@@ -93,7 +94,7 @@ PRAGMA user_version = {FORMAT};
 
 
 def checksum(*parts: bytes) -> int:
-    """CRC-32 of the parts, one after the other."""
+    """CRC-32 of the concatenated parts."""
     crc = 0
     for part in parts:
         crc = zlib.crc32(part, crc)
@@ -101,55 +102,46 @@ def checksum(*parts: bytes) -> int:
 
 
 def to_blob(text: str) -> bytes:
-    """Any string, lone surrogates too; sorts as the string does."""
+    """Encode any string, also with lone surrogates; sorts as the string does."""
     return text.encode("utf-8", "surrogatepass")
 
 
 def from_blob(blob: bytes) -> str:
-    """What `to_blob` was given."""
+    """Decode `to_blob`."""
     return blob.decode("utf-8", "surrogatepass")
 
 
 def prepare_folder(folder: Path, *, create: bool) -> None:
-    """Make the folder of an index, or see that it can be one.
+    """Create the folder of an index, or check that it can be one.
 
     Raises:
-        InvalidInput: there is none and `create` is false.
-        IndexCorrupt: the path holds something else.
-        BackendError: the folder cannot be made.
+        InvalidInput: there is no index and `create` is false.
+        IndexCorrupt: the path has other content.
     """
     if (folder / DATABASE).is_file():
         return
     if folder.exists() and not folder.is_dir():
         raise IndexCorrupt(f"{folder} is a file, not the folder of an index; name another path")
     names = os.listdir(folder) if folder.exists() else []
-    if DATABASE in names:  # made by another process since
+    if DATABASE in names:  # just created by another process
         return
     if any(not name.startswith(".") for name in names):
-        raise IndexCorrupt(
-            f"{folder} holds other files and no index ({DATABASE} is missing); "
-            f"name an empty or a new folder"
-        )
+        reason = f"holds other files and no index ({DATABASE} is missing)"
+        raise IndexCorrupt(f"{folder} {reason}; name an empty or a new folder")
     if not create:
         raise InvalidInput(f"there is no index at {folder}; add documents to it first")
     folder.mkdir(parents=True, exist_ok=True)
 
 
 def cannot_be_written(folder: Path) -> bool:
-    """Whether there is an index that this user may only read."""
+    """Whether the folder has an index that this user may only read."""
     database = folder / DATABASE
     return database.is_file() and not (os.access(database, os.W_OK) and os.access(folder, os.W_OK))
 
 
 def connect(folder: Path, *, wait_s: float) -> sqlite3.Connection:
-    """A connection to the index's database, whose tables are made where there are none.
-
-    Args:
-        wait_s: how long to wait for another process that is writing.
-
-    Raises:
-        IndexCorrupt: not a database, another program's, or a later version's.
-    """
+    """Connect to the index's database, and create missing tables. Waits up to `wait_s` for another
+    writing process. Raises IndexCorrupt for another program's database or another format."""
     connection = sqlite3.connect(
         folder / DATABASE, timeout=wait_s, isolation_level=None, check_same_thread=False
     )
@@ -160,7 +152,7 @@ def connect(folder: Path, *, wait_s: float) -> sqlite3.Connection:
                 if _is_empty(connection):  # no other process was faster
                     for statement in _SCHEMA.split(";\n"):
                         connection.execute(statement)
-        check_format(connection, folder)
+        _check_format(connection, folder)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
     except BaseException:
@@ -170,35 +162,27 @@ def connect(folder: Path, *, wait_s: float) -> sqlite3.Connection:
 
 
 def connect_to_read(folder: Path) -> sqlite3.Connection:
-    """A connection that never writes, to an index in a folder that may be read only.
-
-    Raises:
-        IndexCorrupt: not a database, another program's, or another version's.
-    """
+    """Connect without ever writing, to an index in a folder that may be read-only. Raises
+    IndexCorrupt for another program's database or another format."""
     address = (folder / DATABASE).as_uri()
-    for how in ("mode=ro", "mode=ro&immutable=1"):
+    # Without its log, which only a writer can create, nobody is writing to the database.
+    for mode in ("mode=ro", "mode=ro&immutable=1"):
         connection = sqlite3.connect(
-            f"{address}?{how}", uri=True, isolation_level=None, check_same_thread=False
+            f"{address}?{mode}", uri=True, isolation_level=None, check_same_thread=False
         )
         try:
-            check_format(connection, folder)
-        except sqlite3.OperationalError:
-            # Without its log at hand, which only a writer can make, the database is read as it
-            # stands: nobody can be writing to it.
+            _check_format(connection, folder)
+        except BaseException as cause:
             connection.close()
-            if "immutable" in how:
+            if "immutable" in mode or not isinstance(cause, sqlite3.OperationalError):
                 raise
-        except BaseException:
-            connection.close()
-            raise
         else:
             return connection
     raise AssertionError("unreachable")
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection, *, wait_s: float) -> None:
-    # For this one statement SQLite does not wait for another connection that is making the
-    # database at the same moment, whatever its time-out.
+    # For this statement SQLite ignores its time-out if another connection creates the database.
     deadline = time.monotonic() + wait_s
     while True:
         try:
@@ -216,12 +200,7 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
     return bool(tables == 0)
 
 
-def check_format(connection: sqlite3.Connection, folder: Path) -> None:
-    """Refuse what this version cannot read.
-
-    Raises:
-        IndexCorrupt: not an index of colregion, or of another format.
-    """
+def _check_format(connection: sqlite3.Connection, folder: Path) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     if application != _APPLICATION_ID:
         raise IndexCorrupt(f"{folder / DATABASE} is not an index of colregion; name another folder")
@@ -235,11 +214,32 @@ def check_format(connection: sqlite3.Connection, folder: Path) -> None:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection, folder: Path, *, writing: bool) -> Iterator[None]:
-    """All or nothing; one state of the database from the first statement to the last.
+def translate_errors(folder: Path) -> Iterator[None]:
+    """Raise errors of SQLite and of the disk as ours, with the index's folder in the message."""
+    try:
+        yield
+    except sqlite3.ProgrammingError as cause:
+        raise BackendError(f"the index at {folder} is closed; open it again") from cause
+    except (sqlite3.OperationalError, OSError) as cause:
+        if isinstance(cause, sqlite3.Error) and "locked" in str(cause):
+            raise BackendError(
+                f"another process is writing to the index at {folder}; try again when it is done, "
+                f"or wait longer for it (wait_s)"
+            ) from cause
+        raise BackendError(
+            f"the index at {folder} could not be used: {cause}. Check that the folder is "
+            f"writable and that the disk has room"
+        ) from cause
+    except sqlite3.DatabaseError as cause:
+        raise IndexCorrupt(
+            f"the index at {folder} is damaged ({cause}); index the documents again into "
+            f"another folder"
+        ) from cause
 
-    Only beginning and end raise errors of ours: what is raised inside passes as it is.
-    """
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, folder: Path, *, writing: bool) -> Iterator[None]:
+    """One transaction. Errors of its beginning and end are translated, errors inside are not."""
     with translate_errors(folder):
         connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
     try:
@@ -259,7 +259,7 @@ def image_name(number: int) -> str:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names of new files last a crash. Windows does so automatically."""
+    """fsync the directory so new entries survive a crash (POSIX)."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -269,7 +269,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def delete_files(paths: Iterable[Path]) -> None:
-    """Delete files and folders that no row names any more, or names not yet."""
+    """Delete files and folders that no row names."""
     for path in paths:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -280,10 +280,8 @@ def delete_files(paths: Iterable[Path]) -> None:
 
 
 def delete_orphans(connection: sqlite3.Connection, folder: Path, *, wait_s: float) -> None:
-    """Delete the files that a crash has left without a row.
-
-    Left for another time while some process is writing: its files have no rows yet.
-    """
+    """Delete files without a row, which a crash may leave behind. Does nothing while another
+    process is writing, because its files have no rows yet."""
     connection.execute("PRAGMA busy_timeout = 0")
     try:
         with transaction(connection, folder, writing=True):
@@ -292,10 +290,10 @@ def delete_orphans(connection: sqlite3.Connection, folder: Path, *, wait_s: floa
                 VECTORS: connection.execute("SELECT name FROM vector_file").fetchall(),
             }
             for kind, rows in named.items():
-                kept = {name for (name,) in rows}
-                delete_files(p for p in (folder / kind).iterdir() if p.name not in kept)
+                names = {name for (name,) in rows}
+                delete_files(p for p in (folder / kind).iterdir() if p.name not in names)
     except BackendError as error:
-        if not is_busy(error):
+        if "locked" not in str(error.__cause__):
             raise
     finally:
         connection.execute(f"PRAGMA busy_timeout = {int(wait_s * 1000)}")

@@ -1,8 +1,8 @@
-"""How the local index finds the best pages: filters, then one stage or two, then the k best.
+"""Scoring of the pages of a local index, in one stage or two.
 
-A page is held as codes of a codebook, or as rows of its own. Codes are always scored exactly.
-Rows are scored exactly up to a size at which that takes long; beyond it their coarse vectors choose
-candidates, and only those are scored by all of their vectors.
+A page is stored as codes of a codebook, or as rows of its own. Codes are always scored exactly.
+Rows are scored exactly in a small index; in a larger one their coarse vectors choose candidates,
+and only those are scored by all of their vectors.
 """
 
 from __future__ import annotations
@@ -23,15 +23,14 @@ from colregion.indexes.local.vectors import CODEBOOK, RowRange
 from colregion.indexes.maxsim_kernels import load_kernel
 from colregion.indexes.validation import check_search
 
-# Codes looked up at once: what is gathered for them should stay in the processor's cache.
-_CODES_A_BLOCK = 1 << 15
-
+# Codes per lookup, so that their similarities stay in the processor's cache.
+_CODES_PER_BLOCK = 1 << 15
 # One stage up to about this many numbers, 4,000 pages of 1,024 x 128: some tenths of a second.
 _EXACT_UP_TO = 1 << 29
 # Two stages have to be at least this much less work.
 _WORTH_TWO_STAGES = 3
-# Candidates for k pages. With 512 the ten best of 20,000 pages are all but always among them.
-_CANDIDATES_A_PAGE, _FEWEST_CANDIDATES = 16, 512
+# Candidates for k pages: 512 almost always include the ten best of 20,000 pages.
+_CANDIDATES_PER_PAGE, _FEWEST_CANDIDATES = 16, 512
 
 
 class PageScore(NamedTuple):
@@ -43,22 +42,16 @@ class PageScore(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BestPages:
-    """The best pages of a search, and what was computed on the way to them.
+    """The N best pages, best first, by position in the table."""
 
-    Args:
-        positions: (N,) places in the table, best first.
-        scores: (N,).
-        by_code: (T, codes) similarities of the query to the codebook.
-    """
-
-    positions: NDArray[np.intp]
-    scores: NDArray[np.float64]
-    by_code: FloatArray
+    positions: NDArray[np.intp]  # (N,)
+    scores: NDArray[np.float64]  # (N,)
+    by_code: FloatArray  # (T, codes) similarities of the query to the codebook
 
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """Pages of one file: their places in the table, and of their rows in the file."""
+    """Pages of one file: their positions in the table, and of their rows in the file."""
 
     file: VectorFile
     positions: NDArray[np.intp]
@@ -70,25 +63,15 @@ class _Rows:
         keep = allowed[self.positions]
         if keep.all():
             return self
-        return _Rows(
-            self.file,
-            positions=self.positions[keep],
-            first=self.first[keep],
-            counts=self.counts[keep],
-            steps=self.steps[keep],
-        )
+        columns: tuple[Any, ...] = (self.positions, self.first, self.counts, self.steps)
+        return _Rows(self.file, *(column[keep] for column in columns))
 
 
 class PageScores:
-    """The scores of one state of the index.
-
-    Args:
-        kernel: as of `kernels.load_kernel`.
-    """
+    """Scores the pages of one state of the index with a kernel of `load_kernel`."""
 
     def __init__(self, table: PageTable, *, kernel: str) -> None:
-        self.table = table
-        self._kernel = kernel
+        self.table, self._kernel = table, kernel
 
     def with_kernel(self, kernel: str) -> PageScores:
         """The same pages, scored by another kernel."""
@@ -117,12 +100,8 @@ class PageScores:
         filters: Filters = EVERYTHING,
         two_stages: bool | None = None,
     ) -> BestPages:
-        """The k pages of the highest `maxsim_score`, best first, ties in the table's order.
-
-        Args:
-            two_stages: whether coarse vectors choose the pages that are scored; None to decide
-                by size.
-        """
+        """The k pages of the highest `maxsim_score`, best first, ties in the table's order. With
+        `two_stages` coarse vectors choose the pages that are scored; None to decide by size."""
         check_search(query, k=k, dim=self.table.dim)
         allowed = self.table.allowed(filters)
         codes = self._code_similarity(query)
@@ -153,7 +132,7 @@ class PageScores:
     def _candidates(
         self, query: QueryEmbedding, *, k: int, allowed: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
-        """(pages,) the pages of the best coarse vectors, and all that have none."""
+        """(pages,) mask of the pages of the best coarse vectors, and all without any."""
         best = _Best(_candidate_count(k))
         chosen = allowed.copy()
         for rows in self._coarse:
@@ -170,13 +149,12 @@ class PageScores:
         numbers = int(rows.counts.sum()) * query.vectors.shape[1]
         kernel = load_kernel(self._kernel, numbers=numbers)
         matches = kernel(rows.file.rows, rows.first, rows.counts, query.vectors)
-        # Not a matrix product: its last bits depend on where in the matrix a page stands.
+        # Not a matrix product, whose last bits depend on the position of a page in the matrix.
         scores = (matches.astype(np.float64) * query.weights).sum(axis=1)
         return rows.positions, scores * rows.steps
 
     def _code_similarity(self, query: QueryEmbedding) -> FloatArray:
-        """(T, codes) similarity of the query to every distinct vector of the codebook; (T, 0)
-        without a codebook."""
+        """(T, codes) similarity of the query to the codebook; (T, 0) without a codebook."""
         positions, _, _ = self._codes
         if len(positions) == 0:
             return np.empty((len(query.tokens), 0), dtype=np.float32)
@@ -187,8 +165,8 @@ class PageScores:
     def _coded(
         self, query: QueryEmbedding, by_code: FloatArray, allowed: NDArray[np.bool_]
     ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64]]]:
-        """Every distinct vector meets the question once; a page then looks its own up. That is
-        what makes a codebook fast, and equal pages score equal to the last bit."""
+        """Positions and scores of coded pages, looked up in `by_code`. Equal pages get equal
+        scores, to the last bit."""
         positions, counts, codes = self._codes
         selected = allowed[positions]
         if not selected.all():
@@ -196,7 +174,7 @@ class PageScores:
             counts, positions = counts[selected], positions[selected]
         for pages, block in _blocks(counts):
             starts = np.cumsum(counts[pages]) - counts[pages]
-            # The codes were checked when they were stored: clipping only spares another check.
+            # The codes were checked when they were stored; clipping only avoids another check.
             vectors = by_code.take(codes[block], axis=1, mode="clip")
             best = np.maximum.reduceat(vectors, starts, axis=1)
             scores = (best.T.astype(np.float64, order="C") * query.weights).sum(axis=1)
@@ -204,11 +182,11 @@ class PageScores:
 
     @cached_property
     def _codes(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-        """Places of the coded pages, how many codes each has, and the codes of all."""
+        """Positions of the coded pages, their numbers of codes, and all codes."""
         coded = [i for i, page in enumerate(self.table.pages) if len(page.codes)]
         codes = [self.table.pages[i].codes for i in coded]
         counts = np.array([len(one) for one in codes], dtype=np.intp)
-        # As machine words, which `take` uses as they are.
+        # As machine words, which `take` need not convert.
         return np.array(coded, dtype=np.intp), counts, np.concatenate([_NO_CODES, *codes])
 
     @cached_property
@@ -238,7 +216,7 @@ _NO_CODES = np.empty(0, np.intp)
 
 
 class _Best:
-    """The k best of what has been offered so far: no more scores are held."""
+    """The k best of the scores offered so far."""
 
     def __init__(self, k: int) -> None:
         self._k = k
@@ -253,14 +231,14 @@ class _Best:
 
 
 def _candidate_count(k: int) -> int:
-    return max(_CANDIDATES_A_PAGE * k, _FEWEST_CANDIDATES)
+    return max(_CANDIDATES_PER_PAGE * k, _FEWEST_CANDIDATES)
 
 
 def _blocks(counts: NDArray[np.intp]) -> Iterator[tuple[slice, slice]]:
-    """Slices of pages, and of their codes, of about `_CODES_A_BLOCK` codes each."""
+    """Slices of pages, and of their codes, of about `_CODES_PER_BLOCK` codes each."""
     ends = np.cumsum(counts)
-    page, code = 0, 0
+    page = code = 0
     while page < len(counts):
-        last = max(int(np.searchsorted(ends, code + _CODES_A_BLOCK, side="right")), page + 1)
+        last = max(int(np.searchsorted(ends, code + _CODES_PER_BLOCK, side="right")), page + 1)
         yield slice(page, last), slice(code, int(ends[last - 1]))
         page, code = last, int(ends[last - 1])

@@ -1,9 +1,9 @@
-"""The vectors of the local index: files of rows that only grow, mapped into memory to read.
+"""The vectors of the local index: append-only files of rows, memory-mapped for reading.
 
-The form is chosen page by page. Vectors that sit on words repeat where words do, if the encoder
-looks at a word alone: then a **codebook** holds every distinct vector once (float32) and a page
-is a list of its rows. All others are plain **rows** (float16) or, where the index was made so,
-**bytes** (int8), a page after the other; long pages have **coarse vectors** (int8) besides.
+The form is chosen per page. If an encoder embeds each word without context, its vectors repeat:
+then a **codebook** has every distinct vector once (float32), and a page is a list of its rows. All
+other vectors are **rows** (float16) or **bytes** (int8), page after page, depending on the
+precision of the index. Long pages also have **coarse vectors** (int8).
 """
 
 from __future__ import annotations
@@ -25,13 +25,12 @@ from colregion.core.embeddings import PageEmbedding
 from colregion.core.geometry import BoxPlacement, FloatArray
 from colregion.errors import IndexCorrupt, InvalidInput
 from colregion.indexes.coarse_vectors import coarse_vectors
-from colregion.indexes.local.errors import REPAIR_HINT
-from colregion.indexes.local.schema import delete_files, sync_folder
+from colregion.indexes.local.schema import REPAIR_HINT, delete_files, sync_folder
 from colregion.indexes.quantization import Precision, quantize_int8, to_float16
 
 CODEBOOK, ROWS, BYTES, COARSE = "codebook", "rows", "bytes", "coarse"
 
-# A codebook saves space once it knows some of a page's vectors; contextual ones never repeat.
+# A codebook saves space if it already has some of a page's vectors; contextual ones never repeat.
 _MOST_NEW_IN_CODEBOOK = 0.9
 _FILE_BYTES = 1 << 30
 DTYPES: dict[str, np.dtype[Any]] = {
@@ -45,31 +44,23 @@ _NO_CODES = np.empty(0, np.int32)
 
 @dataclass(frozen=True, slots=True)
 class RowRange:
-    """Rows of a file that belong to one page.
+    """The rows of one page in a file."""
 
-    Args:
-        file: id of the file; None for no rows.
-        step: what 1 in the file stands for.
-        crc: of the rows' bytes.
-    """
-
-    file: int | None = None
+    file: int | None = None  # id of the file; None for no rows
     first: int = 0
     count: int = 0
-    step: float = 1.0
-    crc: int = 0
+    step: float = 1.0  # value of a stored 1
+    crc: int = 0  # CRC-32 of the rows' bytes
 
 
 @dataclass(frozen=True, slots=True)
 class StoredVectors:
-    """Where a page's V vectors are.
+    """Where a page's V vectors are stored.
 
     Args:
-        rows: in a file of rows or bytes; of a page in the codebook `first` is 0, `count` V and
-            `crc` that of the codes.
-        coarse: the few that stand for them.
-        codes: distinct rows of the codebook; empty for plain rows.
-        slots: (V,) the place in `codes` of each vector; empty for plain rows.
+        rows: in a file; for a codebook `first` is 0, `count` V and `crc` that of the codes.
+        codes: distinct rows of the codebook; empty for other files.
+        slots: (V,) the position in `codes` of each vector; empty for other files.
     """
 
     rows: RowRange
@@ -79,12 +70,8 @@ class StoredVectors:
 
 
 def map_rows(path: Path, *, form: str, n_rows: int, dim: int) -> NDArray[Any]:
-    """(n_rows, dim) of a file, read as they are used.
-
-    Raises:
-        IndexCorrupt: the file is shorter than its rows.
-        FileNotFoundError: it is gone, as after a removal.
-    """
+    """The (n_rows, dim) rows of a file, memory-mapped. Raises IndexCorrupt for a file that is too
+    short, FileNotFoundError for a missing one."""
     dtype = DTYPES[form]
     size, expected = path.stat().st_size, n_rows * dim * dtype.itemsize
     if size < expected:
@@ -94,31 +81,25 @@ def map_rows(path: Path, *, form: str, n_rows: int, dim: int) -> NDArray[Any]:
 
 
 class VectorWriter:
-    """Puts vectors into the files, within a transaction of the database.
-
-    One at a time: whoever calls `add` holds the database's write lock. Rows are written behind
-    those that the database knows of, so nobody sees them before the commit.
-    """
+    """Appends vectors to the files, within a write transaction of the database. Readers do not see
+    rows after those in the database, so new rows appear with the commit."""
 
     def __init__(self, folder: Path, *, precision: Precision = "float16") -> None:
         self._folder = folder
         self.precision: Precision = precision
         self._open: dict[int, tuple[BinaryIO, int]] = {}  # file id -> handle, its rows
-        self._made: list[Path] = []  # files that no commit knows of yet
+        self._new_files: list[Path] = []  # not committed
         self._known: dict[bytes, int] = {}  # hash of a vector -> row of the codebook
         self._known_of: tuple[str, int] = ("", 0)  # the codebook's name, and rows hashed
-        self._codebook_crc: int | None = None  # once rows have been added
+        self._codebook_crc: int | None = None  # if rows have been added
 
     def add(self, database: sqlite3.Connection, embedding: PageEmbedding) -> StoredVectors:
-        """Write a page's vectors and say where they are.
-
-        Raises:
-            InvalidInput: a number that the stored form cannot hold, or that is none.
-        """
+        """Write a page's vectors. Raises InvalidInput for numbers that are not finite, or too
+        large for float16."""
         if len(embedding.vectors) == 0:
             return StoredVectors(RowRange())
         vectors = np.ascontiguousarray(embedding.vectors, dtype=np.float32)
-        if not np.isfinite(vectors).all():  # written to since the record was made
+        if not np.isfinite(vectors).all():  # changed since validation
             raise InvalidInput("vectors must be finite; an encoder must mask its padding rows")
         if isinstance(embedding.placement, BoxPlacement):
             hashes = _hashes(vectors)
@@ -133,7 +114,7 @@ class VectorWriter:
         return StoredVectors(rows, self.add_coarse(database, vectors))
 
     def add_coarse(self, database: sqlite3.Connection, vectors: FloatArray) -> RowRange:
-        """Write the coarse vectors of a page's (V, D), if it has any."""
+        """Write the coarse vectors of a page's (V, D); none for a short page."""
         packed, step = quantize_int8(coarse_vectors(vectors))
         return self.append(database, packed, form=COARSE, step=step)
 
@@ -146,23 +127,15 @@ class VectorWriter:
         step: float = 1.0,
         not_into: int = -1,
     ) -> RowRange:
-        """Write rows as they are; none give an empty range.
-
-        Args:
-            not_into: id of a file that takes nothing any more.
-        """
+        """Write rows unchanged, but not into the file with id `not_into`."""
         if len(rows) == 0:
             return RowRange()
         file = self._file_for(database, rows, form=form, not_into=not_into)
-        handle, first = self._open[file]
-        packed = rows.tobytes()
-        handle.write(packed)
-        self._open[file] = (handle, first + len(rows))
+        first, packed = self._write(file, rows)
         return RowRange(file, first, len(rows), step, zlib.crc32(packed))
 
     def commit(self, database: sqlite3.Connection) -> None:
-        """Bring everything to the disk and tell the database of it; the last act of a
-        transaction."""
+        """Flush all files to disk and record their sizes; the last step of a transaction."""
         for file, (handle, n_rows) in self._open.items():
             handle.flush()
             os.fsync(handle.fileno())
@@ -173,34 +146,44 @@ class VectorWriter:
                 "WHERE id = (SELECT max(id) FROM vector_file WHERE form = ?)",
                 (self._codebook_crc, CODEBOOK),
             )
-        if self._made:
+        if self._new_files:
             sync_folder(self._folder)
-        self._made = []
+        self._new_files = []
         self._close_files()
 
     def roll_back(self) -> None:
-        """Forget what was added since the last commit."""
+        """Discard everything since the last commit."""
         self._close_files()
-        delete_files(self._made)
-        self._made = []
+        delete_files(self._new_files)
+        self._new_files = []
         self._known, self._known_of = {}, ("", 0)
 
     def _close_files(self) -> None:
         for handle, _ in self._open.values():
-            # After a commit nothing is left to write; of what is given up nothing needs to be,
-            # which on a full disk fails once more.
+            # On a full disk closing fails again; committed files have been flushed already.
             with suppress(OSError):
                 handle.close()
-        self._open = {}
-        self._codebook_crc = None
+        self._open, self._codebook_crc = {}, None
+
+    def _write(self, file: int, rows: NDArray[Any]) -> tuple[int, bytes]:
+        """Append rows to an open file; returns the first one's number and the bytes."""
+        handle, first = self._open[file]
+        packed = rows.tobytes()
+        handle.write(packed)
+        self._open[file] = (handle, first + len(rows))
+        return first, packed
 
     def _add_coded(
         self, database: sqlite3.Connection, vectors: FloatArray, hashes: list[bytes]
     ) -> StoredVectors:
         first_seen = {key: i for i, key in reversed(list(enumerate(hashes)))}
         new = [i for key, i in first_seen.items() if key not in self._known]
-        file = self._extend_codebook(database, vectors[new])
-        first_row = self._open[file][1] - len(new)
+        file = self._file_for(database, vectors, form=CODEBOOK)
+        if self._codebook_crc is None:
+            (self._codebook_crc,) = database.execute(
+                "SELECT crc FROM vector_file WHERE id = ?", (file,)
+            ).fetchone()
+        first_row = self._write_codes(file, vectors[new])
         self._known.update({hashes[i]: first_row + n for n, i in enumerate(new)})
         self._known_of = (self._known_of[0], first_row + len(new))
         rows = np.array([self._known[key] for key in hashes], dtype=np.int32)
@@ -209,25 +192,13 @@ class VectorWriter:
         coded = RowRange(file, 0, len(vectors), 1.0, crc)
         return StoredVectors(coded, codes=codes, slots=slots.astype(np.int32))
 
-    def _extend_codebook(self, database: sqlite3.Connection, rows: FloatArray) -> int:
-        """The codebook's file, with more rows at its end."""
-        file = self._file_for(database, rows, form=CODEBOOK)
-        if self._codebook_crc is None:
-            (self._codebook_crc,) = database.execute(
-                "SELECT crc FROM vector_file WHERE id = ?", (file,)
-            ).fetchone()
-        self._write_codes(file, rows)
-        return file
-
-    def _write_codes(self, file: int, rows: FloatArray) -> None:
-        handle, n_rows = self._open[file]
-        packed = rows.tobytes()
-        handle.write(packed)
+    def _write_codes(self, file: int, rows: FloatArray) -> int:
+        first, packed = self._write(file, rows)
         self._codebook_crc = zlib.crc32(packed, self._codebook_crc or 0)
-        self._open[file] = (handle, n_rows + len(rows))
+        return first
 
     def _known_codes(self, database: sqlite3.Connection) -> dict[bytes, int]:
-        """The codebook's vectors by hash, brought up to what other processes have added."""
+        """Rows of the codebook by hash, including those added by other processes."""
         row = database.execute(
             "SELECT id, name, dim, n_rows FROM vector_file WHERE form = ? ORDER BY id DESC LIMIT 1",
             (CODEBOOK,),
@@ -247,8 +218,7 @@ class VectorWriter:
         return self._known
 
     def new_codebook(self, database: sqlite3.Connection, rows: FloatArray) -> int:
-        """The id of a codebook that holds `rows` and nothing else; the old one is the caller's
-        to forget."""
+        """The id of a new codebook with `rows`; the caller deletes the old one."""
         file = self._new_file(database, form=CODEBOOK, dim=rows.shape[1])
         self._codebook_crc = 0
         self._write_codes(file, rows)
@@ -257,7 +227,7 @@ class VectorWriter:
     def _file_for(
         self, database: sqlite3.Connection, rows: NDArray[Any], *, form: str, not_into: int = -1
     ) -> int:
-        """The file that takes `rows`, open and at its end; a new one when the last is full."""
+        """The last file, open and at its end; a new one if `rows` would make it too large."""
         dim = rows.shape[1]
         row_bytes = dim * rows.dtype.itemsize
         last = database.execute(
@@ -285,7 +255,7 @@ class VectorWriter:
         )
         assert cursor.lastrowid is not None
         self._open[cursor.lastrowid] = ((self._folder / name).open("xb"), 0)
-        self._made.append(self._folder / name)
+        self._new_files.append(self._folder / name)
         if form == CODEBOOK:
             self._known, self._known_of = {}, (name, 0)
         return cursor.lastrowid

@@ -1,4 +1,4 @@
-"""Is what a local index holds still what was written? Every part against its checksum."""
+"""Integrity check of a local index: every record and vector against its checksum."""
 
 from __future__ import annotations
 
@@ -18,14 +18,12 @@ from colregion.indexes.local.vectors import CODEBOOK, DTYPES
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Something that is not as it was written.
+    """A missing or changed part of an index.
 
     Args:
         file: relative to the index's folder.
-        problem: what is wrong with it.
-        doc_id, page_number: of the document that has to be added again; None where the damage
-            is not of one page.
-        page: row id of the page that cannot be searched; None where it still can.
+        doc_id, page_number: what to add again; None for damage that is not of one page.
+        page: row id of a page that cannot be searched any more, else None.
     """
 
     file: str
@@ -42,17 +40,21 @@ class Damage:
 
 
 def find_damage(database: sqlite3.Connection, folder: Path) -> Iterator[Damage]:
-    """All damage there is, within a transaction; reads everything once."""
-    for (found,) in database.execute("PRAGMA integrity_check"):
-        if found != "ok":
-            yield Damage(schema.DATABASE, found)
-    yield from _damaged_documents(database)
+    """All damage, within a transaction; reads everything once."""
+    for (problem,) in database.execute("PRAGMA integrity_check"):
+        if problem != "ok":
+            yield Damage(schema.DATABASE, problem)
+    for doc_id, entry, terms, crc in database.execute(
+        "SELECT doc_id, entry, terms, crc FROM document ORDER BY doc_id"
+    ):
+        if schema.checksum(entry.encode(), terms) != crc:
+            yield Damage(schema.DATABASE, "the document's entry", schema.from_blob(doc_id))
     files = {}
     for file, name, form, dim, n_rows, crc in database.execute(
         "SELECT id, name, form, dim, n_rows, crc FROM vector_file ORDER BY id"
     ).fetchall():
-        files[file] = held = _FileOfRows(folder / schema.VECTORS / name, form, dim)
-        yield from held.damage(n_rows=n_rows, crc=crc)
+        files[file] = rows = _VectorFile(folder / schema.VECTORS / name, form, dim)
+        yield from rows.damage(n_rows=n_rows, crc=crc)
     for row in database.execute(
         "SELECT page.id, doc_id, number, images, vector_file, first_row, n_vectors, page.crc, "
         "coarse_file, first_coarse, n_coarse, coarse_crc, codes FROM page "
@@ -62,34 +64,22 @@ def find_damage(database: sqlite3.Connection, folder: Path) -> Iterator[Damage]:
         yield from _damaged_page(database, folder, files, row)
 
 
-def _damaged_documents(database: sqlite3.Connection) -> Iterator[Damage]:
-    for doc_id, entry, terms, crc in database.execute(
-        "SELECT doc_id, entry, terms, crc FROM document ORDER BY doc_id"
-    ):
-        if schema.checksum(entry.encode(), terms) != crc:
-            yield Damage(schema.DATABASE, "the document's entry", schema.from_blob(doc_id))
-
-
-class _FileOfRows:
-    """A file of vectors, of which a part may be missing."""
+class _VectorFile:
+    """A file of vectors, possibly missing or truncated."""
 
     def __init__(self, path: Path, form: str, dim: int) -> None:
         self.name = f"{schema.VECTORS}/{path.name}"
-        self._form, self._row_bytes = form, dim * DTYPES[form].itemsize
+        self.is_codebook, self._row_bytes = form == CODEBOOK, dim * DTYPES[form].itemsize
         self._bytes: Any = np.empty(0, np.uint8)
         if path.exists() and path.stat().st_size:
             self._bytes = np.memmap(path, dtype=np.uint8, mode="r")
 
-    @property
-    def is_codebook(self) -> bool:
-        return self._form == CODEBOOK
-
     def damage(self, *, n_rows: int, crc: int) -> Iterator[Damage]:
-        """What is wrong with the file as a whole."""
-        wanted = n_rows * self._row_bytes
-        if len(self._bytes) < wanted:
-            yield Damage(self.name, f"has {len(self._bytes)} bytes instead of {wanted}")
-        elif self.is_codebook and zlib.crc32(self._bytes[:wanted]) != crc:
+        """Damage of the file as a whole."""
+        expected = n_rows * self._row_bytes
+        if len(self._bytes) < expected:
+            yield Damage(self.name, f"has {len(self._bytes)} bytes instead of {expected}")
+        elif self.is_codebook and zlib.crc32(self._bytes[:expected]) != crc:
             yield Damage(self.name, "its vectors have another checksum")
 
     def rows_damaged(self, first: int, count: int, crc: int) -> bool:
@@ -97,25 +87,25 @@ class _FileOfRows:
         start, end = first * self._row_bytes, (first + count) * self._row_bytes
         return end > len(self._bytes) or zlib.crc32(self._bytes[start:end]) != crc
 
-    def holds(self, code: int) -> bool:
-        """Whether the file reaches to a row."""
-        return (code + 1) * self._row_bytes <= len(self._bytes)
+    def has_row(self, row: int) -> bool:
+        """Whether the file is long enough for a row."""
+        return (row + 1) * self._row_bytes <= len(self._bytes)
 
 
 def _damaged_page(
-    database: sqlite3.Connection, folder: Path, files: dict[int, _FileOfRows], row: Any
+    database: sqlite3.Connection, folder: Path, files: dict[int, _VectorFile], row: Any
 ) -> Iterator[Damage]:
     page, packed_id, number, images, file, first, count, crc, *coarse, codes = row
     at = (schema.from_blob(packed_id), number)
     if file is not None and files[file].is_codebook:
         if zlib.crc32(codes or b"") != crc:
             yield Damage(schema.DATABASE, "its list of vectors", *at, page=page)
-        elif not files[file].holds(int(np.frombuffer(codes, dtype="<i4").max())):
+        elif not files[file].has_row(int(np.frombuffer(codes, dtype="<i4").max())):
             yield Damage(files[file].name, "its vectors are missing", *at, page=page)
     elif file is not None and files[file].rows_damaged(first, count, crc):
         yield Damage(files[file].name, "its vectors", *at, page=page)
     if coarse[0] is not None and files[coarse[0]].rows_damaged(*coarse[1:]):
-        yield Damage(files[coarse[0]].name, "its coarse", *at, page=page)
+        yield Damage(files[coarse[0]].name, "its coarse vectors", *at, page=page)
     record = database.execute(
         "SELECT head, regions, words, outline, placement, slots, crc, image_crc FROM page_record "
         "WHERE page = ?",

@@ -1,11 +1,11 @@
-"""What finds each question token's best match on many pages at once: plain numpy, or faster.
+"""MaxSim kernels: the best match of each query token on many pages, in numpy, numba or torch.
 
-Every kernel answers the same request: for each of P pages, whose vectors lie one after the other
-in a mapped matrix, the highest dot product of each of T tokens, (P, T). Similarities are never
-held for more than a page at a time. Equal pages get equal numbers, to the last bit.
+Every kernel computes, for each of P pages whose vectors are consecutive rows of a mapped matrix,
+the highest dot product with each of T tokens, (P, T), without storing all similarities. Equal pages
+get equal numbers, to the last bit.
 
-Measured on two AVX2 cores, 1,024 x 128 a page, 20 tokens: without a GPU torch needs 0.8 (float16)
-to 1.1 (int8) of numpy's time, so it earns its place on a GPU only; numba needs a third of it.
+On two AVX2 cores, with 1,024 x 128 per page and 20 tokens, numba takes a third of numpy's time, and
+torch without a GPU 0.8 (float16) to 1.1 (int8) of it.
 """
 
 from __future__ import annotations
@@ -26,18 +26,17 @@ KernelName: TypeAlias = Literal["auto", "numpy", "numba", "torch"]
 Kernel: TypeAlias = Callable[[NDArray[np.generic], IntArray, IntArray, FloatArray], FloatArray]
 """(rows (N, D) float16 or int8, first (P,), counts (P,) >= 1, tokens (T, D)) -> (P, T) float32."""
 
-# Importing numba takes half a second, which pays from about this many numbers on.
+# Importing numba takes half a second, which pays off from about this many numbers.
 _COMPILED_FROM = 1 << 27
 
 
 def load_kernel(name: str, *, numbers: int) -> Kernel:
-    """The kernel that `name` names.
+    """Load a kernel by name.
 
     Args:
-        name: "numpy"; "numba", which needs the extra `fast`; "torch", on a GPU where there is
-            one; or "auto": torch where a program has loaded it and it has a GPU, else numba
-            where it is installed and the index large enough, else numpy. The environment
-            variable COLREGION_KERNEL says what "auto" is.
+        name: "numpy"; "numba", which needs the extra `fast`; "torch", on a GPU if available; or
+            "auto": torch if already imported and with a GPU, else numba if installed and the index
+            is large enough, else numpy. The environment variable COLREGION_KERNEL replaces "auto".
         numbers: how many numbers one scan reads.
 
     Raises:

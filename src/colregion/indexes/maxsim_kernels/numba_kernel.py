@@ -1,4 +1,4 @@
-"""MaxSim compiled by numba for the processor it runs on.
+"""MaxSim compiled by numba.
 
 Vectors become float32 in blocks that stay in the first cache. A tile of two vectors by four tokens
 keeps its eight sums in registers, each over the lanes of a vector register. Tiles of more sums,
@@ -18,15 +18,14 @@ from colregion.indexes.maxsim_kernels.threads import in_threads
 
 _TILE_ROWS = 2
 _TILE_TOKENS = 4
-# Vectors unpacked at once: they stay in the first cache.
+# Vectors per block, which fit in the first cache.
 _BLOCK = 32
 # Sums may be split over lanes and multiplications fused; infinities and NaN keep their meaning.
 _FLOAT_RULES = {"contract", "nsz", "reassoc"}
 
 
 def _compiled(function: Any) -> Any:
-    """Compile on first use for this processor; cached on disk where a folder for it can be
-    written, because compiling takes seconds."""
+    """Compile on first use, which takes seconds; cached on disk if possible."""
     try:
         return numba.njit(nogil=True, cache=True, fastmath=_FLOAT_RULES)(function)
     except RuntimeError:  # neither the package's folder nor the user's cache can be written
@@ -34,8 +33,8 @@ def _compiled(function: Any) -> Any:
 
 
 @_compiled
-def _scan(rows: Any, first: Any, counts: Any, question: Any, best: Any) -> None:
-    """Raise best (P, T) to the highest products of question (T, D) float32, T a multiple of four.
+def _scan(rows: Any, first: Any, counts: Any, query: Any, best: Any) -> None:
+    """Raise best (P, T) to the highest products of query (T, D) float32, T a multiple of four.
 
     Args:
         rows: (N, D) int8, or int16 with the bits of halves.
@@ -48,7 +47,7 @@ def _scan(rows: Any, first: Any, counts: Any, question: Any, best: Any) -> None:
             n = min(_BLOCK, counts[page] - start)
             packed = rows[first[page] + start : first[page] + start + n].reshape(-1)
             if rows.itemsize == 2:
-                for i in range(n * dim):  # see `numpy_kernel.widen`
+                for i in range(n * dim):  # as in `numpy_kernel._shift_halves`
                     bits[i] = (np.int32(packed[i]) << 13) & np.int32(-0x70002000)
                 for i in range(n * dim):
                     floats[i] *= np.float32(2.0**112)
@@ -57,8 +56,8 @@ def _scan(rows: Any, first: Any, counts: Any, question: Any, best: Any) -> None:
                     floats[i] = np.float32(packed[i])
             if n % 2:
                 block[n] = block[n - 1]  # the last vector again, which changes no maximum
-            for t in range(0, len(question), _TILE_TOKENS):
-                q0, q1, q2, q3 = question[t], question[t + 1], question[t + 2], question[t + 3]
+            for t in range(0, len(query), _TILE_TOKENS):
+                q0, q1, q2, q3 = query[t], query[t + 1], query[t + 2], query[t + 3]
                 best0, best1 = best[page, t], best[page, t + 1]
                 best2, best3 = best[page, t + 2], best[page, t + 3]
                 for row in range(0, n, _TILE_ROWS):
@@ -90,15 +89,15 @@ def token_best(
     n_tokens, dim = tokens.shape
     if n_tokens == 0 or len(first) == 0:
         return np.zeros((len(first), n_tokens), dtype=np.float32)
-    question = np.zeros((-(-n_tokens // _TILE_TOKENS) * _TILE_TOKENS, dim), dtype=np.float32)
-    question[:n_tokens] = tokens
-    best = np.full((len(first), len(question)), -np.inf, np.float32)
+    query = np.zeros((-(-n_tokens // _TILE_TOKENS) * _TILE_TOKENS, dim), dtype=np.float32)
+    query[:n_tokens] = tokens
+    best = np.full((len(first), len(query)), -np.inf, np.float32)
     mapped = rows if rows.dtype == np.int8 else rows.view(np.int16)
     starts, sizes = first.astype(np.int64), counts.astype(np.int64)
 
     def part(pages: range) -> None:
         chosen = slice(pages.start, pages.stop)
-        _scan(mapped, starts[chosen], sizes[chosen], question, best[chosen])
+        _scan(mapped, starts[chosen], sizes[chosen], query, best[chosen])
 
     in_threads(part, n=len(first), cost=int(counts.sum()) * tokens.size)
     return np.ascontiguousarray(best[:, :n_tokens])

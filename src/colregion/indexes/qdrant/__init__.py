@@ -1,7 +1,7 @@
 """Index on a Qdrant server or cluster: `open_index("qdrant:http://host:6333/library")`.
 
-Two collections hold an index. `library` has no vectors: one point for every document, page and
-setting. `library-d128` has the vectors of pages with D = 128 and what filters compare.
+The collection `library` has a point without vectors for each document and setting; `library-d128`
+has a point with vectors, record and filter fields for each page with vectors of D = 128.
 Needs qdrant-client: `pip install "colregion[qdrant]"`.
 """
 

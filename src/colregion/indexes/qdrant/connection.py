@@ -1,4 +1,4 @@
-"""Requests to Qdrant: retries of what may succeed later, and our errors for the rest."""
+"""Requests to Qdrant, with retries of transient failures and errors of ours for the rest."""
 
 from __future__ import annotations
 
@@ -13,11 +13,7 @@ import grpc
 import httpx
 from qdrant_client import QdrantClient, models
 from qdrant_client.common.client_exceptions import QdrantException, ResourceExhaustedResponse
-from qdrant_client.http.exceptions import (
-    ApiException,
-    ResponseHandlingException,
-    UnexpectedResponse,
-)
+from qdrant_client.http import exceptions as http
 
 from colregion.errors import BackendError
 from colregion.indexes.qdrant.options import QdrantOptions
@@ -25,9 +21,7 @@ from colregion.indexes.qdrant.options import QdrantOptions
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
-API_KEY = "QDRANT_API_KEY"
-"""The environment variable with the API key of a server."""
-
+API_KEY = "QDRANT_API_KEY"  # the environment variable with the API key of a server
 # Between the attempts of one request: long enough for a node to restart or a leader to change.
 _WAITS_S = (0.2, 1.0, 3.0)
 _POINTS_PER_REQUEST = 1000
@@ -39,31 +33,24 @@ _GRPC_STATUS = {
     grpc.StatusCode.UNAVAILABLE: 503,
     grpc.StatusCode.DEADLINE_EXCEEDED: 504,
 }
-_CURES = {
-    401: f"; set {API_KEY} to a key that may do this",
-    403: f"; set {API_KEY} to a key that may do this",
+_CURES = dict.fromkeys((401, 403), f"; set {API_KEY} to a key that may do this") | {
     503: "; is the server running?",
     504: "; try again, or allow more time with the option timeout_s",
 }
-# What the client raises: its own errors, gRPC's, and plain ones of its local mode.
-_FAILURES = (ApiException, QdrantException, grpc.RpcError, ValueError, RuntimeError, OSError)
+# Errors of the client, of gRPC, and plain ones of the client's local mode.
+_FAILURES = (http.ApiException, QdrantException, grpc.RpcError, ValueError, RuntimeError, OSError)
 
 
 class Connection:
-    """Client of one server, or of qdrant-client's local mode. Safe to use from threads.
-
-    Args:
-        location: URL of a server, a folder, or ":memory:".
-
-    Raises:
-        BackendError: the folder is in use by another process, or cannot be made.
+    """Client of the server at a URL, or of qdrant-client's local mode in a folder or ":memory:".
+    Safe to use from threads. Raises BackendError for a folder in use or not writable.
     """
 
     def __init__(self, location: str, options: QdrantOptions) -> None:
         self.location = location
         self.remote = location.startswith(("http://", "https://"))
         self._timeout_s = options.timeout_s
-        # The local mode is made of plain Python lists, which one thread at a time may use.
+        # The local mode uses plain Python lists, which are not safe for several threads.
         self._lock = nullcontext() if self.remote else threading.RLock()
         where: dict[str, Any] = {"path": location, "force_disable_check_same_thread": True}
         if location == ":memory:":
@@ -85,11 +72,8 @@ class Connection:
             raise self._error(cause) from cause
 
     def ask(self, method: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Call a method of the client, several times if need be: each has to do the same.
-
-        Raises:
-            BackendError: the server is down, late, or refuses the request.
-        """
+        """Call an idempotent method of the client, again after transient failures. Raises
+        BackendError when the server is down, late, or refuses the request."""
         deadline = time.monotonic() + self._timeout_s
         waits_s = iter(_WAITS_S)
         while True:
@@ -104,7 +88,7 @@ class Connection:
                 time.sleep(wait_s or 0)
 
     def scroll(self, collection: str, condition: models.Condition) -> Iterator[dict[str, Any]]:
-        """The payloads of all points that meet the condition, a thousand per request."""
+        """The payloads of all points that meet the condition."""
         offset: Any = None
         while True:
             points, offset = self.ask(
@@ -119,7 +103,7 @@ class Connection:
                 return
 
     def retrieve(self, collection: str, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """The payloads of those points that exist, by id."""
+        """The payloads of the existing points, by id."""
         points = self.ask(self.client.retrieve, collection, list(ids), with_payload=True)
         return {str(point.id): point.payload or {} for point in points}
 
@@ -129,7 +113,7 @@ class Connection:
         self.ask(self.client.upsert, collection, [struct], wait=True)
 
     def delete(self, collection: str, chosen: models.Filter) -> None:
-        """Delete the points that pass a filter, and wait until they cannot be read any more."""
+        """Delete the points that pass a filter, and wait until they are gone."""
         self.ask(self.client.delete, collection, chosen, wait=True)
 
     def close(self) -> None:
@@ -138,18 +122,18 @@ class Connection:
             self.client.close()
 
     def _error(self, cause: Exception) -> BackendError:
-        reason = cause.source if isinstance(cause, ResponseHandlingException) else cause
+        reason = cause.source if isinstance(cause, http.ResponseHandlingException) else cause
         cure = _CURES.get(_status(cause) or 0, "")
         return BackendError(f"Qdrant at {self.location} failed: {reason}{cure}")
 
 
 def _status(error: Exception) -> int | None:
     """The HTTP status for an error of REST, gRPC or the network; None for any other error."""
-    if isinstance(error, UnexpectedResponse):
+    if isinstance(error, http.UnexpectedResponse):
         return error.status_code
     if isinstance(error, ResourceExhaustedResponse):
         return 429
-    if isinstance(error, ResponseHandlingException):
+    if isinstance(error, http.ResponseHandlingException):
         if isinstance(error.source, httpx.TimeoutException):
             return 504
         return 503 if isinstance(error.source, httpx.TransportError) else None

@@ -1,56 +1,58 @@
 """`QdrantIndex`: the index interface on Qdrant, whose requests are no transactions.
 
-A document's point names its current *generation* of pages, under which they were uploaded.
-Overwriting that one point makes a new generation current, all at once; pages of any other
-generation are stale and never returned.
+A document's point names its current *generation* of pages. Overwriting that one point commits a
+new generation; pages of any other generation are stale and never returned.
 
-A search queries the pages, then reads the documents of its hits. If a hit is stale, or a document
-was committed since the query, it asks again without the stale generations. What tells is the
-*revision* of the index, a random id in the point with the format. A writer sets a new one before
-its commit, with all pages in place: if a reader still finds the revision that it knew before its
-query, no hit can be of a generation that the query saw in part. The writer sets another one when
-it has cleaned up: what a reader remembers (counts, settings, entries) is valid until then.
+A search queries the pages, then reads the documents of its hits, and repeats the query without
+stale generations if a hit is stale or a document was committed since. It notices by the *revision*
+of the index, a random id in the point with the format. A writer sets a new one before its commit,
+when all pages are uploaded: if a reader reads the same revision before and after its query, the
+query saw every current generation whole. The writer sets another one after cleaning up, and a
+reader caches counts, settings and entries until then.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
 
 from qdrant_client import models
 
-from colregion.core.documents import DocumentEntry
+from colregion.core.documents import DocumentEntry, page_id
 from colregion.core.embeddings import Candidate, EmbeddedPage, QueryEmbedding
 from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.interfaces import Index
 from colregion.errors import BackendError, IndexCorrupt, NotIndexed
 from colregion.indexes.qdrant import schema
 from colregion.indexes.qdrant.connection import Connection
-from colregion.indexes.qdrant.filters import any_of, translate
 from colregion.indexes.qdrant.options import QdrantOptions
 from colregion.indexes.qdrant.pages import Pages
-from colregion.indexes.qdrant.points import (
+from colregion.indexes.qdrant.payloads import (
     StoredDocument,
-    document_point,
+    any_of,
     from_plain,
-    page_point,
     point_id,
     read_document,
     to_plain,
+    translate,
 )
-from colregion.indexes.qdrant.revision import Documents, State
 from colregion.indexes.validation import check_search, checked_pages
 
 ABANDONED_S = 86_400.0
-"""Pages that were uploaded so long ago, and are not current, belong to an interrupted upload."""
+"""Pages uploaded this long ago that are not current belong to an interrupted upload."""
 
 _ATTEMPTS = 20
 _THREADS = 8
-# With fewer pages than so many times the candidates, a first stage saves next to nothing.
-_TWO_STAGES_FROM = 8
+_TWO_STAGES_FROM = 8  # a first stage pays off with this many times more pages than candidates
+_FRESH_S = 1.0  # how long a revision is taken for the current one
+_CACHED_S = 600.0  # how long values are cached: a writer may end before it announces its commit
+_MOST_VALUES = 100_000
 _IS_DOCUMENT = any_of("type", ["document"])
 
 
@@ -58,18 +60,16 @@ class QdrantIndex(Index):
     """Documents on a Qdrant server or cluster, for any number of reading and writing threads and
     processes. Readers see whole documents only.
 
-    If two processes replace one document at the same time, the last commit wins. What an
-    interrupted upload leaves behind is never returned, but occupies space and counts for
-    `document_frequency` until `compact`, or a `replace` or `remove` of the document a day later.
-    Counts, settings and `entries` are remembered: changes by other processes show after up to a
-    second (ten minutes, if their writer ended before it could announce them).
+    If two processes replace one document at the same time, the last commit wins. Pages of an
+    interrupted upload are never returned, but occupy space and count for `document_frequency`
+    until `compact`, or a `replace` or `remove` of the document a day later. Counts, settings and
+    `entries` are cached: changes by other processes show after up to a second (ten minutes, if
+    their writer ended before it could announce them).
 
     Args:
         location: URL of a server; a folder or ":memory:" for qdrant-client's local mode.
         collection: name of the index; its pages go to `NAME-dD`.
-        create: false to refuse a server without that collection.
-
-    Raises as `schema.prepare`.
+        create: false to refuse a server without that collection. Raises as `schema.prepare`.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class QdrantIndex(Index):
         except BaseException:
             self._connection.close()
             raise
-        self._documents = Documents(self._connection, collection, revision)
+        self._documents = _Documents(self._connection, collection, revision)
 
     def replace(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> DocumentEntry:
         generation = uuid.uuid4().hex
@@ -99,20 +99,19 @@ class QdrantIndex(Index):
         uploaded = self._pages.count(any_of("generation", [generation]), [document.dim])
         if uploaded != document.entry.page_count:
             raise BackendError(
-                f"the upload of {entry.id!r} took so long that its pages were deleted as "
-                f"abandoned; add the document again"
+                f"{entry.id!r} was deleted during its upload; add the document again"
             )
         self._documents.announce()
         _, before = self._documents.read([entry.id])
-        self._connection.put(self.collection, document_point(entry.id), document.to_payload())
-        with suppress(BackendError):  # it is committed, and stale pages do no harm
+        self._connection.put(self.collection, point_id("document", entry.id), document.to_payload())
+        with suppress(BackendError):  # committed already, and stale pages do no harm
             _, after = self._documents.read([entry.id])
             self._clean_up([*before.values(), document], current=after.get(entry.id))
         return document.entry
 
     def remove(self, doc_id: str) -> None:
         document = self._document(doc_id)
-        point = models.HasIdCondition(has_id=[document_point(doc_id)])
+        point = models.HasIdCondition(has_id=[point_id("document", doc_id)])
         self._connection.delete(self.collection, models.Filter(must=[point]))
         with suppress(BackendError):  # as above
             self._clean_up([document], current=None)
@@ -150,22 +149,22 @@ class QdrantIndex(Index):
         raise BackendError(f"{self.collection!r} changes too fast to be read; try again")
 
     def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
-        asked = [_split(page_id) for page_id in page_ids]
+        places = [_split(one) for one in page_ids]
         for _ in range(_ATTEMPTS):
-            _, documents = self._documents.read({doc_id for doc_id, _ in asked})
-            for page_id, (doc_id, number) in zip(page_ids, asked, strict=True):
+            _, documents = self._documents.read({doc_id for doc_id, _ in places})
+            for one, (doc_id, number) in zip(page_ids, places, strict=True):
                 if doc_id not in documents or number not in documents[doc_id].numbers:
-                    raise NotIndexed(f"no page {page_id!r} in the index")
-            chosen = [(documents[doc_id], number) for doc_id, number in asked]
-            ids = [page_point(document.generation, number) for document, number in chosen]
+                    raise NotIndexed(f"no page {one!r} in the index")
+            chosen = [(documents[doc_id], number) for doc_id, number in places]
+            ids = [point_id("page", document.generation, number) for document, number in chosen]
             pages = self._load(dict(zip(ids, chosen, strict=True)))
             if pages is not None:
                 return [pages[point] for point in ids]
         raise BackendError(f"{self.collection!r} changes too fast to be read; try again")
 
     def document_frequency(self, terms: Sequence[str]) -> list[int]:
-        """On how many pages each term stands. Not exact while a document is replaced: its old
-        and its new pages may both count; pages of an interrupted upload count as well."""
+        """The number of pages with each term. While a document is replaced, its old and its new
+        pages may both count; pages of an interrupted upload always count."""
         state = self._documents.state()
         dims = state.get("dim", lambda: self._documents.count("dim"))
 
@@ -196,7 +195,7 @@ class QdrantIndex(Index):
         return self._count_pages(self._documents.state())
 
     def page_ids(self, doc_id: str) -> list[str]:
-        return [f"{doc_id}#p{number}" for number in self._document(doc_id).numbers]
+        return [page_id(doc_id, number) for number in self._document(doc_id).numbers]
 
     def get_setting(self, key: str) -> str | None:
         return self.settings().get(key)
@@ -207,28 +206,23 @@ class QdrantIndex(Index):
         self._documents.announce()
 
     def settings(self) -> dict[str, str]:
-        def ask() -> dict[str, str]:
+        def read() -> dict[str, str]:
             points = self._connection.scroll(self.collection, any_of("type", ["setting"]))
             return {from_plain(one["key"]): from_plain(one["value"]) for one in points}
 
-        return dict(self._documents.state().get("settings", ask))
+        return dict(self._documents.state().get("settings", read))
 
     def compact(self, *, min_age_s: float = ABANDONED_S) -> int:
-        """Delete what interrupted uploads left behind, and return how many pages that were.
-
-        Args:
-            min_age_s: pages uploaded less long ago stay, because their document may still be
-                on its way: the longest time that one takes to add.
-        """
+        """Delete the pages of interrupted uploads and return their number. Those uploaded less
+        than `min_age_s` ago stay, because their upload may still be in progress."""
         dims = schema.page_dims(self._connection, self.collection)
-        documents = self._connection.scroll(self.collection, _IS_DOCUMENT)
-        current = {read_document(payload).generation for payload in documents}
+        points = self._connection.scroll(self.collection, _IS_DOCUMENT)
+        current = {read_document(one).generation for one in points}
         abandoned = models.Filter(
             must=[_uploaded_before(min_age_s)], must_not=[any_of("generation", sorted(current))]
         )
         n_pages = self._pages.count(abandoned, dims)
-        self._pages.delete(abandoned, dims)
-        self._pages.delete_images(self._pages.image_folders(min_age_s) - current)
+        self._pages.delete(abandoned, dims, images=self._pages.image_folders(min_age_s) - current)
         self._documents.announce()
         return n_pages
 
@@ -238,16 +232,15 @@ class QdrantIndex(Index):
     def _clean_up(
         self, obsolete: Sequence[StoredDocument], *, current: StoredDocument | None
     ) -> None:
-        """Delete generations of a document, and its abandoned pages, but not the current ones;
-        nor younger uploads, which may still be committed."""
+        """Delete generations of a document except the current one, and its abandoned pages.
+        Other recent uploads stay, because they may still be committed."""
         names = {one.generation for one in obsolete} - {current.generation if current else ""}
         chosen = models.Filter(
             must=[any_of("doc_id", [to_plain(obsolete[0].entry.id)])],
             must_not=[any_of("generation", [current.generation])] if current else [],
             should=[any_of("generation", sorted(names)), _uploaded_before(ABANDONED_S)],
         )
-        self._pages.delete(chosen, [one.dim for one in obsolete])
-        self._pages.delete_images(names)
+        self._pages.delete(chosen, [one.dim for one in obsolete], images=names)
         self._documents.announce()
 
     def _load(
@@ -260,10 +253,8 @@ class QdrantIndex(Index):
         documents = {document.entry.id: document for document, _ in points.values()}
         if self._documents.read(documents)[1] != documents:
             return None
-        raise IndexCorrupt(
-            f"the index {self.collection!r} has lost pages of {sorted(documents)}; add the "
-            f"documents again"
-        )
+        names = ", ".join(sorted(documents))
+        raise IndexCorrupt(f"{self.collection!r} has lost pages of {names}; add them again")
 
     def _document(self, doc_id: str) -> StoredDocument:
         _, documents = self._documents.read([doc_id])
@@ -271,9 +262,82 @@ class QdrantIndex(Index):
             raise NotIndexed(f"no document {doc_id!r} in the index")
         return documents[doc_id]
 
-    def _count_pages(self, state: State) -> int:
+    def _count_pages(self, state: _State) -> int:
         counts = state.get("page_count", lambda: self._documents.count("page_count"))
         return sum(pages * documents for pages, documents in counts.items())
+
+
+@dataclass(slots=True)
+class _State:
+    """Cache for one revision of the index: documents by id, other values by key, and when the
+    revision was last read."""
+
+    revision: str
+    documents: dict[str, StoredDocument] = field(default_factory=dict)
+    values: dict[object, Any] = field(default_factory=dict)
+    since: float = field(default_factory=time.monotonic)
+    read: float = field(default_factory=time.monotonic)
+
+    def get(self, key: object, read: Callable[[], Any]) -> Any:
+        """The value of a key, from `read` the first time."""
+        if key not in self.values:
+            self.values[key] = read()
+        return self.values[key]
+
+
+class _Documents:
+    """Reads the documents and the revision of an index, and caches them. Safe for threads."""
+
+    def __init__(self, connection: Connection, name: str, revision: str) -> None:
+        self._connection, self._name = connection, name
+        self._lock = threading.Lock()
+        self.known = _State(revision)
+
+    def read(self, doc_ids: Iterable[str]) -> tuple[str, dict[str, StoredDocument]]:
+        """The revision, and the existing ones of the documents by id, in one request."""
+        ids = [schema.FORMAT_POINT, *(point_id("document", one) for one in doc_ids)]
+        points = self._connection.retrieve(self._name, ids)
+        if schema.FORMAT_POINT not in points:
+            raise IndexCorrupt(f"{self._name!r} has lost its format; delete and recreate it")
+        revision = points.pop(schema.FORMAT_POINT)["revision"]
+        documents = [read_document(one) for one in points.values()]
+        return revision, {document.entry.id: document for document in documents}
+
+    def count(self, field: str, *, without: str | None = None) -> dict[int, int]:
+        """The number of documents for each value of a field, except those with id `without`."""
+        excluded = [] if without is None else [any_of("doc_id", [to_plain(without)])]
+        counts = self._connection.ask(
+            self._connection.client.facet,
+            self._name,
+            field,
+            facet_filter=models.Filter(must_not=excluded),
+            limit=_MOST_VALUES,
+            exact=True,
+        )
+        return {int(hit.value): hit.count for hit in counts.hits}
+
+    def state(self) -> _State:
+        """The cache for a revision that was current at most a second ago."""
+        known = self.known
+        if time.monotonic() - known.read > _FRESH_S:
+            self.learn(known, *self.read([]))
+        return self.known
+
+    def learn(self, known: _State, revision: str, documents: dict[str, StoredDocument]) -> None:
+        """Cache what was read after `known`, unless another thread has cached more."""
+        with self._lock:
+            if self.known is not known:
+                return
+            known.read = time.monotonic()
+            if revision != known.revision or known.read - known.since > _CACHED_S:
+                self.known = _State(revision)
+            self.known.documents.update(documents)
+
+    def announce(self) -> None:
+        """Set a new revision and clear the cache."""
+        revision = schema.put_revision(self._connection, self._name)
+        with self._lock:
+            self.known = _State(revision)
 
 
 def _uploaded_before(age_s: float) -> models.Condition:

@@ -44,9 +44,8 @@ class QdrantOptions:
 
     def __post_init__(self) -> None:
         if self.quantization not in QUANTIZATIONS:
-            raise InvalidInput(
-                f"quantization must be one of {', '.join(QUANTIZATIONS)}, got {self.quantization!r}"
-            )
+            names = ", ".join(QUANTIZATIONS)
+            raise InvalidInput(f"quantization must be one of {names}, got {self.quantization!r}")
         for name, lowest in _LOWEST.items():
             value = getattr(self, name)
             is_number = isinstance(value, int | float if name == "timeout_s" else int)
@@ -58,19 +57,15 @@ def parse_spec(spec: str) -> tuple[str, str, QdrantOptions]:
     """Location, collection and options of `qdrant:LOCATION/COLLECTION[?OPTION=VALUE&...]`.
 
     The location is the URL of a server, or a folder or `:memory:` for qdrant-client's local mode,
-    which is meant for trials and tests. An API key is never part of the spec: it comes from the
-    environment variable QDRANT_API_KEY.
-
-    Raises:
-        InvalidInput: no location or collection, a name that servers refuse, an unknown option.
+    which is meant for trials and tests. The environment variable QDRANT_API_KEY has the API key.
+    Raises InvalidInput for a spec without location or collection, a collection name that servers
+    refuse, or an unknown option.
     """
     parsed = specs.parse_spec(spec)
     location, _, collection = (parsed.argument or "").rstrip("/").rpartition("/")
     if not collection or location in ("", "http:/", "https:/"):
-        raise InvalidInput(
-            f"an index on Qdrant is named qdrant:URL/collection, as in "
-            f"qdrant:http://localhost:6333/library; got {spec!r}"
-        )
+        example = "qdrant:URL/collection, as in qdrant:http://localhost:6333/library"
+        raise InvalidInput(f"an index on Qdrant is named {example}; got {spec!r}")
     if re.fullmatch(r"[\w.-]+:\d+", location):
         raise InvalidInput(f"say http:// or https:// before {location!r} in {spec!r}")
     if _NOT_IN_NAMES.search(collection):
@@ -78,9 +73,8 @@ def parse_spec(spec: str) -> tuple[str, str, QdrantOptions]:
     options: dict[str, Any] = dict(parsed.options)
     known = [field.name for field in fields(QdrantOptions)]
     if unknown := options.keys() - known:
-        raise InvalidInput(
-            f"unknown option {min(unknown)!r} in {spec!r}; known are {', '.join(known)}"
-        )
+        names = ", ".join(known)
+        raise InvalidInput(f"unknown option {min(unknown)!r} in {spec!r}; choose from {names}")
     if "images" in options:
         options["images"] = Path(str(options["images"])).expanduser().absolute()
     return location, collection, QdrantOptions(**options)

@@ -21,33 +21,26 @@ from colregion.indexes.coarse_vectors import coarse_vectors
 from colregion.indexes.page_images import SourceImage, StoredImage, save_image
 from colregion.indexes.qdrant import schema
 from colregion.indexes.qdrant.connection import Connection
-from colregion.indexes.qdrant.filters import any_of
 from colregion.indexes.qdrant.options import QdrantOptions
-from colregion.indexes.qdrant.points import (
+from colregion.indexes.qdrant.payloads import (
     StoredDocument,
+    any_of,
     from_plain,
     number_key,
     page_payload,
-    page_point,
+    point_id,
     read_page,
 )
 from colregion.indexes.qdrant.schema import FIRST, PAGE, page_collection
 
-SERVER_ELEMENTS = 1_048_576
-"""A server refuses multivectors of so many numbers or more."""
-
-# Numbers of the vectors in one upload: about 10 MB as JSON, of 32 MB that a server accepts.
-_UPLOAD_ELEMENTS = 500_000
-# Numbers of the vectors in one answer: some 45 MB as JSON.
-_ANSWER_ELEMENTS = 2_200_000
+_SERVER_ELEMENTS = 1_048_576  # a server refuses multivectors of this many numbers
+_UPLOAD_ELEMENTS = 500_000  # per request: about 10 MB as JSON, and a server accepts 32 MB
+_ANSWER_ELEMENTS = 2_200_000  # some 45 MB as JSON
 _PAGES_PER_REQUEST = 64
-# Pages in memory, because transfer of vectors is most of a search's time: 64 MB at 1,024 x 128.
-_CACHED_PAGES = 128
+_CACHED_PAGES = 128  # transfer is most of a search's time; 64 MB at 1,024 x 128
 _LARGEST_HALF = float(np.finfo(np.float16).max)
-# Hits beyond k, so that one query usually shows all pages that tie with the k-th.
-_SPARE_HITS = 8
-# The best by quantized vectors are scored again with the stored ones. Without quantization, and
-# without a graph, every query is exact.
+_SPARE_HITS = 8  # beyond k, so that one query usually shows all pages that tie with the k-th
+# Rescore the best by quantized vectors with the stored ones; other queries are exact anyway.
 _RESCORED = models.SearchParams(
     quantization=models.QuantizationSearchParams(rescore=True, oversampling=3.0)
 )
@@ -76,10 +69,8 @@ class Pages:
     def upload(
         self, entry: DocumentEntry, pages: Iterable[EmbeddedPage], *, generation: str
     ) -> StoredDocument:
-        """Upload a generation of a document, in batches, and return what its point has to say.
-
-        Raises InvalidInput for vectors that a server does not accept.
-        """
+        """Upload a generation of a document, in batches, and return its point. Raises InvalidInput
+        for vectors that a server does not accept."""
         numbers: list[int] = []
         batch: list[EmbeddedPage] = []
         dim = elements = largest = 0
@@ -92,38 +83,32 @@ class Pages:
                 dim = dim or (int(vectors.shape[1]) if len(vectors) else 0)
                 batch.append(embedded)
                 elements, largest = elements + vectors.size, max(largest, vectors.size)
-                # Until a page has vectors, the collection is not known.
+                # The first page with vectors decides the collection.
                 if dim and (elements >= _UPLOAD_ELEMENTS or len(batch) >= _PAGES_PER_REQUEST):
                     self._put(entry, batch, generation, dim=dim)
                     batch, elements = [], 0
             self._put(entry, batch, generation, dim=dim)
         except BackendError:
-            raise  # what was uploaded stays: to delete it now would most likely fail too
+            raise  # the uploaded pages stay, because deleting them would most likely fail too
         except BaseException:
             with suppress(BackendError):
-                self.delete_images([generation])
-                self.delete(models.Filter(must=[any_of("generation", [generation])]), [dim])
+                chosen = models.Filter(must=[any_of("generation", [generation])])
+                self.delete(chosen, [dim], images=[generation])
             raise
         stored = replace(entry, page_count=len(numbers))
         return StoredDocument(stored, generation, tuple(sorted(numbers)), dim, largest)
 
     def count(self, condition: models.Condition, dims: Iterable[int]) -> int:
-        """How many pages of these D meet a condition."""
+        """The number of pages of these D that meet a condition."""
+        ask, count = self._connection.ask, self._connection.client.count
         chosen = models.Filter(must=[condition])
-        collections = [page_collection(self._name, dim) for dim in dims]
-        answers = [
-            self._connection.ask(self._connection.client.count, one, chosen) for one in collections
-        ]
-        return sum(answer.count for answer in answers)
+        return sum(ask(count, page_collection(self._name, dim), chosen).count for dim in dims)
 
     def query(
         self, query: QueryEmbedding, *, k: int, filters: models.Filter, first_stage: bool
     ) -> list[PageHit]:
-        """The k best page points that pass the filters, ties by document id and page number.
-
-        Args:
-            first_stage: score only the best pages of a first stage with few vectors per page.
-        """
+        """The k best page points that pass the filters, ties by document id and page number; with
+        `first_stage` only among the best by few vectors per page."""
         vectors, prefetch, limit = weighted(query).tolist(), None, k + _SPARE_HITS
         while True:
             if first_stage:
@@ -147,11 +132,8 @@ class Pages:
             limit *= 2  # there may be more pages that tie with the k-th
 
     def load(self, points: Mapping[str, tuple[StoredDocument, int]]) -> dict[str, EmbeddedPage]:
-        """The pages of those points that exist. Raises IndexCorrupt for a damaged page.
-
-        Args:
-            points: document and page number by point.
-        """
+        """The pages of the existing points, by point, from their documents and page numbers.
+        Raises IndexCorrupt for a damaged page."""
         with self._lock:
             pages = {point: self._cache.pop(point) for point in points if point in self._cache}
             self._cache.update(pages)
@@ -175,19 +157,16 @@ class Pages:
                 del self._cache[next(iter(self._cache))]
         return pages
 
-    def delete(self, chosen: models.Filter, dims: Iterable[int]) -> None:
-        """Delete the pages of these D that pass a filter, but no images."""
+    def delete(self, chosen: models.Filter, dims: Iterable[int], *, images: Iterable[str]) -> None:
+        """Delete the images of generations, and the pages of these D that pass a filter."""
+        if folder := self._options.images:
+            for generation in images:
+                shutil.rmtree(folder / generation, ignore_errors=True)
         for dim in set(dims):
             self._connection.delete(page_collection(self._name, dim), chosen)
 
-    def delete_images(self, generations: Iterable[str]) -> None:
-        """Delete the images of generations."""
-        if self._options.images is not None:
-            for generation in generations:
-                shutil.rmtree(self._options.images / generation, ignore_errors=True)
-
     def image_folders(self, age_s: float) -> set[str]:
-        """Generations with images, the last of them written at least so long ago."""
+        """Generations with images, the last of them written at least `age_s` ago."""
         images = self._options.images
         folders = images.iterdir() if images and images.is_dir() else ()
         return {one.name for one in folders if one.stat().st_mtime < time.time() - age_s}
@@ -196,7 +175,7 @@ class Pages:
         if self._options.images is None:
             return
         image = page.image
-        image.load()  # outside: what a lazy image raises is not an error of the index
+        image.load()  # outside `try`: an error of a lazy image is not one of the index
         path = self._options.images / generation / f"{page.number}.jpg"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -210,11 +189,11 @@ class Pages:
         points: list[models.PointStruct] = []
         self._prepare(dim, entry.metadata)
         for page in batch:
-            point = page_point(generation, page.parsed.page.number)
+            point = point_id("page", generation, page.parsed.page.number)
             payload = page_payload(page, entry, generation=generation)
             rows = page.embedding.vectors.astype(np.float32)
-            few = coarse_vectors(rows)
-            first = few if len(few) else rows  # of a page with too few vectors for a sketch
+            few = coarse_vectors(rows)  # none for a page with fewer than 256 vectors
+            first = few if len(few) else rows
             vectors = {PAGE: rows.tolist(), FIRST: first.tolist()} if len(rows) else {}
             points.append(models.PointStruct(id=point, payload=payload, vector=vectors))
         for start in range(0, len(points), _PAGES_PER_REQUEST):
@@ -244,8 +223,8 @@ class Pages:
 def weighted(query: QueryEmbedding) -> FloatArray:
     """(T', D) float32 rows whose unweighted late interaction is the query's weighted one.
 
-    w max_j q.d_j = max_j (w q).d_j for w >= 0. Rows of weight 0 add nothing and are left out; a
-    query without other rows becomes one row of zeros, which scores 0 with every page.
+    w max_j q.d_j = max_j (w q).d_j for w >= 0. Rows of weight 0 are dropped; a query without other
+    rows becomes one row of zeros, which scores 0 with every page.
     """
     rows = (query.vectors * query.weights[:, None])[query.weights > 0]
     return np.asarray(rows if len(rows) else np.zeros((1, rows.shape[1])), dtype=np.float32)
@@ -260,10 +239,9 @@ def _hit(point: models.ScoredPoint) -> PageHit:
 def _check_storable(page: EmbeddedPage) -> None:
     vectors = page.embedding.vectors
     largest = np.abs(vectors).max(initial=0)
-    if vectors.size >= SERVER_ELEMENTS or largest > _LARGEST_HALF:
+    if vectors.size >= _SERVER_ELEMENTS or largest > _LARGEST_HALF:
         raise InvalidInput(
-            f"a Qdrant server cannot store the vectors of page {page.id}, {vectors.shape} with "
-            f"numbers up to {largest:g}: it takes less than {SERVER_ELEMENTS} 16-bit floats per "
-            f"page, up to {_LARGEST_HALF:g}. Encode it with a larger pool_factor or a smaller "
-            f"max_num_visual_tokens, normalise the vectors, or use a local index"
+            f"the vectors of page {page.id}, {vectors.shape} up to {largest:g}, exceed Qdrant's "
+            f"limit of {_SERVER_ELEMENTS - 1} 16-bit floats up to {_LARGEST_HALF:g}. Use a local "
+            f"index, a larger pool_factor or a smaller max_num_visual_tokens, or normalise them"
         )

@@ -13,17 +13,11 @@ from qdrant_client.models import PayloadSchemaType
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput
 from colregion.indexes.qdrant.connection import Connection
 from colregion.indexes.qdrant.options import QdrantOptions
-from colregion.indexes.qdrant.points import point_id
+from colregion.indexes.qdrant.payloads import point_id
 
-FORMAT = 3
-"""Version of the stored layout: other versions are refused."""
-
-PAGE, FIRST = "page", "first"
-"""Names of a page's two multivectors: all its vectors, and the 64 of the first stage."""
-
-FORMAT_POINT = point_id("format")
-"""Holds the version of the layout and the revision of the index."""
-
+FORMAT = 3  # version of the stored layout; other versions are refused
+FORMAT_POINT = point_id("format")  # has the version of the layout and the revision of the index
+PAGE, FIRST = "page", "first"  # multivectors of a page: all vectors, and 64 for the first stage
 _KEYWORD, _INTEGER = PayloadSchemaType.KEYWORD, PayloadSchemaType.INTEGER
 _DOCUMENT_FIELDS = {"type": _KEYWORD, "doc_id": _KEYWORD, "dim": _INTEGER, "page_count": _INTEGER}
 _PAGE_FIELDS = dict.fromkeys(
@@ -39,25 +33,24 @@ _QUANTIZATIONS: dict[str, models.QuantizationConfig | None] = {
 
 
 def prepare(connection: Connection, name: str, options: QdrantOptions, *, create: bool) -> str:
-    """Create the collection of documents, or check that it is one, and return its revision.
+    """Create or check the collection of documents, and return its revision.
 
     Raises:
         InvalidInput: the collection does not exist, and `create` is false.
-        IndexCorrupt: it holds something else, or an index of another format.
+        IndexCorrupt: it has other content, or an index of another format.
         BackendError: the server is down, late, or refuses.
     """
     if connection.ask(connection.client.collection_exists, name):
         return _check_format(connection, name)
     if not create:
-        raise InvalidInput(
-            f"no index {name!r} in Qdrant at {connection.location}; add documents to make one"
-        )
+        where = f"{name!r} in Qdrant at {connection.location}"
+        raise InvalidInput(f"no index {where}; add documents to make one")
     _create(connection, name, options, {}, _DOCUMENT_FIELDS)
     return put_revision(connection, name)
 
 
 def put_revision(connection: Connection, name: str) -> str:
-    """Give the index a new revision, by which readers notice that something has changed."""
+    """Set a new revision of the index, which tells readers that something has changed."""
     revision = uuid.uuid4().hex
     payload = {"type": "format", "version": FORMAT, "revision": revision}
     connection.put(name, FORMAT_POINT, payload)
@@ -65,7 +58,7 @@ def put_revision(connection: Connection, name: str) -> str:
 
 
 def page_collection(name: str, dim: int) -> str:
-    """The name of the collection of pages of documents with vectors of D = `dim`, 0 for none."""
+    """The name of the collection for pages with vectors of D = `dim`, 0 for none."""
     return f"{name}-d{dim}"
 
 
@@ -81,13 +74,10 @@ def prepare_pages(connection: Connection, name: str, options: QdrantOptions, *, 
     collection = page_collection(name, dim)
     if connection.ask(connection.client.collection_exists, collection):
         return
-    # No graph for whole pages: with a thousand vectors per page it costs more than it saves,
-    # because late interaction is no distance that a graph could follow.
-    no_graph, quantization = models.HnswConfigDiff(m=0), _QUANTIZATIONS[options.quantization]
+    # No graph for whole pages: late interaction is no distance that a graph could follow.
+    no_graph, quantized = models.HnswConfigDiff(m=0), _QUANTIZATIONS[options.quantization]
     vectors = {
-        PAGE: _multivector(
-            dim, on_disk=True, hnsw_config=no_graph, quantization_config=quantization
-        ),
+        PAGE: _multivector(dim, on_disk=True, hnsw_config=no_graph, quantization_config=quantized),
         FIRST: _multivector(dim, on_disk=False),
     }
     _create(connection, collection, options, vectors if dim else {}, _PAGE_FIELDS)
@@ -98,22 +88,15 @@ def index_fields(
 ) -> None:
     """Create the payload indexes of fields that have none."""
     if connection.remote:  # the client's local mode has no payload indexes
+        create = connection.client.create_payload_index
         for name, kind in fields.items():
-            connection.ask(
-                connection.client.create_payload_index, collection, name, kind, wait=True
-            )
+            connection.ask(create, collection, name, kind, wait=True)
 
 
 def _multivector(dim: int, **storage: Any) -> models.VectorParams:
-    return models.VectorParams(
-        size=dim,
-        distance=models.Distance.DOT,
-        datatype=models.Datatype.FLOAT16,
-        multivector_config=models.MultiVectorConfig(
-            comparator=models.MultiVectorComparator.MAX_SIM
-        ),
-        **storage,
-    )
+    maxsim = models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM)
+    kind: dict[str, Any] = {"distance": models.Distance.DOT, "datatype": models.Datatype.FLOAT16}
+    return models.VectorParams(size=dim, multivector_config=maxsim, **kind, **storage)
 
 
 def _create(
@@ -131,7 +114,7 @@ def _create(
             on_disk_payload=True,
             shard_number=options.shards,
             replication_factor=options.replicas,
-            # Any replica may be asked for what was acknowledged.
+            # So that any replica has what was acknowledged.
             write_consistency_factor=options.replicas,
         )
     except BackendError:  # another process may just have created it
@@ -148,10 +131,10 @@ def _check_format(connection: Connection, name: str) -> str:
     where = f"the Qdrant collection {name!r} at {connection.location}"
     if version is not None:
         raise IndexCorrupt(
-            f"{where} holds an index of format {version}, and this version reads format {FORMAT}; "
-            f"add the documents to another collection, and delete {name} and {name}-d*"
+            f"{where} is an index of format {version}, and this version reads format {FORMAT}; add "
+            f"the documents to another collection, and delete {name} and {name}-d*"
         )
     if connection.ask(connection.client.count, name).count:
-        raise IndexCorrupt(f"{where} holds no index of colregion; choose another collection")
+        raise IndexCorrupt(f"{where} is no index of colregion; choose another collection")
     # Another process has just created it, or ended before it could write the format.
     return put_revision(connection, name)
