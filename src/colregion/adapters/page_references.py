@@ -64,10 +64,7 @@ class PageReference:
 
 
 def page_reference(
-    metadata: Mapping[str, Any],
-    *,
-    image: str | bytes | None = None,
-    first_page: int | None = None,
+    metadata: Mapping[str, Any], *, image: str | bytes | None = None, first_page: int | None = None
 ) -> PageReference:
     """Read a page's metadata by the keys that this module lists.
 

@@ -17,8 +17,7 @@ Query = Annotated[str, Field(description="What to find: a question or keywords."
 K = Annotated[int, Field(ge=1, le=MAX_REGIONS, description=_K)]
 DocId = Annotated[str | None, Field(description="Search this document only.")]
 PageNumber = Annotated[
-    int | None,
-    Field(ge=1, description="Search pages of this number only; the first is 1."),
+    int | None, Field(ge=1, description="Search pages of this number only; the first is 1.")
 ]
 IncludeImages = Annotated[bool, Field(description="Also return an image of every region.")]
 

@@ -26,11 +26,7 @@ def map_rows(*, width: float, height: float) -> int:
 
 
 def draw_boxes(
-    image: Image.Image,
-    boxes: Sequence[Box],
-    *,
-    labels: Sequence[str],
-    colors: Sequence[str],
+    image: Image.Image, boxes: Sequence[Box], *, labels: Sequence[str], colors: Sequence[str]
 ) -> Image.Image:
     """Draw labelled boxes on an RGB copy of an image.
 

@@ -130,10 +130,7 @@ def _pdf_from_images(hits: Sequence[Hit]) -> bytes:
 
 
 def _highlight(
-    document: pdfium.PdfDocument,
-    index: int,
-    hits: Sequence[tuple[int, Hit]],
-    question: str,
+    document: pdfium.PdfDocument, index: int, hits: Sequence[tuple[int, Hit]], question: str
 ) -> None:
     if index >= len(document):
         raise InvalidInput(

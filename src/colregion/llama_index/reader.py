@@ -36,10 +36,7 @@ class RegionReader(BaseReader):
         self._parser = load_parser(parser) if isinstance(parser, str) else parser
 
     def lazy_load_data(
-        self,
-        sources: str | Path | Sequence[str | Path],
-        *,
-        extra_info: Metadata | None = None,
+        self, sources: str | Path | Sequence[str | Path], *, extra_info: Metadata | None = None
     ) -> Iterator[Document]:
         """The regions of files, folders and globs; each page is parsed when it is reached.
 

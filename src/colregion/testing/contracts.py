@@ -6,16 +6,11 @@ import numpy as np
 import pytest
 
 from colregion.core.documents import Document
-from colregion.core.geometry import (
-    Box,
-)
+from colregion.core.geometry import Box
 from colregion.core.interfaces import Encoder, Parser
 from colregion.core.regions import ParsedPage
 from colregion.errors import InvalidInput
-from colregion.testing.fakes import (
-    PlainImage,
-    make_parsed_page,
-)
+from colregion.testing.fakes import PlainImage, make_parsed_page
 
 
 class EncoderContract:

@@ -10,12 +10,7 @@ from PIL import Image
 
 from colregion.core.documents import Document, Page
 from colregion.core.embeddings import PageEmbedding, QueryEmbedding
-from colregion.core.geometry import (
-    Box,
-    BoxPlacement,
-    FloatArray,
-    GridPlacement,
-)
+from colregion.core.geometry import Box, BoxPlacement, FloatArray, GridPlacement
 from colregion.core.interfaces import Encoder, Parser
 from colregion.core.regions import ParsedPage, Region, Word
 from colregion.core.text import terms

@@ -10,12 +10,7 @@ from typing import Any
 
 from colregion.encoders.colvision.checkpoint import Family, find_family
 from colregion.encoders.torch_utils.devices import pick_device, pick_dtype
-from colregion.encoders.torch_utils.model_files import (
-    check_weights,
-    fetch,
-    read_json,
-    weight_names,
-)
+from colregion.encoders.torch_utils.model_files import check_weights, fetch, read_json, weight_names
 from colregion.errors import BackendError, InvalidInput, MissingDependency, require
 
 
