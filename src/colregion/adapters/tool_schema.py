@@ -23,11 +23,8 @@ IncludeImages = Annotated[bool, Field(description="Also return an image of every
 
 
 def search_arguments(*, default_k: int) -> type[BaseModel]:
-    """A model of query, k, doc_id, page_number and include_images that refuses other names.
-
-    Args:
-        default_k: also the largest k that a model may ask for, where it exceeds `MAX_REGIONS`.
-    """
+    """A model of query, k, doc_id, page_number and include_images that refuses other names and a k
+    above `MAX_REGIONS` or the default, whichever is larger."""
     limit = max(default_k, MAX_REGIONS)
     return create_model(
         "SearchRegions",

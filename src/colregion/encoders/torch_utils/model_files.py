@@ -61,9 +61,8 @@ def fetch(source: str, *, revision: str | None, local_files_only: bool, extra: s
     except (errors.HfHubHTTPError, OSError) as cause:
         # The hub's errors "offline" and "not in the cache" are OSErrors too.
         raise BackendError(
-            f"{source} is not complete in the local cache and cannot be fetched from the hub "
-            f"({type(cause).__name__}). Fetch it where there is a network, `hf download {source}`, "
-            "or name a folder that holds its files"
+            f"the cache lacks {source} and the hub cannot be reached ({type(cause).__name__}). "
+            f"`hf download {source}` where there is a network, or name a folder with its files"
         ) from cause
 
 
@@ -74,11 +73,7 @@ def commit_of(folder: Path) -> str | None:
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
-    """A JSON file of the model; {} when it does not exist.
-
-    Raises:
-        BackendError: the file is not a JSON object.
-    """
+    """A JSON file of the model; {} when there is none. Raises BackendError for other content."""
     path = folder / name
     if not path.is_file():
         return {}
@@ -92,12 +87,8 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
 
 
 def check_weights(folder: Path, *, adapter: bool) -> list[Path]:
-    """The files with the weights.
-
-    Raises:
-        InvalidInput: no weights in the safetensors format.
-        BackendError: a part that the model's index names is missing.
-    """
+    """The files with the weights. Raises InvalidInput without any in the safetensors format,
+    BackendError where a part that the model's index names is missing."""
     if adapter:
         files = list(folder.glob("adapter_model.safetensors"))
     else:
@@ -131,8 +122,7 @@ def digest(folders: list[Path]) -> str:
     hashed = hashlib.sha256()
     for folder in folders:
         for file in sorted(folder.glob("*.safetensors")):
-            hashed.update(file.name.encode())
-            hashed.update(_header(file))
+            hashed.update(file.name.encode() + _header(file))
             size = file.stat().st_size
             with file.open("rb") as weights:
                 for i in range(_SAMPLES):
