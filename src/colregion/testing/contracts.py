@@ -14,10 +14,8 @@ from colregion.testing.fakes import PlainImage, make_parsed_page
 
 
 class EncoderContract:
-    """Contract tests that every encoder passes.
-
-    Override the fixture `encoder`, and `pages` and `question` if the defaults do not suit it.
-    """
+    """Contract tests that every encoder passes. Override the fixture `encoder`, and `pages` and
+    `question` if the defaults do not suit it."""
 
     @pytest.fixture
     def encoder(self) -> Encoder:
@@ -86,11 +84,8 @@ class EncoderContract:
 
 
 class ParserContract:
-    """Contract tests that every parser passes.
-
-    Override the fixtures `parser` and `document`, a document of at least one page with words that
-    the parser can read.
-    """
+    """Contract tests that every parser passes. Override the fixtures `parser` and `document`, a
+    document of at least one page with words that the parser can read."""
 
     @pytest.fixture
     def parser(self) -> Parser:
