@@ -55,8 +55,8 @@ def make_parsed_page(
         for j, part in enumerate(parts):
             x0 = box.x0 + box.width * j / len(parts)
             words.append(Word(part, Box(x0, box.y0, x0 + box.width / len(parts), box.y1), line=i))
-        for path in ((i + 1,), (i + 1, 1), (i + 1, 1, 1)):
-            regions.append(Region(page_id=page.id, path=path, box=box, text=text))
+        paths = ((i + 1,), (i + 1, 1), (i + 1, 1, 1))
+        regions += [Region(page_id=page.id, path=path, box=box, text=text) for path in paths]
     return ParsedPage(page, tuple(words), tuple(regions))
 
 

@@ -22,7 +22,8 @@ from colregion.encoders.torch_utils.model_files import commit_of, digest
 from colregion.encoders.torch_utils.query_tokens import label, without_specials
 from colregion.errors import BackendError, InvalidInput, require
 
-_CLOCKWISE = dict(enumerate(("ROTATE_270", "ROTATE_180", "ROTATE_90"), start=1))
+# Clockwise by 1, 2 and 3 quarter turns; Pillow counts the other way round.
+_CLOCKWISE = (Image.Transpose.ROTATE_270, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_90)
 # Visual tokens per forward pass. More makes an accelerator little faster and needs more memory; on
 # a CPU single pages are as fast as batches.
 _BATCH_TOKENS = {"cuda": 8192, "mps": 2048, "cpu": 1}
@@ -250,4 +251,4 @@ def _quarter_turns(page: ParsedPage) -> int:
 def _upright(page: ParsedPage) -> Image.Image:
     turns = _quarter_turns(page)
     image = page.page.image
-    return image.transpose(Image.Transpose[_CLOCKWISE[turns]]) if turns else image
+    return image.transpose(_CLOCKWISE[turns - 1]) if turns else image

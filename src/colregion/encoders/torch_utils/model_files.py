@@ -61,8 +61,9 @@ def fetch(source: str, *, revision: str | None, local_files_only: bool, extra: s
     except (errors.HfHubHTTPError, OSError) as cause:
         # The hub's errors "offline" and "not in the cache" are OSErrors too.
         raise BackendError(
-            f"the cache lacks {source} and the hub cannot be reached ({type(cause).__name__}). "
-            f"`hf download {source}` where there is a network, or name a folder with its files"
+            f"{source} is not complete in the local cache and cannot be fetched from the hub "
+            f"({type(cause).__name__}). Fetch it where there is a network, `hf download {source}`, "
+            "or name a folder that holds its files"
         ) from cause
 
 
