@@ -88,4 +88,4 @@ def _write(path: Path, text: str) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as cause:
-        raise BackendError(f"parses cannot be cached in {path.parent}: {cause}") from cause
+        raise BackendError(f"the parse cache {path.parent} cannot be written: {cause}") from cause

@@ -25,8 +25,9 @@ def pick_device(torch: ModuleType, requested: str | None) -> str:
     if not available:
         names = " and ".join(name for name, usable in availability.items() if usable)
         raise InvalidInput(
-            f"torch {torch.__version__} has no device {requested!r}; available: {names}. For an "
-            "NVIDIA card install its driver and a build of torch with CUDA, or omit device"
+            f"device {requested!r} is not available to torch {torch.__version__}; available: "
+            f"{names}. For an NVIDIA card install its driver and a build of torch with CUDA, or "
+            "omit device"
         )
     return requested
 
