@@ -47,14 +47,9 @@ _BASE64_IMAGE = re.compile(r"iVBORw0KGgo|/9j/|R0lGOD|UklGR|SUkqA|TU0AK")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PageReference:
-    """A page, and where it can be read if the index does not contain it.
-
-    Args:
-        doc_id, page_number: the page's document and 1-based number, None where not known.
-        image: an image of this one page: a path, a file's bytes, or a PIL image.
-        file: the document or image file that contains the page.
-        metadata: the retriever's own keys, flat, which are passed on to hits on the page.
-    """
+    """A page, its 1-based number, and where it can be read if the index does not contain it: an
+    `image` of this one page (a path, a file's bytes, or a PIL image), or a `file` that contains it.
+    The retriever's own `metadata`, flat, is passed on to hits on the page."""
 
     doc_id: str | None = None
     page_number: int | None = None
@@ -64,10 +59,7 @@ class PageReference:
 
 
 def page_reference(
-    metadata: Mapping[str, Any],
-    *,
-    image: str | bytes | None = None,
-    first_page: int | None = None,
+    metadata: Mapping[str, Any], *, image: str | bytes | None = None, first_page: int | None = None
 ) -> PageReference:
     """Read a page's metadata by the keys that this module lists.
 
@@ -242,9 +234,8 @@ def _read(engine: Engine, reference: PageReference) -> tuple[EmbeddedPage, Docum
     position = 1
     if reference.image is None and document.page_count > 1:
         if reference.page_number is None:
-            raise InvalidInput(
-                f"{document.source} has {document.page_count} pages; give page_number"
-            )
+            count = document.page_count
+            raise InvalidInput(f"{document.source} has {count} pages; give page_number")
         position = reference.page_number
     number = reference.page_number or 1
     page = engine.page_cache.read_page(document, position=position, number=number)

@@ -17,18 +17,14 @@ Query = Annotated[str, Field(description="What to find: a question or keywords."
 K = Annotated[int, Field(ge=1, le=MAX_REGIONS, description=_K)]
 DocId = Annotated[str | None, Field(description="Search this document only.")]
 PageNumber = Annotated[
-    int | None,
-    Field(ge=1, description="Search pages of this number only; the first is 1."),
+    int | None, Field(ge=1, description="Search pages of this number only; the first is 1.")
 ]
 IncludeImages = Annotated[bool, Field(description="Also return an image of every region.")]
 
 
 def search_arguments(*, default_k: int) -> type[BaseModel]:
-    """A model of query, k, doc_id, page_number and include_images that refuses other names.
-
-    Args:
-        default_k: also the largest k that a model may ask for, where it exceeds `MAX_REGIONS`.
-    """
+    """A model of query, k, doc_id, page_number and include_images that refuses other names and a k
+    above `MAX_REGIONS` or the default, whichever is larger."""
     limit = max(default_k, MAX_REGIONS)
     return create_model(
         "SearchRegions",

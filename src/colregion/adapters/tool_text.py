@@ -27,13 +27,7 @@ _IMAGE_MAX_PX = 1568
 
 
 def validate_source(index: str | Path | None, engine: Engine | None) -> Engine | str | Path:
-    """Whichever of the two was given.
-
-    An index by its name can be pickled, copied and reopened; an engine is already open.
-
-    Raises:
-        InvalidInput: neither was given, or both.
-    """
+    """Whichever of the two is not None. Raises InvalidInput for neither, and for both."""
     if index is None and engine is not None:
         return engine
     if engine is None and index is not None:
@@ -42,12 +36,8 @@ def validate_source(index: str | Path | None, engine: Engine | None) -> Engine |
 
 
 def resolve_engine(source: Engine | str | Path) -> Engine:
-    """The engine itself, or the process's shared engine for the index of that name.
-
-    Raises:
-        InvalidInput: there is no such index; a reader does not create one.
-        IndexCorrupt: the folder holds something else, or an index of another version.
-    """
+    """The engine itself, or the process's shared engine for the index of that name. Raises
+    InvalidInput where there is none, IndexCorrupt for other content or another version."""
     if isinstance(source, Engine):
         return source
     _require_index(source)
@@ -73,11 +63,8 @@ def load_regions(
     """The regions with text of files, folders and globs, in reading order, one list per page.
 
     They are hits without a score. Each page is parsed when it is reached. A file counts once, and
-    no two files have the same document id.
-
-    Raises:
-        InvalidInput: a path that does not exist, or metadata that is not flat.
-        UnreadableDocument: a file that cannot be read.
+    no two files have the same document id. Raises InvalidInput for a path that does not exist or
+    metadata that is not flat, UnreadableDocument for a file that cannot be read.
     """
     for file in _distinct([sources] if isinstance(sources, str | Path) else sources):
         document = open_document(file.path, doc_id=file.doc_id, metadata=metadata)
@@ -117,11 +104,7 @@ def text_for_model(hit: Hit) -> str:
 
 
 def crop_for_model(hit: Hit, *, margin: float = CROP_MARGIN) -> Image.Image:
-    """The region with a little of its surroundings, scaled down to what vision models take.
-
-    Args:
-        margin: as for `Hit.crop`, a fraction of the page's width.
-    """
+    """The region with a margin as `Hit.crop` adds it, scaled down to what vision models take."""
     return scale_for_model(hit.crop(margin=margin))
 
 

@@ -28,11 +28,8 @@ class Context:
     tokens: int
 
     def resolve(self, answer: str) -> Resolution:
-        """Link the citations in an answer written from this context to their hits.
-
-        See `colregion.citations.marks.find_marks` for the spellings that count as citations. An
-        answer without any gives an empty resolution.
-        """
+        """Link the citations in an answer written from this context to their hits, as
+        `colregion.citations.marks.find_marks` recognises them; an answer may have none."""
         return resolve(answer, self.citations)
 
 

@@ -13,10 +13,8 @@ from colregion.core.results import Hit
 class Citation:
     """A place in an answer that cites a hit.
 
-    Args:
-        start, end: `answer[start:end]` is the citation as written, with its brackets when
-            nothing else is in them.
-        mark: the mark as the context writes it.
+    `answer[start:end]` is the citation as written, with its brackets when nothing else is in them;
+    `mark` is how the context writes it.
     """
 
     start: int

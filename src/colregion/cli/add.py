@@ -51,8 +51,7 @@ def add(
     ] = None,
     password: Annotated[str | None, typer.Option(help="Password of encrypted files.")] = None,
     workers: Annotated[
-        int | None,
-        typer.Option(help="Worker processes (default: one per core; 0 = in-process)."),
+        int | None, typer.Option(help="Worker processes (default: one per core; 0 = in-process).")
     ] = None,
     max_seconds_per_page: Annotated[
         float, typer.Option(rich_help_panel=_LIMITS, help="Time to read one page.")
@@ -79,8 +78,7 @@ def add(
         ),
     ] = None,
     precision: Annotated[
-        str | None,
-        typer.Option(help="Vectors of a new index: float16, or int8 at half the size."),
+        str | None, typer.Option(help="Vectors of a new index: float16, or int8 at half the size.")
     ] = None,
     wait_s: Annotated[
         float,

@@ -77,20 +77,14 @@ def pairs(values: Sequence[str] | None, *, option: str) -> dict[str, str]:
 
 
 def emit_json(value: Any, *, to_stdout: bool, output: Path | None) -> bool:
-    """Write the result of a command, dataclasses included, as JSON where the user asked for it.
-
-    Returns:
-        Whether the user asked for JSON; if not, the command prints text.
-
-    Raises:
-        InvalidInput: `output` cannot be written, or contains something else.
-    """
+    """Write the result of a command, dataclasses included, as JSON where the user asked for it;
+    returns whether the user did. Raises InvalidInput for an `output` that cannot be written, or
+    contains something else."""
     text = json.dumps(value, indent=2, ensure_ascii=False, default=asdict) + "\n"
     if output is not None:
         if output.exists() and not _is_same_kind(_read_json(output), json.loads(text)):
-            raise InvalidInput(
-                f"{output} contains other JSON; delete it or choose another --output"
-            )
+            cure = "delete it or choose another --output"
+            raise InvalidInput(f"{output} contains other JSON; {cure}")
         write_file(output, text.encode())
     if to_stdout:
         sys.stdout.write(text)
@@ -108,10 +102,8 @@ def _read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as cause:
-        raise InvalidInput(
-            f"--output {path} exists and was not written by this command; "
-            "delete it or choose another file"
-        ) from cause
+        message = f"--output {path} exists and was not written by this command"
+        raise InvalidInput(f"{message}; delete it or choose another file") from cause
 
 
 def _is_same_kind(value: Any, other: Any) -> bool:

@@ -7,16 +7,8 @@ from typing import Annotated
 
 import typer
 
-from colregion.cli.common import (
-    JsonOption,
-    OutputOption,
-    ParserOption,
-    app,
-    emit_json,
-    err,
-    escape,
-    out,
-)
+from colregion.cli import common
+from colregion.cli.common import JsonOption, OutputOption, ParserOption, app, err, out
 
 
 @app.command(name="eval")
@@ -52,7 +44,7 @@ def evaluate(
         overlays=overlays,
         console=err,
     )
-    if not emit_json(result, to_stdout=as_json, output=output):
+    if not common.emit_json(result, to_stdout=as_json, output=output):
         print_rows(result, console=out)
 
 
@@ -78,9 +70,9 @@ def calibrate(
         cases, index=index, encoder=encoder, parser=parser, console=err
     )
     result = {"calibration": calibration, "held_out": figures}
-    if emit_json(result, to_stdout=as_json, output=output):
+    if common.emit_json(result, to_stdout=as_json, output=output):
         return
     for name, value in figures.items():
         out.print(f"{name:12} {value}", highlight=False)
     if index is not None:
-        out.print(f"stored in {escape(index)}", highlight=False)
+        out.print(f"stored in {common.escape(index)}", highlight=False)

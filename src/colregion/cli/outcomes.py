@@ -23,12 +23,8 @@ _MAX_NAME = 40
 @contextmanager
 def progress_bar(check: Callable[[], None] = lambda: None) -> Iterator[Callable[[Progress], None]]:
     """Show a bar while documents are added; `check` is called at every step."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[pages]}"),
-    )
+    label, count = TextColumn("{task.description}"), TextColumn("{task.fields[pages]}")
+    columns = (SpinnerColumn(), label, BarColumn(), count)
     with ProgressBar(*columns, console=err, transient=True) as bar:
         task = bar.add_task("reading", total=None, pages="")
 

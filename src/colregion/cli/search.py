@@ -54,8 +54,7 @@ def search(
         ),
     ] = None,
     skip_damaged: Annotated[
-        bool,
-        typer.Option("--skip-damaged", help="Skip damaged pages; checks the whole index."),
+        bool, typer.Option("--skip-damaged", help="Skip damaged pages; checks the whole index.")
     ] = False,
 ) -> None:
     """Find the regions that answer a question."""

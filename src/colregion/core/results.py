@@ -23,13 +23,9 @@ DEFAULT_K = 5
 @one_line_repr("tokens", "similarity", "placement")
 @dataclass(frozen=True, slots=True, eq=False)
 class RelevanceMap:
-    """How strongly each token of a question lights up each place of a page.
-
-    Args:
-        similarity: (T, V) raw dot products of T query tokens and V page vectors.
-        placement: where the page's vectors look.
-        query: its `content` and `weights` say what counts.
-    """
+    """How strongly each token of a question lights up each place of a page: the (T, V) raw dot
+    products of query tokens and page vectors, and where the page's vectors look. The query's
+    `content` and `weights` say what counts."""
 
     similarity: FloatArray
     placement: Placement
@@ -181,10 +177,7 @@ class Hit(_OnPage):
         `x0 y0 x1 y1` are fractions of the page (origin top-left), `page_width page_height` its
         size in `page_unit` ("pt", "px"), `boxes_json` lists `[page, x0, y0, x1, y1]` rows of the
         region's parts, `hidden_text` joins its `HIDDEN_TEXT_REASONS`; then the user's own keys.
-
-        Args:
-            confidence: false leaves out what depends on the question, for callers that merge the
-                results of several questions.
+        `confidence` is left out on request, as it depends on the question.
         """
         page, box = self.parsed.page, self.region.box
         flat: dict[str, MetadataValue] = {
@@ -236,11 +229,8 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class AddReport:
-    """What `Engine.add` did, one outcome per source.
-
-    Args:
-        workers: processes that read documents; 0 when this one did.
-    """
+    """What `Engine.add` did, one outcome per source, and the number of processes that read
+    documents, 0 when this one did."""
 
     outcomes: tuple[Outcome, ...]
     workers: int = 0

@@ -97,14 +97,10 @@ def placement_to_arrays(placement: Placement) -> dict[str, NDArray[Any]]:
         return {"boxes_xyxy": placement.boxes_xyxy}
     if isinstance(placement, GridPlacement):
         layers = {f"layer_{i}": layer for i, layer in enumerate(placement.layers)}
-        return {
-            "n_vectors": np.array(placement.n_vectors),
-            "map_layers": np.array(placement.map_layers, dtype=np.int64),
-            **layers,
-        }
-    raise InvalidInput(
-        f"only grid and box placements can be stored, got {type(placement).__name__}"
-    )
+        map_layers = np.array(placement.map_layers, dtype=np.int64)
+        return {"n_vectors": np.array(placement.n_vectors), "map_layers": map_layers, **layers}
+    kind = type(placement).__name__
+    raise InvalidInput(f"only grid and box placements can be stored, got {kind}")
 
 
 def placement_from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Placement:

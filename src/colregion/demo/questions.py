@@ -8,12 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question with one answer.
-
-    Args:
-        answer: part of the text of the region that answers.
-        document: name of the file with the answer, on its 1-based `page`.
-    """
+    """A question with one answer: part of the text of a region of a file's 1-based page."""
 
     text: str
     answer: str

@@ -29,18 +29,9 @@ _SNIPPET_CHARACTERS = 230
 def run_demo(folder: Path, *, console: Console, questions: Sequence[Question] = QUESTIONS) -> Path:
     """Copy the documents into `folder`, index them there, ask the questions, write the report.
 
-    Only `documents`, `index` and `report.html` within `folder` are written. Documents already in
-    the index are read again.
-
-    Args:
-        folder: created if missing.
-        console: where questions, answers and progress are printed.
-
-    Returns:
-        Path of the report.
-
-    Raises:
-        BackendError: the folder cannot be written.
+    Only `documents`, `index` and `report.html` within `folder`, which may be missing, are written.
+    Documents already in the index are read again. Returns the path of the report. Raises
+    BackendError if the folder cannot be written.
     """
     started = time.perf_counter()
     copies = folder / "documents"

@@ -67,10 +67,8 @@ def open_document(
     else:
         page_count, open_page, close = _open_file(plain, identity, password=password, limits=limits)
     if page_count > limits.pages:
-        raise UnreadableDocument(
-            f"{identity.name} has more than {limits.pages:,} pages. Split it, or raise the limit "
-            "`pages`"
-        )
+        most = f"{identity.name} has more than {limits.pages:,} pages"
+        raise UnreadableDocument(f"{most}. Split it, or raise the limit `pages`")
     return Document(
         id=identity.doc_id,
         source=identity.name,
@@ -83,11 +81,8 @@ def open_document(
 
 
 def plain_source(source: str | Path | bytes | Image.Image) -> Path | bytes | Image.Image:
-    """The source with its path absolute, or its image upright and in RGB.
-
-    Raises:
-        InvalidInput: a source of another type.
-    """
+    """The source with its path absolute, or its image upright and in RGB. Raises InvalidInput for
+    a source of another type."""
     if isinstance(source, Image.Image):
         from colregion.documents.images import upright_rgb
 
@@ -101,12 +96,8 @@ def plain_source(source: str | Path | bytes | Image.Image) -> Path | bytes | Ima
 
 
 def read_image(source: str, number: int, *, content_hash: str, dpi: int | None) -> Image.Image:
-    """Read the image of a page (1-based) again from the file that was indexed.
-
-    Raises:
-        NotIndexed: the file is not there, or its content is not what was indexed.
-        UnreadableDocument: it cannot be read any more, or is encrypted.
-    """
+    """Read the image of a page (1-based) again from the file that was indexed. Raises NotIndexed
+    where the file is missing or has changed, UnreadableDocument where it cannot be read."""
     path = Path(source)
     if not path.is_file():
         raise NotIndexed(

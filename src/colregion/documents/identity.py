@@ -18,13 +18,8 @@ HEAD_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which document a source is.
-
-    Args:
-        doc_id: its id in an index.
-        name: its name for people.
-        content_hash: SHA-256 of its bytes, hexadecimal; for an image, of its size and pixels.
-    """
+    """Which document a source is: its id in an index, its name for people, and the SHA-256 of its
+    bytes, hexadecimal; for an image, of its size and pixels."""
 
     doc_id: str
     name: str
@@ -40,14 +35,9 @@ def identify(
 ) -> Identity:
     """Identify a source by its path or content. No format is parsed, so no file can do harm here.
 
-    Args:
-        source: an image as `upright_rgb` returns it.
-        doc_id: by default the file's name, else `name`.
-        name: by default the path, else the start of the content's hash.
-
-    Raises:
-        InvalidInput: no such path.
-        UnreadableDocument: empty, too large, not a file, or not readable by this user.
+    `doc_id` and `name` default as in `open_document`; an image is as `upright_rgb` returns it.
+    Raises InvalidInput for no such path; UnreadableDocument for a source that is empty, too large,
+    not a file, or not readable by this user.
     """
     if isinstance(source, Path):
         name, doc_id = name or str(source), doc_id or source.name

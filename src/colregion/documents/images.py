@@ -60,8 +60,7 @@ _SIDEWAYS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 
 
 def image_opener(head: bytes) -> type[ImageFile.ImageFile] | None:
-    """The class that decodes an image whose first bytes (12 are enough) are `head`; None for a
-    type that is not read."""
+    """The class that decodes images of these first bytes (12 are enough); None if none does."""
     for magic, decoder in _OPENERS:
         pairs = zip(head, magic, strict=False)
         if len(head) >= len(magic) and all(a == b or b == ord("?") for a, b in pairs):
@@ -71,12 +70,8 @@ def image_opener(head: bytes) -> type[ImageFile.ImageFile] | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageSource:
-    """An image file or its bytes.
-
-    Args:
-        max_pixels: that a frame may declare, checked before anything is decoded.
-        max_frames: that are counted; a file may declare any number of them.
-    """
+    """An image file or its bytes. A frame that declares more than `max_pixels` is refused before
+    anything is decoded; frames are counted up to `max_frames`."""
 
     data: Path | bytes
     name: str
@@ -85,18 +80,14 @@ class ImageSource:
 
     @contextmanager
     def open(self) -> Iterator[ImageFile.ImageFile]:
-        """The image with its header read.
-
-        Raises:
-            UnreadableDocument: damaged or too large, also when the caller's block finds that out.
-        """
+        """The image with its header read. Raises UnreadableDocument for one that is damaged or too
+        large, also when the caller's block finds that out."""
         data = self.data
         try:
             with io.BytesIO(data) if isinstance(data, bytes) else data.open("rb") as file:
-                decoder = image_opener(file.read(12))
-                file.seek(0)
-                if decoder is None:
+                if (decoder := image_opener(file.read(12))) is None:
                     raise UnreadableDocument(f"{self.name} is no image of a known type")
+                file.seek(0)
                 with _no_warnings():
                     image = decoder(file)
                 with closing(image):
@@ -171,9 +162,8 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "F" or image.mode.startswith("I"):
         image = _scaled_to_8_bit(image)
     if image.has_transparency_data:
-        foreground = image.convert("RGBA")
-        white = Image.new("RGBA", foreground.size, "white")
-        image = Image.alpha_composite(white, foreground)
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
     return image.convert("RGB")
 
 

@@ -22,8 +22,7 @@ TIMEOUT_S = 60.0
 """After which a conversion is stopped; large files take some ten seconds."""
 
 MAX_UNPACKED_BYTES = 1 << 30
-"""Limit on the unpacked size of a file's parts; a small file can declare a thousand times its own
-size."""
+"""Limit on the unpacked size of a file's parts, which may be a thousand times that of the file."""
 
 _START_AGAIN = 81  # LibreOffice's exit status after it has set up a new profile
 _MAX_PARTS = 20_000
@@ -52,9 +51,7 @@ _FILTERS = {
 OFFICE_SUFFIXES = frozenset(_FILTERS)
 
 _PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
-<oor:items xmlns:oor="http://openoffice.org/2001/registry">
-{}
-</oor:items>
+<oor:items xmlns:oor="http://openoffice.org/2001/registry">{}</oor:items>
 """
 _SETTINGS = (
     ("org.openoffice.Office.Common/Security/Scripting", "MacroSecurityLevel", "3"),
@@ -68,14 +65,10 @@ _SETTINGS = (
 
 
 def office_suffix(source: Path | bytes, head: bytes, *, name: str) -> str | None:
-    """The suffix of the office format of a file's content; None for other files, such as
-    archives, which are not opened.
+    """The suffix of the office format of a file's content; None for other files, such as archives.
 
-    Args:
-        head: the first bytes of the file, eight or more.
-
-    Raises:
-        UnreadableDocument: damaged, or it declares to unpack to too much.
+    `head` has its first eight bytes or more. Raises UnreadableDocument for a file that is damaged,
+    or declares to unpack to too much.
     """
     if head.startswith(b"{\\rtf"):
         return ".rtf"
@@ -106,17 +99,14 @@ def _zip_suffix(source: Path | bytes, *, name: str) -> str | None:
     unpacked = sum(info.file_size for info in infos)
     if suffix and (unpacked > MAX_UNPACKED_BYTES or len(infos) > _MAX_PARTS):
         raise UnreadableDocument(
-            f"{name} declares {len(infos)} parts of {unpacked:,} bytes together; colregion opens "
-            f"office files of up to {MAX_UNPACKED_BYTES:,}. Save it as PDF"
+            f"{name} declares {len(infos)} parts of {unpacked:,} bytes together; up to "
+            f"{MAX_UNPACKED_BYTES:,} are opened. Save it as PDF"
         )
     return suffix
 
 
 def to_pdf(source: Path | bytes, suffix: str, *, name: str, timeout_s: float = TIMEOUT_S) -> bytes:
-    """Convert an office file to PDF.
-
-    Args:
-        suffix: as `office_suffix` returns it.
+    """Convert an office file with the suffix that `office_suffix` returns to PDF.
 
     Raises:
         MissingDependency: LibreOffice is not installed.

@@ -27,15 +27,13 @@ from colregion.errors import InvalidInput, UnreadableDocument
 DEFAULT_DPI = 150
 
 MAX_SIDE_PX = 5000
-"""Longer side of a rendered page; where it would be exceeded the resolution is lowered. A poster
-stays readable (A0 at 107 dpi), and a page that declares kilometres costs no more than it."""
+"""Longer side of a rendered page; beyond it the resolution is lowered, for A0 to 107 dpi."""
 
 # PDFium is not thread-safe. Reentrant, because a garbage-collected `PdfFile` closes itself
 # wherever the collection happens to run.
 _LOCK = threading.RLock()
 
-# PDFium caches what it has read of a file while the file is open. Opening it again every so many
-# pages bounds the memory that a long file takes.
+# PDFium caches what it has read while a file is open; reopening it bounds a long file's memory.
 _PAGES_PER_OPENING = 50
 
 # A page may declare /UserUnit u: its coordinates then count u/72 inch (PDF 1.6, 14.11.2). Large
@@ -224,12 +222,8 @@ def count_pages(file: PdfFile) -> int:
 
 
 def pdf_page(file: PdfFile, number: int, *, doc_id: str) -> Page:
-    """One page (1-based).
-
-    Raises:
-        InvalidInput: a number that is not there.
-        UnreadableDocument: the page is damaged, or has an image of more pixels than allowed.
-    """
+    """One page (1-based). Raises InvalidInput for a number that is not there, UnreadableDocument
+    for a page that is damaged, or has an image of more pixels than allowed."""
     index = number - 1
     with file.document() as document:
         if not 0 <= index < len(document):
@@ -283,10 +277,8 @@ def _mentions_user_unit(data: bytes | mmap.mmap) -> bool:
 
 
 def _user_unit(document: pdfium.PdfDocument, index: int) -> float:
-    """The unit of one page (0-based) in 1/72 inch; 1 where the page declares none.
-
-    Read from a copy of the page that PDFium writes, because there dictionaries are not packed.
-    """
+    """The unit of one page (0-based) in 1/72 inch, by default 1. Read from a copy of the page that
+    PDFium writes, because there dictionaries are not packed."""
     written = io.BytesIO()
     with closing(pdfium.PdfDocument.new()) as copy:
         copy.import_pages(document, [index])

@@ -29,10 +29,8 @@ _IDENTITY: _Matrix = (1.0, 0.0, 0.0, 1.0, 0.0, 0.0)
 def text_layer(page: pdfium.PdfPage) -> TextLayer:
     """The page's characters in the order of its content, with boxes on the page as displayed.
 
-    A box is as wide as the character's advance and as high as its font's line, not as the
-    ink of the glyph: the words of a line then share top and bottom, whatever their letters, and
-    lines can be told apart by them. The ink alone gives "was" half the height of "flat" and a
-    dash next to none; glyphs of fonts that are not embedded may have none at all.
+    A box is as wide as the character's advance and as high as its font's line, not as the ink of
+    the glyph: the words of a line then share top and bottom, whatever their letters.
     """
     objects = list(_objects(page))
     with closing(page.get_textpage()) as textpage:

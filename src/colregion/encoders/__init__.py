@@ -6,13 +6,11 @@ import inspect
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from colregion.core.interfaces import Encoder
 from colregion.errors import InvalidInput
 from colregion.specs import Spec, parse_spec
-
-if TYPE_CHECKING:
-    from colregion.core.interfaces import Encoder
 
 _ENTRY_POINTS = "colregion.encoders"
 _KNOWN = ("static_tokens", "text:ID of a text model", "a hub id or a folder of a visual model")

@@ -54,18 +54,15 @@ def calibrate_file(
 
     Args:
         index: a spec for `open_index`; the calibration is stored with it.
-        encoder: a spec for `load_encoder`; None for the index's own, or the default.
-
-    Raises:
-        ModelMismatch: the index was made with another encoder.
+        encoder: a spec for `load_encoder`; None for the index's own, or the default. Raises
+            ModelMismatch where the index was made with another encoder.
     """
     cases = read_cases(path)
     with ExitStack() as stack:
         target = None
         if index is not None:
-            target = stack.enter_context(
-                Engine.open(open_index(index, create=False), encoder=encoder)
-            )
+            opened = open_index(index, create=False)
+            target = stack.enter_context(Engine.open(opened, encoder=encoder))
         model = target.encoder if target else load_encoder(encoder or "static_tokens")
         cached = CachedParser(load_parser(parser))
         engine = stack.enter_context(Engine(MemoryIndex(), encoder=model, parser=cached))
@@ -78,21 +75,13 @@ def calibrate_file(
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """N hits with their labels.
+    """N hits with their labels."""
 
-    Args:
-        features: (N, F).
-        right: (N,).
-        first: (N,) the best hit of its question.
-        own: (N,) the question was asked about its own page, not about another document's.
-        documents: (N,) the document of the question.
-    """
-
-    features: FloatArray
-    right: NDArray[np.bool_]
-    first: NDArray[np.bool_]
-    own: NDArray[np.bool_]
-    documents: NDArray[np.str_]
+    features: FloatArray  # (N, F)
+    right: NDArray[np.bool_]  # (N,)
+    first: NDArray[np.bool_]  # (N,) the best hit of its question
+    own: NDArray[np.bool_]  # (N,) the question was asked about its own page
+    documents: NDArray[np.str_]  # (N,) the document of the question
 
 
 def calibrate(
@@ -143,21 +132,12 @@ def _examples(
 
 
 def fit(features: FloatArray, right: NDArray[np.bool_]) -> Calibration:
-    """The calibration that makes the labels likeliest, with a ridge of 1 on features scaled to
-    their spread: Newton's method on the logistic likelihood.
-
-    Args:
-        features: (N, F).
-        right: (N,).
-
-    Raises:
-        InvalidInput: all labels are the same; there is nothing to tell apart.
-    """
+    """The calibration that makes the N labels likeliest, with a ridge of 1 on features (N, F)
+    scaled to their spread: Newton's method on the logistic likelihood. Raises InvalidInput where
+    all labels are the same."""
     if right.all() or not right.any():
-        raise InvalidInput(
-            f"a calibration needs right and wrong hits, got {int(right.sum())} right of "
-            f"{len(right)}"
-        )
+        counts = f"{int(right.sum())} right of {len(right)}"
+        raise InvalidInput(f"a calibration needs right and wrong hits, got {counts}")
     centre, spread = features.mean(axis=0), np.maximum(features.std(axis=0), 1e-9)
     scaled = np.column_stack([(features - centre) / spread, np.ones(len(features))])
     ridge = np.array([_RIDGE] * features.shape[1] + [1e-6])
@@ -213,10 +193,8 @@ def calibration_error(confidence: FloatArray, right: NDArray[np.bool_], *, bins:
 
 
 def auroc(confidence: FloatArray, right: NDArray[np.bool_]) -> float:
-    """Probability that a right hit has a higher confidence than a wrong one; ties count half.
-
-    NaN if all hits are right or all are wrong.
-    """
+    """Probability that a right hit has a higher confidence than a wrong one; ties count half. NaN
+    if all hits are right or all are wrong."""
     _, at, counts = np.unique(confidence, return_inverse=True, return_counts=True)
     rank = (np.cumsum(counts) - (counts - 1) / 2)[at]
     n_right, n_wrong = int(right.sum()), int((~right).sum())

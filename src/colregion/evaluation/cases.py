@@ -76,9 +76,8 @@ def read_cases(path: str | Path) -> list[Case]:
     """Read the cases of a JSON Lines file, in order; blank lines are skipped.
 
     Raises:
-        InvalidInput: the file is missing or contains no case, or a line is no JSON object, lacks
-            a key, has a value of the wrong form, repeats an id or names an image that does not
-            exist; the message names the line.
+        InvalidInput: the file is missing or contains no case, or a line is no valid case, repeats
+            an id or names an image that does not exist; the message names the line.
     """
     path = Path(path)
     try:
@@ -106,8 +105,7 @@ def read_cases(path: str | Path) -> list[Case]:
 def _case(row: Any, *, folder: Path) -> Case:
     if not isinstance(row, Mapping):
         raise InvalidInput(f"a case must be a JSON object, got {row!r}")
-    missing = [key for key in _REQUIRED if key not in row]
-    if missing:
+    if missing := [key for key in _REQUIRED if key not in row]:
         raise InvalidInput(f"missing keys: {', '.join(missing)}")
     for key in ("answers", "boxes", "alt_boxes"):
         if not isinstance(row.get(key, []), list):

@@ -41,10 +41,7 @@ def evidence_recall_at_area(
     Args:
         ranked_xyxy: (R, 4); no regions give recall 0.
         evidence_xyxy: (E, 4), E >= 1.
-        budgets: shares of the page's area, >= 0, any order.
-
-    Returns:
-        (len(budgets),) recall, 0-1.
+        budgets: shares of the page's area, >= 0, any order. Each gives a recall, 0-1.
     """
     targets = [evidence_xyxy] if box_mode == "all" else list(evidence_xyxy[:, None, :])
     spent, gained = _walk(ranked_xyxy, targets, stop=max(budgets, default=0.0))
@@ -177,8 +174,7 @@ def bootstrap_ci(
     with all its values. The same seed draws the same documents for every ranking.
 
     Args:
-        values: (N,), at least one.
-        groups: N keys; equal keys are drawn together.
+        values, groups: (N,), at least one, and N keys; values of equal keys are drawn together.
         n: resamples.
     """
     _, member = np.unique(np.asarray(groups), return_inverse=True)
@@ -196,11 +192,7 @@ def mean_figures(
     """Average every figure: {measure: mean} or {measure: {budget: mean}}, to five digits.
 
     "ci95" has [low, high] of each in the same form, by bootstrap over documents. Where no question
-    counts, mean and interval are None.
-
-    Args:
-        figures: `Figures` of one or more questions, all with the same keys.
-        documents: one per question.
+    counts, mean and interval are None. `figures` are of one or more questions, with the same keys.
     """
     row: dict[str, Any] = {}
     intervals: dict[str, Any] = {}

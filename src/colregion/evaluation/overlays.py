@@ -18,15 +18,8 @@ _SHOWN = 3
 
 def write_overlay(case: Case, page: ParsedPage, hits: Sequence[Hit], folder: Path) -> Path:
     """Write `folder`/ID.png: the page with its evidence in green, alternatives in grey and the
-    first three hits, numbered, in red.
-
-    Args:
-        page: the case's page.
-        hits: best first; those on other pages have a number and are not drawn.
-
-    Raises:
-        BackendError: the folder cannot be written.
-    """
+    first three hits, numbered, in red. Hits on other pages have a number and are not drawn. Raises
+    BackendError if the folder cannot be written."""
     drawn = [
         (box, str(rank), _HIT)
         for rank, hit in enumerate(hits[:_SHOWN], start=1)

@@ -30,11 +30,8 @@ class CachedParser(Parser):
     """A parser that parses each document once and reads the result from disk from then on.
 
     Results are stored by the document's content and the parser's fingerprint, not by its name,
-    when the last page has been taken. Safe to use from threads and processes.
-
-    Args:
-        parser: parses new documents.
-        folder: of the results; created when first needed.
+    when the last page has been taken. Safe to use from threads and processes. Without a folder
+    they are in `default_cache_folder`; it is created when first needed.
     """
 
     def __init__(self, parser: Parser, *, folder: Path | None = None) -> None:
@@ -43,15 +40,11 @@ class CachedParser(Parser):
 
     @property
     def fingerprint(self) -> str:
-        """The inner parser's: the results are the same."""
         return self._parser.fingerprint
 
     def parse(self, document: Document) -> Iterator[ParsedPage]:
-        """As the inner parser.
-
-        Raises:
-            BackendError: the folder cannot be written, or a file in it is damaged.
-        """
+        """As the inner parser. Raises BackendError where the folder cannot be written, or a file in
+        it is damaged."""
         path = self._path(document)
         if path.is_file():
             yield from _read(path, document)
@@ -95,6 +88,4 @@ def _write(path: Path, text: str) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as cause:
-        raise BackendError(
-            f"the folder for cached parses {path.parent} cannot be written: {cause}"
-        ) from cause
+        raise BackendError(f"the parse cache {path.parent} cannot be written: {cause}") from cause

@@ -44,11 +44,8 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CaseRanking:
-    """The ranking of a case for each group of measures: the same one for all but "best".
-
-    Args:
-        by_area: the highest recall of these counts.
-    """
+    """The ranking of a case for each group of measures: the same one for all but "best". Of the
+    recalls of `by_area` the highest counts."""
 
     by_area: Sequence[Ranking]
     by_fit: Ranking

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -55,11 +56,7 @@ def evaluate_file(
 ) -> dict[str, Any]:
     """`evaluate` the cases of a file, with parsed pages cached in the user's cache folder.
 
-    Args:
-        path: as `read_cases` takes it.
-        encoder, parser: specs for `load_encoder` and `load_parser`.
-        rankings: some of `RANKINGS`; all of them for None.
-        console: where progress is shown.
+    `encoder` and `parser` are specs; `rankings` defaults to all; progress is shown on `console`.
     """
     cases = read_cases(path)
     names = check_rankings(rankings or RANKINGS)
@@ -140,11 +137,8 @@ def evaluate(
 def index_pages(
     cases: Sequence[Case], engine: Engine, on_progress: Progress = lambda *_: None
 ) -> dict[Path, EmbeddedPage]:
-    """Add every image that the cases name to the engine's index; returns the page of each.
-
-    Raises:
-        UnreadableDocument: an image cannot be read.
-    """
+    """Add every image that the cases name to the engine's index; returns the page of each. Raises
+    UnreadableDocument for an image that cannot be read."""
     images = list(dict.fromkeys(case.image for case in cases))
     pages: dict[Path, EmbeddedPage] = {}
     for done, image in enumerate(images, start=1):
@@ -221,12 +215,8 @@ class CaseRunner:
 
     def _region_figures(self, case: Case, ranking: CaseRanking) -> metrics.Figures:
         evidence, alternatives = boxes_to_array(case.boxes), boxes_to_array(case.alt_boxes)
-        recalls = [
-            metrics.evidence_recall_at_area(
-                one.boxes_xyxy, evidence, AREA_BUDGETS, box_mode=case.box_mode
-            )
-            for one in ranking.by_area
-        ]
+        recall = partial(metrics.evidence_recall_at_area, box_mode=case.box_mode)
+        recalls = [recall(one.boxes_xyxy, evidence, AREA_BUDGETS) for one in ranking.by_area]
         fit = metrics.best_iou(ranking.by_fit.boxes_xyxy, evidence, alternatives)
         answered = np.full(len(TOKEN_BUDGETS), np.nan)
         words = [word.text for word in self._pages[case.image].parsed.words]

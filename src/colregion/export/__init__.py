@@ -1,7 +1,5 @@
-"""Export of hits: drawn over page images, as an HTML report, as highlights in a PDF.
-
-The report and the PDF are imported when first used: drawing loads neither templates nor PDFium.
-"""
+"""Export of hits: drawn over page images, as an HTML report, as highlights in a PDF. Report and PDF
+are imported when first used: drawing loads neither templates nor PDFium."""
 
 from __future__ import annotations
 

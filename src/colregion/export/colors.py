@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from colregion.core.geometry import FloatArray
 
 RANK_COLORS = ("#0b5fa5", "#a84300", "#00695c", "#8e2f6f", "#6b5200", "#454f8f")
-"""One color per rank, repeating after the last. The hues of Okabe and Ito, darkened until white
-text on them has a contrast of at least 4.5; the number on each box does not depend on color."""
+"""One color per rank, repeating: the hues of Okabe and Ito, dark enough for white text (4.5:1)."""
 
 # From light to dark in even steps of lightness, so that the order survives without hue.
 _RAMP = np.array(
@@ -23,12 +22,8 @@ _MAX_ALPHA = 0.62
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScaledMap:
-    """A relevance map scaled to 0..1.
-
-    Args:
-        values: (rows, cols), NaN where no vector looks.
-        low, high: the similarities that became 0 and 1; both NaN for a map that is NaN everywhere.
-    """
+    """A relevance map (rows, cols) scaled to 0..1, NaN where no vector looks; `low` and `high` are
+    the similarities that became 0 and 1, NaN for a map that is NaN everywhere."""
 
     values: FloatArray
     low: float
@@ -50,8 +45,7 @@ def scale_map(raster: FloatArray) -> ScaledMap:
     finite = raster[np.isfinite(raster)]
     if len(finite) == 0:
         return ScaledMap(np.full(raster.shape, np.nan), np.nan, np.nan)
-    high = float(finite.max())
-    low = float(np.median(finite))
+    low, high = float(np.median(finite)), float(finite.max())
     if low == high:
         low = float(finite.min())
     span = high - low

@@ -11,8 +11,7 @@ from colregion.errors import InvalidInput
 def check_destination(path: str | Path, sources: Iterable[str]) -> None:
     """Refuse to write an export over a source document.
 
-    Links count as the file they lead to. Sources that are no longer there, or that are no files,
-    are ignored; nothing is refused where `path` does not exist yet.
+    Links count as the file they lead to; sources that are not files (any more) are ignored.
 
     Args:
         path: the file to be written.

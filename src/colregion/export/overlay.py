@@ -13,8 +13,7 @@ from colregion.errors import InvalidInput, ShapeMismatch
 from colregion.export.colors import heat_rgba, rank_color, scale_map
 
 CROP_MARGIN = 0.006
-"""What a crop shows around its region, in reports, for models and in LlamaIndex's nodes: a fraction
-of the page's width. `Hit.crop` itself adds none unless asked."""
+"""What a crop in reports and for models shows around its region, a fraction of the page's width."""
 
 MAP_COLS = 160
 """Columns of a map: a cell is about as high as a line of text on a common page."""
@@ -26,11 +25,7 @@ def map_rows(*, width: float, height: float) -> int:
 
 
 def draw_boxes(
-    image: Image.Image,
-    boxes: Sequence[Box],
-    *,
-    labels: Sequence[str],
-    colors: Sequence[str],
+    image: Image.Image, boxes: Sequence[Box], *, labels: Sequence[str], colors: Sequence[str]
 ) -> Image.Image:
     """Draw labelled boxes on an RGB copy of an image.
 
@@ -38,17 +33,14 @@ def draw_boxes(
     the first box is on top. Without boxes the copy is unchanged.
 
     Args:
-        labels: one per box; an empty one draws no label.
-        colors: one per box, as `#rrggbb`.
+        labels, colors: one per box; an empty label is not drawn, a color is `#rrggbb`.
 
     Raises:
         ShapeMismatch: the numbers of boxes, labels and colors differ.
     """
     if not len(boxes) == len(labels) == len(colors):
-        raise ShapeMismatch(
-            f"{len(boxes)} boxes need as many labels and colors, "
-            f"got {len(labels)} and {len(colors)}"
-        )
+        got = f"got {len(labels)} and {len(colors)}"
+        raise ShapeMismatch(f"{len(boxes)} boxes need as many labels and colors, {got}")
     drawn = image.convert("RGB")  # always a copy
     draw = ImageDraw.Draw(drawn)
     stroke = max(2, round(max(image.size) / 500))
@@ -57,12 +49,9 @@ def draw_boxes(
         x0, y0, x1, y1 = box.to_pixels(width_px=image.width, height_px=image.height)
         halo = max(1, stroke // 2)
         outer = stroke + halo
-        draw.rectangle(
-            (x0 - outer, y0 - outer, x1 + outer - 1, y1 + outer - 1), None, "white", halo
-        )
-        draw.rectangle(
-            (x0 - stroke, y0 - stroke, x1 + stroke - 1, y1 + stroke - 1), None, color, stroke
-        )
+        for grow, ink, width in ((outer, "white", halo), (stroke, color, stroke)):
+            edges = (x0 - grow, y0 - grow, x1 + grow - 1, y1 + grow - 1)
+            draw.rectangle(edges, None, ink, width)
         if label:
             _label(draw, label, box=(x0, y0, x1, y1), color=color, font=font, outer=outer)
     return drawn
@@ -95,10 +84,9 @@ def draw_hits(
     """Draw the boxes of hits on an RGB copy of their page's image, with rank and score.
 
     A region of several parts gets a box per part, the first one labelled; a hit without a score
-    is labelled by its rank.
+    is labelled by its rank. The image may have any size.
 
     Args:
-        image: of the page that the hits are on, at any size.
         ranks: one per hit, 1-based; by default their order.
 
     Raises:
@@ -124,11 +112,10 @@ def draw_map(
 ) -> Image.Image:
     """Draw a relevance map over an RGB copy of its page's image.
 
-    Each map is scaled by its own range, from its median (transparent) to its maximum; see
-    `colors.scale_map`. Where no vector looks the image is unchanged.
+    The map is scaled by its own range, from its median (transparent) to its maximum. Where no
+    vector looks the image is unchanged; it may have any size.
 
     Args:
-        image: of the map's page, at any size.
         token: 0..T-1 for the map of one token; None for the whole question's.
 
     Raises:

@@ -81,10 +81,8 @@ def _check_one_document(hits: Sequence[Hit]) -> None:
     if not documents:
         raise InvalidInput("there are no hits to highlight; pass the hits of a search")
     if len(documents) > 1:
-        raise InvalidInput(
-            f"the hits are from several documents, {', '.join(documents)}; "
-            "make one PDF per document from its own hits"
-        )
+        listed = ", ".join(documents)
+        raise InvalidInput(f"the hits are from several documents, {listed}; make one PDF of each")
 
 
 def _read_source(hit: Hit, source: str | Path | bytes | None) -> bytes:
@@ -105,9 +103,8 @@ def _read_source(hit: Hit, source: str | Path | bytes | None) -> bytes:
     # Without a parser the embeddings came from the caller, whose hash need not be the file's.
     if expected and hit.entry.parser and hashlib.sha256(data).hexdigest() != expected:
         raise NotIndexed(
-            f"{name} is not what was indexed as {hit.doc_id}: its content differs, and the boxes "
-            "may not fit. Add it again and repeat the search, or pass source= with the indexed "
-            "version"
+            f"{name} is not what was indexed as {hit.doc_id}, so boxes may not fit. Add it again "
+            "and repeat the search, or pass source= with the indexed version"
         )
     suffix = office_suffix(data, data[:8], name=name)
     return data if suffix is None else to_pdf(data, suffix, name=name)
@@ -117,23 +114,13 @@ def _pdf_from_images(hits: Sequence[Hit]) -> bytes:
     """The pages with hits, one image per page, in order of their numbers."""
     pages = {hit.page_number: hit.parsed.page for hit in hits}
     first, *others = (pages[number].image for number in sorted(pages))
-    buffer = io.BytesIO()
-    first.save(
-        buffer,
-        "PDF",
-        save_all=True,
-        append_images=others,
-        resolution=_IMAGE_DPI,
-        quality=_JPEG_QUALITY,
-    )
+    buffer, options = io.BytesIO(), {"resolution": _IMAGE_DPI, "quality": _JPEG_QUALITY}
+    first.save(buffer, "PDF", save_all=True, append_images=others, **options)
     return buffer.getvalue()
 
 
 def _highlight(
-    document: pdfium.PdfDocument,
-    index: int,
-    hits: Sequence[tuple[int, Hit]],
-    question: str,
+    document: pdfium.PdfDocument, index: int, hits: Sequence[tuple[int, Hit]], question: str
 ) -> None:
     if index >= len(document):
         raise InvalidInput(
@@ -149,9 +136,8 @@ def _highlight(
         page.render(scale=1 / max(page.get_size())).close()
         page.close()
     except pdfium.PdfiumError as cause:
-        raise UnreadableDocument(
-            f"page {index + 1} is damaged ({cause}); export the PDF again"
-        ) from cause
+        message = f"page {index + 1} is damaged ({cause}); export the PDF again"
+        raise UnreadableDocument(message) from cause
 
 
 def _add_annotation(page: pdfium.PdfPage, hit: Hit, note: str) -> None:
@@ -159,20 +145,16 @@ def _add_annotation(page: pdfium.PdfPage, hit: Hit, note: str) -> None:
     xs, ys = zip(*(point for quad in quads for point in quad), strict=True)
     annotation = raw.FPDFPage_CreateAnnot(page, raw.FPDF_ANNOT_HIGHLIGHT)
     rectangle = raw.FS_RECTF(left=min(xs), top=max(ys), right=max(xs), bottom=min(ys))
-    texts = {"Contents": note, "T": _AUTHOR, "NM": hit.id}
     results = [
         raw.FPDFAnnot_SetRect(annotation, rectangle),
         raw.FPDFAnnot_SetColor(annotation, raw.FPDFANNOT_COLORTYPE_Color, *_COLOR, 255),
         raw.FPDFAnnot_SetFlags(annotation, raw.FPDF_ANNOT_FLAG_PRINT),
-        *(
-            raw.FPDFAnnot_AppendAttachmentPoints(annotation, raw.FS_QUADPOINTSF(*sum(quad, ())))
-            for quad in quads
-        ),
-        *(
-            raw.FPDFAnnot_SetStringValue(annotation, key.encode(), _wide(text))
-            for key, text in texts.items()
-        ),
     ]
+    for quad in quads:
+        corners = raw.FS_QUADPOINTSF(*sum(quad, ()))
+        results.append(raw.FPDFAnnot_AppendAttachmentPoints(annotation, corners))
+    for key, text in ((b"Contents", note), (b"T", _AUTHOR), (b"NM", hit.id)):
+        results.append(raw.FPDFAnnot_SetStringValue(annotation, key, _wide(text)))
     raw.FPDFPage_CloseAnnot(annotation)
     if not all(results):
         raise BackendError(f"PDFium could not write the highlight of {hit.id}")

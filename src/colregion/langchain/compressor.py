@@ -46,10 +46,9 @@ class RegionCompressor(EngineMixin, BaseDocumentCompressor):
         callbacks: Callbacks | None = None,  # noqa: ARG002
     ) -> list[Document]:
         """The best regions of the pages that `documents` name; [] for no documents."""
+        first = self.first_page
         pages = [
-            page_reference(
-                document.metadata, image=document.page_content, first_page=self.first_page
-            )
+            page_reference(document.metadata, image=document.page_content, first_page=first)
             for document in documents
         ]
         source = self.engine or self.index

@@ -27,13 +27,8 @@ def region_document(hit: Hit, *, score_key: str | None = None) -> Document:
 def regions_from_artifact(
     artifact: Sequence[Document | Mapping[str, Any]] | None,
 ) -> list[Document]:
-    """The regions of a tool message, whether or not it has been through a checkpoint.
-
-    A checkpoint returns documents as mappings. None, the artifact of an error, gives [].
-
-    Raises:
-        InvalidInput: an artifact of another kind.
-    """
+    """The regions of a tool message, whether or not it has been through a checkpoint, which returns
+    documents as mappings. None, the artifact of an error, gives []; another kind InvalidInput."""
     documents = []
     for item in artifact or ():
         if isinstance(item, Document):

@@ -12,11 +12,8 @@ from colregion import Engine, InvalidInput
 
 
 class EngineMixin(BaseModel):
-    """An index by its name, opened on first use, or an open engine.
-
-    With a name the component can be pickled and copied, and all components of that name share one
-    engine.
-    """
+    """An index by its name, opened on first use and shared by all components of that name, which
+    can be pickled and copied; or an open engine."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 

@@ -9,12 +9,7 @@ from typing import Any
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 
 from colregion import ColregionError, Engine
-from colregion.adapters.tool_schema import (
-    DESCRIPTION,
-    model_filters,
-    search_arguments,
-    validation_message,
-)
+from colregion.adapters import tool_schema
 from colregion.adapters.tool_text import content_for_model, resolve_engine
 from colregion.core.filters import FilterInput, parse_filters
 from colregion.core.results import DEFAULT_K
@@ -27,7 +22,7 @@ def region_search_tool(
     k: int = DEFAULT_K,
     filters: FilterInput = None,
     name: str = "search_regions",
-    description: str = DESCRIPTION,
+    description: str = tool_schema.DESCRIPTION,
 ) -> BaseTool:
     """A tool for agents: text with region ids for the model, the regions as artifact.
 
@@ -41,13 +36,10 @@ def region_search_tool(
     Args:
         index: the folder of an index, or an open engine.
         k: how many regions when the model does not say.
-        filters: as `Engine.search` takes them; the model can only narrow them.
-
-    Raises:
-        InvalidInput: invalid filters.
+        filters: as `Engine.search` takes them (else InvalidInput); the model can only narrow them.
     """
     always = parse_filters(filters)
-    schema = search_arguments(default_k=k)
+    schema = tool_schema.search_arguments(default_k=k)
 
     # The defaults are repeated because older versions pass on only what the model gave.
     def search(
@@ -57,7 +49,7 @@ def region_search_tool(
         page_number: int | None = None,
         include_images: bool = False,
     ) -> tuple[str | list[dict[str, Any]], list[dict[str, Any]]]:
-        narrowed = model_filters(doc_id=doc_id, page_number=page_number)
+        narrowed = tool_schema.model_filters(doc_id=doc_id, page_number=page_number)
         try:
             engine = resolve_engine(index)
             hits = engine.search(query, k=k, filters=parse_filters([always, narrowed]))
@@ -78,7 +70,7 @@ def region_search_tool(
         args_schema=schema,
         response_format="content_and_artifact",
         handle_tool_error=True,
-        handle_validation_error=lambda error: validation_message(error, schema),
+        handle_validation_error=lambda error: tool_schema.validation_message(error, schema),
     )
 
 

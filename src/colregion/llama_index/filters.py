@@ -16,14 +16,8 @@ NodeFilters: TypeAlias = FilterInput | MetadataFilters
 """A mapping, a list of mappings that all apply, or `MetadataFilters`."""
 
 _OPERATORS = {
-    FilterOperator.EQ: "eq",
-    FilterOperator.NE: "ne",
-    FilterOperator.IN: "in",
-    FilterOperator.NIN: "nin",
-    FilterOperator.GT: "gt",
-    FilterOperator.GTE: "gte",
-    FilterOperator.LT: "lt",
-    FilterOperator.LTE: "lte",
+    FilterOperator[name.upper()]: name
+    for name in ("eq", "ne", "in", "nin", "gt", "gte", "lt", "lte")
 }
 _FIELDS = ("doc_id", "source", "page_number", "kind", "hidden_text")
 # LlamaIndex's stores call a node's document so.
@@ -62,11 +56,9 @@ def _conditions(filters: MetadataFilters) -> Iterator[dict[str, Any]]:
 
 def _operator(one: MetadataFilter) -> str:
     if one.operator not in _OPERATORS:
-        known = ", ".join(repr(operator.value) for operator in _OPERATORS)
-        raise InvalidInput(
-            f"operator {one.operator.value!r} of the filter on {one.key!r} is not supported; "
-            f"use one of {known}"
-        )
+        known = ", ".join(repr(each.value) for each in _OPERATORS)
+        operator = f"operator {one.operator.value!r} of the filter on {one.key!r}"
+        raise InvalidInput(f"{operator} is not supported; use one of {known}")
     return _OPERATORS[one.operator]
 
 
@@ -76,8 +68,6 @@ def _field(key: str) -> str:
     if key in _DOCUMENT:
         return "doc_id"
     if key in RESERVED_METADATA:
-        raise InvalidInput(
-            f"regions cannot be filtered by {key!r}; use {', '.join(_FIELDS)} or a key of "
-            "your own metadata"
-        )
+        known = f"{', '.join(_FIELDS)} or a key of your own metadata"
+        raise InvalidInput(f"regions cannot be filtered by {key!r}; use {known}")
     return f"metadata.{key}"

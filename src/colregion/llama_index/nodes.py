@@ -9,15 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from llama_index.core.schema import (
-    MediaResource,
-    Node,
-    NodeRelationship,
-    NodeWithScore,
-    ObjectType,
-    RelatedNodeInfo,
-    TextNode,
-)
+from llama_index.core import schema
+from llama_index.core.schema import MediaResource, NodeRelationship, NodeWithScore, RelatedNodeInfo
 
 from colregion import BackendError, Hit, ParsedPage, Region
 from colregion.adapters.tool_text import to_png
@@ -25,8 +18,7 @@ from colregion.core.documents import RESERVED_METADATA
 from colregion.export.overlay import CROP_MARGIN
 
 SHOWN_TO_LLM = ("doc_id", "page_number")
-"""Our metadata keys that a model reads with a region's text: enough to locate it. The user's own
-keys are shown too, as with any node."""
+"""Our metadata keys that a model reads with a region's text, beside the user's own keys."""
 
 
 def region_node(hit: Hit, *, crops: str | Path | None = None) -> NodeWithScore:
@@ -46,9 +38,10 @@ def region_node(hit: Hit, *, crops: str | Path | None = None) -> NodeWithScore:
     """
     fields = node_fields(hit, *neighbours(hit.parsed, hit.region))
     if crops is None:
-        return NodeWithScore(node=TextNode(text=hit.text, **fields), score=hit.score)
+        return NodeWithScore(node=schema.TextNode(text=hit.text, **fields), score=hit.score)
     image = MediaResource(path=_write_crop(hit, Path(crops)), mimetype="image/png")
-    node = Node(text_resource=MediaResource(text=hit.text), image_resource=image, **fields)
+    text = MediaResource(text=hit.text)
+    node = schema.Node(text_resource=text, image_resource=image, **fields)
     return NodeWithScore(node=node, score=hit.score)
 
 
@@ -56,18 +49,17 @@ def node_fields(hit: Hit, previous: Region | None, following: Region | None) -> 
     """Arguments of every node class: id, metadata, hidden metadata keys and relationships."""
     metadata = hit.to_metadata(confidence=False)
     own = [key for key in metadata if key in RESERVED_METADATA]
+    document, text = schema.ObjectType.DOCUMENT, schema.ObjectType.TEXT
     # By hand, because `as_related_node_info` copies the other node's metadata.
     relationships = {
         # The stores write SOURCE over `doc_id` in the metadata, so the two have to agree.
-        NodeRelationship.SOURCE: RelatedNodeInfo(node_id=hit.doc_id, node_type=ObjectType.DOCUMENT),
-        NodeRelationship.PARENT: RelatedNodeInfo(node_id=hit.page_id, node_type=ObjectType.TEXT),
+        NodeRelationship.SOURCE: RelatedNodeInfo(node_id=hit.doc_id, node_type=document),
+        NodeRelationship.PARENT: RelatedNodeInfo(node_id=hit.page_id, node_type=text),
     }
-    for relation, region in (
-        (NodeRelationship.PREVIOUS, previous),
-        (NodeRelationship.NEXT, following),
-    ):
+    around = {NodeRelationship.PREVIOUS: previous, NodeRelationship.NEXT: following}
+    for relation, region in around.items():
         if region is not None:
-            relationships[relation] = RelatedNodeInfo(node_id=region.id, node_type=ObjectType.TEXT)
+            relationships[relation] = RelatedNodeInfo(node_id=region.id, node_type=text)
     return {
         "id_": hit.id,
         "metadata": metadata,
@@ -82,10 +74,8 @@ def node_fields(hit: Hit, previous: Region | None, following: Region | None) -> 
 
 
 def neighbours(parsed: ParsedPage, region: Region) -> tuple[Region | None, Region | None]:
-    """The regions with text of the same level before and after one, in reading order.
-
-    None at the page's ends, and for the whole page. A merged region is followed by the first
-    region that is not among its parts.
+    """The regions with text of the same level before and after one, in reading order; None at the
+    page's ends, and for the whole page. After a merged region comes the first not among its parts.
     """
     if not region.path:
         return None, None

@@ -13,12 +13,7 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import BaseNode, ImageNode, MediaResource, NodeWithScore, QueryBundle
 
 from colregion import Engine, InvalidInput
-from colregion.adapters.page_references import (
-    PageReference,
-    engine_without_index,
-    page_reference,
-    rank_pages,
-)
+from colregion.adapters import page_references
 from colregion.adapters.tool_text import resolve_engine, validate_source
 from colregion.core.results import DEFAULT_K
 from colregion.llama_index.nodes import region_node
@@ -32,18 +27,16 @@ class RegionPostprocessor(BaseNodePostprocessor):
     `doc_id`. Images behind a URL are not fetched.
 
     Args:
-        index: the folder of an index with the pages; pages that it does not contain, or all pages
-            without an index, are read from their image or file.
-        engine: an open engine, in place of `index`.
+        index, engine: as for `RegionRetriever`; pages that it does not contain, or all pages
+            without one, are read from their image or file.
         k: how many regions; None for all.
         first_page: what the metadata key `page` counts from, 0 or 1, where nodes have it.
-        crops: a folder to write images of the regions to; the nodes then name them.
+        crops: as for `RegionRetriever`.
 
     Raises:
-        InvalidInput: both an index and an engine; when invoked, also no question, k < 1, or a
-            node that names no page.
-        NotIndexed: when invoked, a page that the index does not contain with nothing to read it
-            from.
+        InvalidInput: both an index and an engine; when invoked, as `rank_pages` and a node that
+            names no page.
+        NotIndexed: when invoked, a page that is not indexed, with nothing to read it from.
     """
 
     index: str | Path | None = None
@@ -81,16 +74,16 @@ class RegionPostprocessor(BaseNodePostprocessor):
         if query_bundle is None:
             raise InvalidInput("regions answer a question; give query_str= or query_bundle=")
         pages = [_page_of(result.node, first_page=self.first_page) for result in nodes]
-        hits = rank_pages(self._engine(), query_bundle.query_str, pages, k=self.k)
+        hits = page_references.rank_pages(self._engine(), query_bundle.query_str, pages, k=self.k)
         return [region_node(hit, crops=self.crops) for hit in hits]
 
     def _engine(self) -> Engine:
         if self.index is None and self.engine is None:
-            return engine_without_index()
+            return page_references.engine_without_index()
         return resolve_engine(validate_source(self.index, self.engine))
 
 
-def _page_of(node: BaseNode, *, first_page: Literal[0, 1] | None) -> PageReference:
+def _page_of(node: BaseNode, *, first_page: Literal[0, 1] | None) -> page_references.PageReference:
     metadata = dict(node.metadata)
     if node.ref_doc_id is not None and not {"doc_id", "document_id"} & metadata.keys():
         metadata["doc_id"] = node.ref_doc_id
@@ -104,4 +97,4 @@ def _page_of(node: BaseNode, *, first_page: Literal[0, 1] | None) -> PageReferen
     if path is not None:
         metadata.setdefault("image_path", str(path))
     image = base64.b64decode(data) if data else None
-    return page_reference(metadata, image=image, first_page=first_page)
+    return page_references.page_reference(metadata, image=image, first_page=first_page)

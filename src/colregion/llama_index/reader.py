@@ -36,20 +36,11 @@ class RegionReader(BaseReader):
         self._parser = load_parser(parser) if isinstance(parser, str) else parser
 
     def lazy_load_data(
-        self,
-        sources: str | Path | Sequence[str | Path],
-        *,
-        extra_info: Metadata | None = None,
+        self, sources: str | Path | Sequence[str | Path], *, extra_info: Metadata | None = None
     ) -> Iterator[Document]:
-        """The regions of files, folders and globs; each page is parsed when it is reached.
-
-        Args:
-            extra_info: added to the metadata of every document.
-
-        Raises:
-            InvalidInput: a path that does not exist, or metadata that is not flat.
-            UnreadableDocument: a file that cannot be read.
-        """
+        """The regions of files, folders and globs, with `extra_info` added to the metadata of each.
+        Pages are read one by one. Raises InvalidInput for a path that does not exist or metadata
+        that is not flat, UnreadableDocument for a file that cannot be read."""
         for hits in load_regions(
             sources, level=self._level, parser=self._parser, metadata=extra_info or {}
         ):

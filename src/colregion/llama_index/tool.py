@@ -11,12 +11,7 @@ from llama_index.core.tools import FunctionTool, ToolOutput
 from pydantic import ValidationError
 
 from colregion import ColregionError, Engine
-from colregion.adapters.tool_schema import (
-    DESCRIPTION,
-    model_filters,
-    search_arguments,
-    validation_message,
-)
+from colregion.adapters import tool_schema
 from colregion.adapters.tool_text import content_for_model, resolve_engine
 from colregion.core.filters import parse_filters
 from colregion.core.results import DEFAULT_K
@@ -30,7 +25,7 @@ def region_search_tool(
     k: int = DEFAULT_K,
     filters: NodeFilters = None,
     name: str = "search_regions",
-    description: str = DESCRIPTION,
+    description: str = tool_schema.DESCRIPTION,
 ) -> FunctionTool:
     """A tool for agents: text with region ids for the model, the regions in `raw_output`.
 
@@ -41,13 +36,11 @@ def region_search_tool(
     Args:
         index: the folder of an index, opened at the first call, or an open engine.
         k: how many regions when the model does not say.
-        filters: as `RegionRetriever` takes them; the model can only narrow them.
-
-    Raises:
-        InvalidInput: invalid filters.
+        filters: as `RegionRetriever` takes them (else InvalidInput); the model can only narrow
+            them.
     """
     always = translate(filters)
-    schema = search_arguments(default_k=k)
+    schema = tool_schema.search_arguments(default_k=k)
     failure = partial(ToolOutput, tool_name=name, raw_output=[], is_error=True)
 
     def search(query: Any = None, **others: Any) -> ToolOutput:
@@ -56,13 +49,14 @@ def region_search_tool(
             arguments = schema.model_validate(raw_input).model_dump()
             question, k, include_images = map(arguments.pop, ("query", "k", "include_images"))
             engine = resolve_engine(index)
-            both = parse_filters([always, model_filters(**arguments)])
+            both = parse_filters([always, tool_schema.model_filters(**arguments)])
             hits = engine.search(question, k=k, filters=both)
             content = content_for_model(
                 hits, engine, include_images=include_images, filtered=bool(always)
             )
         except ValidationError as error:
-            return failure(content=validation_message(error, schema), raw_input=raw_input)
+            message = tool_schema.validation_message(error, schema)
+            return failure(content=message, raw_input=raw_input)
         except ColregionError as error:
             return failure(content=str(error), raw_input=raw_input)
         if not include_images:

@@ -128,10 +128,8 @@ def areas(parsed: ParsedPage) -> list[Region]:
 def _fields(hit: Hit) -> dict[str, Any]:
     """A hit's own metadata and page id; each record takes the fields that it has."""
     metadata = hit.to_metadata(confidence=False)
-    return {
-        **{key: metadata[key] for key in RESERVED_METADATA & metadata.keys()},
-        "page_id": hit.page_id,
-    }
+    own = {key: metadata[key] for key in RESERVED_METADATA & metadata.keys()}
+    return {**own, "page_id": hit.page_id}
 
 
 def _opening(region: Region) -> str:

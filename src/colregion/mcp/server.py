@@ -53,11 +53,8 @@ def serve(index: str, *, writable: bool = False) -> None:
 
 
 def build_server(engine: Engine, *, writable: bool = False) -> MCPServer[Any]:
-    """A server of an open engine, to run on any transport of the SDK.
-
-    Mistakes of the model and errors of colregion are returned as text, in a result marked as an
-    error.
-    """
+    """A server of an open engine, to run on any transport of the SDK. Mistakes of the model and
+    errors of colregion are returned as text, in a result marked as an error."""
     return _Server(engine, writable=writable)
 
 
@@ -66,12 +63,8 @@ class _Server(MCPServer[Any]):
 
     def __init__(self, engine: Engine, *, writable: bool, **options: Any) -> None:
         tools = EngineTools(engine)
-        registered = [
-            _tool(tools.search_regions, readOnlyHint=True),
-            _tool(tools.get_page, readOnlyHint=True),
-            _tool(tools.get_region_image, readOnlyHint=True),
-            _tool(tools.list_documents, readOnlyHint=True),
-        ]
+        read = (tools.search_regions, tools.get_page, tools.get_region_image, tools.list_documents)
+        registered = [_tool(method, readOnlyHint=True) for method in read]
         if writable:
             hints = {"readOnlyHint": False, "idempotentHint": True}
             registered.append(_tool(tools.add_documents, destructiveHint=False, **hints))

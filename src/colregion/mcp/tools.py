@@ -9,23 +9,9 @@ from typing import Annotated, Any
 from mcp.types import CallToolResult
 from pydantic import BaseModel, Field
 
-from colregion.adapters.tool_schema import (
-    DESCRIPTION,
-    DocId,
-    IncludeImages,
-    K,
-    PageNumber,
-    Query,
-    model_filters,
-)
-from colregion.adapters.tool_text import (
-    content_for_model,
-    crop_for_model,
-    region_text,
-    scale_for_model,
-    text_for_model,
-    to_png,
-)
+from colregion.adapters import tool_schema, tool_text
+from colregion.adapters.tool_schema import DocId, IncludeImages, K, PageNumber, Query
+from colregion.adapters.tool_text import to_png
 from colregion.core.regions import KINDS
 from colregion.core.results import DEFAULT_K
 from colregion.engine import Engine
@@ -49,11 +35,8 @@ ListedId = Annotated[str, Field(description="As list_documents returns it.")]
 
 
 class EngineTools:
-    """What agents can do with an index; the docstrings are what the model reads.
-
-    Results are the same as text and images for the model and as structured content for programs.
-    Errors are those of the engine.
-    """
+    """What agents can do with an index; the docstrings are what the model reads. Results are the
+    same as text and images for the model and as structured content for programs."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -67,13 +50,13 @@ class EngineTools:
         kind: Kind = None,
         include_images: IncludeImages = False,
     ) -> Annotated[CallToolResult, records.SearchResult]:
-        filters = model_filters(doc_id=doc_id, page_number=page_number, kind=kind)
+        filters = tool_schema.model_filters(doc_id=doc_id, page_number=page_number, kind=kind)
         hits = self._engine.search(query, k=k, filters=filters)
         result = records.SearchResult(regions=[records.region_record(hit) for hit in hits])
-        content = content_for_model(hits, self._engine, include_images=include_images)
+        content = tool_text.content_for_model(hits, self._engine, include_images=include_images)
         return _result(result, *content)
 
-    search_regions.__doc__ = DESCRIPTION
+    search_regions.__doc__ = tool_schema.DESCRIPTION
 
     def get_page(
         self, page_id: PageId, include_image: IncludeImage = False
@@ -87,8 +70,8 @@ class EngineTools:
             f"{parsed.id}: page {record.page_number} of {record.page_count}, "
             f"{record.page_width:g} x {record.page_height:g} {record.page_unit}"
         )
-        image = [to_png(scale_for_model(parsed.page.image))] if include_image else []
-        text = "\n\n".join([head, *map(region_text, records.areas(parsed))])
+        image = [to_png(tool_text.scale_for_model(parsed.page.image))] if include_image else []
+        text = "\n\n".join([head, *map(tool_text.region_text, records.areas(parsed))])
         return _result(record, text, *image)
 
     def get_region_image(
@@ -97,9 +80,9 @@ class EngineTools:
         """Look at a region: an image of it with a little of its surroundings. For figures,
         tables, and text that was recognised wrongly."""
         hit = self._engine.region(region_id)
-        image = crop_for_model(hit, margin=margin)
+        image = tool_text.crop_for_model(hit, margin=margin)
         record = records.region_image(hit, width_px=image.width, height_px=image.height)
-        return _result(record, text_for_model(hit), to_png(image))
+        return _result(record, tool_text.text_for_model(hit), to_png(image))
 
     def list_documents(
         self, limit: Limit = 100, offset: Offset = 0

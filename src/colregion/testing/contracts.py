@@ -6,23 +6,16 @@ import numpy as np
 import pytest
 
 from colregion.core.documents import Document
-from colregion.core.geometry import (
-    Box,
-)
+from colregion.core.geometry import Box
 from colregion.core.interfaces import Encoder, Parser
 from colregion.core.regions import ParsedPage
 from colregion.errors import InvalidInput
-from colregion.testing.fakes import (
-    PlainImage,
-    make_parsed_page,
-)
+from colregion.testing.fakes import PlainImage, make_parsed_page
 
 
 class EncoderContract:
-    """Contract tests that every encoder passes.
-
-    Override the fixture `encoder`, and `pages` and `question` if the defaults do not suit it.
-    """
+    """Contract tests that every encoder passes. Override the fixture `encoder`, and `pages` and
+    `question` if the defaults do not suit it."""
 
     @pytest.fixture
     def encoder(self) -> Encoder:
@@ -91,11 +84,8 @@ class EncoderContract:
 
 
 class ParserContract:
-    """Contract tests that every parser passes.
-
-    Override the fixtures `parser` and `document`, a document of at least one page with words that
-    the parser can read.
-    """
+    """Contract tests that every parser passes. Override the fixtures `parser` and `document`, a
+    document of at least one page with words that the parser can read."""
 
     @pytest.fixture
     def parser(self) -> Parser:

@@ -10,12 +10,7 @@ from PIL import Image
 
 from colregion.core.documents import Document, Page
 from colregion.core.embeddings import PageEmbedding, QueryEmbedding
-from colregion.core.geometry import (
-    Box,
-    BoxPlacement,
-    FloatArray,
-    GridPlacement,
-)
+from colregion.core.geometry import Box, BoxPlacement, FloatArray, GridPlacement, boxes_to_array
 from colregion.core.interfaces import Encoder, Parser
 from colregion.core.regions import ParsedPage, Region, Word
 from colregion.core.text import terms
@@ -41,14 +36,7 @@ class PlainImage:
 def make_page(*, doc_id: str = "doc", number: int = 1, image: PlainImage | None = None) -> Page:
     """A page of an image file; by default white, 60 x 80 px."""
     image = image or PlainImage()
-    return Page(
-        doc_id=doc_id,
-        number=number,
-        width=image.width_px,
-        height=image.height_px,
-        unit="px",
-        load_image=image,
-    )
+    return Page(doc_id, number, image.width_px, image.height_px, "px", load_image=image)
 
 
 def make_parsed_page(
@@ -67,10 +55,15 @@ def make_parsed_page(
         for j, part in enumerate(parts):
             x0 = box.x0 + box.width * j / len(parts)
             words.append(Word(part, Box(x0, box.y0, x0 + box.width / len(parts), box.y1), line=i))
-        for depth in (1, 2, 3):
-            path = (i + 1, 1, 1)[:depth]
-            regions.append(Region(page_id=page.id, path=path, box=box, text=text))
+        paths = ((i + 1,), (i + 1, 1), (i + 1, 1, 1))
+        regions += [Region(page_id=page.id, path=path, box=box, text=text) for path in paths]
     return ParsedPage(page, tuple(words), tuple(regions))
+
+
+def plain_query(tokens: tuple[str, ...], vectors: FloatArray) -> QueryEmbedding:
+    """A query whose tokens all count, with weight one."""
+    n = len(tokens)
+    return QueryEmbedding(vectors, tokens, np.ones(n, dtype=bool), np.ones(n, dtype=np.float32))
 
 
 class WordEncoder(Encoder):
@@ -90,35 +83,24 @@ class WordEncoder(Encoder):
         return vectors
 
     def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
-        return [
-            PageEmbedding(
-                self._vectors([word.text for word in page.words]),
-                BoxPlacement(
-                    np.array([w.box.xyxy for w in page.words], dtype=np.float64).reshape(-1, 4)
-                ),
-            )
-            for page in pages
-        ]
+        embeddings = []
+        for page in pages:
+            vectors = self._vectors([word.text for word in page.words])
+            placement = BoxPlacement(boxes_to_array(word.box for word in page.words))
+            embeddings.append(PageEmbedding(vectors, placement))
+        return embeddings
 
     def encode_query(self, text: str) -> QueryEmbedding:
         tokens = tuple(terms(text))
         if not tokens:
             raise InvalidInput("the question is empty")
-        return QueryEmbedding(
-            vectors=self._vectors(tokens),
-            tokens=tokens,
-            content=np.ones(len(tokens), dtype=bool),
-            weights=np.ones(len(tokens), dtype=np.float32),
-        )
+        return plain_query(tokens, self._vectors(tokens))
 
 
 class ColorEncoder(Encoder):
-    """Fake visual model: page vectors are the mean colors of a grid of its image, and a question
-    names colors. Regions must come back where the image shows the color, which reveals any
-    swapped or flipped axis between image and box.
-
-    The vectors are in a scrambled order, after a prompt vector that looks nowhere.
-    """
+    """Fake visual model: page vectors are the mean colors of a grid of its image, in a scrambled
+    order after a prompt vector that looks nowhere, and a question names colors. Regions must come
+    back where the image shows the color, which reveals a swapped or flipped axis."""
 
     colors = {"red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0)}  # noqa: RUF012
 
@@ -147,12 +129,7 @@ class ColorEncoder(Encoder):
         if not tokens:
             raise InvalidInput(f"ask for one of {', '.join(self.colors)}, got {text!r}")
         vectors = np.array([self.colors[token] for token in tokens], dtype=np.float32) - 0.5
-        return QueryEmbedding(
-            vectors=vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
-            tokens=tokens,
-            content=np.ones(len(tokens), dtype=bool),
-            weights=np.ones(len(tokens), dtype=np.float32),
-        )
+        return plain_query(tokens, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
 
 
 class LineParser(Parser):

@@ -29,12 +29,16 @@ class IndexContract(IndexTestData):
     """
 
     frequency_is_exact_while_writing = True
-    """Set to false for an index whose `document_frequency` may mix two states of a document while
-    that is replaced."""
+    """False for an index whose `document_frequency` may mix two states of a document meanwhile."""
 
     @pytest.fixture
     def index(self) -> Index:
         raise NotImplementedError("override the fixture `index` with an empty index")
+
+    def narrow_page(self) -> EmbeddedPage:
+        """A page whose vectors have 5 components."""
+        page = self.page()
+        return replace(page, embedding=PageEmbedding(np.ones((2, 5)), page.embedding.placement))
 
     def reopen(self, index: Index) -> Index:
         """The same index in a new object."""
@@ -164,8 +168,7 @@ class IndexContract(IndexTestData):
     def test_invalid_pages_are_refused_and_nothing_changes(self, index: Index) -> None:
         index.replace(self.entry("a"), [self.page(doc_id="a")])
         before = self.state(index)
-        good = self.page()
-        narrow = replace(good, embedding=PageEmbedding(np.ones((2, 5)), good.embedding.placement))
+        good, narrow = self.page(), self.narrow_page()
         with pytest.raises(ModelMismatch, match=r"16.*5"):
             index.replace(self.entry(), [narrow])
         with pytest.raises(InvalidInput, match="belong"):
@@ -180,9 +183,7 @@ class IndexContract(IndexTestData):
 
     def test_dimension_may_change_when_the_only_document_is_replaced(self, index: Index) -> None:
         index.replace(self.entry(), [self.page()])
-        good = self.page()
-        narrow = replace(good, embedding=PageEmbedding(np.ones((2, 5)), good.embedding.placement))
-        index.replace(self.entry(), [narrow])
+        index.replace(self.entry(), [self.narrow_page()])
         assert index.load(["doc#p1"])[0].embedding.vectors.shape == (2, 5)
         with pytest.raises(ShapeMismatch, match=r"5.*16"):
             index.search(self.query("one"), k=1)

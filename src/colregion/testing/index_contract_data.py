@@ -20,7 +20,7 @@ from colregion.core.geometry import (
 )
 from colregion.core.interfaces import Index
 from colregion.core.regions import ParsedPage
-from colregion.testing.fakes import make_parsed_page
+from colregion.testing.fakes import make_parsed_page, plain_query
 
 HOSTILE = '\'; DROP TABLE page; -- "q" \\ \x00 \n </script> 🦊 \ud800 \u202e ../../x'
 """Text that breaks code which builds statements, paths, markup or UTF-8 from it."""
@@ -79,12 +79,8 @@ class IndexTestData:
         """A query with one token and vector per word, all of weight 1 by default."""
         tokens = tuple(text.split())
         vectors = np.array([self.vector(token) for token in tokens], dtype=np.float32)
-        return QueryEmbedding(
-            vectors=vectors.reshape(-1, self.dim),
-            tokens=tokens,
-            content=np.ones(len(tokens), dtype=bool),
-            weights=np.ones(len(tokens)) if weights is None else np.array(weights),
-        )
+        query = plain_query(tokens, vectors.reshape(-1, self.dim))
+        return query if weights is None else replace(query, weights=np.array(weights))
 
     def library(self, *, seed: int) -> list[tuple[DocumentEntry, list[EmbeddedPage]]]:
         """Eight documents of 1 to 4 pages of 0 to 30 words from 40, placed on words or grids."""
@@ -139,9 +135,7 @@ class IndexTestData:
         if isinstance(actual, BoxPlacement) and isinstance(expected, BoxPlacement):
             np.testing.assert_array_equal(actual.boxes_xyxy, expected.boxes_xyxy)
         if isinstance(actual, GridPlacement) and isinstance(expected, GridPlacement):
-            assert (actual.n_vectors, actual.map_layers) == (
-                expected.n_vectors,
-                expected.map_layers,
-            )
+            assert actual.n_vectors == expected.n_vectors
+            assert actual.map_layers == expected.map_layers
             for layer, other in zip(actual.layers, expected.layers, strict=True):
                 np.testing.assert_array_equal(layer, other)

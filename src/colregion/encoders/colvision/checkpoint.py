@@ -49,15 +49,9 @@ def find_family(folder: Path, base: Path | None, *, name: str) -> Family:
     """The classes for the model in `folder`.
 
     Checked in this order: the class that an adapter was trained on, a model type defined by
-    transformers, the architecture, the processor's class, the backbone; then the same for the
-    adapter's base.
-
-    Args:
-        base: for an adapter, the folder of the model that it adapts.
-        name: the user's name for the model, for messages.
-
-    Raises:
-        InvalidInput: a model with one vector per page, a text model, or an unknown family.
+    transformers, the architecture, the processor's class, the backbone; then the same for `base`,
+    the model that an adapter adapts. Raises InvalidInput for a model with one vector per page, a
+    text model, or an unknown family.
     """
     for place in filter(None, (folder, base)):
         config = read_json(place, "config.json")

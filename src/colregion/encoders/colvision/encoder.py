@@ -14,24 +14,16 @@ from colregion.core.embeddings import PageEmbedding, QueryEmbedding
 from colregion.core.geometry import FloatArray
 from colregion.core.interfaces import Encoder
 from colregion.core.regions import ParsedPage
+from colregion.encoders.colvision import placement
 from colregion.encoders.colvision.loading import find_checkpoint, load, visual_tokens
-from colregion.encoders.colvision.placement import (
-    image_token_id,
-    layers_of,
-    placement_of,
-    rotate_back,
-)
 from colregion.encoders.colvision.pooling import pool
 from colregion.encoders.torch_utils.batching import plan, run_halving
 from colregion.encoders.torch_utils.model_files import commit_of, digest
 from colregion.encoders.torch_utils.query_tokens import label, without_specials
 from colregion.errors import BackendError, InvalidInput, require
 
-_CLOCKWISE = {
-    1: Image.Transpose.ROTATE_270,
-    2: Image.Transpose.ROTATE_180,
-    3: Image.Transpose.ROTATE_90,
-}
+# Clockwise by 1, 2 and 3 quarter turns; Pillow counts the other way round.
+_CLOCKWISE = (Image.Transpose.ROTATE_270, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_90)
 # Visual tokens per forward pass. More makes an accelerator little faster and needs more memory; on
 # a CPU single pages are as fast as batches.
 _BATCH_TOKENS = {"cuda": 8192, "mps": 2048, "cpu": 1}
@@ -131,7 +123,7 @@ class ColVisionEncoder(Encoder):
         self.batch_pages = _BATCH_PAGES[kind]
         self._batch_tokens = options.batch_tokens or _BATCH_TOKENS[kind]
         self._options = options
-        self._image_id = image_token_id(self.model.config)
+        self._image_id = placement.image_token_id(self.model.config)
         self._lock = threading.Lock()
         settings = options.vector_settings
         weights = digest([folder for folder in (checkpoint.folder, checkpoint.base) if folder])
@@ -148,12 +140,9 @@ class ColVisionEncoder(Encoder):
         return self._fingerprint
 
     def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
-        """One embedding per page, float32.
-
-        Raises:
-            InvalidInput: a page of a shape that the model's processor refuses.
-            BackendError: one page does not fit the device's memory, or a vector is not finite.
-        """
+        """One embedding per page, float32. Raises InvalidInput for a page of a shape that the
+        processor refuses; BackendError where one page does not fit the device's memory, or a
+        vector is not finite."""
         images = [_upright(page) for page in pages]
         tokens = [self._visual_tokens(image) for image in images]
         embeddings: dict[int, PageEmbedding] = {}
@@ -168,11 +157,7 @@ class ColVisionEncoder(Encoder):
         return [embeddings[i] for i in range(len(pages))]
 
     def encode_query(self, text: str) -> QueryEmbedding:
-        """The vectors of all tokens that the processor makes from the question.
-
-        Raises:
-            InvalidInput: the text is empty.
-        """
+        """The vectors of all tokens that the processor makes from the question."""
         if not text.strip():
             raise InvalidInput("the question is empty")
         tokenizer = self.processor.tokenizer
@@ -198,7 +183,7 @@ class ColVisionEncoder(Encoder):
         embeddings = []
         vectors = self._run(batch, [f"page {page.id}" for page in pages])
         for i, (page, page_vectors) in enumerate(zip(pages, vectors, strict=True)):
-            layers = layers_of(
+            layers = placement.layers_of(
                 ids[i][mask[i]].tolist(),
                 image_id=self._image_id,
                 grid=(grids[i][1] // merge, grids[i][2] // merge) if grids else None,
@@ -206,12 +191,12 @@ class ColVisionEncoder(Encoder):
                 decode=self._decode,
             )
             page_vectors, layers = pool(page_vectors, layers, factor=self._options.pool_factor)
-            placement = placement_of(
-                rotate_back(layers, quarter_turns=_quarter_turns(page)),
+            places = placement.placement_of(
+                placement.rotate_back(layers, quarter_turns=_quarter_turns(page)),
                 n_vectors=len(page_vectors),
                 thumbnail_in_map=self._options.thumbnail_in_map,
             )
-            embeddings.append(PageEmbedding(page_vectors, placement))
+            embeddings.append(PageEmbedding(page_vectors, places))
         return embeddings
 
     def _run(self, batch: Any, names: Sequence[str]) -> list[FloatArray]:
@@ -266,4 +251,4 @@ def _quarter_turns(page: ParsedPage) -> int:
 def _upright(page: ParsedPage) -> Image.Image:
     turns = _quarter_turns(page)
     image = page.page.image
-    return image.transpose(_CLOCKWISE[turns]) if turns else image
+    return image.transpose(_CLOCKWISE[turns - 1]) if turns else image

@@ -10,23 +10,13 @@ from typing import Any
 
 from colregion.encoders.colvision.checkpoint import Family, find_family
 from colregion.encoders.torch_utils.devices import pick_device, pick_dtype
-from colregion.encoders.torch_utils.model_files import (
-    check_weights,
-    fetch,
-    read_json,
-    weight_names,
-)
+from colregion.encoders.torch_utils.model_files import check_weights, fetch, read_json, weight_names
 from colregion.errors import BackendError, InvalidInput, MissingDependency, require
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A model's files.
-
-    Args:
-        folder: the model's, or the adapter's.
-        base: for an adapter, the folder of the model that it adapts; else None.
-    """
+    """The folder of a model or adapter, and for an adapter that of the base that it adapts."""
 
     folder: Path
     base: Path | None
@@ -34,12 +24,8 @@ class Checkpoint:
 
 
 def find_checkpoint(source: str, *, revision: str | None, local_files_only: bool) -> Checkpoint:
-    """Fetch a model's files, and those of its base when it is an adapter.
-
-    Raises:
-        InvalidInput: no such model, one without weights, or one of an unknown family.
-        BackendError: the hub cannot be reached and the cache lacks something.
-    """
+    """Fetch a model's files, and those of its base when it is an adapter. Raises InvalidInput for
+    no such model, one without weights, or one of an unknown family; BackendError as `fetch`."""
     folder = fetch(source, revision=revision, local_files_only=local_files_only, extra="colpali")
     adapter = read_json(folder, "adapter_config.json")
     if not adapter:
@@ -69,12 +55,8 @@ def load(
 ) -> tuple[Any, Any, str]:
     """Load a model and its processor; returns both and the device that the model is on.
 
-    Args:
-        device, dtype, attention, max_num_visual_tokens: as in `ColVisionOptions`.
-
-    Raises:
-        InvalidInput: a device or dtype that is not available.
-        BackendError: weights are missing or damaged, or the library cannot load them.
+    The options are those of `ColVisionOptions`. Raises InvalidInput for a device or dtype that is
+    not available; BackendError where weights are missing or damaged, or cannot be loaded.
     """
     torch = require("torch", extra="colpali")
     device = pick_device(torch, device)

@@ -1,8 +1,6 @@
-"""Placement of a page's vectors, read from the processor's output for that page.
-
-Nothing is computed again from the page's size: the grid is in the batch, and tiles name their row
-and column in the prompt. No family pads or crops a page, so that every grid covers exactly the
-page.
+"""Placement of a page's vectors, read from the processor's output for that page: the grid is in
+the batch, and tiles name their row and column in the prompt. No family pads or crops a page, so
+that every grid covers exactly the page.
 """
 
 from __future__ import annotations
@@ -46,10 +44,7 @@ def layers_of(
 
     Returns:
         The finest layer first. A tiled page has its thumbnail as the second, unless it fits one
-        tile and is its own thumbnail.
-
-    Raises:
-        BackendError: patches and grid do not match, which a new version of a library could cause.
+        tile and is its own thumbnail. Raises BackendError where patches and grid do not match.
     """
     positions = np.flatnonzero(np.asarray(ids) == image_id)
     if len(positions) == 0:

@@ -19,8 +19,7 @@ def pool(
     (prompt tokens) do not change. Every cell has a vector: that of its cluster.
 
     Args:
-        vectors: (V, D).
-        layers: index of each cell's vector.
+        vectors, layers: (V, D), and the index of each cell's vector.
         factor: average number of patches per pooled vector; 1 changes nothing.
 
     Returns:
@@ -29,9 +28,8 @@ def pool(
     if factor == 1:
         return vectors, tuple(layers)
     torch = require("torch", extra="colpali")
-    pooler = require(
-        "colpali_engine.compression.token_pooling", extra="colpali"
-    ).HierarchicalTokenPooler()
+    library = require("colpali_engine.compression.token_pooling", extra="colpali")
+    pooler = library.HierarchicalTokenPooler()
     placed = np.unique(np.concatenate([layer.ravel() for layer in layers]))
     parts = [np.delete(vectors, placed, axis=0)]
     n_vectors = len(parts[0])

@@ -42,10 +42,8 @@ class StaticTokenEncoder(Encoder):
     no spelling. Words without letters or digits have no vector. Invisible words are encoded too.
 
     A question has one vector for each of its content terms, and one for "date" when it starts with
-    "when".
-
-    Numbers and words with characters other than a-z have no meaning here, only spelling. Safe to
-    use from threads.
+    "when". Numbers and words with characters other than a-z have no meaning here, only spelling.
+    Safe to use from threads.
     """
 
     # Exceeded by one in a thousand pairs of random words, and by equal words, misread words,
@@ -68,11 +66,8 @@ class StaticTokenEncoder(Encoder):
         return [self._encode(page) for page in pages]
 
     def encode_query(self, text: str) -> QueryEmbedding:
-        """The question's content terms, or all its terms if they are all stop words.
-
-        Raises:
-            InvalidInput: the text has no letter or digit.
-        """
+        """The question's content terms, or all its terms if they are all stop words. Raises
+        InvalidInput when the text has no letter or digit."""
         all_terms = terms(text)
         if not all_terms:
             raise InvalidInput(f"the question has no words: {text!r}")

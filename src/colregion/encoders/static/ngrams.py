@@ -47,8 +47,6 @@ def ngram_vector(term: str) -> FloatArray:
 
 
 def _plain_number(term: str) -> str:
-    match = _GROUPED_NUMBER.fullmatch(term)
-    if match is None:
-        return term.replace(",", ".") if term.replace(",", "").isdecimal() else term
-    separator = match[1]
-    return term.replace(separator, "").replace(",", ".")
+    if match := _GROUPED_NUMBER.fullmatch(term):
+        return term.replace(match[1], "").replace(",", ".")
+    return term.replace(",", ".") if term.replace(",", "").isdecimal() else term

@@ -54,13 +54,11 @@ class TokenTable:
     def lookup(self, word: str) -> tuple[FloatArray, int]:
         """The (128,) float32 unit vector of a folded word, and the number of pieces it is the mean
         of; zeros and 0 for a word that the English model does not know: one with characters
-        other than a-z, or longer than 64.
-        """
+        other than a-z, or longer than 64."""
         nothing = (np.zeros(DIMENSION, dtype=np.float32), 0)
         if not (word.isascii() and word.isalpha()) or len(word) > _LONGEST_WORD:
             return nothing
-        pieces = split_pieces(word, self._rows)
-        if not pieces:
+        if not (pieces := split_pieces(word, self._rows)):
             return nothing
         # Weighted by letters, the mean's cosine with the model's vector of the whole word is 0.71,
         # unweighted 0.68 (1500 words of 2 and 3 pieces).

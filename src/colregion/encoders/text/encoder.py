@@ -137,10 +137,7 @@ class TextModelEncoder(Encoder):
 
     def encode_query(self, text: str) -> QueryEmbedding:
         """The question's tokens; with ColBERT also its markers, "[Q]", and mask tokens, "[MASK]".
-
-        Raises:
-            InvalidInput: the text is empty, or longer than the model.
-        """
+        Raises InvalidInput for a text that is empty, or longer than the model takes."""
         if not text.strip():
             raise InvalidInput("the question is empty")
         safe = without_specials(text, self._specials)

@@ -17,14 +17,9 @@ def load_model(folder: Path, *, device: str, dtype: Any) -> tuple[Any, bool]:
     """A `sentence_transformers.MultiVectorEncoder`, and whether it was trained as one.
 
     sentence-transformers would give a plain model a projection of random numbers, so that such a
-    model is put together here from its backbone alone.
-
-    Args:
-        dtype: torch's number type for the weights.
-
-    Raises:
-        InvalidInput: the model reads images, or has no weights in the safetensors format.
-        BackendError: weights are missing or damaged, or the library cannot load them.
+    model is put together here from its backbone alone. `dtype` is torch's. Raises InvalidInput for
+    a model that reads images, or has no weights in the safetensors format; BackendError where
+    weights are missing or damaged, or the library cannot load them.
     """
     library = require("sentence_transformers", extra="text")
     modules = require("sentence_transformers.base.modules", extra="text")
@@ -54,9 +49,8 @@ def _is_late_interaction(folder: Path) -> bool:
     sentence-transformers)."""
     config = read_json(folder, "config.json")
     if any(key in config for key in ("vision_config", "vlm_config", "image_token_id")):
-        raise InvalidInput(
-            f"{folder} reads images ({config.get('model_type')}); leave out `text:` before it"
-        )
+        kind = config.get("model_type")
+        raise InvalidInput(f"{folder} reads images ({kind}); leave out `text:` before it")
     if any(_STANFORD_LAYER in weight_names(file) for file in check_weights(folder, adapter=False)):
         if _STANFORD_CLASS not in (config.get("architectures") or ()):
             raise InvalidInput(

@@ -25,8 +25,8 @@ class Window:
 
 
 def windows(n_tokens: int, *, size: int) -> list[Window]:
-    """Windows of at most `size` tokens over a page of `n_tokens`. Each token is used once, from
-    the window in which it is farthest from the edges. No tokens give [].
+    """Windows of at most `size` tokens over a page. Each token is used once, from the window in
+    which it is farthest from the edges. No tokens give [].
 
     >>> [(one.start, one.stop, one.use_from, one.use_to) for one in windows(10, size=8)]
     [(0, 8, 0, 7), (6, 10, 7, 10)]

@@ -14,15 +14,10 @@ _MEMORY_MESSAGES = ("out of memory", "can't allocate memory", "not enough memory
 
 
 def plan(tokens: Sequence[int], *, budget: int) -> list[list[int]]:
-    """Group sequences into batches, longest first so that little is padding.
+    """Group sequences of these lengths into batches, longest first so that little is padding.
 
-    Args:
-        tokens: the length of each sequence.
-        budget: maximum of a batch's padded tokens (its sequences times the longest of them). A
-            longer sequence is a batch of its own.
-
-    Returns:
-        The indices of each batch's sequences. No sequences give [].
+    Returns the indices of each batch's sequences; no sequences give []. `budget` limits a batch's
+    padded tokens (its sequences times the longest of them); a longer sequence is a batch alone.
     """
     batches: list[list[int]] = []
     for position in sorted(range(len(tokens)), key=lambda i: (-tokens[i], i)):
@@ -36,11 +31,8 @@ def plan(tokens: Sequence[int], *, budget: int) -> list[list[int]]:
 def run_halving(
     positions: Sequence[int], run: Callable[[Sequence[int]], Sequence[_Result]], torch: ModuleType
 ) -> list[_Result]:
-    """`run(positions)`; where memory runs out, for one half after the other.
-
-    Raises:
-        BackendError: memory does not suffice for a single position.
-    """
+    """`run(positions)`; where memory runs out, for one half after the other. Raises BackendError
+    when memory does not suffice for a single position."""
     try:
         return list(run(positions))
     except RuntimeError as cause:
@@ -49,9 +41,8 @@ def run_halving(
             raise
         if len(positions) == 1:
             raise BackendError(
-                "one page does not fit the device's memory. Reduce it with "
-                "max_num_visual_tokens for the ColQwen families, dtype='bfloat16', a smaller "
-                "model, or device='cpu'"
+                "one page does not fit the device's memory. Try max_num_visual_tokens (for the "
+                "ColQwen families), dtype='bfloat16', a smaller model, or device='cpu'"
             ) from cause
     # Outside the handler: the error refers to frames whose tensors have to be freed first.
     if torch.cuda.is_available():

@@ -10,11 +10,7 @@ DTYPES = ("bfloat16", "float16", "float32")
 
 
 def pick_device(torch: ModuleType, requested: str | None) -> str:
-    """The device to run on, by default the best available.
-
-    Raises:
-        InvalidInput: the requested device is not available.
-    """
+    """The device to run on, by default the best. Raises InvalidInput for one not available."""
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if requested is None:
         return "cuda" if cuda else "mps" if mps else "cpu"
@@ -37,11 +33,8 @@ def pick_device(torch: ModuleType, requested: str | None) -> str:
 
 
 def pick_dtype(device: str, requested: str | None) -> str:
-    """The name of the number type: by default float32 on a CPU and bfloat16 elsewhere.
-
-    Raises:
-        InvalidInput: the requested type is not one of `DTYPES`.
-    """
+    """The name of the number type: by default float32 on a CPU and bfloat16 elsewhere. Raises
+    InvalidInput for one that is not in `DTYPES`."""
     if requested is None:
         return "float32" if device == "cpu" else "bfloat16"
     if requested not in DTYPES:

@@ -74,11 +74,7 @@ def commit_of(folder: Path) -> str | None:
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
-    """A JSON file of the model; {} when it does not exist.
-
-    Raises:
-        BackendError: the file is not a JSON object.
-    """
+    """A JSON file of the model; {} when there is none. Raises BackendError for other content."""
     path = folder / name
     if not path.is_file():
         return {}
@@ -92,12 +88,8 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
 
 
 def check_weights(folder: Path, *, adapter: bool) -> list[Path]:
-    """The files with the weights.
-
-    Raises:
-        InvalidInput: no weights in the safetensors format.
-        BackendError: a part that the model's index names is missing.
-    """
+    """The files with the weights. Raises InvalidInput without any in the safetensors format,
+    BackendError where a part that the model's index names is missing."""
     if adapter:
         files = list(folder.glob("adapter_model.safetensors"))
     else:
@@ -131,8 +123,7 @@ def digest(folders: list[Path]) -> str:
     hashed = hashlib.sha256()
     for folder in folders:
         for file in sorted(folder.glob("*.safetensors")):
-            hashed.update(file.name.encode())
-            hashed.update(_header(file))
+            hashed.update(file.name.encode() + _header(file))
             size = file.stat().st_size
             with file.open("rb") as weights:
                 for i in range(_SAMPLES):

@@ -38,11 +38,7 @@ def label(
     A token's label is the folded word that contains it, so that pieces of one word share a label.
     Content tokens are those of words that are not stop words, or of all words if there are only
     stop words. The ids shared with the empty question at start and end are the processor's
-    template, special and augmentation tokens.
-
-    Args:
-        ids, empty_ids: token ids of the question and of the empty one, from one processor.
-        decode: converts token ids to text.
+    template, special and augmentation tokens. `decode` converts token ids to text.
     """
     prefix = _shared_prefix(ids, empty_ids)
     end = len(ids) - _shared_prefix(ids[prefix:][::-1], empty_ids[prefix:][::-1])
@@ -64,7 +60,6 @@ def label_words(ids: Sequence[int], *, decode: Callable[[Sequence[int]], str]) -
 
 
 def _shared_prefix(a: Sequence[int], b: Sequence[int]) -> int:
-    """Length of the common prefix of two sequences."""
     pairs = enumerate(zip(a, b, strict=False))
     return next((i for i, (left, right) in pairs if left != right), min(len(a), len(b)))
 

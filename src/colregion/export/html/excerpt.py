@@ -51,11 +51,7 @@ def _children(hit: Hit) -> list[Region]:
     path = hit.region.path
     if hit.region.parts or not path:
         return []
-    return [
-        region
-        for region in hit.parsed.regions
-        if len(region.path) == len(path) + 1 and region.path[:-1] == path
-    ]
+    return [region for region in hit.parsed.regions if region.path[:-1] == path]
 
 
 def _flowing(kind: str, text: str) -> str:

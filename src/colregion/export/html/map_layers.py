@@ -18,13 +18,8 @@ _WORD_STARTS = "▁Ġ"
 
 @dataclass(frozen=True, slots=True)
 class MapLayer:
-    """One relevance map.
-
-    Args:
-        label: the token's word, or "whole question".
-        uri: of a PNG to lay over the page.
-        low, high: similarities at the ends of the color scale; equal for a constant map.
-    """
+    """One relevance map: a token's word or "whole question", a PNG to lay over the page, and the
+    similarities at the ends of the color scale, equal for a constant map."""
 
     label: str
     uri: Markup

@@ -1,7 +1,4 @@
-"""The HTML report, rendered from templates.
-
-No script, no network: the file's own policy forbids both, so nothing in a document can run.
-"""
+"""The HTML report, rendered from templates. Its own policy forbids scripts and network access."""
 
 from __future__ import annotations
 

@@ -38,12 +38,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HitView:
-    """A hit of 1-based `rank`.
-
-    Args:
-        line: the sentence or line that fits the question best.
-        preview: the start of a long `text`; "" where `text` is short enough to be shown whole.
-    """
+    """A hit of 1-based `rank`, with the `best_line` and `preview` of its text."""
 
     rank: int
     hit: Hit
@@ -86,11 +81,8 @@ def section_view(section: Section) -> SectionView:
 
 
 def tag_drops(boxes: Sequence[Box], *, height: float) -> list[float]:
-    """How far below its box's top each number's tag stands so that none covers another.
-
-    Args:
-        height: of a tag. It and the result are fractions of the page's height.
-    """
+    """How far below its box's top each number's tag stands so that none covers another. A tag's
+    height and the result are fractions of the page's height."""
     taken: list[tuple[float, float]] = []
     for box in boxes:
         y = box.y0
