@@ -237,12 +237,12 @@ def test_process_killed_while_adding_leaves_the_index_unchanged(tmp_path: Path) 
     with closing(LocalIndex(folder)) as index:
         index.replace(entry(), [page("old one"), page("old", number=2, grid=True)])
         before = CONTRACT.state(index)
-        before = files(index)
+        stored = files(index)
         assert in_another_process(die_while_adding, folder) == 9
-        assert files(index) > before
+        assert files(index) > stored
         assert CONTRACT.state(index) == before
     with closing(LocalIndex(folder)) as index:
-        assert files(index) == before
+        assert files(index) == stored
         assert CONTRACT.state(index) == before
         index.replace(entry(), [page("new new")])
         assert index.document_frequency(["old", "new"]) == [0, 1]
