@@ -15,14 +15,7 @@ from colregion.core.embeddings import Candidate
 from colregion.core.geometry import Coverage, FloatArray, GridPlacement
 from colregion.core.regions import ParsedPage
 from colregion.core.repr import one_line_repr
-from colregion.retrieval.maxsim import (
-    rescale,
-    saturate,
-    segment_max,
-    segment_sum,
-    weighted_geometric_mean,
-    weighted_mean,
-)
+from colregion.retrieval import maxsim
 from colregion.retrieval.patches import patch_regions
 from colregion.retrieval.question import Question
 from colregion.retrieval.scorer import ScoredPage
@@ -70,30 +63,34 @@ def collect_evidence(
     weights = question.weights
     lengths = np.array([candidate.similarity.shape[1] for candidate in candidates])
     # (V, T), the vectors of all pages one after the other.
-    sim = rescale(np.concatenate([c.similarity.T for c in candidates]), noise_floor=noise_floor)
+    sim = maxsim.rescale(
+        np.concatenate([c.similarity.T for c in candidates]), noise_floor=noise_floor
+    )
     pages = _with_regions(candidates, sim, lengths, weights)
-    best = segment_max(sim, lengths)
+    best = maxsim.segment_max(sim, lengths)
     mean_length = max(float(lengths.mean()), 1.0)
-    frequency = saturate(segment_sum(sim * sim, lengths), lengths, mean_length=mean_length)
-    mean = weighted_mean(best, weights)
-    geometric_mean = weighted_geometric_mean(best, weights, missing=_MISSING) * (lengths > 0)
-    frequency_mean = weighted_mean(frequency, weights)
-    maxsim = _region_maxsim(sim, lengths, [cover for _, cover in pages], weights)
+    frequency = maxsim.saturate(
+        maxsim.segment_sum(sim * sim, lengths), lengths, mean_length=mean_length
+    )
+    mean = maxsim.weighted_mean(best, weights)
+    geometric_mean = maxsim.weighted_geometric_mean(best, weights, missing=_MISSING) * (lengths > 0)
+    frequency_mean = maxsim.weighted_mean(frequency, weights)
+    of_regions = _region_maxsim(sim, lengths, [cover for _, cover in pages], weights)
     n_regions = np.array([len(parsed.parents) for parsed, _ in pages])
     parents = np.concatenate([parsed.parents for parsed, _ in pages])
     is_leaf = np.ones(len(parents), dtype=bool)
     is_leaf[(parents + np.repeat(np.cumsum(n_regions) - n_regions, n_regions))[parents >= 0]] = (
         False
     )
-    lines = segment_max(np.where(is_leaf, maxsim, 0.0)[:, None], n_regions)[:, 0]
+    lines = maxsim.segment_max(np.where(is_leaf, of_regions, 0.0)[:, None], n_regions)[:, 0]
     relevance = (
         _MEAN_WEIGHT * mean
-        + _AREA_WEIGHT * segment_max(maxsim[:, None], n_regions)[:, 0]
+        + _AREA_WEIGHT * maxsim.segment_max(of_regions[:, None], n_regions)[:, 0]
         + _LINE_WEIGHT * lines
         + _FREQUENCY_WEIGHT * frequency_mean
     ).tolist()
     ends = np.cumsum(n_regions).tolist()
-    by_page = [maxsim[end - n : end] for end, n in zip(ends, n_regions.tolist(), strict=True)]
+    by_page = [of_regions[end - n : end] for end, n in zip(ends, n_regions.tolist(), strict=True)]
     means = zip(mean.tolist(), geometric_mean.tolist(), strict=True)
     return [
         PageEvidence(one, of if noise_floor else one.score, parsed, regions, *both, of)
@@ -111,7 +108,7 @@ def _region_maxsim(
     indices = np.concatenate([cover.indices + at for cover, at in zip(covers, first, strict=True)])
     ends = np.concatenate([cover.indptr[1:] for cover in covers])
     counts = ends - np.concatenate([cover.indptr[:-1] for cover in covers])
-    return weighted_mean(segment_max(sim.take(indices, axis=0), counts), weights)
+    return maxsim.weighted_mean(maxsim.segment_max(sim.take(indices, axis=0), counts), weights)
 
 
 def _with_regions(
@@ -125,7 +122,7 @@ def _with_regions(
         parsed, placement, cover = candidate.parsed, candidate.placement, candidate.region_cover
         # Not `parsed.words`: an index decodes the words of a page only when it must.
         if isinstance(placement, GridPlacement) and not any(r.text for r in parsed.regions):
-            lit = weighted_mean(sim[start : start + length], weights)
+            lit = maxsim.weighted_mean(sim[start : start + length], weights)
             regions = patch_regions(parsed.id, lit, placement)
             parsed = ParsedPage(parsed.page, (), regions)
             cover = placement.coverage(parsed.region_boxes)
