@@ -11,7 +11,6 @@ def core_count() -> int:
 
 
 def thread_count(most: int = 16) -> int:
-    """Threads for one computation: one per core, at least 1, at most `most` (more than 16 readers
-    of one array wait for memory) and at most `OMP_NUM_THREADS`."""
+    """Threads for one computation: one per core, at most `most` and `OMP_NUM_THREADS`."""
     limit = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, min(most, core_count(), int(limit) if limit.isdigit() else most))

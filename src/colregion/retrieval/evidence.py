@@ -63,25 +63,23 @@ def collect_evidence(
     weights = question.weights
     lengths = np.array([candidate.similarity.shape[1] for candidate in candidates])
     # (V, T), the vectors of all pages one after the other.
-    sim = maxsim.rescale(
-        np.concatenate([c.similarity.T for c in candidates]), noise_floor=noise_floor
-    )
+    sim = np.concatenate([candidate.similarity.T for candidate in candidates])
+    sim = maxsim.rescale(sim, noise_floor=noise_floor)
     pages = _with_regions(candidates, sim, lengths, weights)
     best = maxsim.segment_max(sim, lengths)
     mean_length = max(float(lengths.mean()), 1.0)
-    frequency = maxsim.saturate(
-        maxsim.segment_sum(sim * sim, lengths), lengths, mean_length=mean_length
-    )
+    frequency = maxsim.segment_sum(sim * sim, lengths)
+    frequency = maxsim.saturate(frequency, lengths, mean_length=mean_length)
     mean = maxsim.weighted_mean(best, weights)
     geometric_mean = maxsim.weighted_geometric_mean(best, weights, missing=_MISSING) * (lengths > 0)
     frequency_mean = maxsim.weighted_mean(frequency, weights)
     of_regions = _region_maxsim(sim, lengths, [cover for _, cover in pages], weights)
     n_regions = np.array([len(parsed.parents) for parsed, _ in pages])
     parents = np.concatenate([parsed.parents for parsed, _ in pages])
+    ends = np.cumsum(n_regions)
+    offsets = np.repeat(ends - n_regions, n_regions)
     is_leaf = np.ones(len(parents), dtype=bool)
-    is_leaf[(parents + np.repeat(np.cumsum(n_regions) - n_regions, n_regions))[parents >= 0]] = (
-        False
-    )
+    is_leaf[(parents + offsets)[parents >= 0]] = False
     lines = maxsim.segment_max(np.where(is_leaf, of_regions, 0.0)[:, None], n_regions)[:, 0]
     relevance = (
         _MEAN_WEIGHT * mean
@@ -89,8 +87,7 @@ def collect_evidence(
         + _LINE_WEIGHT * lines
         + _FREQUENCY_WEIGHT * frequency_mean
     ).tolist()
-    ends = np.cumsum(n_regions).tolist()
-    by_page = [of_regions[end - n : end] for end, n in zip(ends, n_regions.tolist(), strict=True)]
+    by_page = [of_regions[end - n : end] for end, n in zip(ends, n_regions, strict=True)]
     means = zip(mean.tolist(), geometric_mean.tolist(), strict=True)
     return [
         PageEvidence(one, of if noise_floor else one.score, parsed, regions, *both, of)
