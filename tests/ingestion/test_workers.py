@@ -18,8 +18,8 @@ from PIL import Image
 from colregion import BackendError, Engine, InvalidInput, Limits, Outcome, Progress
 from colregion.core.interfaces import Parser
 from colregion.indexes.memory import MemoryIndex
-from colregion.ingestion.workers import pool
-from colregion.ingestion.workers.worker import Replies, WorkerProcess
+from colregion.ingestion.workers import worker as worker_module
+from colregion.ingestion.workers.worker import Replies, WorkerProcess, stop_idle_workers
 from colregion.testing import WordEncoder
 from tests.ingestion.hostile_parsers import TroubledParser, UnpicklableParser
 
@@ -49,7 +49,8 @@ def engine_of() -> Iterator[Callable[[Parser], Engine]]:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[WorkerProcess]:
-    """The worker processes started by the test."""
+    """The worker processes started by the test, which finds none left idle."""
+    stop_idle_workers()
     workers: list[WorkerProcess] = []
 
     class RecordedWorker(WorkerProcess):
@@ -57,7 +58,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[WorkerProcess]:
             super().__init__(parser, replies)
             workers.append(self)
 
-    monkeypatch.setattr(pool, "WorkerProcess", RecordedWorker)
+    monkeypatch.setattr(worker_module, "WorkerProcess", RecordedWorker)
     return workers
 
 
@@ -211,6 +212,7 @@ def test_an_unpicklable_parser_reads_in_this_process_and_the_report_says_so(
 def test_a_parser_that_workers_cannot_import_is_an_error(
     engine_of: Callable[[Parser], Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    stop_idle_workers()  # an idle worker has imported it already
     here = str(Path(__file__).parents[2])
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry != here])
     with pytest.raises(BackendError, match=r"No module named 'tests'.*workers=0"):
@@ -308,7 +310,7 @@ def test_a_worker_that_died_while_idle_is_replaced(
     def kill_the_worker(outcome: Outcome) -> None:
         outcomes.append(outcome)
         if len(outcomes) == 1:
-            while started[0]._replies.qsize() < 4:  # until it is done with the second document
+            while started[0].replies.qsize() < 4:  # until it is done with the second document
                 time.sleep(0.01)
             os.kill(started[0]._process.pid, signal.SIGKILL)
 
@@ -318,11 +320,30 @@ def test_a_worker_that_died_while_idle_is_replaced(
     assert len(started) == 2
 
 
-def test_no_worker_outlives_its_call(
+def test_next_call_with_the_same_parser_uses_the_idle_worker(
     engine_of: Callable[[Parser], Engine], started: list[WorkerProcess]
 ) -> None:
-    assert engine_of(TroubledParser()).add(tiff(9), workers=2).pages == 9
-    assert [worker._process.poll() is None for worker in started] == [False] * len(started)
+    for grey in (10, 20):
+        assert engine_of(TroubledParser()).add(tiff(1, grey=grey), workers=1).pages == 1
+    assert len(started) == 1
+    engine_of(TroubledParser({9: "fail"})).add(tiff(1), workers=1)
+    assert len(started) == 2  # another parser
+    stop_idle_workers()
+    assert not any(worker.is_alive for worker in started)
+
+
+def test_forked_process_does_not_use_idle_workers_of_its_parent(
+    engine_of: Callable[[Parser], Engine],
+    started: list[WorkerProcess],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine_of(TroubledParser()).add(tiff(1), workers=1)
+    with monkeypatch.context() as forked:
+        forked.setattr(worker_module.os, "getpid", lambda: -1)
+        engine_of(TroubledParser()).add(tiff(1), workers=1)
+        assert len(started) == 2
+        stop_idle_workers()
+    assert [worker.is_alive for worker in started] == [True, False]
 
 
 def test_a_worker_process_imports_no_engine_encoder_or_index() -> None:
@@ -338,6 +359,7 @@ def test_a_worker_process_imports_no_engine_encoder_or_index() -> None:
 def test_a_worker_imports_nothing_from_the_working_folder(
     engine_of: Callable[[Parser], Engine], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    stop_idle_workers()
     (tmp_path / "json.py").write_text("raise SystemExit('a document folder is no library')")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [entry for entry in sys.path if entry])

@@ -21,7 +21,13 @@ from colregion.core.interfaces import Parser
 from colregion.errors import BackendError, InvalidInput
 from colregion.ingestion.workers.in_process import read_in_process
 from colregion.ingestion.workers.reading import Reading, ReadRequest, Task
-from colregion.ingestion.workers.worker import Replies, WorkerProcess, memory_reason
+from colregion.ingestion.workers.worker import (
+    Replies,
+    WorkerProcess,
+    keep_worker,
+    memory_reason,
+    take_worker,
+)
 
 # Few enough pages that two workers end together on a scanned booklet.
 _PAGES_PER_TASK = 4
@@ -71,7 +77,7 @@ class WorkerPool:
         Documents end in any order. `requests` is consumed as workers come free, so it may be
         endless. While the caller handles a reading, the workers go on with their tasks. The pages
         of a reading that has ended are to be consumed before the next step. Closing the iterator,
-        by an exception too, stops the workers.
+        by an exception too, stops the workers that read.
 
         Args:
             folder: an empty one, for pages on their way.
@@ -129,8 +135,10 @@ class _Schedule:
     _busy_since: float = 0.0
 
     def stop(self) -> None:
-        for worker in (*self._running, *self._idle):
+        for worker in self._running:
             worker.stop()
+        for worker in self._idle:
+            keep_worker(worker)
 
     def readings(self) -> Iterator[Reading]:
         while True:
@@ -186,7 +194,7 @@ class _Schedule:
             self._busy_since = now
         elif len(self._running) >= self.pool.workers or now - self._busy_since < _PATIENCE_S:
             return None
-        return WorkerProcess(self.parser, self._replies)
+        return take_worker(self.parser, self._replies)
 
     def _handle_messages(self) -> Iterator[Reading]:
         """Wait for a message, and handle all that have come."""

@@ -13,10 +13,12 @@ never pickle:
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 import os
 import pickle
+import select
 import signal
 import subprocess
 import sys
@@ -28,6 +30,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeAlias
 
+from colregion.core.cpu import core_count
 from colregion.core.documents import Document
 from colregion.core.interfaces import Parser
 from colregion.errors import BackendError, ColregionError
@@ -40,6 +43,7 @@ Replies: TypeAlias = "SimpleQueue[tuple[WorkerProcess, list[Any] | None]]"
 # Several workers share the cores: one thread each. Arenas of malloc cost address space, which is
 # what the memory limit counts.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+_IDLE_S = 60.0
 # With the parent's path and nothing else: Python would otherwise look for modules in the working
 # folder first, and that may be a folder of documents.
 _MAIN = """import sys
@@ -58,7 +62,8 @@ class WorkerProcess:
 
     def __init__(self, parser: bytes, replies: Replies) -> None:
         self.has_begun = False  # its first task
-        self._replies = replies
+        self.parser = parser
+        self.replies = replies
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `stop`)
         try:
             self._process = subprocess.Popen(
@@ -93,6 +98,11 @@ class WorkerProcess:
             self._stdin.flush()
 
     @property
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
+    @property
     def resident_mb(self) -> float:
         """Memory of the process and of the programs that it runs now, MiB; 0 where the system
         does not tell."""
@@ -111,7 +121,7 @@ class WorkerProcess:
 
     def stop(self) -> None:
         """Kill the process and everything that it has started."""
-        if self._process.poll() is None and os.name == "posix":
+        if self.is_alive and os.name == "posix":
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
@@ -128,12 +138,48 @@ class WorkerProcess:
                 message = json.loads(line)
             except ValueError:  # truncated
                 break
-            self._replies.put((self, message))
-        self._replies.put((self, None))
+            self.replies.put((self, message))
+        self.replies.put((self, None))
+
+
+# By the process that started them: a fork must not write to its parent's workers.
+_idle: dict[int, list[WorkerProcess]] = {}
+_idle_lock = threading.Lock()
+
+
+def take_worker(parser: bytes, replies: Replies) -> WorkerProcess:
+    """A worker that an earlier call left idle with this parser, which saves a second or two of
+    loading models, or a new one."""
+    with _idle_lock:
+        idle = _idle.setdefault(os.getpid(), [])
+        for worker in [one for one in idle if one.parser == parser]:
+            idle.remove(worker)
+            if worker.is_alive:
+                worker.replies = replies
+                return worker
+            worker.stop()
+    return WorkerProcess(parser, replies)
+
+
+def keep_worker(worker: WorkerProcess) -> None:
+    """Leave a worker idle for the next call, at most one per core; it ends after a minute."""
+    with _idle_lock:
+        idle = _idle.setdefault(os.getpid(), [])
+        idle.append(worker)
+        while len(idle) > core_count():
+            idle.pop(0).stop()
+
+
+@atexit.register
+def stop_idle_workers() -> None:
+    """Stop the workers that earlier calls left idle."""
+    with _idle_lock:
+        for worker in _idle.pop(os.getpid(), []):
+            worker.stop()
 
 
 def main() -> None:
-    """Work on tasks until standard input ends."""
+    """Work on tasks until standard input ends or no task comes for a minute."""
     tasks = os.fdopen(os.dup(0), "rb")
     replies = os.fdopen(os.dup(1), "w", encoding="ascii", buffering=1)
     # Programs and libraries that read or print must not touch the two pipes.
@@ -155,6 +201,8 @@ def main() -> None:
         except EOFError:
             return
         _work(task, parser, opened, reply)
+        if os.name == "posix" and not select.select([tasks], [], [], _IDLE_S)[0]:
+            return
 
 
 def _work(
