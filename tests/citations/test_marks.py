@@ -148,6 +148,7 @@ def test_a_mark_is_one_line_without_inner_brackets(doc_id: str, mark: str) -> No
 
 @settings(max_examples=40)
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=4))
+@pytest.mark.slow
 def test_any_document_id_gives_marks_that_are_recognised(doc_ids: list[str]) -> None:
     marks = [make_mark(doc_id, rank, rank) for rank, doc_id in enumerate(doc_ids, start=1)]
     region_ids = {mark: f"{doc}#p1" for mark, doc in zip(marks, doc_ids, strict=True)}

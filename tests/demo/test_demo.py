@@ -23,6 +23,7 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.document)
+@pytest.mark.slow
 def test_answer_of_every_question_is_among_the_first_three_hits(
     demo_run: tuple[Path, str], question: Question
 ) -> None:

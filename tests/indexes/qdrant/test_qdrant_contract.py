@@ -42,6 +42,7 @@ class TestQdrantInMemory(_QdrantContract):
             yield index
 
 
+@pytest.mark.slow
 class TestQdrantOverRest(_OnQdrant):
     @pytest.fixture
     def index(self, small_qdrant: Any, tmp_path: Path) -> Iterator[Index]:

@@ -177,6 +177,7 @@ def test_vector_beyond_16_bit_floats_is_refused() -> None:
         index.replace(entry("old"), [EmbeddedPage(pages("old", n=1)[0].parsed, large)])
 
 
+@pytest.mark.slow
 def test_readers_see_one_version_wherever_a_writer_is_interrupted(small_qdrant: Any) -> None:
     reader = QdrantIndex(small_qdrant.url, "pages")
     reader.replace(entry("old"), pages("old", n=2))

@@ -132,6 +132,7 @@ def test_first_stage_has_64_vectors_or_all_of_a_page_with_fewer_than_256() -> No
     assert shapes == {300: (64, 8), 255: (255, 8)}
 
 
+@pytest.mark.slow
 def test_large_index_is_searched_in_two_stages_and_scored_exactly(small_qdrant: Any) -> None:
     # Every page's vectors are alike, so that the 64 of the first stage stand for its 300.
     rng = np.random.default_rng(5)
