@@ -19,6 +19,8 @@ from colregion.encoders import load_encoder
 from colregion.indexes.memory import MemoryIndex
 from colregion.parsers import load_parser
 
+pytestmark = pytest.mark.slow
+
 KERNELS = ("numpy", "numba")
 
 
@@ -47,7 +49,6 @@ def test_reference_loops_give_the_same_region_scores() -> None:
     assert speed._loop_over_all_patches(sim, boxes, side=side) == pytest.approx(ours)
 
 
-@pytest.mark.slow
 def test_maxsim_rows_cover_every_kernel_and_precision(tmp_path: Path) -> None:
     rows = list(maxsim_rows(tmp_path, pages=6, gflops=100.0))
     names = {row["name"] for row in rows}
@@ -101,7 +102,6 @@ def test_coherent_question_finds_its_document() -> None:
     assert answered >= 8
 
 
-@pytest.mark.slow
 def test_adapter_rows_cover_every_framework(tmp_path: Path) -> None:
     rows = list(adapter_rows(lambda engine: list(speed._word_pages(engine, 2)), folder=tmp_path))
     assert [row["name"] for row in rows] == [

@@ -37,6 +37,7 @@ def test_answer_of_every_question_is_among_the_first_three_hits(
     assert any(question.pattern.search(hit.text) for hit in on_page)
 
 
+@pytest.mark.slow
 def test_output_has_questions_answers_and_the_report_path(demo_run: tuple[Path, str]) -> None:
     folder, printed = demo_run
     for question in QUESTIONS:

@@ -51,6 +51,7 @@ def engine() -> Engine:
     return Engine(MemoryIndex(), encoder=WordEncoder(), parser=Named())
 
 
+@pytest.mark.slow
 def test_calibration_gives_right_hits_more_confidence_than_wrong_ones(tmp_path: Path) -> None:
     cases = cases_in(tmp_path, 6)
     with engine() as open_engine:

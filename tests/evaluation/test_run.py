@@ -91,6 +91,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 class TestWithTheRightPage:
+    @pytest.mark.slow
     def test_every_ranking_has_every_figure(self, result: dict[str, Any]) -> None:
         assert result["cases"] == 1
         assert list(result["rows"]) == list(RANKINGS)

@@ -94,6 +94,7 @@ def test_two_stages_return_most_of_the_exact_best_with_exact_scores(
     assert hits >= 20
 
 
+@pytest.mark.slow
 def test_filters_apply_before_candidates_are_chosen(
     index: LocalIndex,
     sample: tuple[list[CoherentPage], CoherentPages],
