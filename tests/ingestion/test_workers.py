@@ -339,7 +339,7 @@ def test_forked_process_does_not_use_idle_workers_of_its_parent(
 ) -> None:
     engine_of(TroubledParser()).add(tiff(1), workers=1)
     with monkeypatch.context() as forked:
-        forked.setattr(worker_module.os, "getpid", lambda: -1)
+        forked.setattr(os, "getpid", lambda: -1)
         engine_of(TroubledParser()).add(tiff(1), workers=1)
         assert len(started) == 2
         stop_idle_workers()
