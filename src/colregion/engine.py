@@ -267,11 +267,11 @@ class Engine:
     def region(self, region_id: str) -> Hit:
         """An indexed region by its id, as a hit without a score: to crop, expand or cite it again.
 
-        Works for label and value, or figure and caption, that a search returned as one, too.
+        Works for a label with its value that a search returned as one, too.
 
         Raises:
             InvalidInput: it is no region's id.
-            NotIndexed: no such page or region, or one that a search merged from several.
+            NotIndexed: no such page or region.
         """
         (page,) = self.index.load([page_id_of(region_id)])
         entry = self.index.entry(page.parsed.page.doc_id)
