@@ -73,25 +73,25 @@ def collect_evidence(
     mean = maxsim.weighted_mean(best, weights)
     geometric_mean = maxsim.weighted_geometric_mean(best, weights, missing=_MISSING) * (lengths > 0)
     frequency_mean = maxsim.weighted_mean(frequency, weights)
-    of_regions = _region_maxsim(sim, lengths, [cover for _, cover in pages], weights)
+    region_scores = _region_maxsim(sim, lengths, [cover for _, cover in pages], weights)
     n_regions = np.array([len(parsed.parents) for parsed, _ in pages])
     parents = np.concatenate([parsed.parents for parsed, _ in pages])
     ends = np.cumsum(n_regions)
     offsets = np.repeat(ends - n_regions, n_regions)
     is_leaf = np.ones(len(parents), dtype=bool)
     is_leaf[(parents + offsets)[parents >= 0]] = False
-    lines = maxsim.segment_max(np.where(is_leaf, of_regions, 0.0)[:, None], n_regions)[:, 0]
+    lines = maxsim.segment_max(np.where(is_leaf, region_scores, 0.0)[:, None], n_regions)[:, 0]
     relevance = (
         _MEAN_WEIGHT * mean
-        + _AREA_WEIGHT * maxsim.segment_max(of_regions[:, None], n_regions)[:, 0]
+        + _AREA_WEIGHT * maxsim.segment_max(region_scores[:, None], n_regions)[:, 0]
         + _LINE_WEIGHT * lines
         + _FREQUENCY_WEIGHT * frequency_mean
     ).tolist()
-    by_page = [of_regions[end - n : end] for end, n in zip(ends, n_regions, strict=True)]
+    by_page = [region_scores[end - n : end] for end, n in zip(ends, n_regions, strict=True)]
     means = zip(mean.tolist(), geometric_mean.tolist(), strict=True)
     return [
-        PageEvidence(one, of if noise_floor else one.score, parsed, regions, *both, of)
-        for one, of, (parsed, _), regions, both in zip(
+        PageEvidence(page, score if noise_floor else page.score, parsed, regions, *both, score)
+        for page, score, (parsed, _), regions, both in zip(
             candidates, relevance, pages, by_page, means, strict=True
         )
     ]
