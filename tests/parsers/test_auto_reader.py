@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from colregion.core.documents import Page
 from colregion.core.geometry import Box, Upright
@@ -16,6 +16,17 @@ from colregion.parsers.word_reader import WordReader
 
 def make_page(number: int) -> Page:
     return Page("doc", number, 30, 20, "px", lambda *, dpi=None: Image.new("RGB", (30, 20)))  # noqa: ARG005
+
+
+LINES = [(20 + 14 * i, y, 28 + 14 * i, y + 6) for y in range(140, 380, 12) for i in range(18)]
+
+
+def page_of_lines() -> Page:
+    """300 x 400 points, with lines of text from (20, 140) to (267, 375)."""
+    image = Image.new("RGB", (300, 400), "white")
+    for rectangle in LINES:
+        ImageDraw.Draw(image).rectangle(rectangle, fill="black")
+    return Page("doc", 1, 300, 400, "pt", lambda *, dpi=None: image)  # noqa: ARG005
 
 
 def always(verdict: str) -> Callable[[Page], str]:
@@ -83,34 +94,68 @@ def test_fingerprint_names_the_ocr_engine() -> None:
     }
 
     assert fingerprints == {
-        "auto-2(column of 0, no OCR)",
-        "auto-2(column of 0, column of 1)",
-        "auto-2(column of 0, column of 2)",
+        "auto-3(column of 0, no OCR)",
+        "auto-3(column of 0, column of 1)",
+        "auto-3(column of 0, column of 2)",
     }
 
 
+def partial_reader(*words: Word) -> AutoReader:
+    """A text layer of one word at the top of the page, and OCR that reads the given words."""
+    ocr = WordColumn()
+    ocr.words = words
+    return AutoReader(WordColumn("file"), assess=always("partial"), ocr=ocr)
+
+
 def test_partial_text_layer_is_supplemented_by_ocr_words_outside_it() -> None:
-    reader = AutoReader(
-        WordColumn("file", "file"),
-        assess=always("partial"),
-        ocr=WordColumn("scan", "scan", "scan", confidence=0.9),
+    # The lines and 0.01 of the page around them: x from 0.05667 to 0.9, y from 0.34 to 0.9475.
+    reader = partial_reader(Word("scan", Box(0, 0.2, 0.5, 0.4), 0.9))
+
+    words = reader.read(page_of_lines())
+
+    assert [word.text for word in words] == ["file", "scan"]
+    expected = (0.05667, 0.34 + 0.2 * 0.6075, 0.05667 + 0.5 * 0.84333, 0.34 + 0.4 * 0.6075)
+    assert words[1].box.xyxy == pytest.approx(expected, abs=1e-4)
+
+
+def test_ocr_words_on_the_text_layers_own_are_not_added() -> None:
+    reader = partial_reader(
+        Word("scan", Box(0, 0, 1, 0.2), 0.9), Word("new", Box(0, 0.4, 1, 1), 0.9)
     )
+    reader.text_layer = WordColumn("file", "file")  # the second from 0.3 to 0.5 of the page
 
-    words = reader.read(make_page(1))
+    assert [word.text for word in reader.read(page_of_lines())] == ["file", "file", "scan", "new"]
 
-    assert [(word.text, word.box.y0) for word in words] == [
-        ("file", 0.1),
-        ("file", pytest.approx(0.3)),
-        ("scan", pytest.approx(0.5)),
-    ]
+    narrow = partial_reader(Word("scan", Box(0.1, 0, 0.3, 0.2), 0.9))
+    narrow.text_layer = WordColumn("file", "file")
+    assert [word.text for word in narrow.read(page_of_lines())] == ["file", "file"]
 
 
 def test_partial_text_layer_is_not_supplemented_by_ocr_words_of_low_confidence() -> None:
-    reader = AutoReader(
-        WordColumn("file"),
-        assess=always("partial"),
-        ocr=WordColumn("scan", "sc@n", confidence=0.3),
-    )
+    reader = partial_reader(Word("sc@n", Box(0, 0.2, 0.5, 0.4), 0.3))
+
+    assert [word.text for word in reader.read(page_of_lines())] == ["file"]
+
+
+def test_ocr_sees_only_the_part_of_a_page_that_the_text_layer_lacks() -> None:
+    seen: list[Page] = []
+
+    class Recorder(WordColumn):
+        def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
+            seen.append(page)
+            return page, ()
+
+    sideways = replace(page_of_lines(), upright=Upright(90.0, 300, 400))
+    AutoReader(WordColumn("file"), assess=always("partial"), ocr=Recorder()).read(sideways)
+
+    (part,) = seen
+    assert (part.width, part.height) == pytest.approx((253, 243))
+    assert part.image.size == (253, 243)
+    assert part.upright == Upright(90.0, part.width, part.height)
+
+
+def test_page_without_lines_outside_its_text_layer_is_not_read_by_ocr() -> None:
+    reader = partial_reader(Word("scan", Box(0, 0.2, 0.5, 0.4), 0.9))
 
     assert [word.text for word in reader.read(make_page(1))] == ["file"]
 

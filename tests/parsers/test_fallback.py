@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from colregion.core.documents import Page
 from colregion.core.geometry import Box
 from colregion.core.regions import Word
-from colregion.parsers.auto_reader import FallbackReader
+from colregion.parsers.auto_reader import FallbackReader, legible_content
 from colregion.parsers.ocr.orientation import character_confidence
 from colregion.parsers.word_reader import WordReader
 from colregion.testing import make_page
 
 AT = Box(0.1, 0.1, 0.4, 0.2)
+LIMIT = 0.85
+"""Confidence of the first reading from which there is no second."""
 
 
 class FixedConfidence(WordReader):
@@ -35,21 +39,68 @@ class FixedConfidence(WordReader):
 @pytest.mark.parametrize(
     ("first", "second", "expected", "second_is_used"),
     [
-        (0.85, 0.99, ["first"], False),
-        (0.84, 0.99, ["second"], True),
-        (0.84, 0.5, ["first"], True),
-        (0.84, 0.84, ["first"], True),
-        (None, 0.3, ["second"], True),  # nothing read counts as confidence 0
+        (LIMIT, 0.99, ["Einst"], False),
+        (LIMIT - 0.01, 0.99, ["Zweit"], True),
+        (0.84, 0.5, ["Einst"], True),
+        (0.84, 0.84, ["Einst"], True),
+        (None, 0.3, ["Zweit"], True),  # nothing read counts as confidence 0
         (None, None, [], True),
     ],
 )
-def test_result_of_the_higher_confidence_is_used(
+def test_reading_of_the_higher_confidence_is_used_where_both_are_as_long(
     first: float | None, second: float | None, expected: list[str], second_is_used: bool
 ) -> None:
-    other = FixedConfidence("second", second)
-    reader = FallbackReader(FixedConfidence("first", first), other)
+    other = FixedConfidence("Zweit", second)
+    reader = FallbackReader(FixedConfidence("Einst", first), other)
     assert [word.text for word in reader.read(make_page())] == expected
     assert other.read_pages == int(second_is_used)
+
+
+def test_two_commas_of_high_confidence_do_not_replace_a_line_of_text() -> None:
+    reader = FallbackReader(FixedConfidence("Invoice", 0.8), FixedConfidence(",,", 0.99))
+    assert [word.text for word in reader.read(make_page())] == ["Invoice"]
+
+
+def test_legible_content_is_the_expected_number_of_letters_and_digits() -> None:
+    words = (Word("No.", AT, 0.5), Word("7,", AT, 0.75), Word("--", AT, 1.0), Word("unread", AT))
+    assert legible_content(words) == 1.75
+    assert legible_content(()) == 0.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("Отчёт", id="Cyrillic"),
+        pytest.param("Έκθεση", id="Greek"),
+        pytest.param("تقرير", id="Arabic"),
+        pytest.param("रिपोर्ट", id="Devanagari"),
+        pytest.param("보고서", id="Korean"),
+    ],
+)
+def test_second_reader_reads_no_page_of_a_script_that_it_does_not_know(text: str) -> None:
+    second = FixedConfidence("Omyeoom", 0.99)
+    reader = FallbackReader(FixedConfidence(text, 0.5), second)
+    assert [word.text for word in reader.read(make_page())] == [text]
+    assert second.read_pages == 0
+
+
+@pytest.mark.parametrize("text", ["Rapport", "報告", "レポート", "12-3"])
+def test_second_reader_reads_pages_of_latin_chinese_and_japanese_script(text: str) -> None:
+    reader = FallbackReader(FixedConfidence(text, 0.5), FixedConfidence("report", 0.9))
+    assert [word.text for word in reader.read(make_page())] == ["report"]
+
+
+class MissingScript(FixedConfidence):
+    def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
+        page, words = super().read_upright(page)
+        return replace(page, missing="it looks like Cyrillic script"), words
+
+
+def test_missing_script_stays_named_when_the_second_reading_is_used() -> None:
+    reader = FallbackReader(MissingScript("OTyet", 0.4), FixedConfidence("OTueT", 0.7))
+    page, words = reader.read_upright(make_page())
+    assert [word.text for word in words] == ["OTueT"]
+    assert page.missing == "it looks like Cyrillic script"
 
 
 def test_character_confidence_weights_words_by_their_length() -> None:
@@ -60,4 +111,4 @@ def test_character_confidence_weights_words_by_their_length() -> None:
 
 def test_fingerprint_names_both_readers_and_the_limit() -> None:
     reader = FallbackReader(FixedConfidence("a", 1), FixedConfidence("b", 1))
-    assert reader.fingerprint == "a, below 0.85 b"
+    assert reader.fingerprint == f"a, below {LIMIT} also b"

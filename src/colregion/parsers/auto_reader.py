@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeAlias
 
+from PIL import Image
+
 from colregion.core.documents import Page
-from colregion.core.geometry import boxes_to_array, pairwise_overlap
+from colregion.core.geometry import Box, boxes_to_array, pairwise_overlap
 from colregion.core.regions import Word
 from colregion.errors import InvalidInput, MissingDependency
 from colregion.parsers import READERS
 from colregion.parsers.ocr.orientation import character_confidence
-from colregion.parsers.ocr.rapidocr import RapidOcrReader, rapidocr_installed
+from colregion.parsers.ocr.rapidocr import (
+    SCRIPTS,
+    RapidOcrReader,
+    rapidocr_installed,
+    reads_script,
+)
 from colregion.parsers.ocr.tesseract import TesseractReader, tesseract_installed
-from colregion.parsers.text_layer.quality import SOUND, assess_text_layer
+from colregion.parsers.text_layer.quality import SOUND, assess_text_layer, unread_part
 from colregion.parsers.text_layer.reader import TextLayerReader
 from colregion.parsers.word_reader import WordReader
 
@@ -44,8 +51,8 @@ class AutoReader(WordReader):
     """Uses the text layer where it is sound, OCR elsewhere.
 
     A page that shows more text than its text layer has gets both: the layer's words, and OCR
-    words where it has none. Invisible characters, which other OCR software puts under a scan,
-    are not trusted: their places are often wrong and their quality is unknown.
+    words of the part where it has none. Invisible characters, which other OCR software puts
+    under a scan, are not trusted: their places are often wrong and their quality is unknown.
 
     Args:
         ocr: reads the other pages; None if no engine is installed, which is an error only when a
@@ -67,7 +74,7 @@ class AutoReader(WordReader):
     @property
     def fingerprint(self) -> str:
         ocr = self.ocr.fingerprint if self.ocr else "no OCR"
-        return f"auto-2({self.text_layer.fingerprint}, {ocr})"
+        return f"auto-3({self.text_layer.fingerprint}, {ocr})"
 
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         verdict = self.assess(page)
@@ -82,11 +89,12 @@ class AutoReader(WordReader):
         return self.ocr.read_upright(page)
 
     def _supplement(self, page: Page, words: tuple[Word, ...]) -> tuple[Page, tuple[Word, ...]]:
-        """Add OCR words where the text layer has none."""
+        """Add OCR words of the part where lines are drawn outside the text layer."""
         if self.ocr is None:
             missing = f"it shows text that its text layer lacks. Install OCR: {_INSTALL_OCR}"
             return replace(page, missing=missing), words
-        read = self.ocr.read(page)
+        part = unread_part(page, [word for word in words if word.visible])
+        read = read_part(self.ocr, page, part) if part else ()
         recognized = [w for w in read if (w.confidence or 0.0) >= _SUPPLEMENT_CONFIDENCE]
         overlaps = pairwise_overlap(
             boxes_to_array(word.box for word in recognized),
@@ -101,10 +109,11 @@ class AutoReader(WordReader):
 
 
 class FallbackReader(WordReader):
-    """Reads a page with `first` and, below a confidence, also with `second`; the result of the
-    higher confidence counts, ties go to the first.
+    """Reads a page with `first` and, below a confidence, also with `second`.
 
-    Words without a confidence count as not read.
+    The reading with more legible content counts, ties go to the first. `second`, RapidOCR, is
+    not asked where `first` read a script that it does not know. A script that `first` lacks
+    stays named. Words without a confidence count as not read.
     """
 
     def __init__(self, first: WordReader, second: WordReader) -> None:
@@ -113,14 +122,45 @@ class FallbackReader(WordReader):
 
     @property
     def fingerprint(self) -> str:
-        return f"{self.first.fingerprint}, below {_MIN_CONFIDENCE} {self.second.fingerprint}"
+        return f"{self.first.fingerprint}, below {_MIN_CONFIDENCE} also {self.second.fingerprint}"
 
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         first = self.first.read_upright(page)
-        if character_confidence(first[1]) >= _MIN_CONFIDENCE:
+        if character_confidence(first[1]) >= _MIN_CONFIDENCE or not reads_script(first[1]):
             return first
         second = self.second.read_upright(page)
-        return max(first, second, key=lambda result: character_confidence(result[1]))
+        if legible_content(second[1]) <= legible_content(first[1]):
+            return first
+        return replace(second[0], missing=first[0].missing), second[1]
+
+
+def read_part(reader: WordReader, page: Page, part: Box) -> list[Word]:
+    """The words of a part of the page, boxes on the page; the reader sees nothing else of it."""
+
+    def load_image(*, dpi: int | None = None) -> Image.Image:
+        image = page.load_image(dpi=dpi)
+        return image.crop(part.to_pixels(width_px=image.width, height_px=image.height))
+
+    width, height = part.width * page.width, part.height * page.height
+    upright = page.upright and replace(page.upright, width=width, height=height)
+    cut = replace(page, width=width, height=height, load_image=load_image, upright=upright)
+    return [
+        replace(
+            word,
+            box=Box(
+                part.x0 + word.box.x0 * part.width,
+                part.y0 + word.box.y0 * part.height,
+                part.x0 + word.box.x1 * part.width,
+                part.y0 + word.box.y1 * part.height,
+            ).clip(),
+        )
+        for word in reader.read(cut)
+    ]
+
+
+def legible_content(words: Iterable[Word]) -> float:
+    """Expected number of letters and digits that were read right: each counts its confidence."""
+    return sum((word.confidence or 0.0) * sum(map(str.isalnum, word.text)) for word in words)
 
 
 def load_reader(name: str = "auto", *, languages: str = "auto") -> WordReader:
@@ -139,7 +179,6 @@ def load_reader(name: str = "auto", *, languages: str = "auto") -> WordReader:
 def _installed_ocr(*, languages: str) -> WordReader | None:
     if not tesseract_installed():
         return RapidOcrReader() if rapidocr_installed() else None
-    tesseract = TesseractReader(languages=languages)
     if rapidocr_installed() and set(languages.split("+")) <= _RAPIDOCR_LANGUAGES:
-        return FallbackReader(tesseract, RapidOcrReader())
-    return tesseract
+        return FallbackReader(TesseractReader(languages, read_elsewhere=SCRIPTS), RapidOcrReader())
+    return TesseractReader(languages)

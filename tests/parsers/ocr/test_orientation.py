@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from colregion.parsers.ocr.orientation import skew
+from colregion.core.documents import Page
+from colregion.core.geometry import Box
+from colregion.core.regions import Word
+from colregion.parsers.ocr.orientation import recognize_upright, skew
 
 
 def printed(*, degrees_clockwise: float = 0.0) -> Image.Image:
@@ -41,3 +45,29 @@ def test_page_straight_to_within_a_degree_has_no_skew() -> None:
 )
 def test_skew_is_the_turn_that_straightens_the_lines(lies: float, skewed: float) -> None:
     assert skew(printed(degrees_clockwise=lies)) == pytest.approx(skewed, abs=0.25)
+
+
+@pytest.mark.parametrize(("confidence", "shown"), [(0.9, False), (0.3, True)])
+def test_script_is_detected_without_the_words_that_were_legible(
+    confidence: float, shown: bool
+) -> None:
+    title = Box(0.1, 0.1, 0.5, 0.2)
+    image = Image.new("L", (200, 200), "white")
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((20, 20, 99, 39), "black")
+    for x in range(20, 180, 8):  # a drawing with most of the strokes
+        draw.line((x, 60, x, 180), "black", 2)
+    seen: list[Image.Image] = []
+
+    recognize_upright(
+        Page("d", 1, 200, 200, "px", lambda *, dpi=None: image),  # noqa: ARG005
+        image,
+        lambda _: [Word("IMPACTS", title, confidence)],
+        min_confidence=0.55,
+        legible_confidence=0.6,
+        alternatives=lambda unread: seen.append(unread) or (),
+    )
+
+    (unread,) = seen
+    assert bool((np.asarray(unread)[20:40, 20:100] == 0).any()) == shown
+    assert unread.getpixel((20, 100)) == 0

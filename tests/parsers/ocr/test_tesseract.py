@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -9,6 +10,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from colregion.core.documents import Page
+from colregion.core.geometry import Box
+from colregion.core.regions import Word
 from colregion.errors import InvalidInput, MissingDependency
 from colregion.parsers.ocr.tesseract import (
     TesseractReader,
@@ -218,3 +221,16 @@ def test_missing_language_of_a_detected_script_is_named_with_its_package() -> No
     page, _ = reader.read_upright(russian_page())
     assert "Cyrillic" in page.missing
     assert "apt-get install tesseract-ocr-rus" in page.missing
+
+
+def test_script_that_another_reader_reads_is_not_named_as_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader = TesseractReader("auto", read_elsewhere=frozenset({"Han"}))
+    unread = [Word("ae", Box(0.1, 0.1, 0.4, 0.2), 0.2)]
+    monkeypatch.setattr(TesseractReader, "_installed", frozenset({"eng", "osd"}))
+    monkeypatch.setattr(TesseractReader, "_recognize", lambda *_, **__: unread)
+    monkeypatch.setattr(TesseractReader, "_script", lambda *_, **__: ("Han", 0.0, True))
+    assert reader.read_upright(lines_of("x"))[0].missing == ""
+    assert pickle.loads(pickle.dumps(reader)).read_upright(lines_of("x"))[0].missing == ""
+    assert "tesseract-ocr-chi-sim" in TesseractReader("auto").read_upright(lines_of("x"))[0].missing

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from colregion.core.documents import Page, TextLayer
-from colregion.parsers.text_layer.quality import assess_text_layer
+from colregion.parsers.text_layer.quality import assess_text_layer, unread_part
 
 ENGLISH = (
     "The committee met on Tuesday to discuss the budget for the coming year and agreed that the "
@@ -160,11 +160,39 @@ def test_long_text_beside_a_large_image_is_sound() -> None:
     assert assess_text_layer(page(layer(ENGLISH), SCAN)) == ""
 
 
+LINES = tuple((20 + 14 * i, y, 28 + 14 * i, y + 6) for y in range(140, 380, 12) for i in range(18))
+"""From (20, 140) to (267, 375)."""
+
+
 def test_text_layer_with_more_lines_outside_it_than_in_it_is_partial() -> None:
-    lines = tuple(
-        (20 + 14 * i, y, 28 + 14 * i, y + 6) for y in range(140, 380, 12) for i in range(18)
-    )
-    assert assess_text_layer(page(layer(ENGLISH), Drawing(lines))) == "partial"
+    assert assess_text_layer(page(layer(ENGLISH), Drawing(LINES))) == "partial"
+
+
+def test_unread_part_surrounds_the_lines_outside_the_words_with_a_hundredth_of_the_page() -> None:
+    part = unread_part(page(None, Drawing(LINES)), [])
+    assert part is not None
+    expected = (20 / 300 - 0.01, 140 / 400 - 0.01, 267 / 300 + 0.01, 375 / 400 + 0.01)
+    assert part.xyxy == pytest.approx(expected)
+
+
+def test_page_without_strokes_has_no_unread_part() -> None:
+    assert unread_part(page(None), []) is None
+
+
+RULES = tuple((20, y, 280, y + 1) for y in range(140, 380, 12))
+COLUMNS = tuple((x, 140, x + 1, 368) for x in range(20, 290, 52))
+SHADED = tuple((20, y, 280, y + 9) for y in range(140, 380, 24))
+
+
+@pytest.mark.parametrize("rectangles", [RULES, RULES + COLUMNS, SHADED, SHADED + COLUMNS])
+def test_rules_and_shaded_rows_of_a_table_are_no_lines_outside_the_text_layer(
+    rectangles: tuple[tuple[int, int, int, int], ...],
+) -> None:
+    assert assess_text_layer(page(layer(ENGLISH), Drawing(rectangles))) == ""
+
+
+def test_lines_between_the_rules_of_a_table_are_outside_the_text_layer() -> None:
+    assert assess_text_layer(page(layer(ENGLISH), Drawing(LINES + COLUMNS))) == "partial"
 
 
 def test_drawing_outside_the_text_layer_is_no_missing_text() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from colregion.core.documents import Page
@@ -23,6 +24,7 @@ SIDE_PX = 1000  # longer side of the image analysed: a line of text is about 10 
 _MAX_POINTS = 20_000
 _MIN_POINTS = 100
 _MIN_ROWS = 20  # that contain most points: two lines of text, ten rules
+_RULE_PX = 40  # dark over this length is a rule or a fill; a line of text is about 10 px high
 # How much sharper the lines must be after turning than before, and than in directions further
 # away. Of 160 forms, receipts, reports and slides turned by 3 and 6 degrees these detect 156,
 # and turn none of 80 straight ones.
@@ -37,6 +39,8 @@ _UNREAD_STROKES = 0.7  # share of the strokes
 _MORE_LEGIBLE = 1.2
 _SHAPED = 3  # characters from which a word's shape shows the direction of its line
 
+
+BoolArray: TypeAlias = NDArray[np.bool_]
 
 Recognizer: TypeAlias = Callable[[Image.Image], Sequence[Word]]
 """Returns the words of an image, boxes in fractions of it, each with its confidence."""
@@ -74,8 +78,9 @@ def recognize_upright(
         recognize: reads horizontal lines and those that run downwards.
         min_confidence: mean over characters below which the image may be upside down.
         legible_confidence: of a word that counts as legible.
-        alternatives: takes the image if little was legible and returns other recognizers to try
-            on it, for another script for example, each with its own turn in degrees clockwise.
+        alternatives: takes what of the image was not read, if little was legible or most strokes
+            are outside the words, and returns other recognizers to try on the whole image, for
+            another script for example, each with its own turn in degrees clockwise.
     """
 
     def read(degrees_clockwise: float, by: Recognizer = recognize) -> _Reading:
@@ -90,13 +95,14 @@ def recognize_upright(
         return page, read(page.upright.degrees_clockwise).words_on_page()
     deskew = skew(image)
     best = read(deskew)
-    straight = turn_image(image, degrees_clockwise=deskew)
-    if (
-        alternatives
-        and best.words
-        and (best.confidence < min_confidence or _leaves_most_strokes(straight, best.words))
-    ):
-        for alternative, turn in alternatives(straight):
+    unread = turn_image(image, degrees_clockwise=deskew) if alternatives and best.words else None
+    if unread and best.confidence >= min_confidence:
+        # Words that were read say nothing about the script of the rest.
+        rest = erase_words(unread, best.words)
+        most = stroke_count(rest) > _UNREAD_STROKES * stroke_count(unread)
+        unread = rest if most else None
+    if alternatives and unread:
+        for alternative, turn in alternatives(unread):
             reading = read(deskew + turn, alternative)
             if legible(reading) > _MORE_LEGIBLE * legible(best):
                 best = reading
@@ -111,12 +117,6 @@ def recognize_upright(
     if degrees:
         page = replace(page, upright=Upright(degrees, page.width, page.height))
     return page, words
-
-
-def _leaves_most_strokes(image: Image.Image, words: Sequence[Word]) -> bool:
-    """Whether most strokes of the image lie outside the words: drawings, or text of another
-    script that the recognizer does not detect."""
-    return stroke_count(erase_words(image, words)) > _UNREAD_STROKES * stroke_count(image)
 
 
 def erase_words(image: Image.Image, words: Sequence[Word]) -> Image.Image:
@@ -165,7 +165,7 @@ def skew(image: Image.Image) -> float:
     The dark points are projected along each direction. Along that of the text, lines and gaps
     fall on different places, and the sum of squared steps of the projection is largest.
     """
-    points = _dark_points(image)
+    points = _points(stroke_mask(image))
     if len(points) < _MIN_POINTS:
         return 0.0
     coarse = np.arange(-MAX_SKEW, MAX_SKEW + 0.25, 0.5)
@@ -182,21 +182,35 @@ def skew(image: Image.Image) -> float:
 
 def stroke_count(image: Image.Image) -> int:
     """Number of points on strokes and outlines, at a size of at most 1000 pixels."""
-    return len(_dark_points(image, thinned=False))
+    return int(stroke_mask(image).sum())
 
 
-def has_lines(image: Image.Image) -> bool:
-    """Whether an image has straight lines of text: strokes and gaps alternate by row, more than
-    in any other direction, and on more rows than for a frame or a rule."""
-    points = _dark_points(image)
+def has_lines(strokes: BoolArray) -> bool:
+    """Whether strokes (`stroke_mask`) form straight lines of text: strokes and gaps alternate by
+    row, more than in any other direction, and on more rows than for a frame or a rule."""
+    points = _points(strokes)
     if len(points) < _MIN_POINTS:
         return False
-    rows = np.bincount(points[:, 1].astype(np.int64)).astype(np.float64)
+    rows = strokes.sum(axis=1).astype(np.float64)
     if rows.sum() ** 2 < _MIN_ROWS * (rows**2).sum():
         return False
     far = np.concatenate([np.arange(-MAX_SKEW, -_FAR), np.arange(_FAR, MAX_SKEW) + 1])
     straight = _sharpness(points, np.array([-0.5, 0.0, 0.5])).max()
     return bool(straight > _SHARPER_THAN_FAR * _sharpness(points, far).max())
+
+
+def _long_runs(dark: BoolArray) -> BoolArray:
+    """(H, W) true in runs of `_RULE_PX` points and more along a row."""
+    height, width = dark.shape
+    if width < _RULE_PX:
+        return np.zeros_like(dark)
+    sums = np.cumsum(np.pad(dark, ((0, 0), (1, 0))), axis=1, dtype=np.int32)
+    starts = sums[:, _RULE_PX:] - sums[:, :-_RULE_PX] == _RULE_PX
+    changes = np.zeros((height, width + 1), dtype=np.int32)
+    changes[:, : starts.shape[1]] += starts
+    changes[:, _RULE_PX:] -= starts
+    long: BoolArray = np.cumsum(changes, axis=1)[:, :width] > 0
+    return long
 
 
 def turn_image(
@@ -211,19 +225,29 @@ def turn_image(
     return image.rotate(-degrees_clockwise, resample=resample, expand=True, fillcolor="white")
 
 
-def _dark_points(image: Image.Image, *, thinned: bool = True) -> FloatArray:
-    """(N, 2) positions (x, y) in pixels of dark points next to a light one: strokes and outlines,
-    without the inside of photographs and fills, which have no direction."""
+def stroke_mask(image: Image.Image, *, with_rules: bool = True) -> BoolArray:
+    """(H, W) dark points next to a light one, of the image at a size of at most 1000 pixels:
+    strokes and outlines, without the inside of photographs and fills, which have no direction.
+
+    Args:
+        with_rules: false leaves out what is dark over a long way along a row or a column: the
+            rules of tables and the edges of shaded rows and bars.
+    """
     gray = image.convert("L")
     gray.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.BOX)
     levels = np.asarray(gray, dtype=np.int16)
     dark = levels < levels.mean() - max(0.5 * levels.std(), 16)
     within = np.pad(dark, 1, constant_values=True)
     within = within[2:, 1:-1] & within[:-2, 1:-1] & within[1:-1, 2:] & within[1:-1, :-2]
-    ys, xs = np.nonzero(dark & ~within)
-    step = max(len(xs) // _MAX_POINTS, 1) if thinned else 1
-    points: FloatArray = np.stack([xs, ys], axis=1)[::step].astype(np.float64)
-    return points
+    strokes: BoolArray = dark & ~within
+    return strokes if with_rules else strokes & ~_long_runs(dark) & ~_long_runs(dark.T).T
+
+
+def _points(strokes: BoolArray) -> FloatArray:
+    """(N, 2) positions (x, y) in pixels, thinned to a number that is quick to project."""
+    ys, xs = np.nonzero(strokes)
+    points: FloatArray = np.stack([xs, ys], axis=1)[:: max(len(xs) // _MAX_POINTS, 1)]
+    return points.astype(np.float64)
 
 
 def _sharpness(points: FloatArray, degrees: FloatArray) -> FloatArray:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -27,6 +28,10 @@ DPI = 200
 _MIN_CONFIDENCE = 0.82
 _LEGIBLE_CONFIDENCE = 0.9  # of one word
 
+SCRIPTS = frozenset({"Han", "Hiragana", "Katakana", "Japanese"})
+"""What the models in the wheel read beside Latin, in Tesseract's names."""
+_LETTERS = ("LATIN", "CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH", "HALFWIDTH KATAKANA")
+
 # Pages queue for the one engine; more threads gain little on one page.
 _MAX_THREADS = 4
 _lock = threading.Lock()
@@ -35,6 +40,14 @@ _lock = threading.Lock()
 def rapidocr_installed() -> bool:
     """Whether the package and the runtime of its models are installed."""
     return find_spec("rapidocr") is not None and find_spec("onnxruntime") is not None
+
+
+def reads_script(words: Iterable[Word]) -> bool:
+    """Whether at least half of the letters are of scripts that the models in the wheel read; true
+    without letters."""
+    letters = [character for word in words for character in word.text if character.isalpha()]
+    known = sum(unicodedata.name(letter, "").startswith(_LETTERS) for letter in letters)
+    return 2 * known >= len(letters)
 
 
 class RapidOcrReader(WordReader):
@@ -50,7 +63,7 @@ class RapidOcrReader(WordReader):
         require("rapidocr", extra="ocr")
         from importlib.metadata import version  # slow to import and seldom needed
 
-        return f"rapidocr-1 {version('rapidocr')} {DPI} dpi"
+        return f"rapidocr-2 {version('rapidocr')} {DPI} dpi"
 
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         return recognize_upright(
@@ -133,6 +146,10 @@ def _engine() -> Any:
             # Upside-down lines stay so and are read as nonsense, which reveals the page's turn;
             # the engine would turn them but leave their words' boxes mirrored.
             "Global.use_cls": False,
+            # Lines of a batch are padded to the longest one, and without the arena memory is
+            # requested anew for every layer: together they double the CPU time of a page.
+            "Rec.rec_batch_num": 1,
+            "EngineConfig.onnxruntime.enable_cpu_mem_arena": True,
             "EngineConfig.onnxruntime.intra_op_num_threads": thread_count(_MAX_THREADS),
         }
     )

@@ -70,20 +70,25 @@ class TesseractReader(WordReader):
         languages: Tesseract's codes joined by "+", such as "eng+deu" (else InvalidInput). "auto"
             reads English and, where little is legible, tries the installed languages of the
             detected script; `Page.missing` names the package if there is none.
+        read_elsewhere: scripts, in Tesseract's names, that another reader reads, so that no
+            package is missing for them.
     """
 
-    def __init__(self, languages: str = "eng") -> None:
+    def __init__(
+        self, languages: str = "eng", *, read_elsewhere: frozenset[str] = frozenset()
+    ) -> None:
         if not all(_LANGUAGE.fullmatch(code) for code in languages.split("+")):
             raise InvalidInput(
                 f"languages must be Tesseract's codes joined by '+' (eng+deu), got {languages!r}"
             )
         self.languages = languages
+        self.read_elsewhere = read_elsewhere
 
     @property
     def fingerprint(self) -> str:
         """Raises MissingDependency when the program or the package is not installed."""
         return (
-            f"tesseract-2 {self._program.get_tesseract_version(cached=True)} {self.languages} "
+            f"tesseract-3 {self._program.get_tesseract_version(cached=True)} {self.languages} "
             f"psm {_SEGMENTATION} {DPI} dpi"
         )
 
@@ -100,7 +105,8 @@ class TesseractReader(WordReader):
             installed = [codes for codes in known if set(codes.split("+")) <= self._installed]
             for languages in installed:
                 yield partial(self._recognize, dpi=dpi, languages=languages), degrees
-            if known and is_certain and not installed:
+            is_read = bool(installed) or script in self.read_elsewhere
+            if known and is_certain and not is_read:
                 missing.append(
                     f"it looks like {script} script, which was not read. Install it: apt-get "
                     f"install {_package(known[0].split('+')[0])}"
@@ -120,8 +126,9 @@ class TesseractReader(WordReader):
     def _first_languages(self) -> str:
         return _DEFAULT_LANGUAGE if self.languages == AUTO else self.languages
 
-    def __getstate__(self) -> dict[str, str]:
-        return {"languages": self.languages}  # the unpickling process checks what is installed
+    def __getstate__(self) -> dict[str, Any]:
+        # The unpickling process checks what is installed.
+        return {"languages": self.languages, "read_elsewhere": self.read_elsewhere}
 
     @cached_property
     def _program(self) -> ModuleType:

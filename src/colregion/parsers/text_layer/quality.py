@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
-from PIL import Image
 
 from colregion.core.documents import Page
-from colregion.core.geometry import boxes_to_array
+from colregion.core.geometry import Box, boxes_to_array
 from colregion.core.regions import Word
-from colregion.parsers.ocr.orientation import SIDE_PX, erase_words, has_lines, stroke_count
+from colregion.parsers.ocr.orientation import has_lines, stroke_mask
 from colregion.parsers.text_layer.reader import extract_words
 
 SOUND = ("", "blank", "partial")
@@ -45,6 +45,7 @@ _MAX_COVERED = 0.3
 _PROBES = 300  # words tested for overlap, spread over the page
 
 _OUTSIDE_STROKES = 0.5  # share of the strokes
+_ROUND = 0.01  # space left around the unread part, share of the page
 
 _BLANK_PX = 12
 _INK = 32  # gray levels (of 255) from the paper's
@@ -56,8 +57,9 @@ def assess_text_layer(page: Page) -> str:
     It does not if it has no characters, or few and more is drawn outside them ("missing"); if
     most are drawn without ink, as OCR software puts them under a scan ("invisible"); if they are
     no text of any language ("garbled"); if words lie on each other ("doubled"). It is "partial"
-    if more lines are drawn outside it than in it: a scan pasted on a page, or a font without a
-    mapping to characters. An empty page is sound ("blank"). Images are always "missing".
+    if more lines of text are drawn outside it than in it (`unread_part`): a scan pasted on a
+    page, or a font without a mapping to characters. An empty page is sound ("blank"). Images are
+    always "missing".
     """
     if page.load_text is None:
         return "missing"
@@ -78,14 +80,24 @@ def assess_text_layer(page: Page) -> str:
             return "missing"
     if _covered_share(words) > _MAX_COVERED:
         return "doubled"
-    return "partial" if _has_lines_outside(page, words) else ""
+    return "partial" if unread_part(page, words) else ""
 
 
-def _has_lines_outside(page: Page, words: list[Word]) -> bool:
-    gray = page.image.convert("L")
-    gray.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.BOX)  # the size at which strokes count
-    rest = erase_words(gray, words)
-    return stroke_count(rest) > _OUTSIDE_STROKES * stroke_count(gray) and has_lines(rest)
+def unread_part(page: Page, words: Iterable[Word]) -> Box | None:
+    """The part of the page in which lines of text are drawn outside the words; None unless these
+    have more than half of the page's strokes, rules and fills aside."""
+    strokes = stroke_mask(page.image, with_rules=False)
+    height, width = strokes.shape
+    outside = strokes.copy()
+    for word in words:
+        x0, y0, x1, y1 = word.box.to_pixels(width_px=width, height_px=height)
+        outside[y0:y1, x0:x1] = False
+    if outside.sum() <= _OUTSIDE_STROKES * strokes.sum() or not has_lines(outside):
+        return None
+    ys, xs = np.nonzero(outside)
+    corners = (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)
+    x0, y0, x1, y1 = Box.from_pixels(corners, width_px=width, height_px=height).xyxy
+    return Box(x0 - _ROUND, y0 - _ROUND, x1 + _ROUND, y1 + _ROUND).clip()
 
 
 def _drawn_px(page: Page, words: list[Word]) -> tuple[int, int]:
