@@ -15,7 +15,7 @@ from colregion.parsers.word_reader import WordReader
 from colregion.testing import make_page
 
 AT = Box(0.1, 0.1, 0.4, 0.2)
-LIMIT = 0.85
+LIMIT = 0.92
 """Confidence of the first reading from which there is no second."""
 
 
