@@ -10,7 +10,7 @@ from colregion.core.documents import Page
 from colregion.core.geometry import Box, Upright
 from colregion.core.regions import Word
 from colregion.errors import MissingDependency
-from colregion.parsers.auto_reader import AutoReader
+from colregion.parsers.auto_reader import AutoReader, not_covered
 from colregion.parsers.word_reader import WordReader
 
 
@@ -74,6 +74,28 @@ def test_orientation_detected_by_ocr_is_kept() -> None:
     assert words[0].text == "scan"
 
 
+class MissingScript(WordColumn):
+    def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
+        return replace(page, missing="install tesseract-ocr-rus"), self.words
+
+
+def test_invisible_layer_is_used_where_ocr_lacks_the_pages_script() -> None:
+    reader = AutoReader(
+        WordColumn("Отчёт"), assess=always("invisible"), ocr=MissingScript("OTuet", confidence=0.4)
+    )
+
+    page, words = reader.read_upright(make_page(7))
+
+    assert [word.text for word in words] == ["Отчёт"]
+    assert page.missing == "install tesseract-ocr-rus (its invisible text is used)"
+
+
+def test_invisible_layer_gives_way_to_ocr_that_reads_the_pages_script() -> None:
+    reader = AutoReader(WordColumn("file"), assess=always("invisible"), ocr=WordColumn("scan"))
+
+    assert [word.text for word in reader.read(make_page(7))] == ["scan"]
+
+
 @pytest.mark.parametrize("reason", ["missing", "invisible", "garbled"])
 def test_missing_ocr_engine_fails_only_on_pages_that_need_it(reason: str) -> None:
     reader = AutoReader(
@@ -98,6 +120,30 @@ def test_fingerprint_names_the_ocr_engine() -> None:
         "auto-3(column of 0, column of 1)",
         "auto-3(column of 0, column of 2)",
     }
+
+
+def test_few_words_beside_a_drawing_are_kept_and_completed_by_ocr_of_the_whole_page() -> None:
+    reader = AutoReader(
+        WordColumn("QX-17O0l"),
+        assess=always("sparse"),
+        ocr=SidewaysColumn("QX-1700I", "unsure", confidence=0.2),
+    )
+
+    page, words = reader.read_upright(make_page(7))
+
+    assert [word.text for word in words] == ["QX-17O0l", "unsure"]
+    assert page.upright == Upright(90.0, 30, 20)
+
+
+def test_watermark_across_a_scan_covers_no_ocr_words() -> None:
+    hull = Word("DRAFT", Box(0.1, 0.2, 0.9, 0.8))
+    lines = [Word("scan", Box(0.2, y, 0.4, y + 0.15), 0.9) for y in (0.25, 0.5)]
+    tall = Word("Title", Box(0.2, 0.3, 0.6, 0.6), 0.9)  # half the hull's height
+
+    assert not_covered(lines, [hull]) == lines
+    assert not_covered([tall], [hull]) == []
+    assert not_covered([], [hull]) == []
+    assert not_covered(lines, []) == lines
 
 
 def partial_reader(*words: Word) -> AutoReader:
@@ -160,8 +206,9 @@ def test_page_without_lines_outside_its_text_layer_is_not_read_by_ocr() -> None:
     assert [word.text for word in reader.read(make_page(1))] == ["file"]
 
 
-def test_partial_text_layer_without_ocr_engine_says_what_is_missing() -> None:
-    reader = AutoReader(WordColumn("file"), assess=always("partial"), ocr=None)
+@pytest.mark.parametrize("verdict", ["partial", "sparse"])
+def test_incomplete_text_layer_without_ocr_engine_says_what_is_missing(verdict: str) -> None:
+    reader = AutoReader(WordColumn("file"), assess=always(verdict), ocr=None)
 
     page, words = reader.read_upright(make_page(1))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -29,6 +29,7 @@ from colregion.parsers.word_reader import WordReader
 # cover less than this share of its box.
 _SUPPLEMENT_CONFIDENCE = 0.6
 _SUPPLEMENT_OVERLAP = 0.3
+_MUCH_TALLER = 3.0
 
 # Tesseract's mean confidence over characters, from which its reading is not doubted: two in three
 # of 135 rendered reports and slides have it, and 2 of 105 scanned forms and receipts. Of the
@@ -51,8 +52,9 @@ class AutoReader(WordReader):
     """Uses the text layer where it is sound, OCR elsewhere.
 
     A page that shows more text than its text layer has gets both: the layer's words, and OCR
-    words of the part where it has none. Invisible characters, which other OCR software puts
+    words where it has none. Invisible characters, which other OCR software puts
     under a scan, are not trusted: their places are often wrong and their quality is unknown.
+    They are used, and marked as hidden, where the data for the page's script are missing.
 
     Args:
         ocr: reads the other pages; None if no engine is installed, which is an error only when a
@@ -78,34 +80,50 @@ class AutoReader(WordReader):
 
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         verdict = self.assess(page)
+        if verdict in ("partial", "sparse"):
+            return self._supplement(page, whole=verdict == "sparse")
         if verdict in SOUND:
-            page, words = self.text_layer.read_upright(page)
-            return self._supplement(page, words) if verdict == "partial" else (page, words)
+            return self.text_layer.read_upright(page)
         if self.ocr is None:
             raise MissingDependency(
                 f"page {page.id} needs OCR (its text layer is {verdict}), and no OCR engine is "
                 f"installed. Install one: {_INSTALL_OCR}"
             )
-        return self.ocr.read_upright(page)
+        read = self.ocr.read_upright(page)
+        if verdict == "invisible" and read[0].missing:
+            # Of a script that OCR cannot read here, the layer has more than its garbage.
+            page, words = self.text_layer.read_upright(page)
+            return replace(page, missing=f"{read[0].missing} (its invisible text is used)"), words
+        return read
 
-    def _supplement(self, page: Page, words: tuple[Word, ...]) -> tuple[Page, tuple[Word, ...]]:
-        """Add OCR words of the part where lines are drawn outside the text layer."""
+    def _supplement(self, page: Page, *, whole: bool) -> tuple[Page, tuple[Word, ...]]:
+        """The text layer's words, and OCR words where it has none: of the whole page, which is
+        then turned as its OCR says, or of the part where lines are drawn outside the layer."""
+        laid, words = self.text_layer.read_upright(page)
         if self.ocr is None:
             missing = f"it shows text that its text layer lacks. Install OCR: {_INSTALL_OCR}"
-            return replace(page, missing=missing), words
-        part = unread_part(page, [word for word in words if word.visible])
-        read = read_part(self.ocr, page, part) if part else ()
-        recognized = [w for w in read if (w.confidence or 0.0) >= _SUPPLEMENT_CONFIDENCE]
-        overlaps = pairwise_overlap(
-            boxes_to_array(word.box for word in recognized),
-            boxes_to_array(word.box for word in words if word.visible),
-        ).sum(axis=1)
-        added = [
-            word
-            for word, overlap in zip(recognized, overlaps, strict=True)
-            if overlap < _SUPPLEMENT_OVERLAP * word.box.area
-        ]
-        return page, (*words, *added)
+            return replace(laid, missing=missing), words
+        if whole:
+            laid, recognized = self.ocr.read_upright(page)
+        else:
+            part = unread_part(laid, [word for word in words if word.visible])
+            read = read_part(self.ocr, laid, part) if part else ()
+            recognized = tuple(w for w in read if (w.confidence or 0.0) >= _SUPPLEMENT_CONFIDENCE)
+        return laid, (*words, *not_covered(recognized, [word for word in words if word.visible]))
+
+
+def not_covered(words: Sequence[Word], by: Sequence[Word]) -> list[Word]:
+    """The words of which less than three tenths lie in others' boxes. A much taller box, as of a
+    slanted watermark, covers nothing."""
+    boxes, covers = (boxes_to_array(word.box for word in group) for group in (words, by))
+    overlaps = pairwise_overlap(boxes, covers)
+    heights, cover_heights = boxes[:, 3] - boxes[:, 1], covers[:, 3] - covers[:, 1]
+    overlaps[cover_heights > _MUCH_TALLER * heights[:, None]] = 0.0
+    return [
+        word
+        for word, overlap in zip(words, overlaps.sum(axis=1), strict=True)
+        if overlap < _SUPPLEMENT_OVERLAP * word.box.area
+    ]
 
 
 class FallbackReader(WordReader):

@@ -147,8 +147,8 @@ def test_text_drawn_twice_at_an_offset_is_doubled() -> None:
     [("Downloaded from the library", 0.4), ("page 3", 0.96), (ENGLISH, 0.005)],
     ids=["stamp", "page number", "text in the margin"],
 )
-def test_stamp_on_a_scan_is_no_sound_text_layer(text: str, top: float) -> None:
-    assert assess_text_layer(page(layer(text, top=top), SCAN)) == "missing"
+def test_few_words_beside_more_ink_are_a_sparse_text_layer(text: str, top: float) -> None:
+    assert assess_text_layer(page(layer(text, top=top), SCAN)) == "sparse"
 
 
 def test_short_text_with_little_ink_outside_it_is_sound() -> None:

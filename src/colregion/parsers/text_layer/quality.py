@@ -15,7 +15,7 @@ from colregion.core.regions import Word
 from colregion.parsers.ocr.orientation import has_lines, stroke_mask
 from colregion.parsers.text_layer.reader import extract_words
 
-SOUND = ("", "blank", "partial")
+SOUND = ("", "blank", "partial", "sparse")
 """Verdicts on a text layer that can be used instead of OCR."""
 
 # Fewer characters than this, without those in the margins, may be a stamp, header or page number
@@ -54,12 +54,14 @@ _INK = 32  # gray levels (of 255) from the paper's
 def assess_text_layer(page: Page) -> str:
     """Assess whether the page's text layer matches what the page shows; one of `SOUND` if so.
 
-    It does not if it has no characters, or few and more is drawn outside them ("missing"); if
-    most are drawn without ink, as OCR software puts them under a scan ("invisible"); if they are
-    no text of any language ("garbled"); if words lie on each other ("doubled"). It is "partial"
-    if more lines of text are drawn outside it than in it (`unread_part`): a scan pasted on a
-    page, or a font without a mapping to characters. An empty page is sound ("blank"). Images are
-    always "missing".
+    It does not if it has no characters and something is drawn ("missing"); if most are drawn
+    without ink, as OCR software puts them under a scan ("invisible"); if they are no text of any
+    language ("garbled"); if words lie on each other ("doubled"). Images are always "missing".
+
+    It is "partial" if more lines of text are drawn outside it than in it (`unread_part`): a scan
+    pasted on a page, or a font without a mapping to characters. It is "sparse" if it has few
+    characters and more is drawn outside them: a stamp on a scan, labels beside a drawing. An
+    empty page is sound ("blank").
     """
     if page.load_text is None:
         return "missing"
@@ -77,7 +79,7 @@ def assess_text_layer(page: Page) -> str:
     if sum(len(word.text) for word in inner) < _STAMP_CHARACTERS:
         inside, outside = _drawn_px(page, words)
         if outside > inside:
-            return "missing"
+            return "sparse"
     if _covered_share(words) > _MAX_COVERED:
         return "doubled"
     return "partial" if unread_part(page, words) else ""
