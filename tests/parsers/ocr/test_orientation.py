@@ -59,13 +59,17 @@ def test_script_is_detected_without_the_words_that_were_legible(
         draw.line((x, 60, x, 180), "black", 2)
     seen: list[Image.Image] = []
 
+    def alternatives(unread: Image.Image) -> tuple[()]:
+        seen.append(unread)
+        return ()
+
     recognize_upright(
         Page("d", 1, 200, 200, "px", lambda *, dpi=None: image),  # noqa: ARG005
         image,
         lambda _: [Word("IMPACTS", title, confidence)],
         min_confidence=0.55,
         legible_confidence=0.6,
-        alternatives=lambda unread: seen.append(unread) or (),
+        alternatives=alternatives,
     )
 
     (unread,) = seen

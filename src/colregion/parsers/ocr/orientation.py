@@ -246,8 +246,8 @@ def stroke_mask(image: Image.Image, *, with_rules: bool = True) -> BoolArray:
 def _points(strokes: BoolArray) -> FloatArray:
     """(N, 2) positions (x, y) in pixels, thinned to a number that is quick to project."""
     ys, xs = np.nonzero(strokes)
-    points: FloatArray = np.stack([xs, ys], axis=1)[:: max(len(xs) // _MAX_POINTS, 1)]
-    return points.astype(np.float64)
+    points: FloatArray = np.stack([xs, ys], axis=1).astype(np.float64)
+    return points[:: max(len(xs) // _MAX_POINTS, 1)]
 
 
 def _sharpness(points: FloatArray, degrees: FloatArray) -> FloatArray:

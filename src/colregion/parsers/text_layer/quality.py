@@ -98,8 +98,8 @@ def unread_part(page: Page, words: Iterable[Word]) -> Box | None:
         return None
     ys, xs = np.nonzero(outside)
     corners = (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)
-    x0, y0, x1, y1 = Box.from_pixels(corners, width_px=width, height_px=height).xyxy
-    return Box(x0 - _ROUND, y0 - _ROUND, x1 + _ROUND, y1 + _ROUND).clip()
+    part = Box.from_pixels(corners, width_px=width, height_px=height)
+    return Box(part.x0 - _ROUND, part.y0 - _ROUND, part.x1 + _ROUND, part.y1 + _ROUND).clip()
 
 
 def _drawn_px(page: Page, words: list[Word]) -> tuple[int, int]:
