@@ -15,8 +15,9 @@ from colregion.parsers.word_reader import WordReader
 from colregion.testing import make_page
 
 AT = Box(0.1, 0.1, 0.4, 0.2)
-LIMIT = 0.92
-"""Confidence of the first reading from which there is no second."""
+LIMIT = 0.85
+"""Confidence of the first reading of a fine page from which there is no second."""
+PAGE = Page("d", 1, 595, 842, "pt", make_page().load_image)
 
 
 class FixedConfidence(WordReader):
@@ -52,13 +53,32 @@ def test_reading_of_the_higher_confidence_is_used_where_both_are_as_long(
 ) -> None:
     other = FixedConfidence("Zweit", second)
     reader = FallbackReader(FixedConfidence("Einst", first), other)
-    assert [word.text for word in reader.read(make_page())] == expected
+    assert [word.text for word in reader.read(PAGE)] == expected
     assert other.read_pages == int(second_is_used)
+
+
+@pytest.mark.parametrize(
+    ("unit", "width", "height", "limit"),
+    [
+        pytest.param("px", 827, 1168, 0.92, id="99.97 dpi as an A4 sheet"),
+        pytest.param("px", 827, 1170, 0.85, id="100.05 dpi as an A4 sheet"),
+        pytest.param("pt", 595, 842, 0.85, id="PDF page, rendered at 200 dpi"),
+    ],
+)
+def test_first_reading_must_be_surer_of_images_below_100_dpi(
+    unit: str, width: int, height: int, limit: float
+) -> None:
+    page = Page("d", 1, width, height, unit, make_page().load_image)
+    for confidence, expected in ((limit, "Einst"), (limit - 0.01, "Zweit")):
+        reader = FallbackReader(
+            FixedConfidence("Einst", confidence), FixedConfidence("Zweit", 0.99)
+        )
+        assert [word.text for word in reader.read(page)] == [expected]
 
 
 def test_two_commas_of_high_confidence_do_not_replace_a_line_of_text() -> None:
     reader = FallbackReader(FixedConfidence("Invoice", 0.8), FixedConfidence(",,", 0.99))
-    assert [word.text for word in reader.read(make_page())] == ["Invoice"]
+    assert [word.text for word in reader.read(PAGE)] == ["Invoice"]
 
 
 def test_legible_content_is_the_expected_number_of_letters_and_digits() -> None:
@@ -80,14 +100,14 @@ def test_legible_content_is_the_expected_number_of_letters_and_digits() -> None:
 def test_second_reader_reads_no_page_of_a_script_that_it_does_not_know(text: str) -> None:
     second = FixedConfidence("Omyeoom", 0.99)
     reader = FallbackReader(FixedConfidence(text, 0.5), second)
-    assert [word.text for word in reader.read(make_page())] == [text]
+    assert [word.text for word in reader.read(PAGE)] == [text]
     assert second.read_pages == 0
 
 
 @pytest.mark.parametrize("text", ["Rapport", "報告", "レポート", "12-3"])
 def test_second_reader_reads_pages_of_latin_chinese_and_japanese_script(text: str) -> None:
     reader = FallbackReader(FixedConfidence(text, 0.5), FixedConfidence("report", 0.9))
-    assert [word.text for word in reader.read(make_page())] == ["report"]
+    assert [word.text for word in reader.read(PAGE)] == ["report"]
 
 
 class MissingScript(FixedConfidence):
@@ -98,7 +118,7 @@ class MissingScript(FixedConfidence):
 
 def test_missing_script_stays_named_when_the_second_reading_is_used() -> None:
     reader = FallbackReader(MissingScript("OTyet", 0.4), FixedConfidence("OTueT", 0.7))
-    page, words = reader.read_upright(make_page())
+    page, words = reader.read_upright(PAGE)
     assert [word.text for word in words] == ["OTueT"]
     assert page.missing == "it looks like Cyrillic script"
 
@@ -111,4 +131,4 @@ def test_character_confidence_weights_words_by_their_length() -> None:
 
 def test_fingerprint_names_both_readers_and_the_limit() -> None:
     reader = FallbackReader(FixedConfidence("a", 1), FixedConfidence("b", 1))
-    assert reader.fingerprint == f"a, below {LIMIT} also b"
+    assert reader.fingerprint == f"a, below {LIMIT} (coarse 0.92) also b"

@@ -94,8 +94,8 @@ class TesseractReader(WordReader):
 
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         image = page.load_image(dpi=DPI)
-        sheet_dpi = math.sqrt(image.width * image.height / _SHEET_SQUARE_INCHES)
-        dpi = image.width / page.width * 72 if page.unit == "pt" else sheet_dpi
+        is_pt = page.unit == "pt"
+        dpi = image.width / page.width * 72 if is_pt else sheet_dpi(image.width, image.height)
         missing: list[str] = []
 
         def of_script(image: Image.Image) -> Iterator[tuple[Recognizer, float]]:
@@ -182,6 +182,11 @@ class TesseractReader(WordReader):
             raise BackendError(f"Tesseract failed on a page: {cause.message}") from cause
         words = parse_word_table(table, width_px=image.width, height_px=image.height)
         return join_unspaced(words, aspect=image.width / image.height)
+
+
+def sheet_dpi(width_px: float, height_px: float) -> float:
+    """Resolution of an image that shows an A4 sheet."""
+    return math.sqrt(width_px * height_px / _SHEET_SQUARE_INCHES)
 
 
 def _missing_program() -> MissingDependency:
