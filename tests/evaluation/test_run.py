@@ -17,8 +17,8 @@ from colregion.core.regions import ParsedPage
 from colregion.engine import Engine
 from colregion.errors import BackendError, InvalidInput, UnreadableDocument
 from colregion.evaluation.cases import Case
-from colregion.evaluation.rankings import RANKINGS
-from colregion.evaluation.run import evaluate
+from colregion.evaluation.run import Options, evaluate
+from colregion.evaluation.searches import RANKINGS
 from colregion.evaluation.table import print_rows
 from colregion.indexes.memory import MemoryIndex
 from colregion.testing import WordEncoder, make_parsed_page
@@ -100,17 +100,30 @@ class TestWithTheRightPage:
             assert set(row) == {
                 "n",
                 "recall_at_area",
+                "area_of_first",
                 "hit_at_1",
                 "hit_at_3",
+                "hit_or_contains_at",
+                "box_at",
+                "mrr",
                 "miou_at_1",
                 "answer_in_tokens",
+                "answer_on_page",
+                "answer_on_page_of_all",
+                "answer_with_box",
+                "answer_with_box_of_all",
                 "answer_n",
+                "answer_n_of_all",
+                "tokens_of_5",
                 "ci95",
             }
             budgets = ["0.01", "0.02", "0.05", "0.1", "0.2", "0.3", "0.5"]
             assert list(row["recall_at_area"]) == budgets
             assert list(row["hit_at_1"]) == list(row["hit_at_3"]) == ["0.25", "0.5", "0.7"]
-            assert list(row["answer_in_tokens"]) == ["64", "128", "256"]
+            for measure in ("answer_in_tokens", "answer_on_page", "answer_on_page_of_all"):
+                assert list(row[measure]) == ["64", "128", "256", "512", "1024"]
+            for measure in ("hit_or_contains_at", "box_at", "answer_with_box"):
+                assert list(row[measure]) == ["1", "3", "5"]
             assert (row["n"], row["answer_n"]) == (1, 1)
 
     @pytest.mark.parametrize("ranking", ["bm25", "all", "best"])
@@ -121,14 +134,20 @@ class TestWithTheRightPage:
         assert list(row["recall_at_area"].values()) == [0.25, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0]
         assert row["hit_at_1"] == {"0.25": 1.0, "0.5": 1.0, "0.7": 1.0}
         assert row["miou_at_1"] == 1.0
-        assert row["answer_in_tokens"] == {"64": 0.0, "128": 1.0, "256": 1.0}
+        assert list(row["answer_in_tokens"].values()) == [0.0, 1.0, 1.0, 1.0, 1.0]
+        assert list(row["answer_on_page_of_all"].values()) == [0.0, 1.0, 1.0, 1.0, 1.0]
+        assert row["answer_with_box"] == {"1": 1.0, "3": 1.0, "5": 1.0}
+        assert (row["mrr"], row["area_of_first"]) == pytest.approx((1.0, 0.04))
 
     def test_largest_first_spends_area_before_the_evidence(self, result: dict[str, Any]) -> None:
         row = figures(result, "largest")
         # 0.21 without evidence, then 0.04 with all of it.
         assert list(row["recall_at_area"].values()) == [0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0]
         assert (row["hit_at_1"]["0.25"], row["hit_at_3"]["0.7"]) == (0.0, 1.0)
-        assert row["answer_in_tokens"] == {"64": 0.0, "128": 0.0, "256": 1.0}
+        # Three words, then two: 40 tokens each.
+        assert list(row["answer_in_tokens"].values()) == [0.0, 0.0, 1.0, 1.0, 1.0]
+        assert row["answer_with_box"] == {"1": 0.0, "3": 1.0, "5": 1.0}
+        assert (row["mrr"], row["tokens_of_5"]) == (0.5, 320.0)
 
     def test_intervals_of_one_document_have_no_width(self, result: dict[str, Any]) -> None:
         interval = figures(result, "bm25")["ci95"]
@@ -153,20 +172,22 @@ def test_data_sets_are_averaged_separately(images: Path) -> None:
         case(images, id="b", boxes=(Box(0.2, 0.5, 0.9, 0.8),), doc_id="other"),
         case(images, id="c", dataset="forms"),
     ]
-    result = evaluate(cases, engine(), rankings=["bm25"])
+    result = evaluate(cases, engine(), Options(rankings=["bm25"]))
     shops = figures(result, "bm25")
     assert (result["cases"], shops["n"], figures(result, "bm25", "forms")["n"]) == (3, 2, 1)
     assert shops["hit_at_1"]["0.5"] == 0.5
     assert shops["ci95"]["hit_at_1"]["0.5"] == [0.0, 1.0]
 
 
-def test_answers_missing_from_the_page_words_do_not_count(images: Path) -> None:
+def test_answers_missing_from_the_page_words_count_as_missed_only_of_all(images: Path) -> None:
     cases = [case(images, id="a"), case(images, id="b", answers=("7.20",))]
-    row = figures(evaluate(cases, engine(), rankings=["all"]), "all")
+    row = figures(evaluate(cases, engine(), Options(rankings=["all"])), "all")
     assert (row["answer_n"], row["answer_in_tokens"]["256"]) == (1, 1.0)
-    row = figures(evaluate(cases[1:], engine(), rankings=["all"]), "all")
+    assert (row["answer_n_of_all"], row["answer_on_page_of_all"]["256"]) == (2, 0.5)
+    assert row["answer_with_box_of_all"]["1"] == 0.5
+    row = figures(evaluate(cases[1:], engine(), Options(rankings=["all"])), "all")
     assert row["answer_n"] == 0
-    assert row["answer_in_tokens"] == {"64": None, "128": None, "256": None}
+    assert set(row["answer_in_tokens"].values()) == {None}
     assert row["ci95"]["answer_in_tokens"]["64"] is None
 
 
@@ -180,13 +201,13 @@ def test_blank_page_scores_zero(images: Path) -> None:
 
 def test_other_pages_of_the_corpus_cost_area(images: Path) -> None:
     cases = [case(images), case(images, "lure", dataset="lures")]
-    result = evaluate(cases, engine(), corpus=True)
+    result = evaluate(cases, engine(), Options(corpus=True))
     row = figures(result, "bm25")
     # The lure first: 0.04 without evidence, then the receipt's line.
     expected = [0.0, 0.0, 0.25, 1.0, 1.0, 1.0, 1.0]
     assert list(row["recall_at_area"].values()) == pytest.approx(expected)
     assert (row["hit_at_1"]["0.25"], row["hit_at_3"]["0.7"]) == (0.0, 1.0)
-    assert row["page_at"] == {"1": 0.0, "5": 1.0}
+    assert row["page_at"] == {"1": 0.0, "5": 1.0, "10": 1.0}
     assert figures(result, "colregion")["page_at"]["5"] == 1.0
     assert figures(result, "best")["hit_at_1"]["0.7"] == 1.0
     assert "page_at" not in figures(result, "random")
@@ -198,16 +219,25 @@ def test_unreadable_image_is_named(images: Path) -> None:
         evaluate([case(images)], engine())
 
 
-def test_unknown_rankings_and_levels_are_refused(images: Path) -> None:
-    with pytest.raises(InvalidInput, match="unknown ranking 'worst'"):
-        evaluate([case(images)], engine(), rankings=["worst"])
-    with pytest.raises(InvalidInput, match="level must be one of"):
-        evaluate([case(images)], engine(), rankings=["bm25"], baseline_level="word")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rankings": ["worst"]}, "unknown ranking 'worst'; known are colregion"),
+        ({"rankings": ["bm25_page"]}, "'bm25_page'; it needs --corpus or --archive"),
+        ({"rankings": ["dense_chunk_128"], "corpus": True}, "it needs --text-model"),
+        ({"rankings": ["bm25"], "against": "all"}, "against must be one of the rankings bm25"),
+    ],
+)
+def test_rankings_that_cannot_be_measured_are_refused(
+    options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        Options(**options)
 
 
 def test_overlays_show_evidence_in_green_and_hits_in_red(images: Path, tmp_path: Path) -> None:
     one = case(images, id="a/1", boxes=(Box(0.6, 0.85, 0.9, 0.95),))
-    evaluate([one], engine(), rankings=["bm25"], overlays=tmp_path / "out")
+    evaluate([one], engine(), Options(rankings=["bm25"], overlays=tmp_path / "out"))
     (path,) = (tmp_path / "out").iterdir()
     assert path.name == "a%2F1.png"
     with Image.open(path) as image:
@@ -220,4 +250,4 @@ def test_overlays_show_evidence_in_green_and_hits_in_red(images: Path, tmp_path:
 
 def test_overlay_folder_that_cannot_be_created_is_named(images: Path) -> None:
     with pytest.raises(BackendError, match="cannot be written"):
-        evaluate([case(images)], engine(), overlays=images / "receipt.png" / "out")
+        evaluate([case(images)], engine(), Options(overlays=images / "receipt.png" / "out"))
