@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -18,7 +19,7 @@ from colregion.engine import Engine
 from colregion.errors import BackendError, InvalidInput, UnreadableDocument
 from colregion.evaluation.cases import Case
 from colregion.evaluation.run import Options, evaluate
-from colregion.evaluation.searches import RANKINGS
+from colregion.evaluation.searches import RANKINGS, SEARCHES
 from colregion.evaluation.table import print_rows
 from colregion.indexes.memory import MemoryIndex
 from colregion.testing import WordEncoder, make_parsed_page
@@ -35,6 +36,9 @@ LURE = (("Total total", Box(0.3, 0.6, 0.7, 0.7)),)
 
 class LinesParser(Parser):
     """Returns the lines that the test defines for an image's name."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()  # which keeps it in this process
 
     @property
     def fingerprint(self) -> str:
@@ -211,6 +215,108 @@ def test_other_pages_of_the_corpus_cost_area(images: Path) -> None:
     assert figures(result, "colregion")["page_at"]["5"] == 1.0
     assert figures(result, "best")["hit_at_1"]["0.7"] == 1.0
     assert "page_at" not in figures(result, "random")
+
+
+def test_every_baseline_is_measured_over_a_corpus(images: Path) -> None:
+    cases = [case(images), case(images, "lure", dataset="lures", answers=())]
+    result = evaluate(cases, engine(), Options(corpus=True, rankings=SEARCHES))
+    assert list(result["rows"]) == list(SEARCHES)
+    page = figures(result, "bm25_page")
+    # The lure's page, then the receipt's, which contains the evidence but does not fit it.
+    assert page["page_at"] == page["hit_page_at"] == {"1": 0.0, "5": 1.0, "10": 1.0}
+    assert (page["mrr"], page["miou_at_1"], page["area_of_first"]) == (0.5, 0.0, 1.0)
+    assert page["hit_or_contains_at"] == page["box_at"] == {"1": 0.0, "3": 1.0, "5": 1.0}
+    assert page["hit_at_3"]["0.25"] == 0.0
+    # Two words of the lure and two of the receipt.
+    assert page["answer_on_page"] == {"64": 0.0, "128": 0.0, "256": 1.0, "512": 1.0, "1024": 1.0}
+    chunk = figures(result, "bm25_chunk_128")
+    # One page in one chunk: 0.04 of the lure, then lines of 0.04, 0.032 and 0.21.
+    assert chunk["recall_at_area"]["0.1"] == pytest.approx(1.0)
+    assert (chunk["hit_or_contains_at"]["3"], chunk["mrr"]) == (1.0, 0.5)
+
+
+def test_corpus_groups_the_cases_that_name_their_document(images: Path) -> None:
+    cases = [case(images, question="Who says kindly?"), case(images, "lure")]
+    result = evaluate(cases, engine(), Options(corpus=True, rankings=["bm25"]))
+    groups = result["rows"]["bm25"]
+    assert {group: row["n"] for group, row in groups.items()} == {
+        "shops": 2,
+        "shops, answerable": 1,
+    }
+
+
+def test_differences_to_another_ranking_are_paired(images: Path) -> None:
+    cases = [case(images, id="a"), case(images, id="b", boxes=(Box(0.2, 0.5, 0.9, 0.8),))]
+    options = Options(rankings=["bm25", "largest"], against="bm25")
+    result = evaluate(cases, engine(), options)
+    assert "difference" not in figures(result, "bm25")
+    difference = figures(result, "largest")["difference"]
+    # For "a" from the first to the second rank, for "b" from the second or third to the first.
+    assert difference["hit_at_1"]["0.5"] == 0.0
+    assert difference["miou_at_1"] == 0.0
+    assert difference["ci95"]["miou_at_1"] == [0.0, 0.0]
+    first = evaluate(cases[:1], engine(), options)
+    assert figures(first, "largest")["difference"]["mrr"] == -0.5
+
+
+class TestArchive:
+    @pytest.fixture
+    def cases(self, images: Path) -> list[Case]:
+        changes = {"dataset": "shops", "evidence_type": ("table",)}
+        return [
+            case(images, "receipt", doc_id="receipt.png", **changes),
+            case(images, "lure", doc_id="lure.png", answers=("total",)),
+        ]
+
+    def test_all_documents_of_the_folder_are_searched(
+        self, images: Path, cases: list[Case]
+    ) -> None:
+        result = evaluate(cases, engine(), Options(archive=images))
+        assert (result["searched"], result["pages"], result["documents"]) == ("archive", 3, 3)
+        assert result["failed"] == {}
+        assert list(result["rows"]) == ["colregion", "bm25", *SEARCHES]
+        groups = result["rows"]["bm25"]
+        assert {group: row["n"] for group, row in groups.items()} == {"shops": 2, "shops, table": 1}
+        table = groups["shops, table"]
+        assert table["page_at"] == {"1": 0.0, "5": 1.0, "10": 1.0}
+        assert table["box_at"] == {"1": 0.0, "3": 1.0, "5": 1.0}
+        assert table["area_of_first"] == pytest.approx(0.04)
+        written = StringIO()
+        print_rows(result, console=Console(width=80, file=written))
+        assert "shops, table (n = 1)" in written.getvalue()
+        assert max(map(len, written.getvalue().splitlines())) <= 80
+
+    def test_index_of_the_archive_is_used_again(self, images: Path, cases: list[Case]) -> None:
+        indexed = engine()
+        options = Options(archive=images, rankings=["colregion"])
+        first = evaluate(cases, indexed, options)
+        added = indexed.documents()
+        assert evaluate(cases, indexed, options) == first
+        assert indexed.documents() == added
+
+    def test_document_that_cannot_be_read_is_reported_unless_a_question_names_it(
+        self, images: Path, cases: list[Case]
+    ) -> None:
+        (images / "lure.png").write_bytes(b"no image")
+        options = Options(archive=images, rankings=["bm25"])
+        result = evaluate(cases[:1], engine(), options)
+        assert list(result["failed"]) == ["lure.png"]
+        assert result["pages"] == 2
+        with pytest.raises(UnreadableDocument, match=r"lure\.png: "):
+            evaluate(cases, engine(), options)
+
+    def test_page_that_the_document_does_not_have_is_refused(self, images: Path) -> None:
+        beyond = case(images, doc_id="receipt.png", page=1)
+        with pytest.raises(InvalidInput, match=r"page 1 \(from 0\), but receipt.png has 1 pages"):
+            evaluate([beyond], engine(), Options(archive=images))
+
+    def test_index_with_documents_of_another_folder_is_refused(
+        self, images: Path, cases: list[Case]
+    ) -> None:
+        indexed = engine()
+        indexed.add(images / "receipt.png", doc_id="elsewhere.png")
+        with pytest.raises(InvalidInput, match=r"'elsewhere.png', which is not in"):
+            evaluate(cases, indexed, Options(archive=images))
 
 
 def test_unreadable_image_is_named(images: Path) -> None:

@@ -84,9 +84,9 @@ def corpus_of_archive(
     ids: list[str] = []
     documents: list[str] = []
     for entry in engine.documents():
-        own = engine.index.page_ids(entry.doc_id)
+        own = engine.index.page_ids(entry.id)
         ids.extend(own)
-        documents.extend([entry.doc_id] * len(own))
+        documents.extend([entry.id] * len(own))
     _check_documents(set(documents), archive)
     first = {document: i for i, document in reversed(list(enumerate(documents)))}
     pages_of = Counter(documents)
