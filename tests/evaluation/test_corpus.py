@@ -45,6 +45,10 @@ def case(question: str, document: str = "order") -> Case:
         ("Who said it in the office?", "third", False),
         ("What was said by the office?", "third", True),
         ("Is this a zebra?", "order", False),
+        ('What is filled in for "ZEBRA 12"?', "order", True),  # perhaps misread on the page
+        ('What is filled in for "the office"?', "order", False),
+        ("What is the “job no”?", "order", True),
+        ('What is ""?', "order", False),
     ],
 )
 def test_question_is_answerable_if_it_names_what_one_document_has(

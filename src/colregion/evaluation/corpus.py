@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from colregion.evaluation.cases import Case
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with the name of a step, how many of its items are done, and how many there are."""
+
+_QUOTED = re.compile(r'["“](.+?)["”]')
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,28 +122,33 @@ def answerable(cases: Sequence[Case], corpus: Corpus) -> list[bool]:
 
     It does when words that follow each other in the question, not all of them stop words, stand in
     the same order on pages of the case's document, and on no page of another; of words that
-    continue each other only the longest such run counts. A question that is asked in the same
-    words about several documents never does.
+    continue each other only the longest such run counts. Words in double quotes need not stand on
+    a page of the document, which may have been misread. A question that is asked in the same words
+    about several documents never does.
     """
     texts: dict[str, str] = {}
     for document, page in zip(corpus.documents, corpus.pages, strict=True):
-        texts[document] = f"{texts.get(document, '')} {_spaced(page.text)} "
+        texts[document] = f"{texts.get(document, '')}{_spaced(terms(page.text))}"
     asked_of: dict[str, set[str]] = {}
     for case in cases:
         asked_of.setdefault(fold(case.question), set()).add(case.doc_id)
+
+    def names_only(document: str, question: str) -> bool:
+        quoted = [_spaced(words) for text in _QUOTED.findall(question) if (words := terms(text))]
+        return any(
+            not any(run in text for other, text in texts.items() if other != document)
+            for run in quoted + _longest_runs(question, texts[document])
+        )
+
     return [
         len(asked_of[fold(case.question)]) == 1
-        and any(
-            not any(run in text for document, text in texts.items() if document != own)
-            for run in _longest_runs(case.question, texts[own])
-        )
+        and names_only(corpus.documents[corpus.position[case.id]], case.question)
         for case in cases
-        for own in [corpus.documents[corpus.position[case.id]]]
     ]
 
 
-def _spaced(text: str) -> str:
-    return f" {' '.join(terms(text))} "
+def _spaced(words: Sequence[str]) -> str:
+    return f" {' '.join(words)} "
 
 
 def _longest_runs(question: str, text: str) -> list[str]:
@@ -150,13 +158,9 @@ def _longest_runs(question: str, text: str) -> list[str]:
     reached = 0
     for start in range(len(words)):
         end = start
-        while end < len(words) and _spaced_run(words[start : end + 1]) in text:
+        while end < len(words) and _spaced(words[start : end + 1]) in text:
             end += 1
         if end > reached and content.intersection(words[start:end]):
-            runs.append(_spaced_run(words[start:end]))
+            runs.append(_spaced(words[start:end]))
         reached = max(reached, end)
     return runs
-
-
-def _spaced_run(words: Sequence[str]) -> str:
-    return f" {' '.join(words)} "
