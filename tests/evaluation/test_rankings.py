@@ -32,7 +32,8 @@ class TestChunks:
             pytest.approx((0.1, 0.0, 0.9, 0.05)),
             pytest.approx((0.1, 0.1, 0.8, 0.15)),
         ]
-        assert (second.parts, second.box.xyxy) == ((), pytest.approx((0.1, 0.2, 0.7, 0.25)))
+        assert second.parts == ()
+        assert second.box.xyxy == pytest.approx((0.1, 0.2, 0.7, 0.25))
 
     def test_line_longer_than_the_size_is_a_chunk(self) -> None:
         packed = chunks(page("a", "b c d e", "f"), size=3, count_tokens=words)

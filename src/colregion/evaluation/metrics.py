@@ -144,8 +144,9 @@ def fits_or_meets_centre(ranked_xyxy: FloatArray, evidence_xyxy: FloatArray) -> 
     one. Large regions do so easily."""
     centres = (evidence_xyxy[:, :2] + evidence_xyxy[:, 2:]) / 2
     ranked = ranked_xyxy[:, None]
-    meets = (ranked[..., :2] <= centres) & (centres <= ranked[..., 2:])
-    return np.asarray(_fits(ranked_xyxy, evidence_xyxy) | meets.all(axis=2).any(axis=1))
+    inside = np.logical_and(ranked[..., :2] <= centres, centres <= ranked[..., 2:])
+    meets = np.asarray(inside.all(axis=2)).any(axis=1)
+    return np.asarray(_fits(ranked_xyxy, evidence_xyxy) | meets)
 
 
 def _fits(ranked: FloatArray, evidence: FloatArray) -> NDArray[np.bool_]:

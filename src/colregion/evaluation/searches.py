@@ -116,4 +116,4 @@ class Baselines:
 
 def _share(scores: FloatArray) -> FloatArray:
     """Scores as shares of their maximum; zeros where all are 0."""
-    return scores / max(scores.max(initial=0.0), 1e-12)
+    return np.asarray(scores / max(scores.max(initial=0.0), 1e-12))
