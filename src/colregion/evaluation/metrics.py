@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -215,12 +216,13 @@ def answer_in_tokens(
     Args:
         texts: of the ranked regions, joined by a line break.
         answers: the parts of the answer; every one is required.
-        count_tokens: of a text; must not shrink when the text grows.
+        count_tokens: of a text; at least one per word, and never fewer when the text grows.
         counted: which texts the answer may stand in, such as those from the right page; the
             others spend tokens only. None for all.
     """
     chosen = [True] * len(texts) if counted is None else counted
-    words = [(word, use) for text, use in zip(texts, chosen, strict=True) for word in text.split()]
+    every = ((word, use) for text, use in zip(texts, chosen, strict=True) for word in text.split())
+    words = list(islice(every, max(budgets, default=0)))
     places = [i for i, (_, use) in enumerate(words) if use]
     end = answer_end([words[i][0] for i in places], answers)
     if end is None:
