@@ -8,6 +8,7 @@ import pytest
 from colregion.core.geometry import Box, FloatArray
 from colregion.core.regions import ParsedPage
 from colregion.evaluation.cases import Case
+from colregion.evaluation.dense import DenseModel
 from colregion.evaluation.searches import DENSE, RANKINGS, SEARCHES, Baselines
 from colregion.testing import make_parsed_page
 
@@ -24,8 +25,11 @@ def case(question: str) -> Case:
     return Case("a", "d", "doc", 0, Path("p.png"), question, (), (Box(0, 0, 1, 1),))
 
 
-class TwoTexts:
+class TwoTexts(DenseModel):
     """The first text points along x, the second mostly along y, and every question along y."""
+
+    def __init__(self) -> None:
+        pass
 
     def encode_documents(self, texts: list[str]) -> FloatArray:
         assert texts == ["total 17\nthank you kindly", "net\ntotal total"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from colregion.core.geometry import box_areas, boxes_to_array
 from colregion.evaluation import metrics
@@ -104,7 +104,7 @@ def _answer_figures(
     return {**figures, **of_all, ("tokens_of_5", ""): float(count_tokens(first_text))}
 
 
-def _answer_with_box(case: Case, ranking: Ranking) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _answer_with_box(case: Case, ranking: Ranking) -> NDArray[np.bool_]:
     """(len(RANKS),) whether one of the first regions, on the right page, contains the answer in its
     text and fits or contains an evidence box, as CiteVQA counts an answer and its citation."""
     first = slice(max(RANKS))

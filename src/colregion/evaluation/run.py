@@ -31,6 +31,7 @@ from colregion.evaluation.corpus import (
     corpus_of_archive,
     corpus_of_images,
 )
+from colregion.evaluation.dense import DenseModel
 from colregion.evaluation.measures import (
     OF_ALL,
     PAGE_RANKS,
@@ -47,7 +48,6 @@ from colregion.evaluation.searches import (
     RANKINGS,
     SEARCHES,
     Baselines,
-    TextModel,
 )
 from colregion.indexes import open_index
 from colregion.indexes.memory import MemoryIndex
@@ -84,7 +84,7 @@ class Options:
     rankings: Sequence[str] = ()
     corpus: bool = False
     archive: Path | None = None
-    text_model: TextModel | None = None
+    text_model: DenseModel | None = None
     against: str | None = None
     overlays: Path | None = None
 

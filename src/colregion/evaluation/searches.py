@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from colregion.core.geometry import FloatArray, IntArray
 from colregion.core.regions import ParsedPage
 from colregion.evaluation import baselines
 from colregion.evaluation.cases import Case
+from colregion.evaluation.dense import DenseModel
 from colregion.evaluation.rankings import CountTokens, Pool
 
 ENGINES = ("colregion", "paper")
@@ -39,14 +39,6 @@ DENSE = tuple(f"{kind}_chunk_{size}" for size in (128, 256) for kind in ("dense"
 with BM25 over the same chunks."""
 
 
-class TextModel(Protocol):
-    """Gives one vector of length 1 per text."""
-
-    def encode_documents(self, texts: list[str]) -> FloatArray: ...
-
-    def encode_query(self, text: str) -> FloatArray: ...
-
-
 class Baselines:
     """The baselines over some pages; what their questions share is prepared once."""
 
@@ -55,7 +47,7 @@ class Baselines:
         pages: Sequence[ParsedPage],
         *,
         count_tokens: CountTokens,
-        text_model: TextModel | None = None,
+        text_model: DenseModel | None = None,
     ) -> None:
         self._pages = pages
         self._count_tokens = count_tokens
