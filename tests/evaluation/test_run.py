@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -233,6 +234,21 @@ def test_every_baseline_is_measured_over_a_corpus(images: Path) -> None:
     # One page in one chunk: 0.04 of the lure, then lines of 0.04, 0.032 and 0.21.
     assert chunk["recall_at_area"]["0.1"] == pytest.approx(1.0)
     assert (chunk["hit_or_contains_at"]["3"], chunk["mrr"]) == (1.0, 0.5)
+
+
+def test_mrr_counts_a_region_that_fits_or_has_the_answer_on_the_right_page(images: Path) -> None:
+    # The evidence is the third area by size; the answer stands in the first.
+    one = case(images, boxes=(Box(0.1, 0.3, 0.5, 0.38),), answers=("kindly",))
+    row = figures(evaluate([one], engine(), Options(rankings=["largest"])), "largest")
+    assert (row["mrr"], row["hit_or_contains_at"]) == (1.0, {"1": 0.0, "3": 1.0, "5": 1.0})
+    unread = replace(one, answers=("zebra",))
+    row = figures(evaluate([unread], engine(), Options(rankings=["largest"])), "largest")
+    assert row["mrr"] == pytest.approx(1 / 3, abs=1e-5)
+    # The same words on another page do not count.
+    cases = [case(images, answers=("total",), boxes=(Box(0.2, 0.5, 0.9, 0.8),))]
+    cases.append(case(images, "lure", dataset="lures"))
+    options = Options(corpus=True, rankings=["bm25"])
+    assert figures(evaluate(cases, engine(), options), "bm25")["mrr"] == 0.5
 
 
 def test_corpus_groups_the_cases_that_name_their_document(images: Path) -> None:

@@ -68,13 +68,14 @@ def _fit_figures(case: Case, ranking: Ranking) -> metrics.Figures:
     counted = metrics.countable(ranking.boxes_xyxy, evidence, alternatives)
     boxes = ranking.boxes_xyxy[counted]
     fit = metrics.best_iou(boxes, evidence)
-    right = metrics.fits_or_contains(boxes, evidence)
+    holding = metrics.fits_or_contains(boxes, evidence)
     central = metrics.fits_or_meets_centre(boxes, evidence)
+    right = metrics.fits(boxes, evidence) | _answered(case, ranking)[counted]
     return {
         ("miou_at_1", ""): metrics.miou_at_1(fit),
         **_keyed("hit_at_1", IOU_THRESHOLDS, metrics.hit_at(fit, 1, IOU_THRESHOLDS)),
         **_keyed("hit_at_3", IOU_THRESHOLDS, metrics.hit_at(fit, 3, IOU_THRESHOLDS)),
-        **_keyed("hit_or_contains_at", RANKS, metrics.any_at(right, RANKS)),
+        **_keyed("hit_or_contains_at", RANKS, metrics.any_at(holding, RANKS)),
         **_keyed("box_at", RANKS, metrics.any_at(central, RANKS)),
         ("mrr", ""): metrics.reciprocal_rank(right),
     }
@@ -107,10 +108,14 @@ def _answer_figures(
 def _answer_with_box(case: Case, ranking: Ranking) -> NDArray[np.bool_]:
     """(len(RANKS),) whether one of the first regions, on the right page, contains the answer in its
     text and fits or contains an evidence box, as CiteVQA counts an answer and its citation."""
-    first = slice(max(RANKS))
-    right = metrics.fits_or_contains(ranking.boxes_xyxy[first], boxes_to_array(case.boxes))
-    answered = [
-        fits and metrics.answer_end(text.split(), case.answers) is not None
-        for text, fits in zip(ranking.texts[first], right, strict=True)
-    ]
-    return metrics.any_at(np.array(answered, dtype=bool), RANKS)
+    holding = metrics.fits_or_contains(ranking.boxes_xyxy, boxes_to_array(case.boxes))
+    return metrics.any_at(holding & _answered(case, ranking), RANKS)
+
+
+def _answered(case: Case, ranking: Ranking) -> NDArray[np.bool_]:
+    """(R,) whether each region is of the right page and contains the answer in its text."""
+    pairs = zip(ranking.texts, ranking.on_right_page, strict=True)
+    return np.array(
+        [own and metrics.answer_end(text.split(), case.answers) is not None for text, own in pairs],
+        dtype=bool,
+    )

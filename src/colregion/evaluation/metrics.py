@@ -133,11 +133,17 @@ def best_iou(
     return np.asarray(pairwise_iou(ranked_xyxy, evidence_xyxy).max(axis=1, initial=0.0)[counted])
 
 
+def fits(ranked_xyxy: FloatArray, evidence_xyxy: FloatArray) -> NDArray[np.bool_]:
+    """(R,) whether each region has an IoU of 0.5 with an evidence box."""
+    best = pairwise_iou(ranked_xyxy, evidence_xyxy).max(axis=1, initial=0.0)
+    return np.asarray(best >= _FITTING_IOU)
+
+
 def fits_or_contains(ranked_xyxy: FloatArray, evidence_xyxy: FloatArray) -> NDArray[np.bool_]:
     """(R,) whether each region has an IoU of 0.5 with an evidence box, or contains 90 % of one."""
     inside = pairwise_overlap(ranked_xyxy, evidence_xyxy) / box_areas(evidence_xyxy)
     contains = inside.max(axis=1, initial=0.0) >= _CONTAINED_SHARE
-    return np.asarray(_fits(ranked_xyxy, evidence_xyxy) | contains)
+    return np.asarray(fits(ranked_xyxy, evidence_xyxy) | contains)
 
 
 def fits_or_meets_centre(ranked_xyxy: FloatArray, evidence_xyxy: FloatArray) -> NDArray[np.bool_]:
@@ -147,11 +153,7 @@ def fits_or_meets_centre(ranked_xyxy: FloatArray, evidence_xyxy: FloatArray) -> 
     ranked = ranked_xyxy[:, None]
     inside = np.logical_and(ranked[..., :2] <= centres, centres <= ranked[..., 2:])
     meets = np.asarray(inside.all(axis=2)).any(axis=1)
-    return np.asarray(_fits(ranked_xyxy, evidence_xyxy) | meets)
-
-
-def _fits(ranked: FloatArray, evidence: FloatArray) -> NDArray[np.bool_]:
-    return np.asarray(pairwise_iou(ranked, evidence).max(axis=1, initial=0.0) >= _FITTING_IOU)
+    return np.asarray(fits(ranked_xyxy, evidence_xyxy) | meets)
 
 
 def any_at(right: NDArray[np.bool_], ranks: Sequence[int]) -> NDArray[np.bool_]:

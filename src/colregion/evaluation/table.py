@@ -49,7 +49,7 @@ _LEGENDS = {
     "page": _LEGEND,
     "corpus": f"""{_LEGEND}; of all:
 unreadable ones too; page: the right one among the first; box: an IoU of .5 or 90 % of
-the evidence inside; MRR: of the first such region""",
+the evidence inside; MRR: of the first region that is a hit or has the answer""",
     "archive": """page: the right one among the first; answer: from the right page, within so many
 tokens, where its words contain it; of all: unreadable ones too; hit: IoU of .5 or more; box: that
 or the centre of the evidence inside, which is easy for large ones: see the area of the first""",
