@@ -261,6 +261,15 @@ def test_corpus_groups_the_cases_that_name_their_document(images: Path) -> None:
     }
 
 
+def test_corpus_of_one_blank_page_scores_zero_in_every_ranking(images: Path) -> None:
+    names = ["colregion", "bm25", *SEARCHES]
+    result = evaluate([case(images, "blank")], engine(), Options(corpus=True, rankings=names))
+    for name in names:
+        row = figures(result, name)
+        assert (row["mrr"], row["hit_at_3"]["0.25"], row["answer_n"]) == (0.0, 0.0, 0)
+        assert row["answer_on_page_of_all"]["1024"] == 0.0
+
+
 def test_differences_to_another_ranking_are_paired(images: Path) -> None:
     cases = [case(images, id="a"), case(images, id="b", boxes=(Box(0.2, 0.5, 0.9, 0.8),))]
     options = Options(rankings=["bm25", "largest"], against="bm25")
