@@ -304,7 +304,8 @@ def test_eval_of_an_archive_builds_its_index_once(
     options = ("--index", tmp_path / "library", "--parser", "text_layer+geometry")
     assert run(*arguments, *options, "--method", "bm25_page", "--json") == 0
     result = json.loads(capsys.readouterr().out)
-    assert list(result["rows"]["bm25_page"]) == ["reports", "reports, text"]
+    groups = ["reports", "reports, answerable", "reports, text"]
+    assert list(result["rows"]["bm25_page"]) == groups
     assert result["pages"] > 1
     assert run("list", "--index", tmp_path / "library", "--json") == 0
     indexed = capsys.readouterr().out

@@ -47,12 +47,14 @@ _LEGEND = """area: share of the evidence in that share of the page; hit: IoU of 
 answer: from the right page, within so many tokens, where its words contain it"""
 _LEGENDS = {
     "page": _LEGEND,
-    "corpus": f"""{_LEGEND}; of all:
-unreadable ones too; page: the right one among the first; box: an IoU of .5 or 90 % of
-the evidence inside; MRR: of the first region that is a hit or has the answer""",
+    "corpus": f"""{_LEGEND};
+of all: unreadable ones too; page: the right one among the first; box: an IoU of
+.5 or 90 % of the evidence inside; MRR: of the first region that is a hit or has
+the answer""",
     "archive": """page: the right one among the first; answer: from the right page, within so many
-tokens, where its words contain it; of all: unreadable ones too; hit: IoU of .5 or more; box: that
-or the centre of the evidence inside, which is easy for large ones: see the area of the first""",
+tokens, where its words contain it; of all: unreadable ones too; hit: IoU of .5
+or more; box: that or the centre of the evidence inside, which is easy for large
+ones: see the area of the first""",
 }
 
 
