@@ -281,6 +281,40 @@ def test_info_lists_damage_and_search_can_skip_damaged_pages(
     assert {hit["page_number"] for hit in json.loads(capsys.readouterr().out)} == {2}
 
 
+@pytest.mark.slow
+def test_eval_of_an_archive_builds_its_index_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "report.pdf").write_bytes(REPORT.read_bytes())
+    line = {
+        "id": "a",
+        "dataset": "reports",
+        "doc_id": "report.pdf",
+        "page": 0,
+        "question": "What was the revenue?",
+        "answers": [],
+        "evidence_type": "text",
+        "boxes": [[100, 100, 500, 200]],
+        "width": 1000,
+        "height": 1400,
+    }
+    (tmp_path / "questions.jsonl").write_text(json.dumps(line))
+    arguments = ("eval", tmp_path / "questions.jsonl", "--archive", tmp_path / "archive")
+    options = ("--index", tmp_path / "library", "--parser", "text_layer+geometry")
+    assert run(*arguments, *options, "--method", "bm25_page", "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    groups = ["reports", "reports, answerable", "reports, text"]
+    assert list(result["rows"]["bm25_page"]) == groups
+    assert result["pages"] > 1
+    assert run("list", "--index", tmp_path / "library", "--json") == 0
+    indexed = capsys.readouterr().out
+    assert run(*arguments, *options, "--method", "colregion") == 0
+    assert "reports, text (n = 1)" in capsys.readouterr().out
+    assert run("list", "--index", tmp_path / "library", "--json") == 0
+    assert capsys.readouterr().out == indexed
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
@@ -295,6 +329,9 @@ def test_info_lists_damage_and_search_can_skip_damaged_pages(
         (["list", "--index", "/no/such/index"], 2, "/no/such/index"),
         (["add", "x.pdf", "--index", "/dev/null/library"], 1, "/dev/null"),
         (["eval", "/no/such/cases.jsonl"], 2, "cases.jsonl"),
+        (["eval", "x", "--archive", "/no/such/folder"], 2, "/no/such/folder is not a folder"),
+        (["eval", "x", "--index", "library"], 2, "name its folder with --archive"),
+        (["eval", "x", "--corpus", "--archive", "."], 2, "--corpus or --archive, not both"),
         (["fly"], 2, "fly"),
     ],
 )

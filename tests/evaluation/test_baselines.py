@@ -15,6 +15,7 @@ from colregion.evaluation.baselines import (
     descending,
     largest_order,
     random_order,
+    rank_fusion,
 )
 from colregion.testing import make_page
 
@@ -67,6 +68,12 @@ class TestOrders:
         assert sorted(random_order(50, key="b").tolist()) == list(range(50))
         assert random_order(50, key="b").tolist() != random_order(50, key="c").tolist()
         assert random_order(0, key="a").tolist() == []
+
+
+def test_rank_fusion_adds_the_reciprocal_ranks_from_sixty_on() -> None:
+    scores = rank_fusion([np.array([1, 0]), np.array([0])], 3)
+    assert scores == pytest.approx([1 / 62 + 1 / 61, 1 / 61, 0.0])
+    assert rank_fusion([], 2).tolist() == [0.0, 0.0]
 
 
 class TestBest:

@@ -73,6 +73,55 @@ def test_blank_lines_are_skipped_and_unicode_line_separators_stay_in_the_text(fo
 
 
 @pytest.mark.parametrize(
+    ("value", "kinds"),
+    [
+        (..., ()),
+        ("", ()),
+        ("[]", ()),
+        ("Table", ("table",)),
+        (["table", "chart", "table"], ("table", "chart")),
+        ("['Pure-text (Plain-text)', 'Chart']", ("pure-text", "chart")),
+    ],
+)
+def test_kinds_of_evidence_are_read_from_a_word_a_list_or_a_list_as_text(
+    folder: Path, value: Any, kinds: tuple[str, ...]
+) -> None:
+    (case,) = read_cases(write(folder, row(evidence_type=value)))
+    assert case.evidence_type == kinds
+
+
+class TestQuestionsAboutAnArchive:
+    def test_document_is_found_by_its_path_and_no_image_is_needed(self, folder: Path) -> None:
+        archive = folder / "archive"
+        (archive / "2024").mkdir(parents=True)
+        (archive / "2024" / "acme.pdf").touch()
+        line = row(doc_id="2024/acme.pdf", image=..., width=400, height=500, page=3)
+        (case,) = read_cases(write(folder, line), archive=archive)
+        assert (case.image, case.page) == (archive / "2024" / "acme.pdf", 3)
+        assert case.boxes == (Box(0.125, 0.2, 0.375, 0.24),)
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"width": ...}, "missing keys: width"),
+            ({"doc_id": "gone.pdf"}, "has no document 'gone.pdf'; doc_id must be the path of"),
+            ({"doc_id": 7}, "has no document 7"),
+        ],
+    )
+    def test_error_names_the_line_and_what_is_wrong(
+        self, folder: Path, changes: dict[str, Any], message: str
+    ) -> None:
+        line = row(**{"doc_id": "page.png", "width": 4, "height": 5, **changes})
+        with pytest.raises(InvalidInput, match="line 1: ") as caught:
+            read_cases(write(folder, line), archive=folder)
+        assert message in str(caught.value)
+
+    def test_archive_that_is_no_folder_is_refused(self, folder: Path) -> None:
+        with pytest.raises(InvalidInput, match=r"page.png is not a folder; name the folder"):
+            read_cases(write(folder, row()), archive=folder / "page.png")
+
+
+@pytest.mark.parametrize(
     ("line", "message"),
     [
         ("{not json", "line 2: not JSON"),
@@ -92,6 +141,8 @@ def test_blank_lines_are_skipped_and_unicode_line_separators_stay_in_the_text(fo
         (row(boxes=[[9, 9, 3, 20]]), "the box [9, 9, 3, 20] on a page of (200, 400) pixels: "),
         (row(boxes=[[900, 9, 950, 20]]), "lies off the page"),
         (row(box_mode="some"), 'box_mode must be "all" or "any"'),
+        (row(evidence_type=7), "evidence_type must be a string or a list of strings, got 7"),
+        (row(evidence_type=[7]), "evidence_type must be a string or a list of strings"),
         (row(width=0, height=10), "width and height must be positive"),
     ],
 )

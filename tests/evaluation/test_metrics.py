@@ -11,12 +11,16 @@ from colregion.evaluation.metrics import (
     NO_BOXES,
     answer_end,
     answer_in_tokens,
+    any_at,
     best_iou,
     bootstrap_ci,
     evidence_recall_at_area,
+    fits_or_contains,
+    fits_or_meets_centre,
     hit_at,
     mean_figures,
     miou_at_1,
+    reciprocal_rank,
 )
 
 
@@ -201,6 +205,90 @@ class TestAnswers:
 
     def test_missing_answer_is_in_no_budget(self) -> None:
         assert answer_in_tokens(["one"], ["two"], [10, 10**6], len).tolist() == [False, False]
+
+    def test_answer_in_a_text_that_does_not_count_is_skipped_and_its_tokens_are_spent(self) -> None:
+        texts, budgets = ["one 17", "two 17"], [2, 3, 4]
+
+        def words(text: str) -> int:
+            return len(text.split())
+
+        second = answer_in_tokens(texts, ["17"], budgets, words, counted=[False, True])
+        neither = answer_in_tokens(texts, ["17"], budgets, words, counted=[False, False])
+        assert second.tolist() == [False, False, True]
+        assert neither.tolist() == [False, False, False]
+
+    @pytest.mark.parametrize(
+        ("word", "answer", "same"),
+        [
+            ("18,078", "18078", True),
+            ("$12,345,678", "12345678.00", True),
+            ("1375500", "1,375,500.0", True),
+            ("7", "7.00", False),
+            ("1,5", "15", False),
+            ("12,3456", "123456", False),
+        ],
+    )
+    def test_separators_of_thousands_do_not_matter_in_an_answer(
+        self, word: str, answer: str, same: bool
+    ) -> None:
+        assert (answer_end([word], [answer]) == 1) is same
+        assert (answer_end([answer], [word]) == 1) is same
+
+
+class TestRightRegions:
+    # 0.2 wide and 0.1 high, with its centre at (0.2, 0.55).
+    LINE = array((0.1, 0.5, 0.3, 0.6))
+
+    @pytest.mark.parametrize(
+        ("region", "right"),
+        [
+            ((0.118, 0.4, 0.9, 0.9), True),  # 91 % of the line is inside
+            ((0.122, 0.4, 0.9, 0.9), False),  # 89 %
+            ((0.15, 0.5, 0.35, 0.6), True),  # IoU 3/5, 75 % inside
+            ((0.2, 0.5, 0.4, 0.6), False),  # IoU 1/3, half inside
+            ((0.0, 0.0, 1.0, 1.0), True),
+        ],
+    )
+    def test_region_is_right_if_it_fits_an_evidence_box_or_contains_nine_tenths_of_it(
+        self, region: tuple[float, float, float, float], right: bool
+    ) -> None:
+        beside = array((0.8, 0.0, 0.9, 0.1))
+        evidence = np.concatenate([beside, self.LINE])
+        assert fits_or_contains(array(region), evidence).tolist() == [right]
+
+    @pytest.mark.parametrize(
+        ("region", "right"),
+        [
+            ((0.19, 0.54, 0.9, 0.9), True),  # the centre and a quarter of the line
+            ((0.21, 0.5, 0.9, 0.9), False),
+            ((0.19, 0.56, 0.9, 0.9), False),
+            ((0.0, 0.551, 1.0, 0.9), False),
+        ],
+    )
+    def test_region_with_the_centre_of_an_evidence_box_counts_whatever_its_size(
+        self, region: tuple[float, float, float, float], right: bool
+    ) -> None:
+        assert fits_or_meets_centre(array(region), self.LINE).tolist() == [right]
+
+    def test_no_regions_are_right(self) -> None:
+        assert fits_or_contains(NO_BOXES, self.LINE).tolist() == []
+        assert fits_or_meets_centre(NO_BOXES, self.LINE).tolist() == []
+
+    @pytest.mark.parametrize(
+        ("right", "at", "rank"),
+        [
+            ([], [False, False], 0.0),
+            ([False, False, True, True], [False, True], 1 / 3),
+            ([True], [True, True], 1.0),
+            ([False, False, False], [False, False], 0.0),
+        ],
+    )
+    def test_first_right_region_decides(
+        self, right: list[bool], at: list[bool], rank: float
+    ) -> None:
+        values = np.array(right, dtype=bool)
+        assert any_at(values, [1, 3]).tolist() == at
+        assert reciprocal_rank(values) == rank
 
 
 class TestBootstrap:

@@ -9,14 +9,18 @@ import typer
 
 from colregion.cli import common
 from colregion.cli.common import JsonOption, OutputOption, ParserOption, app, err, out
+from colregion.errors import InvalidInput
 
 
 @app.command(name="eval")
 def evaluate(
     cases: Annotated[Path, typer.Argument(metavar="CASES.jsonl", help="Labelled questions.")],
     encoder: Annotated[
-        str, typer.Option(metavar="SPEC", help="static_tokens, or a visual model; see `add`.")
-    ] = "static_tokens",
+        str | None,
+        typer.Option(
+            metavar="SPEC", help="static_tokens by default, or a visual model; see `add`."
+        ),
+    ] = None,
     parser: ParserOption = "auto",
     method: Annotated[
         list[str] | None,
@@ -25,6 +29,32 @@ def evaluate(
     corpus: Annotated[
         bool, typer.Option("--corpus", help="Search all pages of the file, not the right one.")
     ] = False,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Search all documents of FOLDER, which the questions name."
+        ),
+    ] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            "--index",
+            "-i",
+            metavar="DIR",
+            help="Build the archive's index in DIR, or use it again.",
+        ),
+    ] = None,
+    text_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="Compare with dense and hybrid search by this sentence-transformers model.",
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="RANKING", help="Add to the JSON the paired differences to this one."),
+    ] = None,
     as_json: JsonOption = False,
     output: OutputOption = None,
     overlays: Annotated[
@@ -32,18 +62,21 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure how well the returned regions match the evidence, beside the baselines."""
-    from colregion.evaluation.run import evaluate_file
+    from colregion.evaluation.dense import DenseModel
+    from colregion.evaluation.run import Options, evaluate_file
     from colregion.evaluation.table import print_rows
 
-    result = evaluate_file(
-        cases,
-        encoder=encoder,
-        parser=parser,
-        rankings=method,
+    if corpus and archive is not None:
+        raise InvalidInput("choose --corpus or --archive, not both")
+    options = Options(
+        rankings=method or (),
         corpus=corpus,
+        archive=archive,
+        text_model=None if text_model is None else DenseModel(text_model),
+        against=against,
         overlays=overlays,
-        console=err,
     )
+    result = evaluate_file(cases, options, encoder=encoder, parser=parser, index=index, console=err)
     if not common.emit_json(result, to_stdout=as_json, output=output):
         print_rows(result, console=out)
 

@@ -17,6 +17,7 @@ from colregion.core.text import content_terms, terms
 from colregion.evaluation.metrics import answer_end, best_iou, clipped, covered
 
 _K1, _B = 1.5, 0.75
+_FUSION_K = 60
 
 
 def random_order(n: int, *, key: str) -> IntArray:
@@ -62,6 +63,18 @@ class Bm25:
             norm = _K1 * (1 - _B + _B * self._lengths[at] / self._lengths.mean())
             scores[at] += idf * tf * (_K1 + 1) / (tf + norm)
         return scores
+
+
+def rank_fusion(rankings: Sequence[IntArray], n: int) -> FloatArray:
+    """(n,) reciprocal rank fusion of rankings of the positions 0..n-1, which may leave some out.
+
+    A position's score is the sum of 1 / (60 + its 1-based rank) over the rankings that contain it
+    (Cormack, Clarke and Büttcher, SIGIR 2009).
+    """
+    scores = np.zeros(n)
+    for order in rankings:
+        scores[order] += 1.0 / (_FUSION_K + 1 + np.arange(len(order)))
+    return scores
 
 
 def best_area_order(boxes_xyxy: FloatArray, evidence_xyxy: FloatArray) -> IntArray:

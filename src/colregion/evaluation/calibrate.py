@@ -27,8 +27,9 @@ from colregion.errors import InvalidInput
 from colregion.evaluation import metrics
 from colregion.evaluation.baselines import random_order
 from colregion.evaluation.cases import Case, read_cases
+from colregion.evaluation.corpus import Progress, index_pages
 from colregion.evaluation.parse_cache import CachedParser
-from colregion.evaluation.run import Progress, index_pages, progress_bars
+from colregion.evaluation.run import progress_bars
 from colregion.indexes import open_index
 from colregion.indexes.memory import MemoryIndex
 from colregion.parsers import load_parser

@@ -6,14 +6,22 @@ exact unions of rectangles.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from colregion.core.geometry import FloatArray, box_areas, pairwise_iou, union_area
+from colregion.core.geometry import (
+    FloatArray,
+    box_areas,
+    pairwise_iou,
+    pairwise_overlap,
+    union_area,
+)
 from colregion.core.text import terms
 from colregion.evaluation.cases import BoxMode
 
@@ -22,6 +30,12 @@ Figures: TypeAlias = dict[tuple[str, str], float]
 where the question does not count for the measure."""
 
 NO_BOXES: FloatArray = np.zeros((0, 4))
+
+_FITTING_IOU = 0.5
+_CONTAINED_SHARE = 0.9
+# "1,234,567" and "1234567.00" are one number. A short number keeps its decimals: "7" is not "7.00".
+_SEPARATOR = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_ZERO_DECIMALS = re.compile(r"(?<=\d{4})\.0+$")
 
 
 def evidence_recall_at_area(
@@ -97,10 +111,10 @@ def _at(budgets: FloatArray, spent: FloatArray, gained: FloatArray) -> FloatArra
     return np.asarray(y[whole] + np.clip(share, 0.0, 1.0) * (y[crossed] - y[whole]))
 
 
-def best_iou(
-    ranked_xyxy: FloatArray, evidence_xyxy: FloatArray, alt_xyxy: FloatArray = NO_BOXES
-) -> FloatArray:
-    """(R',) IoU of each ranked region with the evidence box it fits best.
+def countable(
+    ranked_xyxy: FloatArray, evidence_xyxy: FloatArray, alt_xyxy: FloatArray
+) -> NDArray[np.bool_]:
+    """(R,) which ranked regions count for the measures of single regions.
 
     Alternatives are neither right nor wrong: a region that has an IoU of 0.5 or more with one,
     and more than with any evidence box, is left out, so that the next one takes its rank. (The
@@ -108,7 +122,48 @@ def best_iou(
     """
     right = pairwise_iou(ranked_xyxy, evidence_xyxy).max(axis=1, initial=0.0)
     beside = pairwise_iou(ranked_xyxy, alt_xyxy).max(axis=1, initial=0.0)
-    return np.asarray(right[(beside < 0.5) | (beside <= right)])
+    return np.asarray((beside < _FITTING_IOU) | (beside <= right))
+
+
+def best_iou(
+    ranked_xyxy: FloatArray, evidence_xyxy: FloatArray, alt_xyxy: FloatArray = NO_BOXES
+) -> FloatArray:
+    """(R',) IoU of each region that is `countable` with the evidence box it fits best."""
+    counted = countable(ranked_xyxy, evidence_xyxy, alt_xyxy)
+    return np.asarray(pairwise_iou(ranked_xyxy, evidence_xyxy).max(axis=1, initial=0.0)[counted])
+
+
+def fits(ranked_xyxy: FloatArray, evidence_xyxy: FloatArray) -> NDArray[np.bool_]:
+    """(R,) whether each region has an IoU of 0.5 with an evidence box."""
+    best = pairwise_iou(ranked_xyxy, evidence_xyxy).max(axis=1, initial=0.0)
+    return np.asarray(best >= _FITTING_IOU)
+
+
+def fits_or_contains(ranked_xyxy: FloatArray, evidence_xyxy: FloatArray) -> NDArray[np.bool_]:
+    """(R,) whether each region has an IoU of 0.5 with an evidence box, or contains 90 % of one."""
+    inside = pairwise_overlap(ranked_xyxy, evidence_xyxy) / box_areas(evidence_xyxy)
+    contains = inside.max(axis=1, initial=0.0) >= _CONTAINED_SHARE
+    return np.asarray(fits(ranked_xyxy, evidence_xyxy) | contains)
+
+
+def fits_or_meets_centre(ranked_xyxy: FloatArray, evidence_xyxy: FloatArray) -> NDArray[np.bool_]:
+    """(R,) whether each region has an IoU of 0.5 with an evidence box, or contains the centre of
+    one. Large regions do so easily."""
+    centres = (evidence_xyxy[:, :2] + evidence_xyxy[:, 2:]) / 2
+    ranked = ranked_xyxy[:, None]
+    inside = np.logical_and(ranked[..., :2] <= centres, centres <= ranked[..., 2:])
+    meets = np.asarray(inside.all(axis=2)).any(axis=1)
+    return np.asarray(fits(ranked_xyxy, evidence_xyxy) | meets)
+
+
+def any_at(right: NDArray[np.bool_], ranks: Sequence[int]) -> NDArray[np.bool_]:
+    """(len(ranks),) whether one of the first values is true, for each number of them."""
+    return np.array([bool(right[:k].any()) for k in ranks])
+
+
+def reciprocal_rank(right: NDArray[np.bool_]) -> float:
+    """1 / the 1-based rank of the first true value; 0 without one. Its mean is the MRR."""
+    return 1.0 / (1 + int(right.argmax())) if right.any() else 0.0
 
 
 def hit_at(best: FloatArray, k: int, thresholds: Sequence[float]) -> NDArray[np.bool_]:
@@ -123,20 +178,24 @@ def miou_at_1(best: FloatArray) -> float:
 
 @lru_cache(maxsize=1 << 16)
 def _terms_of_word(word: str) -> tuple[str, ...]:
-    return tuple(terms(word))
+    return tuple(
+        _ZERO_DECIMALS.sub("", _SEPARATOR.sub("", term)) if term[0].isdigit() else term
+        for term in terms(word)
+    )
 
 
 def answer_end(words: Sequence[str], answers: Sequence[str]) -> int | None:
     """Number of `words`, from the first, that contain every part of the answer.
 
-    Case, accents, punctuation and spaces are folded and only whole words match: "2" is neither
-    in "2.5" nor in "12". None if a part is missing or has no word in it, or there are no parts.
+    Case, accents, punctuation, spaces and the separators of thousands are folded and only whole
+    words match: "2" is neither in "2.5" nor in "12". None if a part is missing or has no word in
+    it, or there are no parts.
     """
     pairs = [(term, i) for i, word in enumerate(words) for term in _terms_of_word(word)]
     text = [term for term, _ in pairs]
     ends = []
     for answer in answers:
-        phrase = terms(answer)
+        phrase = [term for word in answer.split() for term in _terms_of_word(word)]
         n = len(phrase)
         starts = (i for i, term in enumerate(text) if n and term == phrase[0])
         start = next((i for i in starts if text[i : i + n] == phrase), None)
@@ -151,17 +210,26 @@ def answer_in_tokens(
     answers: Sequence[str],
     budgets: Sequence[int],
     count_tokens: Callable[[str], int],
+    *,
+    counted: Sequence[bool] | None = None,
 ) -> NDArray[np.bool_]:
     """(len(budgets),) whether the answer is within the first tokens of the returned text.
 
     Args:
         texts: of the ranked regions, joined by a line break.
         answers: the parts of the answer; every one is required.
-        count_tokens: of a text; must not shrink when the text grows.
+        count_tokens: of a text; at least one per word, and never fewer when the text grows.
+        counted: which texts the answer may stand in, such as those from the right page; the
+            others spend tokens only. None for all.
     """
-    words = "\n".join(texts).split()
-    end = answer_end(words, answers)
-    tokens = np.inf if end is None else count_tokens(" ".join(words[:end]))
+    chosen = [True] * len(texts) if counted is None else counted
+    every = ((word, use) for text, use in zip(texts, chosen, strict=True) for word in text.split())
+    words = list(islice(every, max(budgets, default=0)))
+    places = [i for i, (_, use) in enumerate(words) if use]
+    end = answer_end([words[i][0] for i in places], answers)
+    if end is None:
+        return np.zeros(len(budgets), dtype=bool)
+    tokens = count_tokens(" ".join(word for word, _ in words[: places[end - 1] + 1]))
     return np.asarray(tokens <= np.asarray(budgets))
 
 

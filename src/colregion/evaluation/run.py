@@ -1,73 +1,163 @@
-"""Evaluation of rankings: each one measured on every case, averaged over the data sets.
+"""Evaluation of rankings: each one measured on every case, averaged over groups of cases.
 
 Given the right page of each case, regions of that page are ranked. Over the corpus, the pages of
-all cases are searched at once: area returned on another page counts as spent, and contains no
-evidence.
+all cases are searched at once, and over an archive all pages of its documents: area returned on
+another page counts as spent, and contains no evidence.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import partial
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal
 
 import numpy as np
 from rich.console import Console
 from rich.progress import Progress as ProgressBar
 from rich.progress import TaskID
 
-from colregion.core.embeddings import EmbeddedPage
-from colregion.core.geometry import IntArray, boxes_to_array
+from colregion.core.interfaces import Index
 from colregion.core.results import Hit
-from colregion.encoders import load_encoder
 from colregion.engine import Engine
-from colregion.errors import InvalidInput, UnreadableDocument
-from colregion.evaluation import baselines, metrics
+from colregion.errors import InvalidInput
+from colregion.evaluation import metrics
 from colregion.evaluation.cases import Case, read_cases
+from colregion.evaluation.corpus import (
+    Corpus,
+    Progress,
+    answerable,
+    corpus_of_archive,
+    corpus_of_images,
+)
+from colregion.evaluation.dense import DenseModel
+from colregion.evaluation.measures import (
+    OF_ALL,
+    PAGE_RANKS,
+    TOKEN_BUDGETS,
+    case_figures,
+    page_figures,
+)
 from colregion.evaluation.overlays import write_overlay
 from colregion.evaluation.parse_cache import CachedParser
-from colregion.evaluation.rankings import RANKINGS, CaseRanking, Pool, Ranking, best
+from colregion.evaluation.rankings import CaseRanking, Ranking, best
+from colregion.evaluation.searches import (
+    DENSE,
+    ENGINES,
+    RANKINGS,
+    SEARCHES,
+    Baselines,
+)
+from colregion.indexes import open_index
 from colregion.indexes.memory import MemoryIndex
 from colregion.parsers import load_parser
 from colregion.retrieval.paper import PaperScorer
 
-AREA_BUDGETS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
-IOU_THRESHOLDS = (0.25, 0.5, 0.7)
-TOKEN_BUDGETS = (64, 128, 256)
-PAGE_RANKS = (1, 5)
+ARCHIVE_HITS = 10
+"""What each ranking of an archive returns, as a retriever would for a reader."""
 
-_CORPUS_HITS = 50  # of an engine over the corpus; enough to fill the budgets if it is any good
+# Enough to fill the budgets if a ranking is any good.
+_CORPUS_HITS = 50
+_BASELINE_HITS = 300
 
-Progress: TypeAlias = Callable[[str, int, int], None]
-"""Called with the name of a step, how many of its items are done, and how many there are."""
+_UNORDERED_PAGES = ("random", "largest", "all", "best")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `evaluate` measures.
+
+    Args:
+        rankings: names; () for all. Over an archive, all but those of a single page.
+        corpus: search the pages of all cases instead of ranking the regions of the right one.
+        archive: search all pages of the documents in this folder.
+        text_model: adds the rankings of `DENSE` over a corpus or archive.
+        against: a ranking that every other one is compared with, case by case.
+        overlays: a folder for one PNG per case, with the evidence and the engine's first hits.
+
+    Raises:
+        InvalidInput: an unknown ranking, one that needs a corpus or a text model where there is
+            none, or an `against` that is not measured.
+    """
+
+    rankings: Sequence[str] = ()
+    corpus: bool = False
+    archive: Path | None = None
+    text_model: DenseModel | None = None
+    against: str | None = None
+    overlays: Path | None = None
+
+    def __post_init__(self) -> None:
+        known = self._known()
+        if unknown := [name for name in self.rankings if name not in known]:
+            cure = f"known are {', '.join(known)}"
+            if unknown[0] in SEARCHES:
+                cure = "it needs --corpus or --archive"
+            elif unknown[0] in DENSE:
+                cure = "it needs --text-model, and --corpus or --archive"
+            raise InvalidInput(f"unknown ranking {unknown[0]!r}; {cure}")
+        if self.against is not None and self.against not in self.names:
+            names = ", ".join(self.names)
+            raise InvalidInput(f"against must be one of the rankings {names}, got {self.against!r}")
+
+    @property
+    def searched(self) -> Literal["page", "corpus", "archive"]:
+        """What is searched: the right page, the pages of all cases, or a folder of documents."""
+        if self.archive is not None:
+            return "archive"
+        return "corpus" if self.corpus else "page"
+
+    def _known(self) -> tuple[str, ...]:
+        if self.searched == "page":
+            return RANKINGS
+        return (*RANKINGS, *SEARCHES, *(DENSE if self.text_model is not None else ()))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The rankings to measure, in order."""
+        if self.rankings:
+            return tuple(self.rankings)
+        left_out = ("paper", *_UNORDERED_PAGES) if self.archive is not None else ()
+        return tuple(name for name in self._known() if name not in left_out)
+
+    @property
+    def hits(self) -> tuple[int | None, int | None]:
+        """How many regions of an engine and of a baseline count; None for all."""
+        if self.searched == "archive":
+            return ARCHIVE_HITS, ARCHIVE_HITS
+        return (_CORPUS_HITS if self.corpus else None), _BASELINE_HITS
+
+
+_DEFAULT = Options()
 
 
 def evaluate_file(
     path: str | Path,
+    options: Options,
     *,
-    encoder: str = "static_tokens",
+    encoder: str | None = None,
     parser: str = "auto",
-    rankings: Sequence[str] | None = None,
-    corpus: bool = False,
-    overlays: Path | None = None,
+    index: Path | None = None,
     console: Console,
 ) -> dict[str, Any]:
     """`evaluate` the cases of a file, with parsed pages cached in the user's cache folder.
 
-    `encoder` and `parser` are specs; `rankings` defaults to all; progress is shown on `console`.
+    Args:
+        encoder, parser: specs; without an encoder that of the index, or the default one.
+        index: a folder for the local index of an archive, made if it is missing; None for an index
+            in memory.
+        console: for the progress.
     """
-    cases = read_cases(path)
-    names = check_rankings(rankings or RANKINGS)
+    if index is not None and options.archive is None:
+        raise InvalidInput("an index belongs to an archive; name its folder with --archive")
+    cases = read_cases(path, archive=options.archive)
     cached = CachedParser(load_parser(parser))
-    with (
-        Engine(MemoryIndex(), encoder=load_encoder(encoder), parser=cached) as engine,
-        progress_bars(console) as show,
-    ):
-        return evaluate(
-            cases, engine, rankings=names, corpus=corpus, overlays=overlays, on_progress=show
-        )
+    with ExitStack() as stack:
+        opened: Index = MemoryIndex() if index is None else open_index(str(index))
+        engine = stack.enter_context(Engine.open(opened, encoder=encoder, parser=cached))
+        show = stack.enter_context(progress_bars(console))
+        return evaluate(cases, engine, options, on_progress=show)
 
 
 @contextmanager
@@ -84,178 +174,170 @@ def progress_bars(console: Console) -> Iterator[Progress]:
         yield show
 
 
-def check_rankings(names: Sequence[str]) -> Sequence[str]:
-    """The names. Raises InvalidInput unless every one is in `RANKINGS`."""
-    if unknown := [name for name in names if name not in RANKINGS]:
-        raise InvalidInput(f"unknown ranking {unknown[0]!r}; known are {', '.join(RANKINGS)}")
-    return names
-
-
 def evaluate(
     cases: Sequence[Case],
     engine: Engine,
+    options: Options = _DEFAULT,
     *,
-    rankings: Sequence[str] = RANKINGS,
-    corpus: bool = False,
-    baseline_level: str = "block",
-    overlays: Path | None = None,
     on_progress: Progress = lambda *_: None,
 ) -> dict[str, Any]:
     """Measure rankings on every case.
 
     Args:
         engine: over an index of its own, to which the pages of all cases are added.
-        corpus: search all pages instead of ranking the regions of the right one.
-        baseline_level: of the regions that "random" and "bm25" rank.
-        overlays: a folder for one PNG per case, with the evidence and the engine's first hits.
 
     Returns:
-        JSON-able: {"cases": n, "rows": {ranking: {dataset: figures}}}. Figures are means over the
-        n cases of the data set: `recall_at_area`, `hit_at_1`, `hit_at_3`, `miou_at_1`;
-        `answer_in_tokens` over the `answer_n` cases whose answer is in the words of the page
-        (null if there are none); with `corpus`, for rankings that rank pages, `page_at`: how
-        often the right page is among the first 1 and 5. `ci95` has [low, high] in the same form.
+        JSON-able: {"searched": "page", "corpus" or "archive", "cases": n, "pages": n,
+        "documents": n, "failed": {document: reason}, "rows": {ranking: {group: figures}}}.
+
+        The groups are the data sets; over a corpus or archive also "DATASET, answerable", and over
+        an archive one per kind of evidence. Figures are means over the n cases of the group, those
+        of answers over the `answer_n` whose answer is in the words of the page (null if there are
+        none) or, where they end in "_of_all", over the `answer_n_of_all` that have an answer: see
+        `evaluation.measures`. "ci95" has [low, high] in the same form; "difference" has means and
+        intervals of the paired differences to `options.against`.
 
     Raises:
-        UnreadableDocument: the image of a case cannot be read.
-        InvalidInput: an unknown ranking or level.
+        UnreadableDocument: the image or document of a case cannot be read.
+        InvalidInput: as `corpus_of_archive`.
     """
-    check_rankings(rankings)
-    pages = index_pages(cases, engine, on_progress)
-    runner = CaseRunner(engine, pages, corpus=corpus, baseline_level=baseline_level)
-    measured: dict[str, list[metrics.Figures]] = {name: [] for name in rankings}
+    if options.archive is None:
+        corpus = corpus_of_images(cases, engine, on_progress)
+    else:
+        corpus = corpus_of_archive(cases, engine, options.archive, on_progress)
+    runner = CaseRunner(engine, corpus, options)
+    measured: dict[str, list[metrics.Figures]] = {name: [] for name in options.names}
     for done, case in enumerate(cases, start=1):
-        for name in rankings:
+        for name in options.names:
             measured[name].append(runner.measure(case, name))
-        if overlays is not None:
-            write_overlay(case, pages[case.image].parsed, runner.hits(case), overlays)
+        if options.overlays is not None:
+            write_overlay(case, corpus.page(case), runner.hits(case), options.overlays)
         on_progress("ranking", done, len(cases))
-    rows = {name: _summarize(cases, figures) for name, figures in measured.items()}
-    return {"cases": len(cases), "rows": rows}
-
-
-def index_pages(
-    cases: Sequence[Case], engine: Engine, on_progress: Progress = lambda *_: None
-) -> dict[Path, EmbeddedPage]:
-    """Add every image that the cases name to the engine's index; returns the page of each. Raises
-    UnreadableDocument for an image that cannot be read."""
-    images = list(dict.fromkeys(case.image for case in cases))
-    pages: dict[Path, EmbeddedPage] = {}
-    for done, image in enumerate(images, start=1):
-        doc_id = image.as_posix()
-        for outcome in engine.add(image, doc_id=doc_id).failed:
-            raise UnreadableDocument(f"{image}: {outcome.reason}")
-        (pages[image],) = engine.index.load(engine.index.page_ids(doc_id)[:1])
-        on_progress("reading", done, len(images))
-    return pages
+    groups = _groups(cases, corpus, options)
+    base = measured.get(options.against or "")
+    return {
+        "searched": options.searched,
+        "cases": len(cases),
+        "pages": len(corpus.pages),
+        "documents": len(set(corpus.documents)),
+        "failed": dict(corpus.failed),
+        "rows": {
+            name: {
+                group: _summary(cases, members, figures, base) for group, members in groups.items()
+            }
+            for name, figures in measured.items()
+        },
+    }
 
 
 class CaseRunner:
     """Ranks and measures cases; what they share is prepared once."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        pages: Mapping[Path, EmbeddedPage],
-        *,
-        corpus: bool,
-        baseline_level: str,
-    ) -> None:
+    def __init__(self, engine: Engine, corpus: Corpus, options: Options) -> None:
         paper = Engine(
             engine.index, encoder=engine.encoder, parser=engine.parser, scorer=PaperScorer()
         )
-        self._engines = {"colregion": engine, "paper": paper}
-        self._pages = pages
+        self._engines = dict(zip(ENGINES, (engine, paper), strict=True))
         self._corpus = corpus
-        self._level = baseline_level
-        self._page_ids = [page.id for page in pages.values()]
-        self._pools: dict[tuple[Path | None, str], Pool] = {}
-        self._page_bm25 = baselines.Bm25([page.parsed.text for page in pages.values()])
+        self._options = options
+        self._positions = {page.id: i for i, page in enumerate(corpus.pages)}
+        self._baselines: dict[str | None, Baselines] = {}
 
     def measure(self, case: Case, name: str) -> metrics.Figures:
         """The figures of one ranking of a case."""
-        figures = self._region_figures(case, self._rank(case, name))
-        if self._corpus and name in (*self._engines, "bm25"):
-            right, ranked = self._pages[case.image].id, self._rank_pages(case, name)
-            figures |= {("page_at", str(k)): float(right in ranked[:k]) for k in PAGE_RANKS}
+        page = self._corpus.page(case)
+        if name == "best":
+            ranking, ranked_pages = best(case, page), None
+        elif name in ENGINES:
+            ranking, ranked_pages = self._by_engine(case, name)
+        else:
+            ranking, ranked_pages = self._by_baseline(case, name)
+        figures = case_figures(
+            case,
+            ranking,
+            words=[word.text for word in page.words],
+            count_tokens=self._engines["colregion"].count_tokens,
+        )
+        if self._options.searched != "page" and ranked_pages is not None:
+            figures |= page_figures(ranking.by_text, ranked_pages)
         return figures
 
     def hits(self, case: Case, *, name: str = "colregion") -> list[Hit]:
         """What an engine returns for a case, best first."""
-        if self._corpus:
-            return self._engines[name].search(case.question, k=_CORPUS_HITS)
-        return self._engines[name].rank(case.question, [self._pages[case.image]], k=None)
+        k, _ = self._options.hits
+        engine = self._engines[name]
+        if k is None:
+            pages = engine.index.load([self._corpus.page(case).id])
+            return engine.rank(case.question, pages, k=None)
+        return engine.search(case.question, k=k)
 
-    def _rank_pages(self, case: Case, name: str) -> list[str]:
-        """Ids of the first pages."""
-        if name == "bm25":
-            order = baselines.descending(self._page_bm25.scores(case.question))
-            return [self._page_ids[i] for i in order[: max(PAGE_RANKS)]]
-        pages = self._engines[name].search_pages(case.question, k=max(PAGE_RANKS))
-        return [page.id for page in pages]
+    def _by_engine(self, case: Case, name: str) -> tuple[CaseRanking, list[int]]:
+        """The regions and the first pages, relative to the right one."""
+        right = self._corpus.position[case.id]
+        hits = self.hits(case, name=name)
+        placed = ((self._positions[hit.page_id] - right, hit.region) for hit in hits)
+        pages = []
+        if self._options.searched != "page":
+            pages = self._engines[name].search_pages(case.question, k=max(PAGE_RANKS))
+        ranked_pages = [self._positions[page.id] - right for page in pages]
+        return CaseRanking.same(Ranking.of(placed)), ranked_pages
 
-    def _rank(self, case: Case, name: str) -> CaseRanking:
-        page = self._pages[case.image]
-        right = self._page_ids.index(page.id)
-        if name == "best":
-            return best(case, page.parsed)
-        if name in self._engines:
-            hits = self.hits(case, name=name)
-            placed = ((self._page_ids.index(hit.page_id) - right, hit.region) for hit in hits)
-            return CaseRanking.same(Ranking.of(placed))
-        pool = self._pool(case, self._level if name in ("random", "bm25") else "area")
-        return pool.ranking(_order(name, case, pool), right=right if self._corpus else 0)
-
-    def _pool(self, case: Case, level: str) -> Pool:
-        key = (None if self._corpus else case.image, level)
-        if key not in self._pools:
-            pages = self._pages.values() if self._corpus else [self._pages[case.image]]
-            self._pools[key] = Pool([page.parsed for page in pages], level)
-        return self._pools[key]
-
-    def _region_figures(self, case: Case, ranking: CaseRanking) -> metrics.Figures:
-        evidence, alternatives = boxes_to_array(case.boxes), boxes_to_array(case.alt_boxes)
-        recall = partial(metrics.evidence_recall_at_area, box_mode=case.box_mode)
-        recalls = [recall(one.boxes_xyxy, evidence, AREA_BUDGETS) for one in ranking.by_area]
-        fit = metrics.best_iou(ranking.by_fit.boxes_xyxy, evidence, alternatives)
-        answered = np.full(len(TOKEN_BUDGETS), np.nan)
-        words = [word.text for word in self._pages[case.image].parsed.words]
-        if metrics.answer_end(words, case.answers) is not None:
-            count_tokens = self._engines["colregion"].count_tokens
-            answered[:] = metrics.answer_in_tokens(
-                ranking.by_text.texts, case.answers, TOKEN_BUDGETS, count_tokens
+    def _by_baseline(self, case: Case, name: str) -> tuple[CaseRanking, list[int] | None]:
+        """The regions, and their pages by first appearance where the ranking orders pages."""
+        searched = self._options.searched != "page"
+        pages = self._corpus.pages if searched else [self._corpus.page(case)]
+        key = None if searched else pages[0].id
+        if key not in self._baselines:
+            self._baselines[key] = Baselines(
+                pages,
+                count_tokens=self._engines["colregion"].count_tokens,
+                text_model=self._options.text_model,
             )
-        figures: metrics.Figures = {("miou_at_1", ""): metrics.miou_at_1(fit)}
-        for name, keys, values in (
-            ("recall_at_area", AREA_BUDGETS, np.max(recalls, axis=0)),
-            ("hit_at_1", IOU_THRESHOLDS, metrics.hit_at(fit, 1, IOU_THRESHOLDS)),
-            ("hit_at_3", IOU_THRESHOLDS, metrics.hit_at(fit, 3, IOU_THRESHOLDS)),
-            ("answer_in_tokens", TOKEN_BUDGETS, answered),
-        ):
-            figures.update({(name, str(k)): float(v) for k, v in zip(keys, values, strict=True)})
-        return figures
+        chosen = self._baselines[key]
+        pool, order = chosen.pool(name), chosen.order(name, case)
+        right = self._corpus.position[case.id] if searched else 0
+        _, hits = self._options.hits
+        ranking = CaseRanking.same(pool.ranking(order[:hits], right=right))
+        if name in _UNORDERED_PAGES:
+            return ranking, None
+        return ranking, [page - right for page in dict.fromkeys(pool.page_of[order].tolist())]
 
 
-def _order(name: str, case: Case, pool: Pool) -> IntArray:
-    if name == "random":
-        return baselines.random_order(len(pool.members), key=case.id)
-    if name == "bm25":
-        return baselines.descending(pool.bm25.scores(case.question))
-    if name == "largest":
-        return baselines.largest_order(pool.boxes_xyxy)
-    return np.arange(len(pool.members))
+def _groups(cases: Sequence[Case], corpus: Corpus, options: Options) -> dict[str, list[int]]:
+    """The positions of the cases of each group that figures are reported for."""
+    groups: dict[str, list[int]] = {}
+    named = answerable(cases, corpus) if options.searched != "page" else [False] * len(cases)
+    for i, (case, is_named) in enumerate(zip(cases, named, strict=True)):
+        groups.setdefault(case.dataset, []).append(i)
+        kinds = case.evidence_type if options.archive is not None else ()
+        for kind in (*(["answerable"] if is_named else []), *kinds):
+            groups.setdefault(f"{case.dataset}, {kind}", []).append(i)
+    return dict(sorted(groups.items()))
 
 
-def _summarize(cases: Sequence[Case], figures: Sequence[metrics.Figures]) -> dict[str, Any]:
-    """Means and their intervals by data set, in the form that `evaluate` returns."""
-    summary: dict[str, Any] = {}
-    for dataset in dict.fromkeys(case.dataset for case in cases):
-        chosen = [i for i, case in enumerate(cases) if case.dataset == dataset]
-        own = [figures[i] for i in chosen]
-        answered = [one["answer_in_tokens", str(TOKEN_BUDGETS[0])] for one in own]
-        summary[dataset] = {
-            "n": len(chosen),
-            "answer_n": int(np.isfinite(answered).sum()),
-            **metrics.mean_figures(own, [cases[i].doc_id for i in chosen]),
-        }
-    return summary
+def _summary(
+    cases: Sequence[Case],
+    members: Sequence[int],
+    figures: Sequence[metrics.Figures],
+    base: Sequence[metrics.Figures] | None,
+) -> dict[str, Any]:
+    """Means, their intervals and differences over a group, in the form that `evaluate` returns."""
+    own = [figures[i] for i in members]
+    documents = [cases[i].doc_id for i in members]
+    budget = str(TOKEN_BUDGETS[0])
+    counts = {
+        name: int(np.isfinite([one[measure, budget] for one in own]).sum())
+        for name, measure in (
+            ("answer_n", "answer_on_page"),
+            ("answer_n_of_all", f"answer_on_page{OF_ALL}"),
+        )
+    }
+    row = {"n": len(members), **counts, **metrics.mean_figures(own, documents)}
+    if base is not None and base is not figures:
+        shared = own[0].keys() & base[0].keys()
+        differences = [
+            {key: one[key] - base[i][key] for key in one if key in shared}
+            for i, one in zip(members, own, strict=True)
+        ]
+        row["difference"] = metrics.mean_figures(differences, documents)
+    return row
