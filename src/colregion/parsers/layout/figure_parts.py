@@ -14,7 +14,7 @@ from statistics import median
 from typing import TypeAlias
 
 from colregion.core.geometry import Box
-from colregion.parsers.layout.areas import FRAMED, Area
+from colregion.parsers.layout.areas import Area
 from colregion.parsers.layout.lines import Row, find_rows, lines_of
 
 _REACH = 2.0  # from a figure or table, or what is attached to it, to the next part
@@ -113,8 +113,13 @@ def _fits(area: Area, host: Area) -> bool:
 
 def _is_plain(rows: Sequence[Row]) -> bool:
     """Whether rows are not all cells side by side, and contain no label with its value."""
-    single = any(len(row.lines) == 1 for row in rows)
+    single = any(_is_line(row) for row in rows)
     return single and not any(_VALUE.search(line.text) for line in lines_of(rows))
+
+
+def _is_line(row: Row) -> bool:
+    """Whether a row is one line, or a line with a blank ("% who say they are ___ confident")."""
+    return all(line.text[0].islower() for line in row.lines[1:])
 
 
 def _height(area: Area) -> float:
