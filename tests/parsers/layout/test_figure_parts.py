@@ -59,6 +59,7 @@ def test_chart_gets_its_title_question_line_note_and_publisher_from_the_nearest_
         text(line("The end of a paragraph.", 0.1, 0.27)),
         text(line("SUBJECT: MAVERICK SPECIALS", 0.1, 0.27)),  # a field of a form
         text(line("Total", 0.1, 0.27), line("303", 0.3, 0.27)),  # a row of cells
+        text(line("Total", 0.1, 0.24), line("303", 0.3, 0.24), line("Date", 0.1, 0.27)),
         text(line("A title", 0.1, 0.235)),  # more than two heights away
         text(line("a text that is wider than the figure" * 2, 0.1, 0.27)),
         text(line("Beside the figure", 0.55, 0.27)),
@@ -91,6 +92,12 @@ def test_line_with_a_blank_is_a_question_line() -> None:
     counted = text(line("% who say they are", 0.1, 0.27), line("confident", 0.4, 0.27))
 
     assert parts(attach_parts([counted, BODY, FIGURE])) == [("caption", "% who say they are")]
+
+
+def test_legend_that_reaches_into_a_chart_belongs_to_it() -> None:
+    legend = text(line("Very", 0.1, 0.285), line("Not at all", 0.3, 0.285))
+
+    assert parts(attach_parts([legend, BODY, FIGURE])) == [("caption", "Very")]
 
 
 def test_another_text_on_the_way_keeps_a_title_from_the_figure() -> None:

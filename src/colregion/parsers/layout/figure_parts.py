@@ -78,12 +78,14 @@ def _above(area: Area, host: Area) -> float | None:
         return None
     rows = find_rows(area.lines)
     sentence = area.kind == "text" and _SENTENCE_END.search(area.lines[-1].text)
-    if sentence or len(rows) > _MAX_ROWS or not _is_plain(rows):
+    space = host.box.y0 - area.box.y1
+    legend = len(rows) == 1 and space <= 0
+    if sentence or len(rows) > _MAX_ROWS or not (_is_plain(rows) or legend):
         return None
     frame = host.frame or host.box
     if frame.y0 - area.box.y0 > _MAX_HEIGHT * frame.height:
         return None
-    return _near(host.box.y0 - area.box.y1, area)
+    return _near(space, area)
 
 
 def _below(area: Area, host: Area, *, small: float) -> float | None:
@@ -112,9 +114,9 @@ def _fits(area: Area, host: Area) -> bool:
 
 
 def _is_plain(rows: Sequence[Row]) -> bool:
-    """Whether rows are not all cells side by side, and contain no label with its value."""
-    single = any(_is_line(row) for row in rows)
-    return single and not any(_VALUE.search(line.text) for line in lines_of(rows))
+    """Whether most rows are lines, not cells side by side, and none is a label with its value."""
+    lines = sum(map(_is_line, rows))
+    return 2 * lines > len(rows) and not any(_VALUE.search(line.text) for line in lines_of(rows))
 
 
 def _is_line(row: Row) -> bool:

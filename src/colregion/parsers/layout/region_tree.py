@@ -1,6 +1,7 @@
 """A page's region tree from areas in reading order: their blocks, and the lines of those.
 
-Blocks are paragraphs, list items, rows of tables and forms, and captions.
+Blocks are paragraphs, list items, rows of tables and forms, the titles and captions of figures and
+tables, and the labels of a chart.
 """
 
 from __future__ import annotations
