@@ -102,7 +102,7 @@ def block_regions(area: Area, words: Sequence[Word], frame: Frame) -> list[Exter
     """A region per block of an area, with a part per line, on the page as displayed; [] for a
     figure without words or caption."""
     body = frame.on_page(area.frame) if area.frame else None
-    folded = area.painted and area.attached and body is not None and body.area <= _LARGEST_FOLDED
+    folded = bool(area.painted and area.attached and body and body.area <= _LARGEST_FOLDED)
     blocks = [
         region_of(
             line_regions(kind, lines, words, frame),
@@ -139,7 +139,7 @@ def _blocks(area: Area, *, folded: bool) -> list[_Block]:
     )
     if area.kind == "table":
         body = [("row", row.lines) for row in find_rows(area.lines)]
-    elif area.kind == "figure" and folded:
+    elif folded and area.lines:
         body = [("figure", lines_of(row for rows in line_groups(area.lines) for row in rows))]
     else:
         grouped = line_groups if area.kind == "figure" else column_rows
