@@ -139,7 +139,7 @@ def _blocks(area: Area, *, folded: bool) -> list[_Block]:
     )
     if area.kind == "table":
         body = [("row", row.lines) for row in find_rows(area.lines)]
-    elif folded and area.lines:
+    elif folded:
         body = [("figure", lines_of(row for rows in line_groups(area.lines) for row in rows))]
     else:
         grouped = line_groups if area.kind == "figure" else column_rows
