@@ -153,7 +153,7 @@ def test_caption_joins_the_figure_or_table_right_above_or_below(
 ) -> None:
     areas = attach_captions([area, FIGURE, TABLE])
 
-    assert [each.kind for each in areas if each.captions] == ([host] if host else [])
+    assert [each.kind for each in areas if each.attached] == ([host] if host else [])
     assert len(areas) == (2 if host else 3)
 
 
@@ -163,7 +163,7 @@ def test_figure_with_two_numbered_captions_takes_the_one_below() -> None:
 
     areas = attach_captions([above, below, FIGURE])
 
-    assert areas[0].captions == (below.lines,)
+    assert [part.lines for part in areas[0].attached] == [below.lines]
     assert areas[1:] == [above]
 
 

@@ -14,6 +14,7 @@ from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput
 from colregion.parsers import LAYOUT_MODES
 from colregion.parsers.layout.areas import Area, find_areas
+from colregion.parsers.layout.figure_parts import attach_parts
 from colregion.parsers.layout.ink_coverage import painted_share
 from colregion.parsers.layout.lines import find_lines
 from colregion.parsers.layout.model import ModelBox, detect_boxes, model_fingerprint
@@ -43,7 +44,7 @@ class Layout:
     @cached_property
     def fingerprint(self) -> str:
         """The mode in use, with the model's version and settings. Raises MissingDependency."""
-        return f"layout 2 {'geometry' if self.mode == 'geometry' else model_fingerprint()}"
+        return f"layout 3 {'geometry' if self.mode == 'geometry' else model_fingerprint()}"
 
     def build(self, page: Page, words: Sequence[Word]) -> ParsedPage:
         """Return the page with its words and regions in reading order.
@@ -99,6 +100,7 @@ def find_page_areas(
     )
     lines = [replace(line, words=tuple(visible[at] for at in line.words)) for line in lines]
     areas = name_roles(attach_captions(find_areas(lines, model_boxes, page_area=frame.aspect)))
+    areas = attach_parts(areas)
     heights = [line.height for line in lines]
     gutter = -0.5 * median(heights) if heights else 0.0
     first, last = ([area for area in areas if area.kind == kind] for kind in ("header", "footer"))

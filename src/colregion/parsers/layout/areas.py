@@ -52,16 +52,17 @@ class Area:
     kind: str  # one of `colregion.core.regions.KINDS`
     lines: tuple[Line, ...]  # from the top
     frame: Box | None = None  # the model's box of a figure or table
-    captions: tuple[tuple[Line, ...], ...] = ()  # of a figure or table, the lines of each
+    painted: bool = False  # a figure that is a chart or photo by what is drawn in its frame
+    attached: tuple[Area, ...] = ()  # a figure's or table's title, question line, caption, note
 
     @property
     def all_lines(self) -> list[Line]:
-        """The lines, including those of captions."""
-        return [*self.lines, *(line for caption in self.captions for line in caption)]
+        """The lines, including those of what is attached."""
+        return [*self.lines, *(line for part in self.attached for line in part.lines)]
 
     @cached_property
     def box(self) -> Box:
-        """Around frame, lines and captions."""
+        """Around frame, lines and what is attached."""
         frame = [] if self.frame is None else [self.frame]
         return Box.enclosing([*frame, *(line.box for line in self.all_lines)])
 
@@ -78,7 +79,12 @@ def find_areas(
     for line, at in zip(lines, owner, strict=True):
         (outside if at < 0 else inside[at]).append(line)
     areas = [
-        Area(item.kind, tuple(own), item.box if item.kind in FRAMED else None)
+        Area(
+            item.kind,
+            tuple(own),
+            item.box if item.kind in FRAMED else None,
+            painted=item.kind == "figure" and item.painted >= _PAINTED,
+        )
         for item, own in zip(boxes, inside, strict=True)
         if own or item.kind in FRAMED
     ]

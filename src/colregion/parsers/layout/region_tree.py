@@ -1,6 +1,7 @@
 """A page's region tree from areas in reading order: their blocks, and the lines of those.
 
-Blocks are paragraphs, list items, rows of tables and forms, and captions.
+Blocks are paragraphs, list items, rows of tables and forms, the titles and captions of figures and
+tables, and the labels of a chart.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ well below half the space between two lines."""
 # In text heights.
 _PARAGRAPH_GAP = 0.25  # a paragraph ends where a gap exceeds the median one by this
 _INDENT = 1.0  # least indentation of a first line
+
+# A larger figure with a title, as a share of the page, is seldom one: its labels stay blocks.
+_LARGEST_FOLDED = 0.15
 
 _Block: TypeAlias = tuple[str, tuple[Line, ...]]
 """Kind and lines, in reading order."""
@@ -97,9 +101,15 @@ def _words(node: ExternalRegion) -> list[Word]:
 def block_regions(area: Area, words: Sequence[Word], frame: Frame) -> list[ExternalRegion]:
     """A region per block of an area, with a part per line, on the page as displayed; [] for a
     figure without words or caption."""
+    body = frame.on_page(area.frame) if area.frame else None
+    folded = bool(area.painted and area.attached and body and body.area <= _LARGEST_FOLDED)
     blocks = [
-        region_of(line_regions(kind, lines, words, frame), kind=kind)
-        for kind, lines in _blocks(area)
+        region_of(
+            line_regions(kind, lines, words, frame),
+            kind=kind,
+            box=body if kind == "figure" else None,
+        )
+        for kind, lines in _blocks(area, folded=folded)
     ]
     return [block for block in blocks if block is not None]
 
@@ -122,18 +132,24 @@ def _padded(line: Line) -> Box:
     return Box(x0 - margin, y0 - margin, x1 + margin, y1 + margin)
 
 
-def _blocks(area: Area) -> list[_Block]:
-    captions = [("caption", lines_of(find_rows(caption))) for caption in area.captions]
+def _blocks(area: Area, *, folded: bool) -> list[_Block]:
+    attached = sorted(
+        ((part.kind, lines_of(find_rows(part.lines))) for part in area.attached),
+        key=lambda part: _middle(part[1]),
+    )
     if area.kind == "table":
         body = [("row", row.lines) for row in find_rows(area.lines)]
+    elif folded:
+        body = [("figure", lines_of(row for rows in line_groups(area.lines) for row in rows))]
     else:
         grouped = line_groups if area.kind == "figure" else column_rows
         body = [block for rows in grouped(area.lines) for block in _paragraphs(rows, area.kind)]
-    if not body or not captions:
-        return captions + body
-    middle = _middle(line for _, lines in body for line in lines)
-    above = [caption for caption in captions if _middle(caption[1]) < middle]
-    return above + body + [caption for caption in captions if caption not in above]
+    if not attached:
+        return body
+    inner = area.frame or Box.enclosing(line.box for line in area.lines)
+    middle = inner.center[1]
+    above = [part for part in attached if _middle(part[1]) < middle]
+    return above + body + [part for part in attached if part not in above]
 
 
 def _middle(lines: Iterable[Line]) -> float:

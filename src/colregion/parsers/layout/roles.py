@@ -44,7 +44,8 @@ def attach_captions(areas: Sequence[Area]) -> list[Area]:
         host_of[i] = j
         numbered |= {j} if _is_numbered(areas[i]) else set()
     for i, j in sorted(host_of.items()):
-        hosts[j] = replace(hosts[j], captions=(*hosts[j].captions, areas[i].lines))
+        caption = replace(areas[i], kind="caption")
+        hosts[j] = replace(hosts[j], attached=(*hosts[j].attached, caption))
     rest = [a for i, a in enumerate(areas) if a.kind not in FRAMED and i not in host_of]
     return hosts + rest
 
