@@ -18,6 +18,8 @@ from colregion.cli import main
 from colregion.demo import DOCUMENTS
 
 (REPORT,) = DOCUMENTS.glob("*report*.pdf")
+# Reads in this process: a worker takes longer to start than the report to read.
+HERE = ("--parser", "text_layer+geometry", "--workers", 0)
 
 
 def run(*arguments: object) -> int:
@@ -31,7 +33,7 @@ def run(*arguments: object) -> int:
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cli") / "library"
-    options = ("-m", "team=x", "--parser", "text_layer+geometry")
+    options = ("-m", "team=x", *HERE)
     assert run("add", REPORT, "--index", folder, *options) == 0
     return folder
 
@@ -58,7 +60,7 @@ def test_add_reports_unreadable_files_and_adds_the_others(
         "add",
         tmp_path / "in",
         tmp_path / "missing",
-        *("--index", tmp_path / "library", "--parser", "text_layer+geometry"),
+        *("--index", tmp_path / "library", *HERE),
     )
     captured = capsys.readouterr()
     assert status == 1
@@ -89,7 +91,7 @@ def test_add_counts_ignored_files_and_skips_an_index_inside_the_folder(
     (tmp_path / "good.pdf").write_bytes(REPORT.read_bytes())
     for name in ("a.heic", "b.heic", "c.uzn"):
         (tmp_path / name).touch()
-    arguments = ("add", tmp_path, "--index", tmp_path / "library", "--parser", "text_layer")
+    arguments = ("add", tmp_path, "--index", tmp_path / "library", *HERE)
     for what in ("1 added, 3 ignored", "1 skipped, 3 ignored"):
         assert run(*arguments) == 0
         captured = capsys.readouterr()
@@ -161,7 +163,7 @@ def test_search_refuses_to_overwrite_an_indexed_document_before_searching(
     document = tmp_path / "a.pdf"
     document.write_bytes(REPORT.read_bytes())
     arguments = ("--index", tmp_path / "library")
-    assert run("add", document, *arguments, "--parser", "text_layer+geometry") == 0
+    assert run("add", document, *arguments, *HERE) == 0
     # No hits: the refusal does not depend on what the search returns.
     assert run("search", "revenue", *arguments, "-f", "kind=patch", option, document) == 2
     assert "is an indexed document and would be overwritten" in capsys.readouterr().err
@@ -181,7 +183,7 @@ def test_add_with_json_before_a_path_leaves_the_file_alone(tmp_path: Path) -> No
     paths = [tmp_path / "a.pdf", tmp_path / "b.pdf"]
     for path in paths:
         path.write_bytes(REPORT.read_bytes())
-    options = ("--index", tmp_path / "library", "--parser", "text_layer+geometry")
+    options = ("--index", tmp_path / "library", *HERE)
     assert run("add", "--json", *paths, *options) == 0
     assert all(path.read_bytes() == REPORT.read_bytes() for path in paths)
 
@@ -223,7 +225,7 @@ def test_page_filters_take_a_range(library: Path, capsys: pytest.CaptureFixture[
 
 def test_list_info_and_remove(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "library"
-    run("add", REPORT, "--index", folder, "--parser", "text_layer+geometry", "--doc-id", "report")
+    run("add", REPORT, "--index", folder, "--doc-id", "report", *HERE)
     capsys.readouterr()
     assert run("list", "--index", folder, "--json") == 0
     assert [entry["id"] for entry in json.loads(capsys.readouterr().out)] == ["report"]
@@ -256,7 +258,7 @@ def test_info_lists_damage_and_search_can_skip_damaged_pages(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "library"
-    options = ("--parser", "text_layer+geometry", "--precision", "int8", "--wait", "5")
+    options = (*HERE, "--precision", "int8", "--wait", "5")
     run("add", REPORT, "--index", folder, "--doc-id", "report", *options)
     capsys.readouterr()
     assert run("info", "--index", folder, "--verify") == 0
@@ -317,7 +319,7 @@ def test_file_names_cannot_inject_markup_or_terminal_escapes(
 ) -> None:
     evil = tmp_path / "[red]\x1b[31m.pdf"
     evil.write_bytes(b"%PDF-1.4 rubbish")
-    assert run("add", evil, "--index", tmp_path / "library") == 1
+    assert run("add", evil, "--index", tmp_path / "library", *HERE) == 1
     errors = capsys.readouterr().err
     assert "\x1b[31m" not in errors
     assert "[red]" in errors

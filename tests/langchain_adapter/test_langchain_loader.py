@@ -23,7 +23,7 @@ def picture(path: Path) -> Path:
 
 def test_loader_returns_texts_ids_and_metadata_of_the_engine() -> None:
     with Engine.open(MemoryIndex(), parser=PARSER) as engine:
-        engine.add(REPORT, metadata={"team": "x"})
+        engine.add(REPORT, metadata={"team": "x"}, workers=0)
         pages = engine.index.load(engine.index.page_ids(REPORT.name))
         hit = engine.search("Income statement, million euros", k=1)[0].expand("area")
     areas = [r for page in pages for r in page.parsed.regions if r.level == "area" and r.text]

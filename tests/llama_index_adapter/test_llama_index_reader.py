@@ -50,7 +50,7 @@ def test_reader_parses_pages_lazily(tmp_path: Path) -> None:
 @pytest.mark.parametrize("level", ["area", "block", "line"])
 def test_read_documents_equal_the_nodes_of_a_search(level: str) -> None:
     engine = Engine.open(MemoryIndex(), parser=PARSER)
-    engine.add(REPORT, metadata={"team": "x"})
+    engine.add(REPORT, metadata={"team": "x"}, workers=0)
     pages = engine.index.page_ids(REPORT.name)
     reader = RegionReader(level=level, parser=PARSER)
     read = {node.id_: node for node in reader.load_data(REPORT, extra_info={"team": "x"})}

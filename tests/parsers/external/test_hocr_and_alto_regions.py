@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytesseract
@@ -59,12 +60,19 @@ def turned(box: Box, quarters: int) -> Box:
 
 
 def hocr(image: Image.Image, *, psm: int = 3) -> bytes:
-    config = f"--psm {psm} --dpi 100"
-    return bytes(pytesseract.image_to_pdf_or_hocr(image, extension="hocr", config=config))
+    return tesseract_output("hocr", image.tobytes(), image.size, psm)
 
 
 def alto(image: Image.Image, *, psm: int = 3) -> bytes:
-    return bytes(pytesseract.image_to_alto_xml(image, config=f"--psm {psm} --dpi 100"))
+    return tesseract_output("alto", image.tobytes(), image.size, psm)
+
+
+@cache
+def tesseract_output(kind: str, pixels: bytes, size: tuple[int, int], psm: int) -> bytes:
+    image, config = Image.frombytes("L", size, pixels), f"--psm {psm} --dpi 100"
+    if kind == "alto":
+        return bytes(pytesseract.image_to_alto_xml(image, config=config))
+    return bytes(pytesseract.image_to_pdf_or_hocr(image, extension="hocr", config=config))
 
 
 FORMATS = [(HocrRegions, hocr), (AltoRegions, alto)]
