@@ -13,10 +13,8 @@ import colregion.export
 @pytest.mark.parametrize(
     ("statement", "loads_templates"),
     [
-        ("import colregion", False),
-        ("import colregion.cli", False),
-        ("from colregion.export import draw_hits, draw_map, overlay_png", False),
-        ("from colregion.export import annotate_pdf", False),
+        ("import colregion, colregion.cli", False),
+        ("from colregion.export import annotate_pdf, draw_hits, draw_map, overlay_png", False),
         ("from colregion.export import html_report", True),
         ("from colregion.export.html import Section, html_report, write_html", True),
     ],

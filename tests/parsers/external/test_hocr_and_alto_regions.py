@@ -110,7 +110,9 @@ def test_words_are_at_their_boxes_in_the_file(
     assert page.page.upright is None
 
 
-@pytest.mark.parametrize("quarters", [1, 2, 3])
+@pytest.mark.parametrize(
+    "quarters", [1, *(pytest.param(more, marks=pytest.mark.slow) for more in (2, 3))]
+)
 def test_boxes_of_a_sideways_page_are_as_displayed(
     make_document: MakeDocument, sheet: Image.Image, quarters: int
 ) -> None:
