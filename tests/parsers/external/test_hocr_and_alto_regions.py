@@ -83,6 +83,7 @@ def find(parsed: ParsedPage, text: str) -> Word:
     return word
 
 
+@pytest.mark.ocr
 @pytest.mark.parametrize(("source", "write"), FORMATS)
 def test_blank_page_has_no_regions(
     make_document: MakeDocument, source: type[RegionSource], write: Callable[..., bytes]
@@ -92,6 +93,7 @@ def test_blank_page_has_no_regions(
     assert page.regions == ()
 
 
+@pytest.mark.ocr
 @pytest.mark.parametrize(("source", "write"), FORMATS)
 def test_words_are_at_their_boxes_in_the_file(
     make_document: MakeDocument,
@@ -110,6 +112,7 @@ def test_words_are_at_their_boxes_in_the_file(
     assert page.page.upright is None
 
 
+@pytest.mark.ocr
 @pytest.mark.parametrize(
     "quarters", [1, *(pytest.param(more, marks=pytest.mark.slow) for more in (2, 3))]
 )
@@ -201,6 +204,7 @@ def test_file_of_another_format_is_refused(
         list(source(content).parse(make_document((90, 60), unit="px")))
 
 
+@pytest.mark.ocr
 class TestHocrContract(ParserContract):
     @pytest.fixture
     def parser(self, tmp_path: Path, sheet: Image.Image) -> Parser:
