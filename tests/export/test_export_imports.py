@@ -29,6 +29,10 @@ def test_every_exported_name_is_importable(name: str) -> None:
     assert callable(getattr(colregion.export, name))
 
 
+def test_completion_lists_every_exported_name() -> None:
+    assert set(colregion.export.__all__) <= set(dir(colregion.export))
+
+
 def test_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match=r"'colregion\.export' has no attribute 'draw_hit'"):
         colregion.export.draw_hit  # noqa: B018
