@@ -3,7 +3,6 @@ and its errors are tested without one installed. It answers from the client's lo
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 import threading
@@ -13,7 +12,6 @@ from typing import Any
 
 import pytest
 from qdrant_client import QdrantClient, models
-from qdrant_client.local import local_collection
 
 MULTIVECTOR_LIMIT = 1_048_576
 
@@ -175,20 +173,6 @@ def _plain(result: Any) -> Any:
     if isinstance(result, list):
         return [_plain(one) for one in result]
     return result.model_dump(mode="json") if hasattr(result, "model_dump") else result
-
-
-def copy_json(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: copy_json(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [copy_json(one) for one in value]
-    return value if isinstance(value, str | int | float | None) else copy.deepcopy(value)
-
-
-@pytest.fixture(autouse=True)
-def _fast_copies_of_payloads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The local mode copies every payload that it returns, by `deepcopy`: 40 % of the CPU time."""
-    monkeypatch.setattr(local_collection, "deepcopy", copy_json)
 
 
 @pytest.fixture
