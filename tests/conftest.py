@@ -21,6 +21,9 @@ import pytest
 
 # Read when the hub's library is first imported: no test asks a hub, whatever the machine allows.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Many tests start Python; without written bytecode each would compile all it imports, every time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 _LIBRARIES: list[object] = []  # operators are declared as long as their library lives
 
 

@@ -184,7 +184,7 @@ class TestAdd:
 
     def test_progress_is_reported_after_every_page(self, engine: Engine) -> None:
         steps: list[Progress] = []
-        engine.add([png("red"), png("blue")], on_progress=steps.append)
+        engine.add([png("red"), png("blue")], workers=0, on_progress=steps.append)
         assert [(s.files_done, s.files_total, s.pages_done, s.pages_total) for s in steps] == [
             (0, 2, 1, 1),
             (1, 2, 1, 1),
@@ -336,7 +336,7 @@ class TestPaintedPage:
         )
         file = tmp_path / "painted.png"
         self.image().save(file)
-        engine.add(file)
+        engine.add(file, workers=0)
         best = engine.search("red", k=1)[0]
         assert best.text == "here"
         assert best.crop().getpixel((5, 2)) == (255, 0, 0)
@@ -401,7 +401,7 @@ class TestConfidence:
     BY_MAXSIM = Calibration(tuple(4.0 * (name == "maxsim") for name in FEATURES), -2.0)
 
     def test_min_confidence_without_a_calibration_is_refused(self, engine: Engine) -> None:
-        engine.add(png())
+        engine.add(png(), workers=0)
         assert {hit.confidence for hit in engine.search("total")} == {None}
         with pytest.raises(InvalidInput, match="colregion calibrate"):
             engine.search("total", min_confidence=0.5)
@@ -409,7 +409,7 @@ class TestConfidence:
     def test_calibration_of_the_index_gives_confidences_and_leaves_out_unlikely_hits(
         self, engine: Engine
     ) -> None:
-        engine.add(png())
+        engine.add(png(), workers=0)
         engine.set_calibration(self.BY_MAXSIM)
         best, other = engine.search("total due")
         assert best.confidence == pytest.approx(0.880797, abs=1e-6)
@@ -434,7 +434,7 @@ class TestConfidence:
         with Engine(
             MemoryIndex(), encoder=load_encoder("static_tokens"), parser=LineParser([TOTAL, VENDOR])
         ) as it:
-            it.add(png())
+            it.add(png(), workers=0)
             first, *_ = it.search("What is the total due?")
             assert first.confidence is not None
             assert 0.1 < first.confidence < 1
@@ -443,7 +443,7 @@ class TestConfidence:
 
 class TestAreaBudget:
     def test_area_budget_is_filled_with_the_best_hits_that_fit(self, engine: Engine) -> None:
-        engine.add(png())
+        engine.add(png(), workers=0)
         assert [hit.text for hit in engine.search("total", max_area=0.06)] == ["total due"]
         assert len(engine.search("total", max_area=0.2)) == 2
 
@@ -455,5 +455,5 @@ class TestAreaBudget:
 class TestManyHits:
     def test_search_returns_k_hits_from_pages_of_one_region_each(self) -> None:
         with Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser([TOTAL])) as engine:
-            engine.add([png(size=(60, 80 + i)) for i in range(30)])
+            engine.add([png(size=(60, 80 + i)) for i in range(30)], workers=0)
             assert len(engine.search("total", k=28)) == 28

@@ -89,8 +89,8 @@ def test_ids_texts_and_metadata_can_carry_anything_and_come_back(
     before = files_below(library.parent)
     metadata = {"note": hostile}
     with Engine.open(library, parser=regions(hostile)) as engine:
-        assert engine.add(quay, doc_id=hostile, metadata=metadata).pages == 1
-        assert engine.add(quay, doc_id="innocent").pages == 1
+        assert engine.add(quay, doc_id=hostile, metadata=metadata, workers=0).pages == 1
+        assert engine.add(quay, doc_id="innocent", workers=0).pages == 1
     with Engine.open(library, parser=regions(hostile)) as engine:
         assert sorted(entry.id for entry in engine.documents()) == sorted([hostile, "innocent"])
         (hit, *_) = engine.search("harbour", filters={"doc_id": hostile, "metadata.note": hostile})
@@ -108,7 +108,7 @@ def test_ids_texts_and_metadata_can_carry_anything_and_come_back(
 @pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))
 def test_questions_and_filters_can_carry_anything(hostile: str, library: Path, quay: Path) -> None:
     with Engine.open(library, parser=regions("x")) as engine:
-        engine.add(quay, doc_id="innocent")
+        engine.add(quay, doc_id="innocent", workers=0)
         for ask in (
             lambda: engine.search(hostile),
             lambda: engine.search("harbour", filters={f"metadata.{hostile}": hostile}),
@@ -211,7 +211,7 @@ def test_page_text_has_no_effect_in_terminal_html_and_pdf(
 
 def test_ids_and_metadata_reach_sqlite_as_parameters(library: Path, quay: Path) -> None:
     with Engine.open(library, parser=regions("x")) as engine:
-        engine.add(quay, doc_id="a'; DELETE FROM documents; --", metadata={"k'": "v'"})
+        engine.add(quay, doc_id="a'; DELETE FROM documents; --", metadata={"k'": "v'"}, workers=0)
     (database,) = [p for p in library.rglob("*") if p.is_file() and _is_sqlite(p)]
     with sqlite3.connect(database) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -223,7 +223,7 @@ def test_agent_tools_return_hostile_text_as_data(hostile: str, library: Path, qu
         return dict(json.loads(json.dumps(result.model_dump(by_alias=True)["structuredContent"])))
 
     with Engine.open(library, parser=regions(hostile)) as engine:
-        engine.add(quay, doc_id=hostile)
+        engine.add(quay, doc_id=hostile, workers=0)
         tools = EngineTools(engine)
         (region,) = record(tools.search_regions("harbour"))["regions"]
         # JSON over the protocol is UTF-8: half a surrogate pair is replaced, so such an id

@@ -41,7 +41,7 @@ def _no_network() -> Iterator[None]:
 def engine() -> Engine:
     engine = Engine.open(MemoryIndex(), parser=PARSER)
     for name in ("tarrow-annual-report-2024.pdf", "shore-battery-paper.pdf"):
-        engine.add(DOCUMENTS / name, metadata={"team": name[:5], "year": 2024})
+        engine.add(DOCUMENTS / name, metadata={"team": name[:5], "year": 2024}, workers=0)
     return engine
 
 
@@ -194,7 +194,7 @@ def test_k_has_the_same_default_everywhere() -> None:
 
 def test_both_frameworks_share_the_engine_of_an_index(tmp_path: Path) -> None:
     with Engine.open(tmp_path, parser=PARSER) as engine:
-        engine.add(REPORT)
+        engine.add(REPORT, workers=0)
     documents = langchain.RegionRetriever(index=tmp_path, score_key="score").invoke("fuel")
     assert of_nodes(llama_index.RegionRetriever(index=tmp_path).retrieve("fuel")) == (
         of_documents(documents)

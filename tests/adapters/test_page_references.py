@@ -59,7 +59,7 @@ def engine(parser: CountingParser) -> Engine:
 @pytest.fixture(scope="module")
 def report() -> Engine:
     engine = Engine.open(MemoryIndex(), parser="text_layer+geometry")
-    engine.add(REPORT, doc_id="report", metadata={"team": "x"})
+    engine.add(REPORT, doc_id="report", metadata={"team": "x"}, workers=0)
     return engine
 
 
@@ -189,7 +189,7 @@ def test_hits_on_indexed_pages_carry_both_metadata_and_the_index_has_precedence(
 
 
 def test_the_one_page_of_a_document_needs_no_number(engine: Engine) -> None:
-    engine.add(image_bytes(), doc_id="scan")
+    engine.add(image_bytes(), doc_id="scan", workers=0)
     assert rank_pages(engine, "total", [PageReference(doc_id="scan")], k=1)[0].page_id == "scan#p1"
 
 

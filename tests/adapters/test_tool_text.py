@@ -114,7 +114,7 @@ def test_without_results_a_model_reads_the_document_names_unless_the_search_was_
     engine = an_engine()
     assert content_for_model([], engine) == ["No regions found. The documents are: (none)."]
     for n in range(51):
-        engine.add(Image.new("RGB", (30, 40)), doc_id=f"d{n:02}")
+        engine.add(Image.new("RGB", (30, 40)), doc_id=f"d{n:02}", workers=0)
     (message,) = content_for_model([], engine)
     assert isinstance(message, str)
     assert message.startswith("No regions found. The documents are: d00, d01, ")

@@ -18,6 +18,9 @@ from colregion.cli import main
 from colregion.demo import DOCUMENTS
 
 (REPORT,) = DOCUMENTS.glob("*report*.pdf")
+(SLIDE,) = DOCUMENTS.glob("*slide*.pdf")  # of one page
+# Reads in this process: a worker takes longer to start than the report to read.
+HERE = ("--parser", "text_layer+geometry", "--workers", 0)
 
 
 def run(*arguments: object) -> int:
@@ -31,7 +34,7 @@ def run(*arguments: object) -> int:
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cli") / "library"
-    options = ("-m", "team=x", "--parser", "text_layer+geometry")
+    options = ("-m", "team=x", *HERE)
     assert run("add", REPORT, "--index", folder, *options) == 0
     return folder
 
@@ -39,26 +42,26 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_add_reports_added_documents_and_then_skips_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ("add", REPORT, "--index", tmp_path / "library", "--parser", "text_layer+geometry")
+    arguments = ("add", SLIDE, "--index", tmp_path / "library", "--parser", "text_layer+geometry")
     assert run(*arguments) == 0
     assert "1 added" in capsys.readouterr().out
     assert run(*arguments, "--json") == 0
     (outcome,) = json.loads(capsys.readouterr().out)
-    assert (outcome["status"], outcome["doc_id"]) == ("skipped", REPORT.name)
+    assert (outcome["status"], outcome["doc_id"]) == ("skipped", SLIDE.name)
 
 
 def test_add_reports_unreadable_files_and_adds_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "good.pdf").write_bytes(REPORT.read_bytes())
+    (tmp_path / "in" / "good.pdf").write_bytes(SLIDE.read_bytes())
     (tmp_path / "in" / "bad.pdf").write_bytes(b"%PDF-1.4 rubbish")
     (tmp_path / "in" / "notes.docx").write_bytes(b"PK\x03\x04")
     status = run(
         "add",
         tmp_path / "in",
         tmp_path / "missing",
-        *("--index", tmp_path / "library", "--parser", "text_layer+geometry"),
+        *("--index", tmp_path / "library", *HERE),
     )
     captured = capsys.readouterr()
     assert status == 1
@@ -86,10 +89,10 @@ def test_add_writes_a_json_report_of_every_file(tmp_path: Path) -> None:
 def test_add_counts_ignored_files_and_skips_an_index_inside_the_folder(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "good.pdf").write_bytes(REPORT.read_bytes())
+    (tmp_path / "good.pdf").write_bytes(SLIDE.read_bytes())
     for name in ("a.heic", "b.heic", "c.uzn"):
         (tmp_path / name).touch()
-    arguments = ("add", tmp_path, "--index", tmp_path / "library", "--parser", "text_layer")
+    arguments = ("add", tmp_path, "--index", tmp_path / "library", *HERE)
     for what in ("1 added, 3 ignored", "1 skipped, 3 ignored"):
         assert run(*arguments) == 0
         captured = capsys.readouterr()
@@ -159,13 +162,13 @@ def test_search_refuses_to_overwrite_an_indexed_document_before_searching(
     option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = tmp_path / "a.pdf"
-    document.write_bytes(REPORT.read_bytes())
+    document.write_bytes(SLIDE.read_bytes())
     arguments = ("--index", tmp_path / "library")
-    assert run("add", document, *arguments, "--parser", "text_layer+geometry") == 0
+    assert run("add", document, *arguments, *HERE) == 0
     # No hits: the refusal does not depend on what the search returns.
     assert run("search", "revenue", *arguments, "-f", "kind=patch", option, document) == 2
     assert "is an indexed document and would be overwritten" in capsys.readouterr().err
-    assert document.read_bytes() == REPORT.read_bytes()
+    assert document.read_bytes() == SLIDE.read_bytes()
 
 
 def test_json_is_a_flag_that_takes_no_value(
@@ -180,10 +183,10 @@ def test_json_is_a_flag_that_takes_no_value(
 def test_add_with_json_before_a_path_leaves_the_file_alone(tmp_path: Path) -> None:
     paths = [tmp_path / "a.pdf", tmp_path / "b.pdf"]
     for path in paths:
-        path.write_bytes(REPORT.read_bytes())
-    options = ("--index", tmp_path / "library", "--parser", "text_layer+geometry")
+        path.write_bytes(SLIDE.read_bytes())
+    options = ("--index", tmp_path / "library", *HERE)
     assert run("add", "--json", *paths, *options) == 0
-    assert all(path.read_bytes() == REPORT.read_bytes() for path in paths)
+    assert all(path.read_bytes() == SLIDE.read_bytes() for path in paths)
 
 
 @pytest.mark.parametrize("option", ["--output", "--report"])
@@ -223,7 +226,7 @@ def test_page_filters_take_a_range(library: Path, capsys: pytest.CaptureFixture[
 
 def test_list_info_and_remove(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "library"
-    run("add", REPORT, "--index", folder, "--parser", "text_layer+geometry", "--doc-id", "report")
+    run("add", REPORT, "--index", folder, "--doc-id", "report", *HERE)
     capsys.readouterr()
     assert run("list", "--index", folder, "--json") == 0
     assert [entry["id"] for entry in json.loads(capsys.readouterr().out)] == ["report"]
@@ -256,7 +259,7 @@ def test_info_lists_damage_and_search_can_skip_damaged_pages(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "library"
-    options = ("--parser", "text_layer+geometry", "--precision", "int8", "--wait", "5")
+    options = (*HERE, "--precision", "int8", "--wait", "5")
     run("add", REPORT, "--index", folder, "--doc-id", "report", *options)
     capsys.readouterr()
     assert run("info", "--index", folder, "--verify") == 0
@@ -354,7 +357,7 @@ def test_file_names_cannot_inject_markup_or_terminal_escapes(
 ) -> None:
     evil = tmp_path / "[red]\x1b[31m.pdf"
     evil.write_bytes(b"%PDF-1.4 rubbish")
-    assert run("add", evil, "--index", tmp_path / "library") == 1
+    assert run("add", evil, "--index", tmp_path / "library", *HERE) == 1
     errors = capsys.readouterr().err
     assert "\x1b[31m" not in errors
     assert "[red]" in errors

@@ -47,6 +47,7 @@ def test_output_has_questions_answers_and_the_report_path(demo_run: tuple[Path, 
     assert str(folder / "report.html") in printed.replace("\n", "")
 
 
+@pytest.mark.slow
 def test_report_has_every_question_and_relevance_maps(demo_run: tuple[Path, str]) -> None:
     report = (demo_run[0] / "report.html").read_text(encoding="utf-8")
     assert report.count('<section class="question"') == len(QUESTIONS)

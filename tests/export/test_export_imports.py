@@ -13,10 +13,8 @@ import colregion.export
 @pytest.mark.parametrize(
     ("statement", "loads_templates"),
     [
-        ("import colregion", False),
-        ("import colregion.cli", False),
-        ("from colregion.export import draw_hits, draw_map, overlay_png", False),
-        ("from colregion.export import annotate_pdf", False),
+        ("import colregion, colregion.cli", False),
+        ("from colregion.export import annotate_pdf, draw_hits, draw_map, overlay_png", False),
         ("from colregion.export import html_report", True),
         ("from colregion.export.html import Section, html_report, write_html", True),
     ],
@@ -29,6 +27,10 @@ def test_template_engine_is_loaded_for_reports_only(statement: str, loads_templa
 @pytest.mark.parametrize("name", colregion.export.__all__)
 def test_every_exported_name_is_importable(name: str) -> None:
     assert callable(getattr(colregion.export, name))
+
+
+def test_completion_lists_every_exported_name() -> None:
+    assert set(colregion.export.__all__) <= set(dir(colregion.export))
 
 
 def test_unknown_name_is_an_attribute_error() -> None:

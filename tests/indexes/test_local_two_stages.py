@@ -107,6 +107,7 @@ def test_filters_apply_before_candidates_are_chosen(
     assert sorted(one.page_id for one in pages) == ["bench#p39", "bench#p40"]
 
 
+@pytest.mark.slow
 def test_pages_without_coarse_vectors_are_always_candidates(
     index: LocalIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:

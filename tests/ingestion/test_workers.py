@@ -83,7 +83,7 @@ def test_pages_are_in_order_for_any_number_of_workers(
     ("trouble", "reason"),
     [
         ("crash", "a library crashed (SIGSEGV)"),
-        ("bug", "TypeError: no such thing"),
+        pytest.param("bug", "TypeError: no such thing", marks=pytest.mark.slow),
         ("damaged", "its stream ends early"),
     ],
 )

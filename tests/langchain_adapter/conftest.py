@@ -20,8 +20,15 @@ PARSER = "text_layer+geometry"
 @cache
 def _library() -> Engine:
     engine = Engine.open(MemoryIndex(), parser=PARSER)
-    engine.add(DOCUMENTS / "tarrow-annual-report-2024.pdf", doc_id="report", metadata={"team": "x"})
-    engine.add(DOCUMENTS / "shore-battery-paper.pdf", doc_id="paper", metadata={"team": "y"})
+    engine.add(
+        DOCUMENTS / "tarrow-annual-report-2024.pdf",
+        doc_id="report",
+        metadata={"team": "x"},
+        workers=0,
+    )
+    engine.add(
+        DOCUMENTS / "shore-battery-paper.pdf", doc_id="paper", metadata={"team": "y"}, workers=0
+    )
     return engine
 
 
@@ -35,7 +42,7 @@ def engine() -> Engine:
 def _report_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report") / "index"
     with Engine.open(folder, parser=PARSER) as engine:
-        engine.add(DOCUMENTS / "tarrow-annual-report-2024.pdf", doc_id="report")
+        engine.add(DOCUMENTS / "tarrow-annual-report-2024.pdf", doc_id="report", workers=0)
     return folder
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
+from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.vectorstores import InMemoryVectorStore
 
@@ -16,6 +18,11 @@ REPORT = DOCUMENTS / "tarrow-annual-report-2024.pdf"
 PARSER = "text_layer+geometry"
 
 
+@cache
+def load_report(level: str) -> list[Document]:
+    return RegionLoader(REPORT, parser=PARSER, level=level).load()
+
+
 def picture(path: Path) -> Path:
     PlainImage()().save(path)
     return path
@@ -23,7 +30,7 @@ def picture(path: Path) -> Path:
 
 def test_loader_returns_texts_ids_and_metadata_of_the_engine() -> None:
     with Engine.open(MemoryIndex(), parser=PARSER) as engine:
-        engine.add(REPORT, metadata={"team": "x"})
+        engine.add(REPORT, metadata={"team": "x"}, workers=0)
         pages = engine.index.load(engine.index.page_ids(REPORT.name))
         hit = engine.search("Income statement, million euros", k=1)[0].expand("area")
     areas = [r for page in pages for r in page.parsed.regions if r.level == "area" and r.text]
@@ -36,7 +43,7 @@ def test_loader_returns_texts_ids_and_metadata_of_the_engine() -> None:
     ("level", "depths"), [("area", {1}), ("block", {1, 2}), ("line", {1, 2, 3})]
 )
 def test_loader_returns_an_area_without_parts_whole(level: str, depths: set[int]) -> None:
-    loaded = RegionLoader(REPORT, parser=PARSER, level=level).load()
+    loaded = load_report(level)
     found = {len(str(d.id).split("#")[-1].split(".")) for d in loaded}
     assert found <= depths
     assert max(depths) in found
@@ -44,8 +51,8 @@ def test_loader_returns_an_area_without_parts_whole(level: str, depths: set[int]
 
 
 def test_loaded_lines_contain_all_words_of_the_document() -> None:
-    whole = " ".join(d.page_content for d in RegionLoader(REPORT, parser=PARSER).load())
-    lines = RegionLoader(REPORT, parser=PARSER, level="line").load()
+    whole = " ".join(d.page_content for d in load_report("area"))
+    lines = load_report("line")
     assert sorted(" ".join(d.page_content for d in lines).split()) == sorted(whole.split())
 
 
@@ -62,7 +69,7 @@ async def test_loader_reads_folders_and_several_sources_in_order(tmp_path: Path)
 
 def test_loaded_documents_keep_ids_and_boxes_in_a_text_store() -> None:
     store = InMemoryVectorStore(DeterministicFakeEmbedding(size=8))
-    loaded = RegionLoader(REPORT, parser=PARSER).load()
+    loaded = load_report("area")
     store.add_documents(loaded)
     table = next(d for d in loaded if d.metadata["kind"] == "table")
     (found,) = store.similarity_search(table.page_content, k=1)

@@ -120,6 +120,7 @@ async def test_invalid_call_arguments_are_refused(
         await retriever.ainvoke(question, **kwargs)
 
 
+@pytest.mark.slow
 def test_a_very_long_question_is_answered(engine: Engine) -> None:
     assert len(RegionRetriever(engine=engine).invoke("electricity " * 4200)) == 5
 

@@ -23,7 +23,7 @@ QUESTION = "What did fuel and electricity cost in 2024?"
 @cache
 def library() -> Engine:
     engine = Engine.open(MemoryIndex(), parser="text_layer+geometry")
-    engine.add(DOCUMENTS / "tarrow-annual-report-2024.pdf", doc_id="report")
+    engine.add(DOCUMENTS / "tarrow-annual-report-2024.pdf", doc_id="report", workers=0)
     return engine
 
 

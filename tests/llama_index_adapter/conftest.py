@@ -44,6 +44,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An index in a folder, with the 5 pages of "report"."""
     folder = tmp_path_factory.mktemp("library")
     with Engine.open(folder, parser="text_layer+geometry") as engine:
-        engine.add(DOCUMENTS / "tarrow-annual-report-2024.pdf", doc_id="report")
+        engine.add(DOCUMENTS / "tarrow-annual-report-2024.pdf", doc_id="report", workers=0)
     yield folder
     Engine.shared(folder).close()

@@ -59,7 +59,7 @@ QUESTION = "What did fuel and electricity cost in 2024?"
 @pytest.fixture(scope="module")
 def report() -> Engine:
     engine = Engine.open(MemoryIndex(), parser="text_layer+geometry")
-    engine.add(REPORT)
+    engine.add(REPORT, workers=0)
     return engine
 
 

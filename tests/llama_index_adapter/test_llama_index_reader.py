@@ -15,6 +15,7 @@ from colregion.indexes import MemoryIndex
 from colregion.llama_index import RegionReader, region_node
 
 REPORT = DOCUMENTS / "tarrow-annual-report-2024.pdf"
+SLIDE = DOCUMENTS / "winter-timetable-slide.pdf"
 PARSER = "text_layer+geometry"
 
 
@@ -47,18 +48,23 @@ def test_reader_parses_pages_lazily(tmp_path: Path) -> None:
         list(documents)
 
 
-@pytest.mark.parametrize("level", ["area", "block", "line"])
-def test_read_documents_equal_the_nodes_of_a_search(level: str) -> None:
+@pytest.fixture(scope="module")
+def report() -> Engine:
     engine = Engine.open(MemoryIndex(), parser=PARSER)
-    engine.add(REPORT, metadata={"team": "x"})
-    pages = engine.index.page_ids(REPORT.name)
+    engine.add(REPORT, metadata={"team": "x"}, workers=0)
+    return engine
+
+
+@pytest.mark.parametrize("level", ["area", "block", "line"])
+def test_read_documents_equal_the_nodes_of_a_search(report: Engine, level: str) -> None:
+    pages = report.index.page_ids(REPORT.name)
     reader = RegionReader(level=level, parser=PARSER)
     read = {node.id_: node for node in reader.load_data(REPORT, extra_info={"team": "x"})}
     found = {
         hit.id: region_node(hit).node
         for hit in (
-            Hit(region, page.parsed, engine.index.entry(REPORT.name), score=1.0)
-            for page in engine.index.load(pages)
+            Hit(region, page.parsed, report.index.entry(REPORT.name), score=1.0)
+            for page in report.index.load(pages)
             for region in page.parsed.regions
             if region.level == level and region.text
         )
@@ -90,7 +96,7 @@ def test_documents_come_in_reading_order_and_form_a_chain() -> None:
 def test_files_get_distinct_ids_and_are_read_once(tmp_path: Path) -> None:
     for folder in ("x", "y"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "same.pdf").write_bytes(REPORT.read_bytes())
+        (tmp_path / folder / "same.pdf").write_bytes(SLIDE.read_bytes())
     reader = RegionReader(parser=PARSER)
     below = reader.load_data(tmp_path)
     assert {document.metadata["doc_id"] for document in below} == {"x/same.pdf", "y/same.pdf"}

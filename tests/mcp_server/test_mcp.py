@@ -89,7 +89,7 @@ def scan(tmp_path: Path) -> Path:
 @pytest.fixture
 def engine(scan: Path) -> Engine:
     engine = Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser(LINES))
-    assert not engine.add(scan, metadata={"team": "x"}).failed
+    assert not engine.add(scan, metadata={"team": "x"}, workers=0).failed
     return engine
 
 

@@ -198,6 +198,7 @@ def test_entry_point_that_cannot_make_a_parser_is_refused(spec: str, message: st
 
 
 @pytest.mark.ocr
+@pytest.mark.slow
 class TestTesseractParser(ParserContract):
     @pytest.fixture
     def parser(self) -> Parser:

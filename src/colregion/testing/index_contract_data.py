@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -72,8 +73,7 @@ class IndexTestData:
 
     def vector(self, seed: str) -> FloatArray:
         """(dim,) of sixteenths, the same for the same seed."""
-        rng = np.random.default_rng(list(seed.encode("utf-8", "surrogatepass")))
-        return np.asarray(rng.integers(-8, 9, self.dim) / 16, dtype=np.float32)
+        return _vector(seed, self.dim)
 
     def query(self, text: str, *, weights: Sequence[float] | None = None) -> QueryEmbedding:
         """A query with one token and vector per word, all of weight 1 by default."""
@@ -139,3 +139,9 @@ class IndexTestData:
             assert actual.map_layers == expected.map_layers
             for layer, other in zip(actual.layers, expected.layers, strict=True):
                 np.testing.assert_array_equal(layer, other)
+
+
+@cache
+def _vector(seed: str, dim: int) -> FloatArray:
+    rng = np.random.default_rng(list(seed.encode("utf-8", "surrogatepass")))
+    return np.asarray(rng.integers(-8, 9, dim) / 16, dtype=np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytesseract
@@ -59,12 +60,19 @@ def turned(box: Box, quarters: int) -> Box:
 
 
 def hocr(image: Image.Image, *, psm: int = 3) -> bytes:
-    config = f"--psm {psm} --dpi 100"
-    return bytes(pytesseract.image_to_pdf_or_hocr(image, extension="hocr", config=config))
+    return tesseract_output("hocr", image.tobytes(), image.size, psm)
 
 
 def alto(image: Image.Image, *, psm: int = 3) -> bytes:
-    return bytes(pytesseract.image_to_alto_xml(image, config=f"--psm {psm} --dpi 100"))
+    return tesseract_output("alto", image.tobytes(), image.size, psm)
+
+
+@cache
+def tesseract_output(kind: str, pixels: bytes, size: tuple[int, int], psm: int) -> bytes:
+    image, config = Image.frombytes("L", size, pixels), f"--psm {psm} --dpi 100"
+    if kind == "alto":
+        return bytes(pytesseract.image_to_alto_xml(image, config=config))
+    return bytes(pytesseract.image_to_pdf_or_hocr(image, extension="hocr", config=config))
 
 
 FORMATS = [(HocrRegions, hocr), (AltoRegions, alto)]
@@ -75,6 +83,7 @@ def find(parsed: ParsedPage, text: str) -> Word:
     return word
 
 
+@pytest.mark.ocr
 @pytest.mark.parametrize(("source", "write"), FORMATS)
 def test_blank_page_has_no_regions(
     make_document: MakeDocument, source: type[RegionSource], write: Callable[..., bytes]
@@ -84,6 +93,7 @@ def test_blank_page_has_no_regions(
     assert page.regions == ()
 
 
+@pytest.mark.ocr
 @pytest.mark.parametrize(("source", "write"), FORMATS)
 def test_words_are_at_their_boxes_in_the_file(
     make_document: MakeDocument,
@@ -102,7 +112,10 @@ def test_words_are_at_their_boxes_in_the_file(
     assert page.page.upright is None
 
 
-@pytest.mark.parametrize("quarters", [1, 2, 3])
+@pytest.mark.ocr
+@pytest.mark.parametrize(
+    "quarters", [1, *(pytest.param(more, marks=pytest.mark.slow) for more in (2, 3))]
+)
 def test_boxes_of_a_sideways_page_are_as_displayed(
     make_document: MakeDocument, sheet: Image.Image, quarters: int
 ) -> None:
@@ -191,6 +204,7 @@ def test_file_of_another_format_is_refused(
         list(source(content).parse(make_document((90, 60), unit="px")))
 
 
+@pytest.mark.ocr
 class TestHocrContract(ParserContract):
     @pytest.fixture
     def parser(self, tmp_path: Path, sheet: Image.Image) -> Parser:

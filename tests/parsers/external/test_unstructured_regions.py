@@ -170,6 +170,7 @@ def test_regions_of_a_pdf_contain_its_words_also_on_rotated_pages(letter: Path) 
 
 
 @pytest.mark.slow
+@pytest.mark.ocr
 @pytest.mark.usefixtures("spacy_model")
 def test_image_is_read_by_the_ocr_of_unstructured(tmp_path: Path) -> None:
     image = Image.new("RGB", (700, 300), "white")

@@ -104,7 +104,7 @@ def test_ocr_words_are_where_they_are_printed(reader: WordReader) -> None:
 
 @pytest.mark.parametrize(
     "degrees",
-    [90, 180, -5, *(pytest.param(angle, marks=pytest.mark.slow) for angle in (270, 3, 184))],
+    [90, *(pytest.param(angle, marks=pytest.mark.slow) for angle in (180, 270, -5, 3, 184))],
 )
 def test_turned_page_is_detected_and_its_boxes_are_as_displayed(
     reader: WordReader, degrees: float
