@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from colregion.core.text import content_terms, estimate_tokens, fold, printable, terms
+from colregion.core.text import content_terms, estimate_tokens, fold, printable, quoted_terms, terms
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,28 @@ def test_content_terms_leave_out_stop_words_unless_there_is_nothing_else() -> No
 )
 def test_stop_words_come_from_the_language_of_the_question(question: str, content: str) -> None:
     assert content_terms(question) == content.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("", []),
+        ('the field "Ship to"', ["ship", "to"]),
+        ("the field \u2018Ship to\u2019, or \u201cFrom\u201d", ["from", "ship", "to"]),
+        ("le champ \u00ab De \u00bb, das Feld \u201eVon\u201c", ["de", "von"]),
+        ("\u300c\u6c0f\u540d\u300d\u306f?", ["\u6c0f\u540d"]),
+        ("the firm's and the firms' don't", []),
+        ('"nothing else"', []),
+        ('a "never closed', []),
+    ],
+)
+def test_quoted_terms_stand_in_quotation_marks(text: str, quoted: list[str]) -> None:
+    assert sorted(quoted_terms(text)) == quoted
+
+
+def test_content_terms_keep_stop_words_that_are_quoted() -> None:
+    assert content_terms('What is in the field "To whom"?') == ["field", "to", "whom"]
+    assert content_terms('"What is it?"') == ["what", "is", "it"]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,12 @@ _UNSPACED = (
 _RUN = re.compile(rf"[{_UNSPACED}]+|(?:[^\W_{_UNSPACED}]|(?<=\d)[.,](?=\d))+")
 _TOKEN = re.compile(rf"([^\W\d_{_UNSPACED}]+)|(\d+)|([{_UNSPACED}]|[^\w\s]|_)")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# A single mark may be an apostrophe: it opens before a word and closes after one.
+_QUOTED = re.compile(
+    r"""["\u201c\u201d\u201e]([^"\u201c\u201d\u201e]+)["\u201c\u201d]"""
+    r"""|(?<!\w)['\u2018\u201a](\S(?:[^'\u2018\u2019]*\S)?)['\u2018\u2019](?!\w)"""
+    "|[\u00ab\u00bb]([^\u00ab\u00bb]+)[\u00ab\u00bb]|[\u300c\u300e]([^\u300d\u300f]+)[\u300d\u300f]"
+)
 _UNSPACED_RUN = re.compile(rf"[{_UNSPACED}]+")
 
 # English comes first: it wins where another language has no more words of a question.
@@ -74,15 +80,28 @@ def has_unspaced(text: str) -> bool:
 
 
 def content_terms(text: str) -> list[str]:
-    """`terms` without the stop words of the language that has most of them; all terms when they
-    are stop words only.
+    """`terms` without the stop words of the language that has most of them, but with all that is
+    quoted; all terms when they are stop words only.
 
     >>> content_terms("Quel est le montant de la facture ?")
     ['montant', 'facture']
+    >>> content_terms('What is filled in for "FROM"?')
+    ['filled', 'from']
     """
-    every = terms(text)
+    every, quoted = terms(text), quoted_terms(text)
     stop_words = max(_STOP_WORDS, key=lambda words: sum(term in words for term in every))
-    return [term for term in every if term not in stop_words] or every
+    return [term for term in every if term not in stop_words or term in quoted] or every
+
+
+def quoted_terms(text: str) -> frozenset[str]:
+    """The terms that stand in quotation marks; none when all of the text does.
+
+    >>> sorted(quoted_terms("the entry next to 'Ship to', please"))
+    ['ship', 'to']
+    """
+    quoted = [inside for groups in _QUOTED.findall(text) for inside in groups]
+    inside = frozenset(term for one in quoted for term in terms(one))
+    return inside if inside < set(terms(text)) else frozenset()
 
 
 def estimate_tokens(text: str) -> int:
