@@ -32,7 +32,13 @@ def region(text: str, kind: str = "text") -> Region:
         ("When was it signed?", [], ["date"]),
         ("What is the TOTAL?", [], ["amount"]),
         ("How many people answered?", [], ["number"]),
-        ("What percentage of the revenue in the chart?", ["figure"], ["amount", "percentage"]),
+        ("What percentage of the revenue in the chart?", ["figure"], ["percentage"]),
+        ("When was the total paid?", [], ["date"]),
+        ("How much was paid?", [], ["amount"]),
+        ("How much does it weigh?", [], ["number"]),
+        ("On the bill dated 3 May 2019, what is the total?", [], ["amount"]),
+        ("The receipt with a total of RM 9.00: when was it issued?", [], ["date"]),
+        ("What was the total revenue in 2015?", [], ["amount"]),
     ],
 )
 def test_words_of_a_question_name_kinds_and_forms(

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -28,6 +29,8 @@ _KIND_WORDS = {
     "title": frozenset("title titles heading headline".split()),
     "caption": frozenset("caption captions".split()),
 }
+REGION_WORDS = frozenset[str]().union(*_KIND_WORDS.values())
+"""Words for figures, tables and other kinds of region."""
 
 _MONTH = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
@@ -66,14 +69,15 @@ _FORM_WORDS = {
     "date": frozenset("when date dates dated day year years month".split()),
     "amount": frozenset(
         """amount amounts price prices cost costs fee fees total sum revenue revenues
-        income profit sales salary budget expenses tax""".split()
+        income profit sales salary budget expenses tax pay paid spend spent charged""".split()
     ),
     "percentage": frozenset("percentage percentages percent proportion rate".split()),
     "number": frozenset("number numbers count".split()),
     "address": frozenset("address where location located".split()),
     "name": frozenset("who company shop store name seller vendor".split()),
 }
-_QUANTITY = re.compile(r"\bhow (?:many|much|long|old|far|often|large|big|high|tall)\b")
+_GIVEN_WITHIN, _LONGEST_GIVEN = 8, 24  # characters after the cue
+_QUANTITIES = frozenset("many long old far often large big high tall".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +121,30 @@ def _has_form(text: str, form: str) -> bool:
 
 
 def expected_answer_types(question: str) -> AnswerTypes:
-    """The answer types that a question's words (English) name; none for most questions.
+    """The kinds of region and the one form of text that a question's words (English) name; none
+    for most questions. The first cue counts: what follows often says which one is meant. Only an
+    address comes before it, because "the shop's address" asks for no name.
 
-    >>> sorted(expected_answer_types("When was the total amount paid?").forms)
-    ['amount', 'date']
+    >>> expected_answer_types("When was the total amount paid?").forms
+    frozenset({'date'})
     """
-    words = set(terms(question))
-    forms = {form for form, cues in _FORM_WORDS.items() if words & cues}
-    if _QUANTITY.search(fold(question)):
-        forms.add("number")
-    if "address" in forms:  # "the shop's address" asks for no name
-        forms.discard("name")
-    kinds = (kind for kind, cues in _KIND_WORDS.items() if words & cues)
-    return AnswerTypes(frozenset(kinds), frozenset(forms))
+    words = terms(question)
+    forms = [
+        form
+        for word, following in pairwise([*words, ""])
+        for form, cues in _FORM_WORDS.items()
+        if (word in cues and not _is_given(word, form, question))
+        or ((form, word) == ("number", "how") and following in _QUANTITIES)
+    ]
+    if not forms and ("how", "much") in pairwise(words):
+        forms = ["number"]  # the other cues say of what, mostly of money
+    first = ["address"] if "address" in forms else forms[:1]
+    kinds = (kind for kind, cues in _KIND_WORDS.items() if cues.intersection(words))
+    return AnswerTypes(frozenset(kinds), frozenset(first))
+
+
+def _is_given(cue: str, form: str, question: str) -> bool:
+    """Whether a value follows the cue, as in "dated 3 May 2019" or "with a total of $ 12.50"."""
+    after = fold(question).partition(cue)[2]
+    value = _FORMS[form].search(after[:_LONGEST_GIVEN])
+    return value is not None and value.start() <= _GIVEN_WITHIN
