@@ -178,6 +178,11 @@ class ParsedPage:
         return boxes_to_array(region.box for region in self.regions)
 
     @cached_property
+    def region_kinds(self) -> NDArray[np.str_]:
+        """(R,) the regions' kinds."""
+        return np.array([region.kind for region in self.regions], dtype=str)
+
+    @cached_property
     def parents(self) -> NDArray[np.int64]:
         """(R,) position of each region's parent in `regions`; -1 for an area."""
         at = {region.path: i for i, region in enumerate(self.regions)}

@@ -21,7 +21,7 @@ from colregion.core import serialization
 from colregion.core.documents import DocumentEntry, ImageLoader
 from colregion.core.embeddings import EmbeddedPage
 from colregion.core.geometry import Coverage, Placement
-from colregion.core.regions import ParsedPage, Region, Word
+from colregion.core.regions import KINDS, ParsedPage, Region, Word
 from colregion.core.text import terms
 from colregion.errors import IndexCorrupt
 from colregion.indexes.local import schema
@@ -166,11 +166,12 @@ def read_record(
 
 
 def _outline_of(embedded: EmbeddedPage) -> _Arrays:
-    """The regions' boxes, parents and vectors, which suffice to rank the page's regions."""
+    """The regions' boxes, parents, kinds and vectors, which suffice to rank the page's regions."""
     parsed, cover = embedded.parsed, embedded.region_cover
     return {
         "boxes": parsed.region_boxes,
         "parents": parsed.parents.astype(np.int32),
+        "kinds": np.array([KINDS.index(kind) for kind in parsed.region_kinds], dtype=np.uint8),
         "indptr": cover.indptr.astype(np.int32),
         "indices": cover.indices.astype(np.int32),
         "area": cover.area.astype(np.float32),
@@ -192,6 +193,7 @@ class _StoredPage(ParsedPage):
         parsed = serialization.parsed_from_json(empty, load_image=load)
         page.__dict__.update(page=parsed.page, _head=head, _packed=packed)
         page.__dict__.update(region_boxes=outline["boxes"], parents=outline["parents"])
+        page.__dict__.update(region_kinds=np.array(KINDS)[outline["kinds"]])
         return page
 
     @cached_property
