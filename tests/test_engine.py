@@ -398,7 +398,7 @@ def test_page_without_regions_gives_no_hits(engine: Engine) -> None:
 
 
 class TestConfidence:
-    BY_MAXSIM = Calibration(tuple(4.0 * (name == "maxsim") for name in FEATURES), -2.0)
+    BY_MAXSIM = Calibration(tuple(4.0 * name.startswith("maxsim") for name in FEATURES), -2.0)
 
     def test_min_confidence_without_a_calibration_is_refused(self, engine: Engine) -> None:
         engine.add(png(), workers=0)

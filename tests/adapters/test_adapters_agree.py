@@ -69,7 +69,8 @@ def of_nodes(nodes: list[NodeWithScore]) -> list[Any]:
 
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize(
-    "filters", [None, {"page_number": {"lte": 3}, "metadata.team": "tarro"}, {"doc_id": "none"}]
+    "filters",
+    [None, {"page_number": {"lte": 3}, "metadata.team": "tarro"}, {"metadata.team": "none"}],
 )
 async def test_retrievers_return_the_hits_of_the_engine(
     engine: Engine, question: str, filters: dict[str, Any] | None

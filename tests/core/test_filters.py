@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from colregion.core.filters import EVERYTHING, parse_filters
+from colregion.core.filters import EVERYTHING, FilterInput, parse_filters
 from colregion.errors import InvalidInput
 
 PAGE: dict[str, Any] = {
@@ -85,3 +85,16 @@ def test_parsed_filters_can_be_combined_with_others() -> None:
     both = parse_filters([parse_filters({"doc_id": "acme"}), {"page_number": 4}])
     assert not both.page(**PAGE)
     assert parse_filters(both) is both
+
+
+@pytest.mark.parametrize(
+    ("filters", "ids"),
+    [
+        (None, set()),
+        ({"doc_id": "a"}, {"a"}),
+        ([{"doc_id": ["a", "b"]}, {"doc_id": {"eq": "c"}}], {"a", "b", "c"}),
+        ({"doc_id": {"ne": "a", "nin": ["b"]}, "source": "c"}, set()),
+    ],
+)
+def test_documents_that_filters_name(filters: FilterInput, ids: set[str]) -> None:
+    assert parse_filters(filters).document_ids == ids

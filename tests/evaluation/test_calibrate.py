@@ -61,10 +61,11 @@ def test_calibration_gives_right_hits_more_confidence_than_wrong_ones(tmp_path: 
     assert [hit.text for hit in hits] == ["apple 1.50", "zero yonder"]
     right, wrong = (hit.confidence or 0.0 for hit in hits)
     assert right > 0.5 > wrong
-    assert figures["hits"] == 24
-    assert figures["right"] == 6
+    # Two hits on a page, asked on the own one and on another; three over all pages, twice.
+    assert figures["hits"] == 6 * (2 + 2 + 3 + 3)
+    assert figures["right"] == 12
     assert figures["auroc"] == 1.0
-    assert figures["abstains"] == 1.0
+    assert figures["page_abstains"] == figures["corpus_abstains"] == 1.0
 
 
 def test_calibration_needs_five_documents(tmp_path: Path) -> None:

@@ -59,23 +59,38 @@ def asking(*tokens: str, types: AnswerTypes) -> Question:
 class TestFeatures:
     AMOUNT = AnswerTypes(forms=frozenset(["amount"]))
 
-    def test_no_hits_have_no_features(self) -> None:
-        assert hit_features([], asking("net", types=self.AMOUNT)).shape == (0, N)
-
-    def test_features_stand_in_the_declared_order(self) -> None:
-        parsed = make_parsed_page([("net", Box(0, 0, 0.5, 0.2))])
+    def page(self, doc_id: str, score: float) -> ScoredPage:
+        parsed = make_parsed_page([("net", Box(0, 0, 0.5, 0.2))], doc_id=doc_id)
         page = EmbeddedPage(parsed, WordEncoder().encode_pages([parsed])[0])
-        question = asking("net", "tax", "sum", types=self.AMOUNT)
-        scored_page = ScoredPage(Candidate.of(page, question.embedding), 1.0)
+        return ScoredPage(Candidate.of(page, WordEncoder().encode_query("net")), score)
+
+    def ranked(self, page: ScoredPage) -> list[RankedRegion]:
         first = Region("d#p1", (1,), Box(0, 0, 0.5, 0.2), "12.50")
         second = Region("d#p1", (2,), Box(0, 0.5, 1, 1), "none")
-        ranked = [
-            RankedRegion(scored_page, ScoredRegion(first, 1.5, 0.9, 0.8, 0.7)),
-            RankedRegion(scored_page, ScoredRegion(second, 0.5, 0.1, 0.8, 0.7)),
+        return [
+            RankedRegion(page, ScoredRegion(first, 1.5, 0.9, 0.8, 0.7, 0.6), 1.5),
+            RankedRegion(page, ScoredRegion(second, 0.8, 0.1, 0.8, 0.7, 0.6), 0.5),
         ]
-        features = hit_features(ranked, question)
-        assert features[0] == pytest.approx([0.9, 0.8, 0.7, 1, 1, np.log(3.5), -1, 0])
-        assert features[1] == pytest.approx([0.1, 0.8, 0.7, 0, 1, np.log(3.5), np.log10(0.5), 1])
+
+    def test_no_hits_have_no_features(self) -> None:
+        assert hit_features([], asking("net", types=self.AMOUNT), []).shape == (0, N)
+
+    def test_features_stand_in_the_declared_order(self) -> None:
+        pages = [self.page("d", 0.5), self.page("e", 0.4), self.page("f", 0.48)]
+        question = asking("net", "tax", "sum", types=self.AMOUNT)
+        first, second = hit_features(self.ranked(pages[0]), question, pages)
+        page, beside = [0.5, 0.8, 0.7, 0.6], [0.04, np.log(2)]  # .02 of .5 before "f", its rival
+        unused = [0.0] * 13
+        assert first == pytest.approx([0.9, *page, 1, 1, np.log(3.5), -1, 0, *beside, *unused])
+        expected = [0.1, *page, 0, 1, np.log(3.5), np.log10(0.5), 1, *beside, *unused]
+        assert second == pytest.approx(expected)
+
+    def test_pages_of_one_document_have_features_of_their_own(self) -> None:
+        pages = [self.page("d", 0.5)]
+        question = asking("net", "tax", "sum", types=self.AMOUNT)
+        first, _ = hit_features(self.ranked(pages[0]), question, pages)
+        own = [0.9, 0.5, 0.8, 0.7, 0.6, 1, 1, np.log(3.5), -1, 0, 0, 0]
+        assert first == pytest.approx([*[0.0] * 12, *own, 1])
 
 
 class TestCalibrationOf:
@@ -85,7 +100,7 @@ class TestCalibrationOf:
     def test_default_encoder_has_a_calibration_of_its_own(self) -> None:
         calibration = calibration_of(MemoryIndex(), self.Static())
         assert calibration is not None
-        assert calibration.bias == -0.323
+        assert calibration.bias == -5.0
 
     def test_calibration_of_the_index_goes_first(self) -> None:
         index, own = MemoryIndex(), only("maxsim", 1.0)

@@ -62,8 +62,8 @@ def test_no_candidates_give_no_evidence() -> None:
 
 
 def test_regions_hold_the_weighted_maximum_of_every_token() -> None:
-    (page,) = evidence_of(asking("date", "shop", weights=(3.0, 1.0)), embedded())
-    assert page.regions == pytest.approx([0.25, 0.75, 0.75, 0.0])
+    (page,) = evidence_of(asking("date", "total", weights=(3.0, 1.0)), embedded())
+    assert page.regions == pytest.approx([0.0, 1.0, 0.75, 0.25])
     assert (page.mean, page.geometric_mean) == pytest.approx((1.0, 1.0))
 
 
@@ -77,26 +77,99 @@ def test_pages_scored_together_have_the_evidence_they_have_alone() -> None:
         assert both.relevance == alone.relevance
 
 
+class TestWeightsOnThePage:
+    def test_word_of_a_heading_counts_a_fifth(self) -> None:
+        (page,) = evidence_of(asking("date", "shop", weights=(3.0, 1.0)), embedded())
+        assert page.regions == pytest.approx([0.2 / 3.2, 3 / 3.2, 3 / 3.2, 0.0])
+        assert page.weight_left == pytest.approx(3.2 / 4)
+
+    def test_number_in_the_question_counts_a_fifth(self) -> None:
+        (page,) = evidence_of(asking("total", "42"), embedded())
+        assert page.regions == pytest.approx([0.0, 1.0, 0.2 / 1.2, 1 / 1.2])
+
+    def test_name_of_the_document_counts_a_fiftieth_wherever_it_stands(self) -> None:
+        query = asking("total", "date")
+        candidate = Candidate.of(embedded(), query)
+        question = Question.of("What is the total on the receipt from date?", query)
+        (page,) = collect_evidence(question, [candidate], noise_floor=0.01)
+        assert page.regions == pytest.approx([0.0, 1.0, 0.02 / 1.02, 1 / 1.02], abs=1e-6)
+
+    def test_question_of_nothing_but_headings_keeps_its_weights(self) -> None:
+        # A fifth of "shop" and nothing of "date", whose weight is next to none, would be left.
+        (page,) = evidence_of(asking("shop", "42", weights=(1.0, 0.0)), embedded())
+        assert page.weight_left == pytest.approx(0.2)
+        question = Question.of("On the form from shop: date", asking("shop"))
+        (page,) = collect_evidence(
+            question, [Candidate.of(embedded(), asking("shop"))], noise_floor=0.01
+        )
+        assert page.weight_left == pytest.approx(1.0)
+
+
+def saturated(length: int, usual_length: int, length_share: float, frequency: float = 1.0) -> float:
+    """A frequency as BM25 counts it with k = 1.2, without its factor k + 1."""
+    norm = 1.2 * (1 - length_share + length_share * length / usual_length)
+    return frequency / (frequency + norm)
+
+
+def row_relevance(share: float, *, pairs: float, frequency: float = 1.0) -> float:
+    """The relevance of the page when a share of the question is in its first row, which is a block
+    and a line of two vectors in an area of three, and all of it is on the page of four."""
+    parts = [
+        saturated(4, 300, 0.75, frequency),
+        share * saturated(3, 30, 0.75, frequency),
+        share * saturated(2, 15, 0.75, frequency),
+        share * saturated(2, 5, 0.4, frequency),
+        pairs,
+        0.5 * frequency,  # on a page of the document; its name, "doc", is not asked
+    ]
+    return sum(parts) / 6
+
+
 def test_words_scattered_over_a_page_count_less_than_words_together() -> None:
     (together,) = evidence_of(asking("date", "42"), embedded())
     (scattered,) = evidence_of(asking("date", "shop"), embedded())
-    # Every word is there once, on a page of mean length: a frequency of 2.2 / (1 + 1.2).
-    assert together.relevance == pytest.approx(1.0)
-    assert scattered.relevance == pytest.approx(1 / 3 + 0.5 / 6 + 0.5 / 3 + 1 / 6)
+    assert together.relevance == pytest.approx(row_relevance(1.0, pairs=1.0))
+    # "shop" alone is the better block and line: it is shorter.
+    title = saturated(4, 300, 0.75) + 0.5 * saturated(1, 30, 0.75)
+    title += 0.5 * saturated(1, 15, 0.75) + 0.5 * saturated(1, 5, 0.4) + 0.5
+    assert scattered.relevance == pytest.approx(title / 6)
 
 
-def test_page_longer_than_the_mean_of_the_candidates_counts_less() -> None:
-    short, long = evidence_of(asking("date"), embedded(), embedded(number=2, repeat=3))
-    # 4 and 12 vectors, 8 on average; "date" is once on the first and thrice on the second.
-    assert short.relevance == pytest.approx(5 / 6 + 2.2 / (1 + 1.2 * 0.625) / 6)
-    assert long.relevance == pytest.approx(5 / 6 + 3 * 2.2 / (3 + 1.2 * 1.375) / 6)
+def test_relevance_of_a_page_does_not_depend_on_the_other_candidates() -> None:
+    (alone,) = evidence_of(asking("date"), embedded())
+    first, _ = evidence_of(asking("date"), embedded(), embedded(number=2, repeat=3))
+    assert first.relevance == alone.relevance
+
+
+def test_page_is_more_relevant_in_a_document_with_the_name_that_is_asked() -> None:
+    query = asking("date", "shop")
+    page = make_page(doc_id="archive/2023-shop.pdf")
+    own = embedded()
+    regions = tuple(replace(region, page_id=page.id) for region in own.parsed.regions)
+    named = EmbeddedPage(ParsedPage(page, own.parsed.words, regions), own.embedding)
+    with_name, without = evidence_of(query, named, own)
+    assert with_name.relevance - without.relevance == pytest.approx(0.5 * 0.5 / 6)
+
+
+def test_words_on_other_candidate_pages_of_the_document_count_a_little() -> None:
+    def page_with(word: str, *, number: int) -> EmbeddedPage:
+        own = embedded(number=number)
+        vectors = own.embedding.vectors * (np.array(list(WORDS)) == word)[:, None]
+        placement = own.embedding.placement
+        return EmbeddedPage(own.parsed, PageEmbedding(vectors.astype(np.float32), placement))
+
+    pages = page_with("date", number=1), page_with("shop", number=2)
+    (alone,) = evidence_of(asking("date", "shop"), pages[0])
+    beside, _ = evidence_of(asking("date", "shop"), *pages)
+    assert beside.relevance - alone.relevance == pytest.approx(0.5 * 0.5 / 6)
 
 
 def test_what_does_not_rise_above_the_noise_floor_is_no_evidence() -> None:
     faint = replace(asking("date"), vectors=asking("date").vectors * np.float32(0.4))
     (loud,) = evidence_of(faint, embedded(), noise_floor=0.2)
-    # (.4 - .2) / (1 - .2) = .25; of its square the frequency is .0625 * 2.2 / (.0625 + 1.2)
-    assert loud.relevance == pytest.approx(0.25 * 5 / 6 + 0.0625 * 2.2 / 1.2625 / 6)
+    # (.4 - .2) / (1 - .2) = .25, whose square is the frequency; one word stands for its pairs.
+    line = saturated(2, 5, 0.4, 0.0625)
+    assert loud.relevance == pytest.approx(row_relevance(1.0, pairs=line, frequency=0.0625))
     (quiet,) = evidence_of(faint, embedded(), noise_floor=0.4)
     assert quiet.relevance == pytest.approx(0.0, abs=1e-6)
 
@@ -129,7 +202,8 @@ def test_page_without_vectors_has_no_evidence_beside_one_that_has() -> None:
         parsed, PageEmbedding(np.zeros((0, 4), np.float32), BoxPlacement(np.zeros((0, 4))))
     )
     first, second = evidence_of(asking("date"), empty, embedded(number=2))
-    assert (first.relevance, first.geometric_mean, first.regions.tolist()) == (0, 0, [0, 0, 0, 0])
+    assert first.relevance == pytest.approx(0.5 / 6)  # the word is on a page of its document
+    assert (first.geometric_mean, first.regions.tolist()) == (0, [0, 0, 0, 0])
     assert second.regions.tolist() == pytest.approx([0, 1, 1, 0])
 
 

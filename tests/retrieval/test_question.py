@@ -49,6 +49,20 @@ def test_empty_index_and_trained_tokens_leave_the_weights_at_one() -> None:
     assert question.weights.tolist() == [1.0, 1.0]
 
 
+def test_quoted_words_count_double_and_words_of_asking_a_quarter() -> None:
+    text = 'find the "net" total'
+    question = Question.ask(text, encoder=WordEncoder(), index=MemoryIndex())
+    assert question.embedding.tokens == ("find", "the", "net", "total")
+    assert question.weights == pytest.approx(np.array([0.25, 1, 2, 1]) / 4.25 * 4)
+
+
+def test_tokens_with_digits_and_names_of_the_document_are_marked() -> None:
+    text = "total on the receipt from Acme 24"
+    question = Question.of(text, WordEncoder().encode_query(text))
+    assert question.has_digit.tolist() == [False] * 6 + [True]
+    assert question.is_name.tolist() == [False] * 3 + [True] * 4
+
+
 def test_prompt_tokens_have_no_weight_for_regions() -> None:
     query = QueryEmbedding(
         np.ones((3, 2), np.float32),

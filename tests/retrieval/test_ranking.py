@@ -49,7 +49,7 @@ def rank(
         return pages[places[id(page)]][1]
 
     return rank_regions(
-        [page for page, _ in pages],
+        [[page for page, _ in pages]],
         score_regions,
         bound=lambda page: bounds[places[id(page)]] if bounds else math.inf,
         filters=EVERYTHING if filters is None else parse_filters(filters),  # type: ignore[arg-type]
@@ -66,9 +66,30 @@ def test_no_pages_give_nothing() -> None:
 
 
 def test_pages_are_mixed_by_score_and_ties_go_to_the_earlier_page() -> None:
-    first = scored_page(("b", APART, 0.7), ("a", TOP, 0.1))
+    first = scored_page(("b", APART, 0.7), ("a", TOP, 0.6))
     second = scored_page(("d", APART, 0.9), ("c", TOP, 0.7), number=2)
     assert texts(first, second) == ["d", "b", "c", "a"]
+
+
+def test_each_region_of_a_page_lowers_the_next_one_by_a_half() -> None:
+    first = scored_page(("a", TOP, 2.0), ("b", APART, 1.9), ("c", BELOW, 1.8))
+    second = scored_page(("d", TOP, 1.7), number=2)
+    ranked = list(rank(first, second))
+    assert [one.scored.region.text for one in ranked] == ["a", "d", "b", "c"]
+    assert [one.score for one in ranked] == pytest.approx([2.0, 1.7, 1.4, 0.8])
+
+
+def test_regions_of_a_later_batch_come_after_all_of_an_earlier_one() -> None:
+    pages = [scored_page(("a", TOP, 0.5)), scored_page(("b", TOP, 0.9), number=2)]
+    ranked = list(
+        rank_regions(
+            ([page] for page, _ in pages),
+            lambda page: next(regions for one, regions in pages if one is page),
+            bound=lambda _: math.inf,
+            filters=EVERYTHING,
+        )
+    )
+    assert [(one.scored.region.text, one.score) for one in ranked] == [("a", 0.5), ("b", 0.5)]
 
 
 class TestBounds:

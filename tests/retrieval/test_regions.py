@@ -91,20 +91,18 @@ def report(*, area_kind: str = "text", area: Box | None = None) -> EmbeddedPage:
 class TestSelection:
     def test_row_that_holds_the_evidence_stands_for_its_area(self) -> None:
         selected = select(report(), unit_query(DATE))
-        # own 1, area 1 * .25, page 1 * 3; the other row has its area and the page only
-        assert by_path(selected) == pytest.approx({(2, 1): 4.25, (2, 2): 3.25, (1,): 3.0 - 0.1})
+        # own 1, area 1 * .25, page 1 * 36; the other row has its area and the page only
+        assert by_path(selected) == pytest.approx({(2, 1): 37.25, (2, 2): 36.25, (1,): 36 - 0.1})
         assert [one.region.path for one in selected] == [(2, 1), (2, 2), (1,)]
 
     def test_evidence_spread_over_rows_returns_the_area(self) -> None:
         selected = select(report(), unit_query(DATE, TOTAL))
-        # The page: 1 / 3 + 1 / 6 for what is there and in the area, half of a third for the line.
-        assert by_path(selected) == pytest.approx({(2,): 1.25 + 2.5, (1,): 2.5 - 0.1})
+        assert by_path(selected) == pytest.approx({(2,): 1.25 + 36, (1,): 36 - 0.1})
 
     def test_tokens_count_by_their_weight(self) -> None:
         selected = by_path(select(report(), unit_query(DATE, SHOP, weights=(3.0, 1.0))))
-        page = 3 * (1 / 3 + 0.75 / 6 + 0.75 / 3 + 1 / 6)
-        assert selected[(1,)] == pytest.approx(0.25 * 1.25 - 0.1 + page)
-        assert selected[(2, 1)] == pytest.approx(0.75 * 1.25 + page)
+        assert selected[(1,)] == pytest.approx(0.25 * 1.25 - 0.1 + 36)
+        assert selected[(2, 1)] == pytest.approx(0.75 * 1.25 + 36)
 
     def test_figure_is_returned_whole_unless_it_fills_the_page(self) -> None:
         small = select(report(area_kind="figure"), unit_query(DATE))
@@ -115,7 +113,18 @@ class TestSelection:
     def test_region_of_an_expected_form_is_preferred(self) -> None:
         number = AnswerTypes(forms=frozenset(["number"]))
         selected = by_path(select(report(), unit_query(SHOP), types=number))
-        assert (selected[(2, 1)], selected[(2, 2)]) == pytest.approx((3.0 + FORM_BONUS, 3.0))
+        assert (selected[(2, 1)], selected[(2, 2)]) == pytest.approx((36 + FORM_BONUS, 36))
+
+    def test_expected_form_counts_more_where_words_of_a_heading_count_less(self) -> None:
+        number = AnswerTypes(forms=frozenset(["number"]))
+        query = unit_query(SHOP)
+        question = replace(Question.of("x", query), answer_types=number)
+        scorer = RegionScorer(noise_floor=0.01)
+        (page,) = scorer.score_pages(question, [Candidate.of(report(), query)])
+        selected = by_path(list(scorer.score_regions(question, page)))
+        assert page.weight_left == pytest.approx(0.2)  # a fifth of "shop", which is in the title
+        gain = selected[(2, 1)] - 36 * page.relevance
+        assert gain == pytest.approx(4 * FORM_BONUS)
 
     def test_scored_region_carries_what_it_and_its_page_hold(self) -> None:
         best = select(report(), unit_query(DATE, SHOP))[0]
@@ -148,7 +157,7 @@ class TestSelection:
         placement = BoxPlacement(np.array([WORDS["date"].xyxy]))
         vectors = np.eye(4, dtype=np.float32)[[DATE]]
         covered = EmbeddedPage(ParsedPage(page, words, whole), PageEmbedding(vectors, placement))
-        assert by_path(select(covered, unit_query(DATE))) == pytest.approx({(1,): 4.25})
+        assert by_path(select(covered, unit_query(DATE))) == pytest.approx({(1,): 37.25})
 
 
 class TestWithoutCovered:
@@ -290,8 +299,7 @@ def growth_page() -> EmbeddedPage:
 
 def test_words_in_a_region_count_beside_patches_that_saw_them() -> None:
     on_grid, query = growth_page(), unit_query(0, dim=2)
-    # The page: .9 in its line, area and mean; a frequency of .81 * 2.2 / (.81 + 1.2).
-    term_page = 3 * (0.9 * 5 / 6 + 0.81 * 2.2 / 2.01 / 6)
+    term_page = 36 * 0.9
     named = by_path(select(on_grid, query, text="growth"))
     # own .9 and half for the word, a quarter of both for its area, which it is
     assert named[(2,)] == pytest.approx((0.9 + 0.5) * 1.25 + term_page)

@@ -10,10 +10,10 @@ import pytest
 
 from colregion.core.documents import DocumentEntry
 from colregion.core.embeddings import Candidate, EmbeddedPage
-from colregion.core.filters import EVERYTHING
+from colregion.core.filters import EVERYTHING, parse_filters
 from colregion.core.geometry import Box
 from colregion.core.interfaces import IndexSetting
-from colregion.errors import InvalidInput
+from colregion.errors import InvalidInput, NotIndexed
 from colregion.indexes.memory import MemoryIndex
 from colregion.retrieval import evidence
 from colregion.retrieval.confidence import FEATURES, Calibration
@@ -26,7 +26,7 @@ from colregion.testing import WordEncoder, make_parsed_page
 # A tenth and a fifth of the page.
 TOP, WIDE = Box(0.1, 0.1, 0.6, 0.3), Box(0.1, 0.5, 0.6, 0.9)
 NO_LIMITS = Limits()
-BY_MAXSIM = Calibration(tuple(4.0 * (name == "maxsim") for name in FEATURES), -2.0)
+BY_MAXSIM = Calibration(tuple(4.0 * name.startswith("maxsim") for name in FEATURES), -2.0)
 
 
 class FloorEncoder(WordEncoder):
@@ -58,9 +58,9 @@ def test_one_page_has_one_relevance_in_page_scores_and_region_scores() -> None:
     assert hits
     for hit in hits:
         assert hit.score is not None
-        # A page of one line: the score is the line's, a quarter for its area and thrice its page's.
-        own = min(1.0, (hit.score - 3 * by_id[hit.page_id]) / 1.25)
-        assert 0 < own <= 1
+        # A page of one line: its own evidence, a quarter for its area, and 36 times its page's.
+        own = (hit.score - 36 * by_id[hit.page_id]) / 1.25
+        assert 0 < own < 1 + 1e-6
     assert question.content_length == 2
 
 
@@ -97,10 +97,51 @@ def test_search_computes_no_similarity_that_the_index_has_computed(
     assert len(stored.search("total", k=3, filters=EVERYTHING, limits=NO_LIMITS)) == 3
 
 
-def test_more_pages_are_used_where_the_first_ten_have_too_few_regions() -> None:
+def test_pages_beyond_the_first_25_candidates_follow_where_these_have_too_few_regions() -> None:
     pages = [page_of(("total", TOP), doc_id=f"d{n}") for n in range(30)]
     hits = retriever(*pages).search("total", k=30, filters=EVERYTHING, limits=NO_LIMITS)
     assert len({hit.doc_id for hit in hits}) == 30
+    scores = [hit.score or 0.0 for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_first_hits_and_pages_are_the_same_for_every_k() -> None:
+    words = "total due net paid tax sum".split()
+    lines = [" ".join(words[(i * j) % 6] for j in range(1, 4)) for i in range(60)]
+    searching = retriever(*(page_of((line, TOP), doc_id=f"d{n}") for n, line in enumerate(lines)))
+    many = searching.search("total net tax", k=60, filters=EVERYTHING, limits=NO_LIMITS)
+    pages = searching.search_pages("total net tax", k=60, filters=EVERYTHING)
+    assert len(many) == len(pages) == 60
+    assert [page.score for page in pages] == sorted((p.score for p in pages), reverse=True)
+    for k in (1, 5, 30):
+        hits = searching.search("total net tax", k=k, filters=EVERYTHING, limits=NO_LIMITS)
+        assert [(hit.id, hit.score) for hit in hits] == [(hit.id, hit.score) for hit in many[:k]]
+        first = searching.search_pages("total net tax", k=k, filters=EVERYTHING)
+        assert [page.id for page in first] == [page.id for page in pages[:k]]
+
+
+class TestDocumentFilters:
+    PAGES = (page_of(("total", TOP), doc_id="2023/report.pdf"), page_of(("x", TOP), doc_id="other"))
+
+    @pytest.mark.parametrize(
+        ("names", "message"),
+        [
+            ("report", r"no document 'report' in the index; did you mean '2023/report.pdf'\?"),
+            ("report.pdf", "did you mean '2023/report.pdf'"),
+            ("othr", "did you mean 'other'"),
+            (["zzz", "yyy"], "no document 'yyy', 'zzz' in the index$"),
+        ],
+    )
+    def test_documents_of_which_none_is_there_are_refused(self, names: Any, message: str) -> None:
+        filters = parse_filters({"doc_id": names})
+        with pytest.raises(NotIndexed, match=message):
+            retriever(*self.PAGES).search("total", k=1, filters=filters, limits=NO_LIMITS)
+        with pytest.raises(NotIndexed, match=message):
+            retriever(*self.PAGES).search_pages("total", k=1, filters=filters)
+
+    def test_document_that_is_there_may_have_no_page_that_passes(self) -> None:
+        filters = parse_filters({"doc_id": ["other", "zzz"], "page_number": 9})
+        assert retriever(*self.PAGES).search("total", k=1, filters=filters, limits=NO_LIMITS) == []
 
 
 def test_page_that_is_not_indexed_has_an_entry_named_by_its_document() -> None:

@@ -83,7 +83,9 @@ def evaluate(
 
 @app.command()
 def calibrate(
-    cases: Annotated[Path, typer.Argument(metavar="CASES.jsonl", help="Labelled questions.")],
+    cases: Annotated[
+        list[Path], typer.Argument(metavar="CASES.jsonl...", help="Labelled questions.")
+    ],
     index: Annotated[
         str | None,
         typer.Option("--index", "-i", help="Store the calibration in this index, for its encoder."),
@@ -106,6 +108,6 @@ def calibrate(
     if common.emit_json(result, to_stdout=as_json, output=output):
         return
     for name, value in figures.items():
-        out.print(f"{name:12} {value}", highlight=False)
+        out.print(f"{name:18} {value}", highlight=False)
     if index is not None:
         out.print(f"stored in {common.escape(index)}", highlight=False)

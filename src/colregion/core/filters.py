@@ -65,6 +65,13 @@ class Filters:
         conditions = (c for c in self.conditions if c.field not in _REGION_FIELDS)
         return all(condition.holds(values.get(condition.field)) for condition in conditions)
 
+    @property
+    def document_ids(self) -> frozenset[str]:
+        """The documents that conditions for equality name; none without such a condition."""
+        conditions = [c for c in self.conditions if c.field == "doc_id"]
+        equal = {c.value for c in conditions if c.op == "eq"}
+        return frozenset(equal.union(*(c.value for c in conditions if c.op == "in")))
+
     def kind(self, kind: str) -> bool:
         """Whether a region of this kind passes."""
         return all(c.holds(kind) for c in self.conditions if c.field == "kind")

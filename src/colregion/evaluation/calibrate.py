@@ -1,8 +1,8 @@
 """Fit of the confidence of hits to labelled questions, with figures of how reliable it is.
 
-Every question is asked twice: about its own page, and about a page of another document, where
-nothing is right. The first three hits of both are the examples. The figures are of held-out
-documents, in five folds.
+Every question is asked of its own page, of a page of another document, of all pages, and of all
+pages but those of its document; nothing is right in the second and the last. The first three hits
+of each are the examples. The figures are of held-out documents, in five folds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from colregion.core.embeddings import EmbeddedPage
-from colregion.core.filters import EVERYTHING
+from colregion.core.filters import EVERYTHING, Filters, parse_filters
 from colregion.core.geometry import FloatArray, boxes_to_array
 from colregion.core.regions import Region
 from colregion.encoders import load_encoder
@@ -34,6 +34,8 @@ from colregion.indexes import open_index
 from colregion.indexes.memory import MemoryIndex
 from colregion.parsers import load_parser
 from colregion.retrieval.confidence import Calibration, hit_features, logistic
+from colregion.retrieval.question import Question
+from colregion.retrieval.scorer import ScoredPage
 
 HITS = 3
 _RIDGE = 1.0
@@ -44,21 +46,21 @@ LOST = 0.1
 
 
 def calibrate_file(
-    path: str | Path,
+    paths: Sequence[Path],
     *,
     index: str | None = None,
     encoder: str | None = None,
     parser: str = "auto",
     console: Console,
 ) -> tuple[Calibration, dict[str, Any]]:
-    """`calibrate` on the cases of a file, with parsed pages cached in the user's cache folder.
+    """`calibrate` on the cases of files, with parsed pages cached in the user's cache folder.
 
     Args:
         index: a spec for `open_index`; the calibration is stored with it.
         encoder: a spec for `load_encoder`; None for the index's own, or the default. Raises
             ModelMismatch where the index was made with another encoder.
     """
-    cases = read_cases(path)
+    cases = [case for path in paths for case in read_cases(path)]
     with ExitStack() as stack:
         target = None
         if index is not None:
@@ -81,7 +83,8 @@ class Examples:
     features: FloatArray  # (N, F)
     right: NDArray[np.bool_]  # (N,)
     first: NDArray[np.bool_]  # (N,) the best hit of its question
-    own: NDArray[np.bool_]  # (N,) the question was asked about its own page
+    own: NDArray[np.bool_]  # (N,) the question was asked where its answer is
+    corpus: NDArray[np.bool_]  # (N,) it was asked of many pages
     documents: NDArray[np.str_]  # (N,) the document of the question
 
 
@@ -94,10 +97,10 @@ def calibrate(
         engine: over an index of its own, to which the pages of all cases are added.
 
     Returns:
-        The fit to all cases, and its figures on held-out documents: `ece` and `auroc` of the hits,
-        `first_ece` and `first_auroc` of the first ones, `threshold` at which a tenth of the right
-        first hits is lost, and `abstains`, the share of questions about another document's content
-        that return nothing there.
+        The fit to all cases, and its figures on held-out documents: `ece` and `auroc` of the hits;
+        of questions to one page (`page_...`) and to all pages (`corpus_...`) those of the first
+        hits, the threshold at which a tenth of the right ones is lost, and the share of questions
+        asked without their document that return nothing there (`abstains`).
 
     Raises:
         InvalidInput: fewer documents than folds, or hits that are all right or all wrong.
@@ -113,23 +116,37 @@ def _examples(
     cases: Sequence[Case], engine: Engine, pages: dict[Path, EmbeddedPage], on_progress: Progress
 ) -> Examples:
     features: list[FloatArray] = []
-    labels: list[tuple[bool, bool, bool]] = []  # right, first, own
+    labels: list[tuple[bool, bool, bool, bool]] = []  # right, first, own, of the corpus
     documents: list[str] = []
     owner = {case.image: case.doc_id for case in cases}
     for done, case in enumerate(cases, start=1):
+        question = engine.retriever.ask(case.question)
         others = [image for image in pages if owner[image] != case.doc_id]
         drawn = others[int(random_order(len(others), key=case.id)[0])]
-        for image in (case.image, drawn):
-            question, scored = engine.retriever.score(case.question, [pages[image]])
-            ranked = engine.retriever.rank_regions(question, scored, filters=EVERYTHING, k=HITS)
-            own = image == case.image
-            features.append(hit_features(ranked, question))
+        own_ids = [pages[image].parsed.page.doc_id for image in pages if image not in others]
+        everywhere = parse_filters({"doc_id": {"nin": own_ids}})
+        for compared, own, corpus in (
+            (engine.retriever.score(case.question, [pages[case.image]])[1], True, False),
+            (engine.retriever.score(case.question, [pages[drawn]])[1], False, False),
+            (_best_pages(engine, question, EVERYTHING), True, True),
+            (_best_pages(engine, question, everywhere), False, True),
+        ):
+            ranked = engine.retriever.rank_regions(question, [compared], filters=EVERYTHING, k=HITS)
+            features.append(hit_features(ranked, question, compared))
             for rank, one in enumerate(ranked):
-                labels.append((own and is_right(one.scored.region, case), rank == 0, own))
+                on_page = own and one.page.candidate.page_id == pages[case.image].id
+                right = on_page and is_right(one.scored.region, case)
+                labels.append((right, rank == 0, own, corpus))
                 documents.append(case.doc_id)
         on_progress("asking", done, len(cases))
-    right, first, own_page = np.array(labels, dtype=bool).reshape(-1, 3).T
-    return Examples(np.concatenate(features), right, first, own_page, np.array(documents))
+    right, first, own_page, of_corpus = np.array(labels, dtype=bool).reshape(-1, 4).T
+    return Examples(
+        np.concatenate(features), right, first, own_page, of_corpus, np.array(documents)
+    )
+
+
+def _best_pages(engine: Engine, question: Question, filters: Filters) -> list[ScoredPage]:
+    return next(engine.retriever.best_pages(question, k=HITS, filters=filters), [])
 
 
 def fit(features: FloatArray, right: NDArray[np.bool_]) -> Calibration:
@@ -172,18 +189,22 @@ def _held_out(examples: Examples) -> FloatArray:
 
 
 def _figures(examples: Examples, confidence: FloatArray) -> dict[str, Any]:
-    first, right = examples.first, examples.right
-    threshold = float(np.quantile(confidence[first & right], LOST))
-    figures = {
+    right = examples.right
+    figures: dict[str, Any] = {
         "hits": len(confidence),
         "right": int(right.sum()),
         "ece": calibration_error(confidence, right),
         "auroc": auroc(confidence, right),
-        "first_ece": calibration_error(confidence[first], right[first]),
-        "first_auroc": auroc(confidence[first], right[first]),
-        "threshold": threshold,
-        "abstains": float((confidence[first & ~examples.own] < threshold).mean()),
     }
+    for name, where in (("page", ~examples.corpus), ("corpus", examples.corpus)):
+        first = examples.first & where
+        threshold = float(np.quantile(confidence[first & right], LOST))
+        figures |= {
+            f"{name}_first_ece": calibration_error(confidence[first], right[first]),
+            f"{name}_first_auroc": auroc(confidence[first], right[first]),
+            f"{name}_threshold": threshold,
+            f"{name}_abstains": float((confidence[first & ~examples.own] < threshold).mean()),
+        }
     return {name: round(value, 4) for name, value in figures.items()}
 
 

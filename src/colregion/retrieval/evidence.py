@@ -8,22 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePath
 
 import numpy as np
 
 from colregion.core.embeddings import Candidate
-from colregion.core.geometry import Coverage, FloatArray, GridPlacement
+from colregion.core.geometry import Coverage, FloatArray, GridPlacement, IntArray
 from colregion.core.regions import ParsedPage
 from colregion.core.repr import one_line_repr
+from colregion.core.text import terms
 from colregion.retrieval import maxsim
 from colregion.retrieval.patches import patch_regions
 from colregion.retrieval.question import Question
 from colregion.retrieval.scorer import ScoredPage
 
-# The weights of a page's relevance: its highest similarities, the MaxSim of its best area and its
-# best line, and how often the words of the question occur. Their sum is 1.
-_MEAN_WEIGHT, _AREA_WEIGHT, _LINE_WEIGHT, _FREQUENCY_WEIGHT = 1 / 3, 1 / 6, 1 / 3, 1 / 6
 _MISSING = 0.05  # what a token without a match on the page counts in a geometric mean
+
+# The usual length of a page, area, block and line in vectors, and how much more a longer one must
+# match (L and b of BM25); a line is often a label alone.
+_PAGE, _AREA, _BLOCK, _LINE = (300, 0.75), (30, 0.75), (15, 0.75), (5, 0.4)
+# What the name of a page's document, and its other pages, count beside each part of the relevance.
+_DOCUMENT_WEIGHT = 0.5
+
+# Inside its page a word points at the heading that contains it instead of the answer, and a name of
+# the document or a number of the question at what is known already: they count less there.
+_HEADING_KINDS = ("title", "header")
+_HEADING_DISCOUNT, _NUMBER_DISCOUNT, _NAME_DISCOUNT = 0.8, 0.8, 0.98
+_LEAST_WEIGHT = 0.15  # of a question's weight, has to be left
 
 
 @one_line_repr("parsed.id", "score", "relevance", "regions")
@@ -34,16 +46,19 @@ class PageEvidence(ScoredPage):
     Args:
         parsed: the page; an unread one has the regions that the question lights up.
         regions: (R,) MaxSim inside each region, sum_i w_i max_{j in r} S[i, j] / sum_i w_i with S
-            rescaled to 0-1; 0 where no vector looks.
+            rescaled to 0-1; 0 where no vector looks. Words that name the page count less in w.
+        weight_left: the share of the question's weight that counts inside the page, above 0 to 1.
         mean: weighted mean over the tokens of the highest similarity on the page, 0-1.
         geometric_mean: the same as a geometric mean, in which a missing token counts 0.05.
-        relevance: how well the page answers, 0 to about 1: a third `mean`, a third its best line
-            alone, a sixth its best area, a sixth the saturated term frequency. Words scattered
-            over a page count less than words close together.
+        relevance: how well the page answers, 0-1: the mean of how often the words of the question
+            occur on the page, in its best area, block and line, how many neighbours among them
+            stand side by side, and, at half the weight, how many are in the document's name or on
+            one of its candidate pages. Without a noise floor it is `mean`.
     """
 
     parsed: ParsedPage
     regions: FloatArray
+    weight_left: float
     mean: float
     geometric_mean: float
     relevance: float
@@ -67,45 +82,113 @@ def collect_evidence(
     sim = maxsim.rescale(sim, noise_floor=noise_floor)
     pages = _with_regions(candidates, sim, lengths, weights)
     best = maxsim.segment_max(sim, lengths)
-    mean_length = max(float(lengths.mean()), 1.0)
-    frequency = maxsim.segment_sum(sim * sim, lengths)
-    frequency = maxsim.saturate(frequency, lengths, mean_length=mean_length)
     mean = maxsim.weighted_mean(best, weights)
     geometric_mean = maxsim.weighted_geometric_mean(best, weights, missing=_MISSING) * (lengths > 0)
-    frequency_mean = maxsim.weighted_mean(frequency, weights)
-    region_scores = _region_maxsim(sim, lengths, [cover for _, cover in pages], weights)
-    n_regions = np.array([len(parsed.parents) for parsed, _ in pages])
-    parents = np.concatenate([parsed.parents for parsed, _ in pages])
-    ends = np.cumsum(n_regions)
-    offsets = np.repeat(ends - n_regions, n_regions)
-    is_leaf = np.ones(len(parents), dtype=bool)
-    is_leaf[(parents + offsets)[parents >= 0]] = False
-    lines = maxsim.segment_max(np.where(is_leaf, region_scores, 0.0)[:, None], n_regions)[:, 0]
-    relevance = (
-        _MEAN_WEIGHT * mean
-        + _AREA_WEIGHT * maxsim.segment_max(region_scores[:, None], n_regions)[:, 0]
-        + _LINE_WEIGHT * lines
-        + _FREQUENCY_WEIGHT * frequency_mean
-    ).tolist()
-    by_page = [region_scores[end - n : end] for end, n in zip(ends, n_regions, strict=True)]
-    means = zip(mean.tolist(), geometric_mean.tolist(), strict=True)
+    tree = _Regions(sim, lengths, pages)
+    if noise_floor:
+        parts = [*_page_parts(sim, lengths, tree, weights), *_document_parts(question, best, tree)]
+        relevance = np.average(parts, axis=0, weights=[1.0] * 5 + [_DOCUMENT_WEIGHT] * 2)
+        own_weights = _weights_on_page(question, best, tree)
+    else:
+        relevance, own_weights = mean, np.broadcast_to(weights, best.shape)
+    left = own_weights.sum(axis=1) / max(float(weights.sum()), 1e-9)
+    regions = maxsim.weighted_mean(tree.best, np.repeat(own_weights, tree.counts, axis=0))
+    by_page = np.split(regions, np.cumsum(tree.counts)[:-1])
     return [
-        PageEvidence(page, score if noise_floor else page.score, parsed, regions, *both, score)
-        for page, score, (parsed, _), regions, both in zip(
-            candidates, relevance, pages, by_page, means, strict=True
+        PageEvidence(page, score if noise_floor else page.score, parsed, *of_page, score)
+        for page, (parsed, _), *of_page, score in zip(
+            candidates,
+            pages,
+            by_page,
+            *(values.tolist() for values in (left, mean, geometric_mean, relevance)),
+            strict=True,
         )
     ]
 
 
-def _region_maxsim(
-    sim: FloatArray, lengths: FloatArray, covers: Sequence[Coverage], weights: FloatArray
+class _Regions:
+    """The R regions of all pages, one page after the other: `counts` (P,) of them per page, the
+    `best` similarity and the `frequency` of each token in them (R, T), and their `lengths` (R,) in
+    vectors."""
+
+    def __init__(
+        self, sim: FloatArray, lengths: IntArray, pages: Sequence[tuple[ParsedPage, Coverage]]
+    ) -> None:
+        self.pages = [parsed for parsed, _ in pages]
+        self.counts = np.array([len(parsed.parents) for parsed in self.pages])
+        covers = [cover for _, cover in pages]
+        first = np.cumsum(lengths) - lengths
+        indices = [cover.indices + at for cover, at in zip(covers, first, strict=True)]
+        self.lengths = np.concatenate([np.diff(cover.indptr) for cover in covers])
+        self._inside = sim.take(np.concatenate(indices), axis=0)
+        self.best = maxsim.segment_max(self._inside, self.lengths)
+        parents = np.concatenate([parsed.parents for parsed in self.pages])
+        first_of_page = np.cumsum(self.counts) - self.counts
+        parents = np.where(parents < 0, -1, parents + np.repeat(first_of_page, self.counts))
+        self.is_area = parents < 0
+        self.is_leaf = np.ones(len(parents), dtype=bool)
+        self.is_leaf[parents[~self.is_area]] = False
+        # An undivided area is its own block.
+        self.is_block = np.where(self.is_area, self.is_leaf, self.is_area[parents])
+
+    @cached_property
+    def frequency(self) -> FloatArray:
+        return maxsim.segment_sum(self._inside * self._inside, self.lengths)
+
+
+def _page_parts(
+    sim: FloatArray, lengths: IntArray, tree: _Regions, weights: FloatArray
+) -> list[FloatArray]:
+    """Five (P,) parts of the relevance: the page, its best area, block and line, neighbours."""
+    frequency = maxsim.segment_sum(sim * sim, lengths)
+    parts = [_saturated(frequency, lengths, weights, *_PAGE)]
+    for level, norm in ((tree.is_area, _AREA), (tree.is_block, _BLOCK), (tree.is_leaf, _LINE)):
+        scores = np.zeros(len(level))
+        scores[level] = _saturated(tree.frequency[level], tree.lengths[level], weights, *norm)
+        parts.append(maxsim.segment_max(scores[:, None], tree.counts)[:, 0])
+    if len(weights) < 2:
+        return [*parts, parts[-1]]
+    pairs = maxsim.neighbour_max(sim, lengths)
+    return [*parts, maxsim.weighted_mean(pairs, weights[:-1] + weights[1:])]
+
+
+def _saturated(
+    frequency: FloatArray,
+    lengths: IntArray,
+    weights: FloatArray,
+    usual_length: float,
+    length_share: float,
 ) -> FloatArray:
-    """The MaxSim of the regions of all pages, one page after the other."""
-    first = np.cumsum(lengths) - lengths
-    indices = np.concatenate([cover.indices + at for cover, at in zip(covers, first, strict=True)])
-    ends = np.concatenate([cover.indptr[1:] for cover in covers])
-    counts = ends - np.concatenate([cover.indptr[:-1] for cover in covers])
-    return maxsim.weighted_mean(maxsim.segment_max(sim.take(indices, axis=0), counts), weights)
+    saturated = maxsim.saturate(
+        frequency, lengths, usual_length=usual_length, length_share=length_share
+    )
+    return maxsim.weighted_mean(saturated, weights)
+
+
+def _document_parts(question: Question, best: FloatArray, tree: _Regions) -> list[FloatArray]:
+    """Two (P,) parts of the relevance: the document's name, its candidate pages together."""
+    ids, document = np.unique([page.page.doc_id for page in tree.pages], return_inverse=True)
+    names = [frozenset(terms(PurePath(doc_id).stem)) for doc_id in ids.tolist()]
+    tokens = question.embedding.tokens
+    named = np.array([[float(token in name) for token in tokens] for name in names])
+    somewhere = np.zeros_like(named)
+    np.maximum.at(somewhere, document, best * best)
+    return [
+        maxsim.weighted_mean(values, question.weights)[document] for values in (named, somewhere)
+    ]
+
+
+def _weights_on_page(question: Question, best: FloatArray, tree: _Regions) -> FloatArray:
+    """(P, T) the weights of the tokens inside each page, from their `best` matches there (P, T)."""
+    kinds = np.concatenate([parsed.region_kinds for parsed in tree.pages])
+    of_headings = np.where(np.isin(kinds, _HEADING_KINDS)[:, None], tree.best, 0.0)
+    discount = _HEADING_DISCOUNT * maxsim.segment_max(of_headings, tree.counts)
+    discount[:, question.has_digit] = _NUMBER_DISCOUNT
+    names = question.is_name
+    discount[:, names] = _NAME_DISCOUNT * best[:, names]
+    weights = question.weights * (1 - discount)
+    enough = weights.sum(axis=1) >= _LEAST_WEIGHT * question.weights.sum()
+    return np.where(enough[:, None], weights, question.weights)
 
 
 def _with_regions(

@@ -10,7 +10,7 @@ import numpy as np
 
 from colregion.core.geometry import FloatArray, IntArray
 
-_SATURATION, _LENGTH_SHARE = 1.2, 0.75  # k and b of BM25
+_SATURATION = 1.2  # k of BM25
 
 
 def rescale(sim: FloatArray, *, noise_floor: float) -> FloatArray:
@@ -42,11 +42,11 @@ def _segment(ufunc: np.ufunc, values: FloatArray, counts: IntArray) -> FloatArra
 
 
 def weighted_mean(values: FloatArray, weights: FloatArray) -> FloatArray:
-    """(N,) means over the tokens of (N, T): sum_i w_i x_i / sum_i w_i; 0 when all weights are."""
-    total = float(weights.sum())
-    if total == 0:
-        return np.zeros(len(values))
-    return np.asarray(values @ weights / total)
+    """(N,) means over the tokens of (N, T): sum_i w_i x_i / sum_i w_i; 0 when all weights are.
+    Weights are (T,), or (N, T) for rows with weights of their own."""
+    total = weights.sum(axis=-1)
+    summed = values @ weights if weights.ndim == 1 else np.einsum("nt,nt->n", values, weights)
+    return np.asarray(np.divide(summed, total, out=np.zeros(len(values)), where=total > 0))
 
 
 def weighted_geometric_mean(
@@ -59,9 +59,28 @@ def weighted_geometric_mean(
     return np.exp(weighted_mean(np.log(np.maximum(values, missing)), weights))
 
 
-def saturate(frequency: FloatArray, length: FloatArray, *, mean_length: float) -> FloatArray:
-    """(P, T) term frequencies f (P, T), such as sums of squared similarities, as BM25 counts them
-    (Robertson and Zaragoza 2009): f (k + 1) / (f + k (1 - b + b V / L)), 0 to k + 1, with V the
-    `length` of each page in vectors (P,) and L the mean over the compared pages, above 0."""
-    norm = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * length / mean_length)
-    return np.asarray(frequency * (_SATURATION + 1) / (frequency + norm[:, None]))
+def saturate(
+    frequency: FloatArray, lengths: IntArray, *, usual_length: float, length_share: float
+) -> FloatArray:
+    """(N, T) term frequencies f of N texts, such as sums of squared similarities, saturated as in
+    BM25 (Robertson and Zaragoza 2009): f / (f + k (1 - b + b V / L)), 0 to below 1, with k = 1.2.
+
+    Args:
+        lengths: (N,) V, the vectors of each text.
+        usual_length: L, above 0. A mean of the texts compared would give one text another score
+            beside others.
+        length_share: b, 0-1; how much more a long text must match.
+    """
+    norm = _SATURATION * (1 - length_share + length_share * lengths / usual_length)
+    return np.asarray(frequency / (frequency + norm[:, None]))
+
+
+def neighbour_max(sim: FloatArray, counts: IntArray) -> FloatArray:
+    """(P, T - 1) how well the tokens i and i + 1 match vectors j and j + 1 of one page: maxima
+    over j of min(S[j, i], S[j + 1, i + 1]), for the pages of `counts` rows of (V, T); 0 where a
+    page has fewer than two vectors. T is 1 or more."""
+    together = np.zeros((len(sim), sim.shape[1] - 1), dtype=sim.dtype)
+    np.minimum(sim[:-1, :-1], sim[1:, 1:], out=together[:-1])
+    ends = np.cumsum(counts)
+    together[ends[ends > 0] - 1] = 0  # the next vector is on another page
+    return segment_max(together, counts)

@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from colregion.core.embeddings import QueryEmbedding
 from colregion.core.geometry import FloatArray
 from colregion.core.interfaces import Encoder, Index
 from colregion.core.repr import one_line_repr
-from colregion.core.text import content_terms, terms
+from colregion.core.text import content_terms, quoted_terms, terms
 from colregion.errors import InvalidInput
 from colregion.retrieval.answer_types import AnswerTypes, expected_answer_types
+from colregion.retrieval.wording import asking_terms, naming_terms
+
+_QUOTED_WEIGHT, _ASKING_WEIGHT = 2.0, 0.25
 
 
 @one_line_repr("text", "content_terms", "answer_types.forms")
@@ -40,7 +44,7 @@ class Question:
             raise InvalidInput("the question is empty")
         embedding = encoder.encode_query(text)
         if encoder.weighs_terms:
-            embedding = _weighted(embedding, index)
+            embedding = _weighted(embedding, index, text=text)
         return cls.of(text, embedding)
 
     @classmethod
@@ -56,17 +60,34 @@ class Question:
         return np.asarray(self.embedding.weights * self.embedding.content)
 
     @property
+    def has_digit(self) -> NDArray[np.bool_]:
+        """(T,) whether a token has a digit in it."""
+        return np.array([any(map(str.isdigit, token)) for token in self.embedding.tokens])
+
+    @property
+    def is_name(self) -> NDArray[np.bool_]:
+        """(T,) whether a token says which document is meant."""
+        naming = naming_terms(self.text)
+        return np.array([token in naming for token in self.embedding.tokens])
+
+    @property
     def content_length(self) -> int:
         return int(self.embedding.content.sum())
 
 
-def _weighted(query: QueryEmbedding, index: Index) -> QueryEmbedding:
+def _weighted(query: QueryEmbedding, index: Index, *, text: str) -> QueryEmbedding:
     """The query with weights idf = ln(1 + (N - df + 0.5) / (df + 0.5)), N pages in the index, as
-    in BM25 (Robertson and Zaragoza 2009), scaled to mean 1 over the content tokens."""
+    in BM25 (Robertson and Zaragoza 2009), more for quoted words and less for words of asking,
+    scaled to mean 1 over the content tokens."""
     n = index.page_count
-    if n == 0 or not query.content.any():
+    if not query.content.any():
         return query
     df = np.array(index.document_frequency(query.tokens), dtype=np.float64)
-    idf = np.log1p((n - df + 0.5) / (df + 0.5))
-    idf /= idf[query.content].mean()
-    return replace(query, weights=np.where(query.content, idf, query.weights))
+    weights = np.log1p((n - df + 0.5) / (df + 0.5)) if n else np.ones(len(df))
+    for words, factor in (
+        (quoted_terms(text), _QUOTED_WEIGHT),
+        (asking_terms(text), _ASKING_WEIGHT),
+    ):
+        weights[[token in words for token in query.tokens]] *= factor
+    weights /= weights[query.content].mean()
+    return replace(query, weights=np.where(query.content, weights, query.weights))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from colregion.retrieval.scorer import ScoredPage, ScoredRegion
 
 # Words from which an equal text on another page of a document is a repetition, not a coincidence.
 _SHORTEST_REPETITION = 4
+_REPEATED_PAGE_PENALTY = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +38,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RankedRegion:
-    """A region in the order over all pages, with its page."""
+    """A region in the order over all pages, with its page. `score` never rises along the order."""
 
     page: ScoredPage
     scored: ScoredRegion
+    score: float
 
 
 def rank_regions(
-    pages: Sequence[ScoredPage],
+    batches: Iterable[Sequence[ScoredPage]],
     score_regions: Callable[[ScoredPage], Iterable[ScoredRegion]],
     *,
     bound: Callable[[ScoredPage], float],
@@ -51,44 +54,56 @@ def rank_regions(
 ) -> Iterator[RankedRegion]:
     """The regions of all pages, best first; ties go to the earlier page, then to reading order.
 
-    Leaves out regions that the filters exclude, and repetitions: regions with the text of a better
-    one on another page of their document, such as running headers. Lazy.
+    Each region of a page lowers the score of its next one by 0.5, so that evidence on other pages
+    is not hidden behind a page's minor regions. Leaves out regions that the filters exclude, and
+    repetitions: regions with the text of a better one on another page of their document, such as
+    running headers. Lazy.
 
     Args:
+        batches: pages; the regions of the first batch come before those of the second.
         score_regions: the regions of a page, best first; called when the page's turn comes.
         bound: a score that none of a page's regions exceeds.
     """
     first_page: dict[tuple[str, str], str] = {}
-    for one in _merge(pages, score_regions, bound):
-        region, page = one.scored.region, one.page.candidate.parsed
-        if not (filters.kind(region.kind) and filters.hidden_text(bool(region.hidden_text))):
-            continue
-        words = terms(region.text)
+    for one in _merge(batches, score_regions, bound, filters):
+        page = one.page.candidate.parsed
+        words = terms(one.scored.region.text)
         key = (page.page.doc_id, " ".join(words))
         if len(words) < _SHORTEST_REPETITION or first_page.setdefault(key, page.id) == page.id:
             yield one
 
 
 def _merge(
-    pages: Sequence[ScoredPage],
+    batches: Iterable[Sequence[ScoredPage]],
     score_regions: Callable[[ScoredPage], Iterable[ScoredRegion]],
     bound: Callable[[ScoredPage], float],
+    filters: Filters,
 ) -> Iterator[RankedRegion]:
     """Best-first search: a page waits under its bound until no region at hand is better."""
-    n = len(pages)
-    # No two entries share score and position; waiting pages go before regions of equal score.
-    queue: list[tuple[float, int, ScoredRegion | None, Iterator[ScoredRegion]]]
-    queue = [(-bound(page), i - n, None, iter(())) for i, page in enumerate(pages)]
-    heapq.heapify(queue)
-    while queue:
-        _, position, best, rest = heapq.heappop(queue)
-        page = pages[position % n]
-        if best is None:
-            rest = iter(score_regions(page))
-        else:
-            yield RankedRegion(page, best)
-        if (following := next(rest, None)) is not None:
-            heapq.heappush(queue, (-following.score, position % n, following, rest))
+
+    def passes(one: ScoredRegion) -> bool:
+        region = one.region
+        return filters.kind(region.kind) and filters.hidden_text(bool(region.hidden_text))
+
+    lowest = math.inf
+    for pages in batches:
+        n = len(pages)
+        # No two entries share score and position; waiting pages go before regions of equal score.
+        queue: list[tuple[float, int, int, ScoredRegion | None, Iterator[ScoredRegion]]]
+        queue = [(-bound(page), i - n, 0, None, iter(())) for i, page in enumerate(pages)]
+        heapq.heapify(queue)
+        while queue:
+            negated, position, rank, best, rest = heapq.heappop(queue)
+            page = pages[position % n]
+            if best is None:
+                rest = filter(passes, score_regions(page))
+            else:
+                lowest = min(lowest, -negated)
+                yield RankedRegion(page, best, lowest)
+                rank += 1
+            if (after := next(rest, None)) is not None:
+                score = after.score - _REPEATED_PAGE_PENALTY * rank
+                heapq.heappush(queue, (-score, position % n, rank, after, rest))
 
 
 def within_area(page_ids: Sequence[str], boxes_xyxy: FloatArray, *, max_area: float) -> list[int]:

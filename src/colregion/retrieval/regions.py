@@ -26,7 +26,8 @@ from colregion.retrieval.scorer import ScoredRegion, Scorer
 AREA_WEIGHT = 0.25
 # The page's relevance beside a region's own evidence: the regions of one page keep their order,
 # those of different pages follow their pages'.
-PAGE_WEIGHT = 3.0
+PAGE_WEIGHT = 36.0
+_LARGEST_GAIN = 4.0
 # A region's words beside patches that saw them; vectors on words match by spelling already.
 LEXICAL_WEIGHT = 0.5
 # A title names what follows and is seldom the answer; a header or footer is on every page.
@@ -43,6 +44,7 @@ _REST_SHARE = 0.5
 # The words of a figure mean little apart, but a larger region is seldom one figure.
 _LARGEST_FIGURE = 0.15
 _BOUND_MARGIN = 1e-6  # sums are rounded in another order
+_NAMING_KINDS = frozenset(("title", "caption"))
 _WHOLE_KINDS = frozenset(("figure", "table", "equation", "title", "caption"))
 
 # Running text has lines of one width; the lines of forms and receipts end anywhere.
@@ -82,8 +84,14 @@ class RegionScorer(Scorer[PageEvidence]):
         own = float(page.regions.max(initial=0.0))
         if isinstance(page.candidate.placement, GridPlacement):
             own += LEXICAL_WEIGHT
-        bonus = question.answer_types.largest_bonus
+        bonus = question.answer_types.largest_bonus * answer_type_gain(page)
         return PAGE_WEIGHT * page.relevance + (1 + AREA_WEIGHT) * own + bonus + _BOUND_MARGIN
+
+
+def answer_type_gain(evidence: PageEvidence) -> float:
+    """The factor by which an expected answer type counts more where words of the question count
+    less, so that a date beats the rest of a heading; 1 to `_LARGEST_GAIN`."""
+    return min(1 / evidence.weight_left, _LARGEST_GAIN) if evidence.weight_left else 1.0
 
 
 def select_regions(question: Question, evidence: PageEvidence) -> list[ScoredRegion]:
@@ -120,7 +128,7 @@ class _Selection:
         if isinstance(evidence.candidate.placement, GridPlacement):
             share = lexical_share(parsed.regions, question.content_terms)
             own = own + LEXICAL_WEIGHT * share
-        bonus = question.answer_types.bonuses(parsed.regions)
+        bonus = question.answer_types.bonuses(parsed.regions) * answer_type_gain(evidence)
         area = np.where(parsed.parents >= 0, own[parsed.parents], own)
         # A line is compared with the other lines of its block only.
         coarse = np.where([len(r.path) < len(LEVELS) for r in parsed.regions], bonus, 0.0)
@@ -183,19 +191,25 @@ class _Selection:
     def _scored(self, positions: Sequence[int], score: float) -> ScoredRegion:
         region = join_regions([self.parsed.regions[i] for i in positions])
         maxsim = max(self.own[i] for i in positions)
-        return ScoredRegion(region, score, maxsim, self.evidence.mean, self.evidence.geometric_mean)
+        page = self.evidence
+        means = page.mean, page.geometric_mean
+        return ScoredRegion(region, score, maxsim, *means, page.weight_left)
 
 
 def select_levels(parsed: ParsedPage, worth: FloatArray) -> NDArray[np.bool_]:
     """(R,) whether a region represents its area: the area itself, or its blocks when one of several
-    has at least 97 % of its worth. A figure up to 15 % of the page stays whole."""
+    has at least 97 % of its worth. A figure up to 15 % of the page stays whole, and a larger one is
+    not replaced by its title or caption."""
     selected = parsed.parents < 0
     values = worth.tolist()
     for area in np.flatnonzero(selected).tolist():
         region, blocks = parsed.regions[area], parsed.parts[area]
         if region.kind == "figure" and region.box.area <= _LARGEST_FIGURE:
             continue
-        if len(blocks) > 1 and max(values[i] for i in blocks) >= _CONCENTRATION * values[area]:
+        best = max(blocks, key=lambda i: values[i], default=area)
+        if region.kind == "figure" and parsed.regions[best].kind in _NAMING_KINDS:
+            continue
+        if len(blocks) > 1 and values[best] >= _CONCENTRATION * values[area]:
             selected[area] = False
             selected[blocks] = True
     return selected

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
-from itertools import islice
+from itertools import accumulate, chain, islice
+from pathlib import PurePath
 from typing import Any
 
 from colregion.core.documents import DocumentEntry
@@ -14,18 +17,14 @@ from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.geometry import boxes_to_array
 from colregion.core.interfaces import Encoder, Index
 from colregion.core.results import Hit, PageHit
-from colregion.errors import InvalidInput
+from colregion.errors import InvalidInput, NotIndexed
 from colregion.retrieval.confidence import Calibration, calibration_of, hit_features
 from colregion.retrieval.question import Question
 from colregion.retrieval.ranking import Limits, RankedRegion, rank_regions, within_area
 from colregion.retrieval.scorer import ScoredPage, Scorer
 
-# Pages whose regions are scored. A region's score includes its page's: later pages matter little.
-_REGION_PAGES = 10
-_MOST_REGION_PAGES = 25
-# Candidates of an encoder with a noise floor: late interaction alone, noise and all, orders pages
-# less well than their evidence.
-_CANDIDATES = 25
+# Candidates whose evidence is compared: late interaction alone orders pages less well.
+_BATCH = 25
 
 
 @dataclass(frozen=True)
@@ -43,24 +42,20 @@ class Retriever:
     def search(self, text: str, *, k: int, filters: Filters, limits: Limits) -> list[Hit]:
         """The k best regions over all pages that pass the filters, best first."""
         question = self.ask(text)
-        pages = self._best_pages(question, k=max(k, _REGION_PAGES), filters=filters)
-        # Most pages have several regions: those of the first pages are enough, unless they are too
-        # few and no limit explains why.
-        enough = min(max(k, _REGION_PAGES), _MOST_REGION_PAGES)
-        hits = self._hits(question, pages[:enough], k=k, filters=filters, limits=limits)
-        limited = bool(limits.min_confidence or limits.max_area)
-        if len(hits) < k and len(pages) > enough and not limited:
-            hits = self._hits(question, pages, k=k, filters=filters, limits=limits)
-        return hits
+        batches = self.best_pages(question, k=k, filters=filters)
+        return self._hits(question, batches, k=k, filters=filters, limits=limits)
 
     def search_pages(self, text: str, *, k: int, filters: Filters) -> list[PageHit]:
         """The k best pages that pass the filters, best first."""
-        pages = self._best_pages(self.ask(text), k=k, filters=filters)
+        batches = self.best_pages(self.ask(text), k=k, filters=filters)
+        pages = list(islice(chain.from_iterable(batches), k))
         entries = self._entries(page.candidate for page in pages)
         parsed = [page.candidate.parsed.unloaded() for page in pages]
+        # A later batch may have a better page: its score is then that of the last one before it.
+        scores = accumulate((page.score for page in pages), min)
         return [
-            PageHit(one, entries[one.page.doc_id], page.score)
-            for one, page in zip(parsed, pages, strict=True)
+            PageHit(one, entries[one.page.doc_id], score)
+            for one, score in zip(parsed, scores, strict=True)
         ]
 
     def rank(
@@ -68,7 +63,7 @@ class Retriever:
     ) -> list[Hit]:
         """The k best regions of these pages, best first; all of them for k None."""
         question, scored = self.score(text, pages)
-        return self._hits(question, scored, k=k, filters=EVERYTHING, limits=limits)
+        return self._hits(question, [scored], k=k, filters=EVERYTHING, limits=limits)
 
     def score(self, text: str, pages: Sequence[EmbeddedPage]) -> tuple[Question, list[ScoredPage]]:
         """The question, and these pages scored for it, in their order."""
@@ -77,11 +72,16 @@ class Retriever:
         return question, list(self.scorer.score_pages(question, candidates))
 
     def rank_regions(
-        self, question: Question, pages: Sequence[ScoredPage], *, filters: Filters, k: int | None
+        self,
+        question: Question,
+        batches: Iterable[Sequence[ScoredPage]],
+        *,
+        filters: Filters,
+        k: int | None,
     ) -> list[RankedRegion]:
-        """The k best regions of scored pages; all of them for k None."""
+        """The k best regions of scored pages, those of an earlier batch first; all for k None."""
         ranked = rank_regions(
-            pages,
+            batches,
             partial(self.scorer.score_regions, question),
             bound=partial(self.scorer.bound, question),
             filters=filters,
@@ -93,16 +93,33 @@ class Retriever:
         """The calibration of the confidence of hits; None where none was fitted."""
         return calibration_of(self.index, self.encoder) if self.scorer.calibrated else None
 
-    def _best_pages(self, question: Question, *, k: int, filters: Filters) -> list[ScoredPage]:
-        n = max(k, _CANDIDATES) if self.encoder.noise_floor else k
+    def best_pages(
+        self, question: Question, *, k: int, filters: Filters
+    ) -> Iterator[list[ScoredPage]]:
+        """The candidates by 25, each batch best first: k does not change what comes first."""
+        n = _BATCH * math.ceil(k / _BATCH)
         candidates = self.index.search(question.embedding, k=n, filters=filters)
-        pages = self.scorer.score_pages(question, candidates)
-        return sorted(pages, key=lambda page: -page.score)[:k]
+        if not candidates:
+            self._check_documents(filters)
+        for start in range(0, len(candidates), _BATCH):
+            pages = self.scorer.score_pages(question, candidates[start : start + _BATCH])
+            yield sorted(pages, key=lambda page: -page.score)
+
+    def _check_documents(self, filters: Filters) -> None:
+        """Raise NotIndexed when the filters name documents of which none is in the index."""
+        names = filters.document_ids
+        if not names or self.index.entries(names):
+            return
+        ids = [entry.id for entry in self.index.documents()]
+        similar = [one for one in ids if PurePath(one).stem in names or PurePath(one).name in names]
+        similar = similar or get_close_matches(min(names), ids)
+        hint = f"; did you mean {similar[0]!r}?" if similar else ""
+        raise NotIndexed(f"no document {', '.join(map(repr, sorted(names)))} in the index{hint}")
 
     def _hits(
         self,
         question: Question,
-        pages: Sequence[ScoredPage],
+        batches: Iterable[Sequence[ScoredPage]],
         *,
         k: int | None,
         filters: Filters,
@@ -117,10 +134,13 @@ class Retriever:
             )
             raise InvalidInput(f"min_confidence needs {needed}")
         most = None if limits.max_area else k
-        ranked = self.rank_regions(question, pages, filters=filters, k=most)
+        batches = iter(batches)
+        compared = next(batches, ())
+        ranked = self.rank_regions(question, chain([compared], batches), filters=filters, k=most)
         confidences: list[float | None] = [None] * len(ranked)
         if calibration is not None:
-            confidences = list(calibration.confidence(hit_features(ranked, question)).tolist())
+            features = hit_features(ranked, question, compared)
+            confidences = list(calibration.confidence(features).tolist())
         rated = list(zip(ranked, confidences, strict=True))
         if (least := limits.min_confidence) is not None:
             rated = [(one, c) for one, c in rated if c is None or c >= least]
@@ -133,7 +153,7 @@ class Retriever:
         # Hits on one page share it, and the image that it loads.
         shared = {page_id: page.parsed.unloaded() for page_id, page in pages_of_hits.items()}
         return [
-            Hit(one.scored.region, page, entries[page.page.doc_id], one.scored.score, confidence)
+            Hit(one.scored.region, page, entries[page.page.doc_id], one.score, confidence)
             for one, confidence in rated
             for page in [shared[one.page.candidate.page_id]]
         ]

@@ -29,8 +29,8 @@ class ScoredRegion:
 
     Args:
         maxsim: of the question in the region, 0-1.
-        page_mean, page_geometric_mean: as in `PageEvidence`, 0-1. A confidence is computed from
-            these three; they are 0 for a scorer without confidences.
+        page_mean, page_geometric_mean, page_weight_left: as in `PageEvidence`, 0-1. A confidence is
+            computed from these four; they are 0 for a scorer without confidences.
     """
 
     region: Region
@@ -38,6 +38,7 @@ class ScoredRegion:
     maxsim: float = 0.0
     page_mean: float = 0.0
     page_geometric_mean: float = 0.0
+    page_weight_left: float = 0.0
 
 
 PageT = TypeVar("PageT", bound=ScoredPage)
