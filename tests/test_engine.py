@@ -22,6 +22,7 @@ from colregion.indexes.memory import MemoryIndex
 from colregion.retrieval.confidence import FEATURES, Calibration
 from colregion.retrieval.paper import PaperScorer
 from colregion.retrieval.regions import RegionScorer
+from colregion.retrieval.rerank import RerankScorer
 from colregion.retrieval.scorer import Scorer
 from colregion.testing import (
     ColorEncoder,
@@ -365,6 +366,19 @@ class TestOpening:
             engine.add([make_embedded_with(engine)])
         with Engine.open(tmp_path / "library") as again:
             assert again.search("total")[0].text == "total due"
+
+    def test_rerank_is_loaded_from_its_spec_and_needs_the_default_scorer(self) -> None:
+        encoder, parser = WordEncoder(), LineParser([TOTAL])
+        with Engine.open(
+            MemoryIndex(), encoder=encoder, parser=parser, rerank="static_tokens"
+        ) as reranking:
+            assert isinstance(reranking.retriever.scorer, RerankScorer)
+            reranking.add(png())
+            assert [hit.text for hit in reranking.search("total due")] == ["total due"]
+        with pytest.raises(InvalidInput, match="leave out scorer or rerank"):
+            Engine(
+                MemoryIndex(), encoder=encoder, parser=parser, scorer=PaperScorer(), rerank=encoder
+            )
 
     def test_search_works_while_documents_are_added(self, engine: Engine) -> None:
         errors: list[BaseException] = []

@@ -29,6 +29,7 @@ from colregion.parsers import load_parser
 from colregion.retrieval.confidence import Calibration
 from colregion.retrieval.ranking import Limits as RegionLimits
 from colregion.retrieval.regions import RegionScorer, find_region, page_id_of
+from colregion.retrieval.rerank import RerankScorer
 from colregion.retrieval.retriever import Retriever
 from colregion.retrieval.scorer import Scorer
 
@@ -49,10 +50,12 @@ class Engine:
 
     Args:
         scorer: scores pages and regions; by default `RegionScorer` with the encoder's noise floor.
+        rerank: a text model that the pages compared are scored with as well; see `RerankScorer`.
         count_tokens: how `context` counts; by default an estimate that needs no tokenizer.
 
     Raises:
         ModelMismatch: the index was made with another encoder.
+        InvalidInput: both `scorer` and `rerank`.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Engine:
         encoder: Encoder,
         parser: Parser,
         scorer: Scorer[Any] | None = None,
+        rerank: Encoder | None = None,
         count_tokens: CountTokens = estimate_tokens,
     ) -> None:
         made_with = index.get_setting(IndexSetting.ENCODER)
@@ -76,6 +80,10 @@ class Engine:
         self.count_tokens = count_tokens
         self._adding = threading.Lock()
         self.page_cache = PageCache(parser, encoder)
+        if scorer is not None and rerank is not None:
+            raise InvalidInput("rerank is for the default scorer; leave out scorer or rerank")
+        if rerank is not None:
+            scorer = RerankScorer(rerank, noise_floor=encoder.noise_floor)
         scorer = scorer or RegionScorer(noise_floor=encoder.noise_floor)
         self.retriever = Retriever(index, encoder, scorer)
 
@@ -86,6 +94,7 @@ class Engine:
         *,
         encoder: str | Encoder | None = None,
         parser: str | Parser = "auto",
+        rerank: str | Encoder | None = None,
         count_tokens: CountTokens = estimate_tokens,
         **encoder_options: Any,
     ) -> Engine:
@@ -96,6 +105,9 @@ class Engine:
             encoder: a spec for `load_encoder`, or an `Encoder`; None takes the one that the
                 index was made with, `static_tokens` for a new index.
             parser: a spec for `load_parser`, or a `Parser`.
+            rerank: a text model that pages are scored with as well, `text:ID` or an `Encoder`: it
+                finds the right page first more often, for seconds per question about new pages and
+                without confidences; see `RerankScorer`.
             encoder_options: for `load_encoder`, such as `device="cuda"`.
 
         Raises:
@@ -115,6 +127,7 @@ class Engine:
             opened,
             encoder=encoder,
             parser=load_parser(parser) if isinstance(parser, str) else parser,
+            rerank=load_encoder(rerank) if isinstance(rerank, str) else rerank,
             count_tokens=count_tokens,
         )
         if encoder.spec is not None and opened.get_setting(IndexSetting.ENCODER_SPEC) is None:

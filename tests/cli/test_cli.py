@@ -171,6 +171,16 @@ def test_search_refuses_to_overwrite_an_indexed_document_before_searching(
     assert document.read_bytes() == SLIDE.read_bytes()
 
 
+def test_search_with_rerank_prints_hits_without_a_confidence(
+    library: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("search", "total revenue of the year", "--index", library, "-k", 1, "--json")
+    assert run(*arguments, "--rerank", "static_tokens") == 0
+    (hit,) = json.loads(capsys.readouterr().out)
+    assert "confidence" not in hit
+    assert "Revenue" in hit["text"]
+
+
 def test_json_is_a_flag_that_takes_no_value(
     library: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -327,6 +337,7 @@ def test_eval_of_an_archive_builds_its_index_once(
         (["search", "x", "--index", "LIBRARY", "--filter", "docid"], 2, "KEY=VALUE"),
         (["search", "x", "--index", "LIBRARY", "--method", "paper"], 2, "--method"),
         (["search", "x", "--index", "LIBRARY", "--encoder", "magic"], 2, "magic"),
+        (["search", "x", "--index", "LIBRARY", "--rerank", "magic"], 2, "magic"),
         (["search", "x", "--index", "LIBRARY", "--output", "/no/such/folder/x"], 2, "cannot write"),
         (["search", "x", "--index", "/no/such/index"], 2, "/no/such/index"),
         (["list", "--index", "/no/such/index"], 2, "/no/such/index"),

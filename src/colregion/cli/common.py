@@ -41,6 +41,15 @@ EncoderOption = Annotated[
         "with options such as 'ID?device=cuda' (default: the encoder of the index).",
     ),
 ]
+RerankOption = Annotated[
+    str | None,
+    typer.Option(
+        "--rerank",
+        metavar="SPEC",
+        help="Score pages also with a text model, text:ID: the right page comes first more often, "
+        "for seconds per question and without confidences.",
+    ),
+]
 ParserOption = Annotated[
     str,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from colregion.cli import common
-from colregion.cli.common import JsonOption, OutputOption, ParserOption, app, err, out
+from colregion.cli.common import JsonOption, OutputOption, ParserOption, RerankOption, app, err, out
 from colregion.errors import InvalidInput
 
 
@@ -22,6 +22,7 @@ def evaluate(
         ),
     ] = None,
     parser: ParserOption = "auto",
+    rerank: RerankOption = None,
     method: Annotated[
         list[str] | None,
         typer.Option("--method", help="Only these rankings; repeatable. All by default."),
@@ -76,7 +77,9 @@ def evaluate(
         against=against,
         overlays=overlays,
     )
-    result = evaluate_file(cases, options, encoder=encoder, parser=parser, index=index, console=err)
+    result = evaluate_file(
+        cases, options, encoder=encoder, parser=parser, rerank=rerank, index=index, console=err
+    )
     if not common.emit_json(result, to_stdout=as_json, output=output):
         print_rows(result, console=out)
 

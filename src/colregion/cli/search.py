@@ -14,6 +14,7 @@ from colregion.cli.common import (
     IndexOption,
     JsonOption,
     OutputOption,
+    RerankOption,
     app,
     emit_json,
     escape,
@@ -21,6 +22,7 @@ from colregion.cli.common import (
     pairs,
     write_file,
 )
+from colregion.core.interfaces import Index
 from colregion.core.results import DEFAULT_K, Hit
 from colregion.core.text import printable
 from colregion.engine import Engine
@@ -42,6 +44,7 @@ def search(
         ),
     ] = None,
     encoder: EncoderOption = None,
+    rerank: RerankOption = None,
     as_json: JsonOption = False,
     output: OutputOption = None,
     html: Annotated[
@@ -58,7 +61,7 @@ def search(
     ] = False,
 ) -> None:
     """Find the regions that answer a question."""
-    with _open(index, encoder=encoder, skip_damaged=skip_damaged) as engine:
+    with _open(index, encoder=encoder, rerank=rerank, skip_damaged=skip_damaged) as engine:
         for path in filter(None, (html, pdf)):
             check_destination(path, (entry.source for entry in engine.documents()))
         hits = engine.search(
@@ -89,11 +92,13 @@ def search(
         out.print(f"{escape(hits[0].doc_id)} with highlights: {escape(str(pdf))}", highlight=False)
 
 
-def _open(index: str, *, encoder: str | None, skip_damaged: bool) -> Engine:
+def _open(index: str, *, encoder: str | None, rerank: str | None, skip_damaged: bool) -> Engine:
     """An engine on an existing index; only `add` creates one."""
     if skip_damaged:
-        return Engine.open(LocalIndex(index, create=False, skip_damaged=True), encoder=encoder)
-    return Engine.open(open_index(index, create=False), encoder=encoder)
+        opened: Index = LocalIndex(index, create=False, skip_damaged=True)
+    else:
+        opened = open_index(index, create=False)
+    return Engine.open(opened, encoder=encoder, rerank=rerank)
 
 
 def _write_html(engine: Engine, question: str, hits: Sequence[Hit], path: Path) -> None:

@@ -138,6 +138,7 @@ def evaluate_file(
     *,
     encoder: str | None = None,
     parser: str = "auto",
+    rerank: str | None = None,
     index: Path | None = None,
     console: Console,
 ) -> dict[str, Any]:
@@ -145,6 +146,7 @@ def evaluate_file(
 
     Args:
         encoder, parser: specs; without an encoder that of the index, or the default one.
+        rerank: as in `Engine.open`, for the ranking `colregion`.
         index: a folder for the local index of an archive, made if it is missing; None for an index
             in memory.
         console: for the progress.
@@ -155,7 +157,9 @@ def evaluate_file(
     cached = CachedParser(load_parser(parser))
     with ExitStack() as stack:
         opened: Index = MemoryIndex() if index is None else open_index(str(index))
-        engine = stack.enter_context(Engine.open(opened, encoder=encoder, parser=cached))
+        engine = stack.enter_context(
+            Engine.open(opened, encoder=encoder, parser=cached, rerank=rerank)
+        )
         show = stack.enter_context(progress_bars(console))
         return evaluate(cases, engine, options, on_progress=show)
 
