@@ -1,4 +1,4 @@
-"""Pages scored with a text model as well: one-hot vectors, so that cosines are known."""
+"""Pages scored with a text model as well: one-hot vectors, so that similarities are known."""
 
 from __future__ import annotations
 
@@ -70,12 +70,25 @@ def relevances(searching: Retriever, question: str, *pages: EmbeddedPage) -> lis
     return [page.score for page in scored]
 
 
-def test_a_fifth_of_relevance_is_the_cosine_of_the_most_similar_region() -> None:
-    # The cosine of (t + d) / sqrt(2) with t is sqrt(1/2); the other region has nothing of either.
+def test_a_fifth_of_relevance_is_the_share_of_the_question_that_the_text_model_matches() -> None:
     page = page_of(("total due", TOP), ("net", WIDE))
+    (plain,) = relevances(retriever(page), "total year", page)
+    (both,) = relevances(retriever(page, text_encoder=WordEncoder()), "total year", page)
+    assert both == pytest.approx(0.8 * plain + 0.2 * 0.5, abs=1e-6)
+
+
+def test_similarities_up_to_the_text_models_noise_floor_count_nothing() -> None:
+    class Noisy(WordEncoder):
+        noise_floor = 0.6
+
+        def _vectors(self, words: Sequence[str]) -> FloatArray:
+            # Equal words have a similarity of 0.7, a quarter of the way from 0.6 to 1.
+            return super()._vectors(words) * np.float32(np.sqrt(0.7))
+
+    page = page_of(("total", TOP))
     (plain,) = relevances(retriever(page), "total", page)
-    (both,) = relevances(retriever(page, text_encoder=WordEncoder()), "total", page)
-    assert both == pytest.approx(0.8 * plain + 0.2 * np.sqrt(0.5), abs=1e-6)
+    (both,) = relevances(retriever(page, text_encoder=Noisy()), "total", page)
+    assert both == pytest.approx(0.8 * plain + 0.2 * 0.25, abs=1e-3)  # cached as float16
 
 
 def test_page_that_means_the_same_in_other_words_comes_before_one_that_shares_as_many() -> None:
@@ -129,7 +142,7 @@ def test_least_recently_used_page_is_encoded_again(monkeypatch: pytest.MonkeyPat
 
 def test_encoder_of_page_images_is_refused() -> None:
     page = page_of(("red", TOP))
-    with pytest.raises(InvalidInput, match="at the words of a page, such as 'text:"):
+    with pytest.raises(InvalidInput, match="fake-colors/8x6' is visual; take one such as 'text:"):
         relevances(retriever(page, text_encoder=ColorEncoder()), "red", page)
 
 
