@@ -322,7 +322,8 @@ def test_eval_of_an_archive_builds_its_index_once(
     assert result["pages"] > 1
     assert run("list", "--index", tmp_path / "library", "--json") == 0
     indexed = capsys.readouterr().out
-    assert run(*arguments, *options, "--method", "colregion") == 0
+    reranking = ("--method", "colregion", "--rerank", "static_tokens")
+    assert run(*arguments, *options, *reranking) == 0
     assert "reports, text (n = 1)" in capsys.readouterr().out
     assert run("list", "--index", tmp_path / "library", "--json") == 0
     assert capsys.readouterr().out == indexed

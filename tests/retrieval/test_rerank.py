@@ -142,7 +142,9 @@ def test_least_recently_used_page_is_encoded_again(monkeypatch: pytest.MonkeyPat
 
 def test_encoder_of_page_images_is_refused() -> None:
     page = page_of(("red", TOP))
-    with pytest.raises(InvalidInput, match="fake-colors/8x6' is visual; take one such as 'text:"):
+    with pytest.raises(
+        InvalidInput, match="takes text:ID of a text model; 'fake-colors/8x6' is visual"
+    ):
         relevances(retriever(page, text_encoder=ColorEncoder()), "red", page)
 
 

@@ -59,17 +59,14 @@ class RerankScorer(RegionScorer):
         if not pages:
             return []
         query = self.text_encoder.encode_query(question.text)
-        vectors = self._encoded([candidate.parsed for candidate in candidates])
-        sim = np.concatenate([similarity(query.vectors, one).T for one in vectors])  # (V, T)
-        sim = maxsim.rescale(sim, noise_floor=self.text_encoder.noise_floor)
-        best = maxsim.segment_max(sim, np.array([len(one) for one in vectors]))
-        meaning = maxsim.weighted_mean(best, query.weights)
-        words = np.array([page.relevance for page in pages])
-        relevance = (1 - MEANING_WEIGHT) * words + MEANING_WEIGHT * meaning
-        return [
-            replace(page, score=score, relevance=score)
-            for page, score in zip(pages, relevance.tolist(), strict=True)
-        ]
+        scored = []
+        for page, vectors in zip(pages, self._encoded([p.parsed for p in candidates]), strict=True):
+            best = similarity(query.vectors, vectors).max(axis=1, initial=0.0)
+            best = maxsim.rescale(best, noise_floor=self.text_encoder.noise_floor)
+            meaning = float(np.average(best, weights=query.weights))
+            relevance = (1 - MEANING_WEIGHT) * page.relevance + MEANING_WEIGHT * meaning
+            scored.append(replace(page, score=relevance, relevance=relevance))
+        return scored
 
     def _encoded(self, pages: Sequence[ParsedPage]) -> list[FloatArray]:
         """The vectors of each page (V, D), from the cache or the text model."""
@@ -84,8 +81,7 @@ class RerankScorer(RegionScorer):
             for i, embedding in zip(batch, embeddings, strict=True):
                 if not isinstance(embedding.placement, BoxPlacement):
                     name = self.text_encoder.fingerprint
-                    cure = "take one such as 'text:sentence-transformers/all-MiniLM-L6-v2'"
-                    raise InvalidInput(f"rerank needs a text model, {name!r} is visual; {cure}")
+                    raise InvalidInput(f"rerank takes text:ID of a text model; {name!r} is visual")
                 known[keys[i]] = embedding.vectors.astype(np.float16)
         with self._lock:
             for key in keys:
