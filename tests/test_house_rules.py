@@ -16,7 +16,7 @@ MAX_LINES = 400
 MAX_PARAMETERS = 8
 MAX_LAYERS = 10
 MAX_LINES_IN_ALL = 25_000
-MAX_LINES_OF_CORE_AND_RETRIEVAL = 3_600
+MAX_LINES_OF_CORE_AND_RETRIEVAL = 3_750
 MAX_MODULES_OF_AN_IMPORT = 20
 
 
@@ -50,7 +50,7 @@ def test_source_has_at_most_25000_lines() -> None:
     assert sum(map(lines_of, FILES)) <= MAX_LINES_IN_ALL
 
 
-def test_core_and_retrieval_have_at_most_3600_lines() -> None:
+def test_core_and_retrieval_have_at_most_3750_lines() -> None:
     paths = (path for path in FILES if path.relative_to(SOURCE).parts[0] in ("core", "retrieval"))
     assert sum(map(lines_of, paths)) <= MAX_LINES_OF_CORE_AND_RETRIEVAL
 

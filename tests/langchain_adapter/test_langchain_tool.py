@@ -69,11 +69,13 @@ def test_the_model_cannot_widen_the_filters(engine: Engine) -> None:
     assert message.artifact == []
 
 
-def test_a_search_without_results_tells_the_model_the_document_names(
+def test_a_search_of_an_unknown_document_tells_the_model_the_document_names(
     engine: Engine,
 ) -> None:
     message = call(region_search_tool(engine), query=FUEL, doc_id="lost.pdf")
-    assert message.content == "No regions found. The documents are: paper, report."
+    assert message.content == (
+        "no document 'lost.pdf' in the index; The documents are: paper, report"
+    )
 
 
 def test_images_follow_their_texts_as_blocks_on_request(engine: Engine) -> None:

@@ -74,9 +74,11 @@ class TestNothingFound:
     def test_a_search_without_results_tells_the_model_the_document_names(
         self, engine: Engine
     ) -> None:
-        output = region_search_tool(engine)(query="total", doc_id="c")
+        output = region_search_tool(engine)(query="total", page_number=99)
         assert text_of(output) == "No regions found. The documents are: a, b."
         assert (output.raw_output, output.is_error) == ([], False)
+        unknown = region_search_tool(engine)(query="total", doc_id="c")
+        assert text_of(unknown) == "no document 'c' in the index; The documents are: a, b"
         empty = Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser([]))
         output = region_search_tool(empty)(query="total")
         assert text_of(output) == "No regions found. The documents are: (none)."

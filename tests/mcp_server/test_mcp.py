@@ -159,7 +159,6 @@ async def test_images_follow_their_regions_on_request(engine: Engine) -> None:
     [
         ({}, 2),
         ({"doc_id": "scan.png"}, 2),
-        ({"doc_id": "other"}, 0),
         ({"page_number": 1}, 2),
         ({"page_number": 2}, 0),
         ({"kind": "text"}, 2),
@@ -175,6 +174,16 @@ async def test_search_arguments_restrict_the_results(
     assert len(result["structuredContent"]["regions"]) == count
     if not count:
         assert result["content"][0]["text"].startswith("No regions found")
+
+
+async def test_search_of_an_unknown_document_is_an_error_with_the_document_names(
+    engine: Engine,
+) -> None:
+    async with connected(engine) as session:
+        result = await call(session, "search_regions", query="alpha", doc_id="other")
+    assert result["isError"]
+    assert "no document 'other' in the index" in result["content"][0]["text"]
+    assert "scan.png" in result["content"][0]["text"]
 
 
 async def test_get_page_returns_text_size_areas_and_image(engine: Engine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from colregion.core.embeddings import Candidate, EmbeddedPage, PageEmbedding, Qu
 from colregion.core.geometry import Box, BoxPlacement, GridPlacement
 from colregion.core.regions import ParsedPage, Region, Word
 from colregion.indexes.memory import MemoryIndex
+from colregion.retrieval import answer_types
 from colregion.retrieval.answer_types import FORM_BONUS, AnswerTypes
 from colregion.retrieval.question import Question
 from colregion.retrieval.regions import (
@@ -115,16 +117,20 @@ class TestSelection:
         selected = by_path(select(report(), unit_query(SHOP), types=number))
         assert (selected[(2, 1)], selected[(2, 2)]) == pytest.approx((36 + FORM_BONUS, 36))
 
-    def test_expected_form_counts_more_where_words_of_a_heading_count_less(self) -> None:
-        number = AnswerTypes(forms=frozenset(["number"]))
+    @pytest.mark.parametrize(("form", "gain"), [("number", 1), ("digits", 4)])
+    def test_expected_form_counts_more_where_words_of_a_heading_count_less_but_for_numbers(
+        self, monkeypatch: pytest.MonkeyPatch, form: str, gain: float
+    ) -> None:
+        monkeypatch.setitem(answer_types._FORMS, "digits", re.compile(r"\d"))
         query = unit_query(SHOP)
-        question = replace(Question.of("x", query), answer_types=number)
+        types = AnswerTypes(forms=frozenset([form]))
+        question = replace(Question.of("x", query), answer_types=types)
         scorer = RegionScorer(noise_floor=0.01)
         (page,) = scorer.score_pages(question, [Candidate.of(report(), query)])
         selected = by_path(list(scorer.score_regions(question, page)))
         assert page.weight_left == pytest.approx(0.2)  # a fifth of "shop", which is in the title
-        gain = selected[(2, 1)] - 36 * page.relevance
-        assert gain == pytest.approx(4 * FORM_BONUS)
+        bonus = selected[(2, 1)] - 36 * page.relevance
+        assert bonus == pytest.approx(gain * FORM_BONUS)
 
     def test_scored_region_carries_what_it_and_its_page_hold(self) -> None:
         best = select(report(), unit_query(DATE, SHOP))[0]
@@ -211,7 +217,7 @@ class TestBound:
         (evidence,) = scorer.score_pages(question, [Candidate.of(page, query)])
         scores = [one.score for one in scorer.score_regions(question, evidence)]
         assert max(scores) <= scorer.bound(question, evidence)
-        if not types.largest_bonus:
+        if not types.largest_bonus():
             assert scorer.bound(question, evidence) < max(scores) + 1.25
 
     def test_bound_of_a_page_in_patches_allows_for_its_words(self) -> None:

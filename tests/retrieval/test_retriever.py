@@ -126,10 +126,16 @@ class TestDocumentFilters:
     @pytest.mark.parametrize(
         ("names", "message"),
         [
-            ("report", r"no document 'report' in the index; did you mean '2023/report.pdf'\?"),
+            (
+                "report",
+                r"no document 'report' in the index; did you mean '2023/report.pdf'\? The doc",
+            ),
             ("report.pdf", "did you mean '2023/report.pdf'"),
             ("othr", "did you mean 'other'"),
-            (["zzz", "yyy"], "no document 'yyy', 'zzz' in the index$"),
+            (
+                ["zzz", "yyy"],
+                "'yyy', 'zzz' in the index; The documents are: 2023/report.pdf, other$",
+            ),
         ],
     )
     def test_documents_of_which_none_is_there_are_refused(self, names: Any, message: str) -> None:

@@ -14,7 +14,7 @@ from colregion.retrieval.wording import asking_terms, naming_terms
         ("Find the entry next to Country", ["entry", "find", "next"]),
         ("Which value is entered for Brand on this form?", ["entered", "form", "value"]),
         ('What is written in the field "Form value"?', ["field", "written"]),
-        ("How many shops opened?", []),
+        ("How many shops opened?", ["many"]),
         ("Quel est le montant ?", []),
     ],
 )

@@ -125,7 +125,7 @@ def _examples(
         drawn = others[int(random_order(len(others), key=case.id)[0])]
         own_ids = [pages[image].parsed.page.doc_id for image in pages if image not in others]
         everywhere = parse_filters({"doc_id": {"nin": own_ids}})
-        for compared, own, corpus in (
+        for compared, is_own, is_corpus in (
             (engine.retriever.score(case.question, [pages[case.image]])[1], True, False),
             (engine.retriever.score(case.question, [pages[drawn]])[1], False, False),
             (_best_pages(engine, question, EVERYTHING), True, True),
@@ -134,15 +134,14 @@ def _examples(
             ranked = engine.retriever.rank_regions(question, [compared], filters=EVERYTHING, k=HITS)
             features.append(hit_features(ranked, question, compared))
             for rank, one in enumerate(ranked):
-                on_page = own and one.page.candidate.page_id == pages[case.image].id
-                right = on_page and is_right(one.scored.region, case)
-                labels.append((right, rank == 0, own, corpus))
+                on_page = is_own and one.page.candidate.page_id == pages[case.image].id
+                fits = on_page and is_right(one.scored.region, case)
+                labels.append((fits, rank == 0, is_own, is_corpus))
                 documents.append(case.doc_id)
         on_progress("asking", done, len(cases))
-    right, first, own_page, of_corpus = np.array(labels, dtype=bool).reshape(-1, 4).T
-    return Examples(
-        np.concatenate(features), right, first, own_page, of_corpus, np.array(documents)
-    )
+    right, first, own_page, of_corpus = list(np.array(labels, dtype=bool).reshape(-1, 4).T)
+    names = np.array(documents)
+    return Examples(np.concatenate(features), right, first, own_page, of_corpus, names)
 
 
 def _best_pages(engine: Engine, question: Question, filters: Filters) -> list[ScoredPage]:

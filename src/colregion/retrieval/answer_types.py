@@ -88,21 +88,21 @@ class AnswerTypes:
     kinds: frozenset[str] = frozenset()
     forms: frozenset[str] = frozenset()
 
-    def bonuses(self, regions: Sequence[Region]) -> FloatArray:
+    def bonuses(self, regions: Sequence[Region], *, gain: float = 1.0) -> FloatArray:
         """(R,) additions to the evidence of regions: `KIND_BONUS` for an expected kind and
-        `FORM_BONUS` for each expected form in the text."""
-        if not self.largest_bonus:
+        `FORM_BONUS` for each expected form in the text, times `gain` (1 or more) except for a
+        number, which many lines have."""
+        if not self.kinds and not self.forms:
             return np.zeros(len(regions))
-        kinds = np.array([region.kind in self.kinds for region in regions])
-        forms = np.zeros(len(regions))
+        bonuses = np.array([KIND_BONUS * gain * (region.kind in self.kinds) for region in regions])
         for form in self.forms:
-            forms += [_has_form(region.text, form) for region in regions]
-        return np.asarray(KIND_BONUS * kinds + FORM_BONUS * forms)
+            has = np.array([_has_form(region.text, form) for region in regions], dtype=bool)
+            bonuses += FORM_BONUS * (1.0 if form == "number" else gain) * has
+        return bonuses
 
-    @property
-    def largest_bonus(self) -> float:
+    def largest_bonus(self, *, gain: float = 1.0) -> float:
         """The upper bound of `bonuses`; 0 when nothing is expected."""
-        return KIND_BONUS * bool(self.kinds) + FORM_BONUS * len(self.forms)
+        return gain * (KIND_BONUS * bool(self.kinds) + FORM_BONUS * len(self.forms))
 
     def match(self, region: Region) -> bool:
         """Whether the region's text has an expected form."""

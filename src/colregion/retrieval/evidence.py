@@ -94,14 +94,11 @@ def collect_evidence(
     left = own_weights.sum(axis=1) / max(float(weights.sum()), 1e-9)
     regions = maxsim.weighted_mean(tree.best, np.repeat(own_weights, tree.counts, axis=0))
     by_page = np.split(regions, np.cumsum(tree.counts)[:-1])
+    columns = zip(*(one.tolist() for one in (left, mean, geometric_mean, relevance)), strict=True)
     return [
-        PageEvidence(page, score if noise_floor else page.score, parsed, *of_page, score)
-        for page, (parsed, _), *of_page, score in zip(
-            candidates,
-            pages,
-            by_page,
-            *(values.tolist() for values in (left, mean, geometric_mean, relevance)),
-            strict=True,
+        PageEvidence(page, row[-1] if noise_floor else page.score, parsed, of_regions, *row)
+        for page, (parsed, _), of_regions, row in zip(
+            candidates, pages, by_page, columns, strict=True
         )
     ]
 

@@ -84,7 +84,7 @@ class RegionScorer(Scorer[PageEvidence]):
         own = float(page.regions.max(initial=0.0))
         if isinstance(page.candidate.placement, GridPlacement):
             own += LEXICAL_WEIGHT
-        bonus = question.answer_types.largest_bonus * answer_type_gain(page)
+        bonus = question.answer_types.largest_bonus(gain=answer_type_gain(page))
         return PAGE_WEIGHT * page.relevance + (1 + AREA_WEIGHT) * own + bonus + _BOUND_MARGIN
 
 
@@ -128,7 +128,7 @@ class _Selection:
         if isinstance(evidence.candidate.placement, GridPlacement):
             share = lexical_share(parsed.regions, question.content_terms)
             own = own + LEXICAL_WEIGHT * share
-        bonus = question.answer_types.bonuses(parsed.regions) * answer_type_gain(evidence)
+        bonus = question.answer_types.bonuses(parsed.regions, gain=answer_type_gain(evidence))
         area = np.where(parsed.parents >= 0, own[parsed.parents], own)
         # A line is compared with the other lines of its block only.
         coarse = np.where([len(r.path) < len(LEVELS) for r in parsed.regions], bonus, 0.0)

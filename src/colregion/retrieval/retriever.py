@@ -25,6 +25,7 @@ from colregion.retrieval.scorer import ScoredPage, Scorer
 
 # Candidates whose evidence is compared: late interaction alone orders pages less well.
 _BATCH = 25
+_LISTED = 10  # documents, when the one that a filter names is not there
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,13 @@ class Retriever:
         ids = [entry.id for entry in self.index.documents()]
         similar = [one for one in ids if PurePath(one).stem in names or PurePath(one).name in names]
         similar = similar or get_close_matches(min(names), ids)
-        hint = f"; did you mean {similar[0]!r}?" if similar else ""
-        raise NotIndexed(f"no document {', '.join(map(repr, sorted(names)))} in the index{hint}")
+        hint = f"did you mean {similar[0]!r}? " if similar else ""
+        more = f" and {len(ids) - _LISTED} more" if len(ids) > _LISTED else ""
+        listed = ", ".join(ids[:_LISTED]) or "(none)"
+        missing = ", ".join(map(repr, sorted(names)))
+        raise NotIndexed(
+            f"no document {missing} in the index; {hint}The documents are: {listed}{more}"
+        )
 
     def _hits(
         self,

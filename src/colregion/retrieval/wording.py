@@ -14,14 +14,15 @@ from colregion.retrieval.answer_types import REGION_WORDS
 # Words of asking, not of what is asked about, whatever the document. They are rare on pages, so
 # that their document frequency alone would make them the most important of a question.
 _ASKING = frozenset(
-    """find look identify determine extract read get give gives given tell show shows shown display
-    displayed list listed state states stated say says said mention mentions mentioned indicate
-    indicates indicated describe described provide provides provided specify specified write written
-    print printed type typed enter entered entry entries fill filled put appear appears contain
-    contains stand stands belong belongs correspond corresponds corresponding value values field
-    fields box blank cell line item text word words content contents information detail details
-    page pages answer called labeled labelled label marked titled entitled headed next beside
-    opposite under below above following according based please""".split()
+    """many much find look identify determine extract read get give gives given tell show shows
+    shown display displayed list listed state states stated say says said mention mentions
+    mentioned indicate indicates indicated describe described provide provides provided specify
+    specified write written print printed type typed enter entered entry entries fill filled put
+    appear appears contain contains stand stands belong belongs correspond corresponds
+    corresponding value values field fields box blank cell line item text word words content
+    contents information detail details page pages answer called labeled labelled label marked
+    titled entitled headed next beside opposite under below above following according based
+    please""".split()
 )
 # Words for documents, and for what a document is about as a whole.
 _DOCUMENTS = frozenset(
