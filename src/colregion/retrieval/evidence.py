@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import PurePath
 
 import numpy as np
@@ -165,7 +165,7 @@ def _saturated(
 def _document_parts(question: Question, best: FloatArray, tree: _Regions) -> list[FloatArray]:
     """Two (P,) parts of the relevance: the document's name, its candidate pages together."""
     ids, document = np.unique([page.page.doc_id for page in tree.pages], return_inverse=True)
-    names = [frozenset(terms(PurePath(doc_id).stem)) for doc_id in ids.tolist()]
+    names = [_name_terms(doc_id) for doc_id in ids.tolist()]
     tokens = question.embedding.tokens
     named = np.array([[float(token in name) for token in tokens] for name in names])
     somewhere = np.zeros_like(named)
@@ -173,6 +173,12 @@ def _document_parts(question: Question, best: FloatArray, tree: _Regions) -> lis
     return [
         maxsim.weighted_mean(values, question.weights)[document] for values in (named, somewhere)
     ]
+
+
+@lru_cache(maxsize=1 << 12)
+def _name_terms(doc_id: str) -> frozenset[str]:
+    # The same documents are candidates of many questions.
+    return frozenset(terms(PurePath(doc_id).stem))
 
 
 def _weights_on_page(question: Question, best: FloatArray, tree: _Regions) -> FloatArray:
