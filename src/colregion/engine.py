@@ -226,6 +226,7 @@ class Engine:
         Raises:
             InvalidInput: an empty question, k < 1, an unknown filter, max_area not above 0, or
                 `min_confidence` without a calibration.
+            NotIndexed: the filters name documents of which none is in the index.
         """
         _check_k(k)
         limits = RegionLimits(min_confidence, max_area)
