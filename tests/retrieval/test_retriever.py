@@ -81,6 +81,21 @@ def test_search_collects_the_evidence_of_all_candidates_in_one_call(
     assert calls == [25]
 
 
+def test_pages_in_the_order_of_late_interaction_are_compared_by_ten() -> None:
+    class Asked(MemoryIndex):
+        k = 0
+
+        def search(self, *args: Any, k: int, **options: Any) -> list[Candidate]:
+            self.k = k
+            return super().search(*args, k=k, **options)
+
+    index = Asked()
+    searching = Retriever(index, WordEncoder(), RegionScorer())
+    for k, candidates in ((1, 10), (10, 10), (11, 20)):
+        searching.search("total", k=k, filters=EVERYTHING, limits=NO_LIMITS)
+        assert index.k == candidates
+
+
 def test_search_computes_no_similarity_that_the_index_has_computed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

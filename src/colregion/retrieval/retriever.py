@@ -23,8 +23,9 @@ from colregion.retrieval.question import Question
 from colregion.retrieval.ranking import Limits, RankedRegion, rank_regions, within_area
 from colregion.retrieval.scorer import ScoredPage, Scorer
 
-# Candidates whose evidence is compared: late interaction alone orders pages less well.
-_BATCH = 25
+# Candidates whose evidence is compared. Without a noise floor the index's order is the pages' own,
+# and a region's score includes its page's, so that later pages matter little.
+_BATCH, _BATCH_IN_ORDER = 25, 10
 _LISTED = 10  # documents, when the one that a filter names is not there
 
 
@@ -97,13 +98,14 @@ class Retriever:
     def best_pages(
         self, question: Question, *, k: int, filters: Filters
     ) -> Iterator[list[ScoredPage]]:
-        """The candidates by 25, each batch best first: k does not change what comes first."""
-        n = _BATCH * math.ceil(k / _BATCH)
+        """The candidates in batches, each best first: k does not change what comes first."""
+        batch = _BATCH if self.encoder.noise_floor else _BATCH_IN_ORDER
+        n = batch * math.ceil(k / batch)
         candidates = self.index.search(question.embedding, k=n, filters=filters)
         if not candidates:
             self._check_documents(filters)
-        for start in range(0, len(candidates), _BATCH):
-            pages = self.scorer.score_pages(question, candidates[start : start + _BATCH])
+        for start in range(0, len(candidates), batch):
+            pages = self.scorer.score_pages(question, candidates[start : start + batch])
             yield sorted(pages, key=lambda page: -page.score)
 
     def _check_documents(self, filters: Filters) -> None:
