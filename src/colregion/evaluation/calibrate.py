@@ -120,13 +120,13 @@ def _examples(
     documents: list[str] = []
     owner = {case.image: case.doc_id for case in cases}
     for done, case in enumerate(cases, start=1):
-        question = engine.retriever.ask(case.question)
+        question, own_page = engine.retriever.score(case.question, [pages[case.image]])
         others = [image for image in pages if owner[image] != case.doc_id]
         drawn = others[int(random_order(len(others), key=case.id)[0])]
         own_ids = [pages[image].parsed.page.doc_id for image in pages if image not in others]
         everywhere = parse_filters({"doc_id": {"nin": own_ids}})
         for compared, is_own, is_corpus in (
-            (engine.retriever.score(case.question, [pages[case.image]])[1], True, False),
+            (own_page, True, False),
             (engine.retriever.score(case.question, [pages[drawn]])[1], False, False),
             (_best_pages(engine, question, EVERYTHING), True, True),
             (_best_pages(engine, question, everywhere), False, True),
@@ -139,9 +139,9 @@ def _examples(
                 labels.append((fits, rank == 0, is_own, is_corpus))
                 documents.append(case.doc_id)
         on_progress("asking", done, len(cases))
-    right, first, own_page, of_corpus = list(np.array(labels, dtype=bool).reshape(-1, 4).T)
+    right, first, own, of_corpus = list(np.array(labels, dtype=bool).reshape(-1, 4).T)
     names = np.array(documents)
-    return Examples(np.concatenate(features), right, first, own_page, of_corpus, names)
+    return Examples(np.concatenate(features), right, first, own, of_corpus, names)
 
 
 def _best_pages(engine: Engine, question: Question, filters: Filters) -> list[ScoredPage]:

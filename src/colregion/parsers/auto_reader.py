@@ -55,9 +55,9 @@ class AutoReader(WordReader):
     """Uses the text layer where it is sound, OCR elsewhere.
 
     A page that shows more text than its text layer has gets both: the layer's words, and OCR
-    words where it has none. Invisible characters, which other OCR software puts
-    under a scan, are not trusted: their places are often wrong and their quality is unknown.
-    They are used, and marked as hidden, where the data for the page's script are missing.
+    words where it has none. Invisible characters, which other OCR software puts under a scan,
+    are not trusted: their places are often wrong and their quality is unknown. They are used, and
+    marked as hidden, where the data for the page's script are missing.
 
     Args:
         ocr: reads the other pages; None if no engine is installed, which is an error only when a
@@ -103,16 +103,17 @@ class AutoReader(WordReader):
         """The text layer's words, and OCR words where it has none: of the whole page, which is
         then turned as its OCR says, or of the part where lines are drawn outside the layer."""
         laid, words = self.text_layer.read_upright(page)
+        visible = [word for word in words if word.visible]
         if self.ocr is None:
             missing = f"it shows text that its text layer lacks. Install OCR: {_INSTALL_OCR}"
             return replace(laid, missing=missing), words
         if whole:
             laid, recognized = self.ocr.read_upright(page)
         else:
-            part = unread_part(laid, [word for word in words if word.visible])
+            part = unread_part(laid, visible)
             read = read_part(self.ocr, laid, part) if part else ()
             recognized = tuple(w for w in read if (w.confidence or 0.0) >= _SUPPLEMENT_CONFIDENCE)
-        return laid, (*words, *not_covered(recognized, [word for word in words if word.visible]))
+        return laid, (*words, *not_covered(recognized, visible))
 
 
 def not_covered(words: Sequence[Word], by: Sequence[Word]) -> list[Word]:
