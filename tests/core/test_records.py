@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -254,6 +255,12 @@ class TestHit:
             "confidence": 0.75,
             "team": "x",
         }
+
+    def test_boxes_of_a_text_that_goes_on_over_the_page_name_both_pages(self) -> None:
+        region = replace(self.parsed.regions[2], continued_on=((4, Box(0.25, 0, 0.75, 0.125)),))
+        hit = replace(self.hit(), region=region)
+        assert hit.boxes == ((3, Box(0.25, 0.5, 0.75, 0.6)), (4, Box(0.25, 0, 0.75, 0.125)))
+        assert json.loads(str(hit.to_metadata()["boxes_json"]))[1] == [4, 0.25, 0.0, 0.75, 0.125]
 
     def test_metadata_of_a_hit_without_confidence_has_no_confidence_key(self) -> None:
         assert "confidence" not in self.hit().to_metadata()

@@ -7,7 +7,7 @@ from PIL import Image
 
 from colregion.core.documents import Page
 from colregion.core.geometry import Box, BoxPlacement, Coverage, GridPlacement, Placement, Upright
-from colregion.core.regions import ParsedPage, Region, Word
+from colregion.core.regions import Cell, ParsedPage, Region, Word
 from colregion.core.serialization import (
     parsed_from_json,
     parsed_to_json,
@@ -76,6 +76,16 @@ def test_regions_survive_serialization_with_their_tree_and_parts() -> None:
         Region("d#p1", (1,), outer, "two\nlines", "table", ocr_confidence=0.5),
         Region("d#p1", (1, 2), left, "", "row", parts=(left, right)),
         Region("d#p1", (1, 2, 4), right, HOSTILE),
+    )
+    assert round_trip(ParsedPage(page(), (), regions)).regions == regions
+
+
+def test_cells_and_pieces_on_later_pages_survive_serialization() -> None:
+    here, later = Box(0.1, 0.8, 0.9, 1), Box(0.1, 0, 0.9, 1 / 3)
+    regions = (
+        Region("d#p1", (1,), here, "total\n12", "row", cell=Cell(3, 0, 1, 2, header=True)),
+        Region("d#p1", (2,), here, "a text", continues=True, continued_on=((2, later),)),
+        Region("d#p1", (3,), here, "faint", hidden_text=("faint",)),
     )
     assert round_trip(ParsedPage(page(), (), regions)).regions == regions
 

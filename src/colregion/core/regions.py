@@ -56,6 +56,27 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class Cell:
+    """The place of a cell in its table.
+
+    Args:
+        row, column: 0-based, of its upper left corner; rows are counted over the whole table.
+        row_span, column_span: how many rows and columns it covers, from 1.
+        header: whether it names its column or its row.
+    """
+
+    row: int
+    column: int
+    row_span: int = 1
+    column_span: int = 1
+    header: bool = False
+
+    def __post_init__(self) -> None:
+        if min(self.row, self.column) < 0 or min(self.row_span, self.column_span) < 1:
+            raise InvalidInput(f"rows and columns count from 0, spans from 1, got {self}")
+
+
+@dataclass(frozen=True, slots=True)
 class Region:
     """A part of a page that can be returned: a node of the page's tree, or several merged.
 
@@ -69,6 +90,11 @@ class Region:
         ocr_confidence: mean over its words, 0-1; None where nothing was recognised.
         parts: the boxes of the merged regions, in reading order; () for a single one.
         hidden_text: the `HIDDEN_TEXT_REASONS` of its words; () where a reader sees all of them.
+        cell: the place of a cell in its table; None for other regions.
+        continues: whether it continues the region before it of its kind, from which a column or a
+            page break separates it.
+        continued_on: page number and box of each piece of its text that stands on later pages;
+            `text` includes them.
     """
 
     page_id: str
@@ -79,6 +105,9 @@ class Region:
     ocr_confidence: float | None = None
     parts: tuple[Box, ...] = ()
     hidden_text: tuple[str, ...] = ()
+    cell: Cell | None = None
+    continues: bool = False
+    continued_on: tuple[tuple[int, Box], ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

@@ -152,6 +152,12 @@ class Hit(_OnPage):
         return self.region.box
 
     @property
+    def boxes(self) -> tuple[tuple[int, Box], ...]:
+        """Page number and box of each of the region's parts, those on later pages last."""
+        own = ((self.page_number, box) for box in self.region.boxes)
+        return (*own, *self.region.continued_on)
+
+    @property
     def kind(self) -> str:
         return self.region.kind
 
@@ -175,8 +181,8 @@ class Hit(_OnPage):
         """The hit as flat JSON-safe values, the one schema of all adapters, without the score.
 
         `x0 y0 x1 y1` are fractions of the page (origin top-left), `page_width page_height` its
-        size in `page_unit` ("pt", "px"), `boxes_json` lists `[page, x0, y0, x1, y1]` rows of the
-        region's parts, `hidden_text` joins its `HIDDEN_TEXT_REASONS`; then the user's own keys.
+        size in `page_unit` ("pt", "px"), `boxes_json` lists `[page, x0, y0, x1, y1]` rows of
+        `boxes`, `hidden_text` joins its `HIDDEN_TEXT_REASONS`; then the user's own keys.
         `confidence` is left out on request, as it depends on the question.
         """
         page, box = self.parsed.page, self.region.box
@@ -194,7 +200,7 @@ class Hit(_OnPage):
             "kind": self.region.kind,
             "ocr_confidence": self.region.ocr_confidence,
             "hidden_text": ", ".join(self.region.hidden_text),
-            "boxes_json": json.dumps([[page.number, *_rounded(b)] for b in self.region.boxes]),
+            "boxes_json": json.dumps([[number, *_rounded(b)] for number, b in self.boxes]),
         }
         if confidence and self.confidence is not None:
             flat["confidence"] = float(self.confidence)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from colregion.core.documents import ImageLoader, Page
 from colregion.core.geometry import Box, BoxPlacement, GridPlacement, Placement, Upright
-from colregion.core.regions import ParsedPage, Region, Word
+from colregion.core.regions import Cell, ParsedPage, Region, Word
 from colregion.errors import InvalidInput
 
 
@@ -50,7 +50,7 @@ def parsed_to_json(parsed: ParsedPage) -> dict[str, Any]:
                 region.kind,
                 _optional(float, region.ocr_confidence),
                 [_floats(part) for part in region.parts],
-                *([list(region.hidden_text)] if region.hidden_text else []),
+                *([extras] if (extras := _region_extras(region)) else []),
             ]
             for region in parsed.regions
         ],
@@ -75,11 +75,33 @@ def parsed_from_json(data: Mapping[str, Any], *, load_image: ImageLoader) -> Par
             kind=kind,
             ocr_confidence=confidence,
             parts=tuple(Box(*part) for part in parts),
-            hidden_text=tuple(hidden_text[0]) if hidden_text else (),
+            **(_extras_from_json(*extras) if extras else {}),
         )
-        for path, x0, y0, x1, y1, text, kind, confidence, parts, *hidden_text in data["regions"]
+        for path, x0, y0, x1, y1, text, kind, confidence, parts, *extras in data["regions"]
     )
     return ParsedPage(page, words_from_json(data["words"]), regions)
+
+
+def _region_extras(region: Region) -> dict[str, Any]:
+    """The fields that few regions have."""
+    extras = {
+        "hidden_text": list(region.hidden_text),
+        "cell": region.cell and list(astuple(region.cell)),
+        "continues": region.continues,
+        "continued_on": [[int(number), *_floats(box)] for number, box in region.continued_on],
+    }
+    return {name: value for name, value in extras.items() if value}
+
+
+def _extras_from_json(extras: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "hidden_text": tuple(extras.get("hidden_text", ())),
+        "cell": Cell(*extras["cell"]) if "cell" in extras else None,
+        "continues": extras.get("continues", False),
+        "continued_on": tuple(
+            (number, Box(*box)) for number, *box in extras.get("continued_on", ())
+        ),
+    }
 
 
 def words_from_json(rows: Iterable[Sequence[Any]]) -> tuple[Word, ...]:

@@ -17,7 +17,7 @@ from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage
 from colregion.errors import BackendError
 
-_FORMAT = "1"
+_FORMAT = "2"
 
 
 def default_cache_folder() -> Path:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput
 
-FORMAT = 4  # in the database's header; other versions are refused
+FORMAT = 5  # in the database's header; other versions are refused
 DATABASE = "index.sqlite"
 IMAGES = "images"
 VECTORS = "vectors"

@@ -15,7 +15,7 @@ from colregion.indexes.qdrant.connection import Connection
 from colregion.indexes.qdrant.options import QdrantOptions
 from colregion.indexes.qdrant.payloads import point_id
 
-FORMAT = 3  # version of the stored layout; other versions are refused
+FORMAT = 4  # version of the stored layout; other versions are refused
 FORMAT_POINT = point_id("format")  # has the version of the layout and the revision of the index
 PAGE, FIRST = "page", "first"  # multivectors of a page: all vectors, and 64 for the first stage
 _KEYWORD, _INTEGER = PayloadSchemaType.KEYWORD, PayloadSchemaType.INTEGER

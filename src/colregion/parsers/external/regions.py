@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from colregion.core.geometry import Box
-from colregion.core.regions import KINDS, LEVELS, Word
+from colregion.core.regions import KINDS, LEVELS, Cell, Word
 from colregion.errors import InvalidInput
 
 
@@ -22,6 +22,7 @@ class ExternalRegion:
         parts: the finer regions in it, in reading order; at most two levels of them.
         words: of a region without parts, in reading order, where the tool gives them; else the
             page's words within its box are used.
+        cell, continues: as of `Region`.
 
     Raises:
         InvalidInput: an unknown kind, words beside parts, or more than three levels.
@@ -32,6 +33,8 @@ class ExternalRegion:
     kind: str = "text"
     parts: tuple[ExternalRegion, ...] = ()
     words: tuple[Word, ...] = ()
+    cell: Cell | None = None
+    continues: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

@@ -85,6 +85,8 @@ def _regions(node: ExternalRegion, page: Page, path: tuple[int, ...]) -> Iterato
         kind=node.kind,
         ocr_confidence=mean_confidence(word.confidence for word in _words(node)),
         hidden_text=hidden_text_reasons(_words(node)),
+        cell=node.cell,
+        continues=node.continues,
     )
     for number, part in enumerate(node.parts, start=1):
         yield from _regions(part, page, (*path, number))
