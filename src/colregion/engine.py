@@ -27,8 +27,9 @@ from colregion.ingestion.sources import DocumentOptions, Source
 from colregion.ingestion.workers.pool import WorkerPool
 from colregion.parsers import load_parser
 from colregion.retrieval.confidence import Calibration
+from colregion.retrieval.parts import find_region, page_id_of
 from colregion.retrieval.ranking import Limits as RegionLimits
-from colregion.retrieval.regions import RegionScorer, find_region, page_id_of
+from colregion.retrieval.regions import RegionScorer
 from colregion.retrieval.rerank import RerankScorer
 from colregion.retrieval.retriever import Retriever
 from colregion.retrieval.scorer import Scorer

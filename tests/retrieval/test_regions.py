@@ -9,29 +9,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from colregion import Engine, InvalidInput, NotIndexed
 from colregion.core.embeddings import Candidate, EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.geometry import Box, BoxPlacement, GridPlacement
 from colregion.core.regions import ParsedPage, Region, Word
-from colregion.indexes.memory import MemoryIndex
 from colregion.retrieval import answer_types
 from colregion.retrieval.answer_types import FORM_BONUS, AnswerTypes
 from colregion.retrieval.question import Question
 from colregion.retrieval.regions import (
     RegionScorer,
-    find_region,
-    is_label,
     is_running_text,
-    join_regions,
     lexical_share,
-    page_id_of,
     select_levels,
     separable_lines,
-    value_of,
     without_covered,
 )
 from colregion.retrieval.scorer import ScoredRegion
-from colregion.testing import LineParser, WordEncoder, make_page, make_parsed_page
+from colregion.testing import make_page
 
 NO_TYPES = AnswerTypes()
 
@@ -319,25 +312,6 @@ def test_lexical_share_counts_the_terms_of_the_question_in_each_text() -> None:
     assert lexical_share(regions, frozenset()).tolist() == [0.0, 0.0]
 
 
-class TestJoinRegions:
-    def test_single_region_is_itself(self) -> None:
-        alone = region((2,), FULL)
-        assert join_regions([alone]) is alone
-
-    def test_joined_region_has_the_first_id_and_the_kind_of_the_largest(self) -> None:
-        caption = Region("d#p1", (3,), Box(0.1, 0.6, 0.5, 0.65), "Figure 1", "caption", 0.5)
-        figure = Region("d#p1", (2,), Box(0.1, 0.1, 0.6, 0.6), "", "figure")
-        both = join_regions([figure, caption])
-        assert (both.id, both.kind, both.text) == ("d#p1#2+1", "figure", "Figure 1")
-        assert both.box == Box(0.1, 0.1, 0.6, 0.65)
-        assert both.ocr_confidence == 0.5
-
-    def test_hidden_text_of_one_part_marks_the_whole(self) -> None:
-        plain = Region("d#p1", (1,), Box(0, 0, 1, 0.2), "a")
-        hidden = Region("d#p1", (2,), Box(0, 0.3, 1, 0.5), "b", hidden_text=("invisible",))
-        assert join_regions([plain, hidden]).hidden_text == ("invisible",)
-
-
 def region(path: tuple[int, ...], box: Box, text: str = "a", kind: str = "text") -> Region:
     return Region(make_page().id, path, box, text, kind)
 
@@ -403,127 +377,3 @@ class TestSeparableLines:
     def test_area_of_several_blocks_has_no_separable_lines(self) -> None:
         parsed = page_of(region((1,), FULL), region((1, 1), FULL), region((1, 2), FULL))
         assert self.lines(parsed, 0) == []
-
-
-class TestIsLabel:
-    @pytest.mark.parametrize(
-        ("text", "question", "label"),
-        [
-            ("Date:", {"date"}, True),
-            ("Submission date", {"date"}, True),  # half of it
-            ("Date of the submission", {"date"}, False),
-            ("", {"date"}, False),
-            ("12.50", set(), False),
-        ],
-    )
-    def test_label_has_half_of_its_terms_in_the_question(
-        self, text: str, question: set[str], label: bool
-    ) -> None:
-        assert is_label(region((1,), FULL, text), frozenset(question)) is label
-
-
-class TestValueOf:
-    LABEL = Box(0.1, 0.30, 0.2, 0.34)
-
-    def value(self, *others: Box) -> int | None:
-        boxes = (self.LABEL, *others)
-        parsed = page_of(*(region((i,), box) for i, box in enumerate(boxes, start=1)))
-        return value_of(parsed, 0)
-
-    def test_label_alone_has_no_value(self) -> None:
-        assert self.value() is None
-
-    def test_value_beside_goes_before_below_and_near_before_far(self) -> None:
-        below, near = Box(0.1, 0.35, 0.2, 0.39), Box(0.3, 0.30, 0.4, 0.34)
-        far = Box(0.5, 0.30, 0.6, 0.34)
-        assert self.value(below, far, near) == 3
-        assert self.value(below) == 1
-
-    @pytest.mark.parametrize(
-        "other",
-        [
-            Box(0.75, 0.30, 0.8, 0.34),  # more than half a page away
-            Box(0.3, 0.33, 0.4, 0.37),  # hardly in the row
-            Box(0.1, 0.42, 0.2, 0.46),  # two heights below
-            Box(0.3, 0.35, 0.4, 0.39),  # below, but not under it
-            Box(0.1, 0.25, 0.2, 0.29),  # above
-        ],
-    )
-    def test_region_elsewhere_is_no_value(self, other: Box) -> None:
-        assert self.value(other) is None
-
-    def test_value_that_begins_a_block_is_the_block(self) -> None:
-        block = Box(0.1, 0.35, 0.4, 0.45)
-        parsed = page_of(
-            region((1,), self.LABEL),
-            region((2,), block),
-            region((2, 1), block),
-            region((2, 1, 1), Box(0.1, 0.35, 0.4, 0.39)),
-            region((2, 1, 2), Box(0.1, 0.41, 0.4, 0.45)),
-            region((2, 2), Box(0.5, 0.6, 0.6, 0.7)),
-        )
-        assert value_of(parsed, 0) == 2
-
-
-LABEL_LINE = ("Total due", Box(0.1, 0.30, 0.2, 0.34))
-VALUE_LINE = ("12.50 EUR", Box(0.3, 0.30, 0.4, 0.34))
-OTHER_LINE = ("Vendor", Box(0.1, 0.70, 0.4, 0.74))
-FORM_PAGE = make_parsed_page([LABEL_LINE, VALUE_LINE, OTHER_LINE], doc_id="form.png")
-FLAT_PAGE = ParsedPage(
-    FORM_PAGE.page, FORM_PAGE.words, tuple(r for r in FORM_PAGE.regions if len(r.path) == 1)
-)
-
-
-@pytest.mark.parametrize(
-    ("region_id", "page"),
-    [
-        ("a.pdf#p3", "a.pdf#p3"),
-        ("a.pdf#p3#2.4.1", "a.pdf#p3"),
-        ("a.pdf#p3#2.4.1+1", "a.pdf#p3"),
-        ("odd #p1#2+1 name\n.pdf#p12#1", "odd #p1#2+1 name\n.pdf#p12"),
-    ],
-)
-def test_page_id_is_the_front_of_a_region_id(region_id: str, page: str) -> None:
-    assert page_id_of(region_id) == page
-
-
-@pytest.mark.parametrize("wrong", ["", "the table", "a.pdf", "a.pdf#p", "a.pdf#p3#2.", "a#p1#1+"])
-def test_text_that_is_no_region_id_is_refused(wrong: str) -> None:
-    with pytest.raises(InvalidInput, match="a region id is like"):
-        page_id_of(wrong)
-
-
-def test_every_region_of_the_tree_and_the_page_are_found_by_id() -> None:
-    assert [find_region(FORM_PAGE, region.id) for region in FORM_PAGE.regions] == list(
-        FORM_PAGE.regions
-    )
-    assert find_region(FORM_PAGE, "form.png#p1").kind == "page"
-
-
-def test_label_joined_with_its_value_is_found_by_id() -> None:
-    both = find_region(FORM_PAGE, "form.png#p1#1.1.1+1")
-    assert both.text == "Total due\n12.50 EUR"
-    assert both.parts == (LABEL_LINE[1], VALUE_LINE[1])
-    assert both.box == Box(0.1, 0.30, 0.4, 0.34)
-
-
-def test_unknown_region_id_names_the_areas_of_the_page() -> None:
-    with pytest.raises(NotIndexed, match=r"its areas are form\.png#p1#1 to form\.png#p1#3"):
-        find_region(FORM_PAGE, "form.png#p1#9")
-    with pytest.raises(NotIndexed, match="it has none"):
-        find_region(ParsedPage(make_page(doc_id="b"), (), ()), "b#p1#1")
-
-
-def test_region_returned_by_a_search_is_fetched_by_its_id() -> None:
-    encoder = WordEncoder()
-    with Engine(MemoryIndex(), encoder=encoder, parser=LineParser([LABEL_LINE])) as engine:
-        engine.add(
-            [EmbeddedPage(FLAT_PAGE, encoder.encode_pages([FLAT_PAGE])[0])], doc_id="form.png"
-        )
-        (hit, *_) = engine.search("total due")
-        assert hit.id == "form.png#p1#1+1"
-        again = engine.region(hit.id)
-        assert again.region == hit.region
-        assert (again.score, again.doc_id) == (None, "form.png")
-        with pytest.raises(NotIndexed):
-            engine.region("other.png#p1#1")

@@ -5,7 +5,6 @@ Positions are those of the R `ParsedPage.regions`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from statistics import median
@@ -14,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colregion.core.embeddings import Candidate
-from colregion.core.geometry import Box, FloatArray, GridPlacement
-from colregion.core.regions import LEVELS, ParsedPage, Region, mean_confidence
+from colregion.core.geometry import FloatArray, GridPlacement
+from colregion.core.regions import LEVELS, ParsedPage, Region
 from colregion.core.text import terms
-from colregion.errors import InvalidInput, NotIndexed
 from colregion.retrieval.evidence import PageEvidence, collect_evidence
+from colregion.retrieval.labels import is_label, value_of
+from colregion.retrieval.parts import join_regions
 from colregion.retrieval.question import Question
 from colregion.retrieval.scorer import ScoredRegion, Scorer
 
@@ -52,12 +52,6 @@ _FULL_LINE = 0.75  # of the widest line of the block
 _FULL_LINES_SHARE = 0.6
 _WORDS_PER_LINE = 5
 _WORDS_OF_RUNNING_LINE = 8
-
-# A label's value is beside it within half a page, else under it within 1.5 of its own heights.
-_LABEL_SHARE = 0.5  # of its terms, in the question
-_SAME_ROW = 0.4  # of the lower of the two heights
-_BESIDE = 0.5
-_BELOW = 1.5
 
 
 class RegionScorer(Scorer[PageEvidence]):
@@ -240,65 +234,6 @@ def is_running_text(lines: Sequence[Region]) -> bool:
     return median(words) >= _WORDS_PER_LINE and full >= _FULL_LINES_SHARE * (len(lines) - 1)
 
 
-def is_label(region: Region, question_terms: frozenset[str]) -> bool:
-    """Whether at least half of the region's terms are in the question, which then is likely to ask
-    for the value that follows."""
-    own = terms(region.text)
-    return bool(own) and sum(term in question_terms for term in own) >= _LABEL_SHARE * len(own)
-
-
-def value_of(parsed: ParsedPage, label: int) -> int | None:
-    """The position of a label's value: the nearest leaf to its right in the same row, else the
-    nearest under it, else None. If that begins a block that is no row, the value is the block."""
-    label_box = parsed.regions[label].box
-    near = [
-        (*place, position)
-        for position in parsed.leaves
-        if position != label
-        and (place := _place(label_box, parsed.regions[position].box)) is not None
-    ]
-    if not near:
-        return None
-    value = min(near)[2]
-    block = int(parsed.parents[value])
-    if block < 0 or block in (label, int(parsed.parents[label])):
-        return value
-    region = parsed.regions[block]
-    begins = region.path + (1,) == parsed.regions[value].path
-    return block if begins and region.level == "block" and region.kind != "row" else value
-
-
-def _place(label: Box, other: Box) -> tuple[int, float] | None:
-    """(0, distance) for a box beside the label, (1, distance) for one under it."""
-    shared_height = min(label.y1, other.y1) - max(label.y0, other.y0)
-    beside = other.x0 - label.x1
-    if shared_height > _SAME_ROW * min(label.height, other.height) and -0.01 <= beside < _BESIDE:
-        return 0, beside
-    below = other.y0 - label.y1
-    shared_width = min(label.x1, other.x1) - max(label.x0, other.x0)
-    if shared_width > 0 and -0.5 * label.height <= below < _BELOW * label.height:
-        return 1, below
-    return None
-
-
-def join_regions(regions: Sequence[Region]) -> Region:
-    """Several regions of a page as one: the first path and `+n` as id, the kind of the largest, the
-    texts one per line in the order of `regions`. A single region stays as it is."""
-    if len(regions) == 1:
-        return regions[0]
-    first = min(regions, key=lambda region: region.path)
-    return Region(
-        page_id=first.page_id,
-        path=first.path,
-        box=Box.enclosing(region.box for region in regions),
-        text="\n".join(region.text for region in regions if region.text),
-        kind=max(regions, key=lambda region: region.box.area).kind,
-        ocr_confidence=mean_confidence(region.ocr_confidence for region in regions),
-        parts=tuple(region.box for region in regions),
-        hidden_text=tuple(sorted({reason for region in regions for reason in region.hidden_text})),
-    )
-
-
 def lexical_share(regions: Sequence[Region], content_terms: frozenset[str]) -> FloatArray:
     """(R,) the share of the content terms that are in each region's text, 0-1; 0 without terms."""
     shared = [len(content_terms & _term_set(region.text)) for region in regions]
@@ -309,34 +244,3 @@ def lexical_share(regions: Sequence[Region], content_terms: frozenset[str]) -> F
 def _term_set(text: str) -> frozenset[str]:
     # The same pages answer many questions.
     return frozenset(terms(text))
-
-
-_REGION_ID = re.compile(r"(?P<page>.+#p\d+)(?:#\d+(?:\.\d+)*)?(?P<joined>\+\d+)?", re.DOTALL)
-
-
-def page_id_of(region_id: str) -> str:
-    """The page id in a region's id. Raises InvalidInput when it is not a region's id.
-
-    >>> page_id_of("report.pdf#p3#2.4.1+1")
-    'report.pdf#p3'
-    """
-    if (parts := _REGION_ID.fullmatch(region_id)) is None:
-        raise InvalidInput(f"a region id is like report.pdf#p3#2.1, got {region_id!r}")
-    return parts["page"]
-
-
-def find_region(parsed: ParsedPage, region_id: str) -> Region:
-    """The region with an id, in the page's tree, the whole page, or a label joined with its value.
-    Raises NotIndexed when the page has no such region."""
-    for region in (*parsed.regions, parsed.whole(), *_labels_with_values(parsed)):
-        if region.id == region_id:
-            return region
-    areas = [region.id for region in parsed.regions if len(region.path) == 1]
-    known = f"its areas are {areas[0]} to {areas[-1]}" if areas else "it has none"
-    raise NotIndexed(f"page {parsed.id} has no region {region_id}; {known}")
-
-
-def _labels_with_values(parsed: ParsedPage) -> Iterator[Region]:
-    for leaf in parsed.leaves:
-        if (value := value_of(parsed, leaf)) is not None:
-            yield join_regions([parsed.regions[leaf], parsed.regions[value]])

@@ -1,0 +1,59 @@
+"""Regions made of parts of a page's tree, and regions by their id."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from colregion.core.geometry import Box
+from colregion.core.regions import ParsedPage, Region, mean_confidence
+from colregion.errors import InvalidInput, NotIndexed
+from colregion.retrieval.labels import value_of
+
+_REGION_ID = re.compile(r"(?P<page>.+#p\d+)(?:#\d+(?:\.\d+)*)?(?P<joined>\+\d+)?", re.DOTALL)
+
+
+def join_regions(regions: Sequence[Region]) -> Region:
+    """Several regions of a page as one: the first path and `+n` as id, the kind of the largest, the
+    texts one per line in the order of `regions`. A single region stays as it is."""
+    if len(regions) == 1:
+        return regions[0]
+    first = min(regions, key=lambda region: region.path)
+    return Region(
+        page_id=first.page_id,
+        path=first.path,
+        box=Box.enclosing(region.box for region in regions),
+        text="\n".join(region.text for region in regions if region.text),
+        kind=max(regions, key=lambda region: region.box.area).kind,
+        ocr_confidence=mean_confidence(region.ocr_confidence for region in regions),
+        parts=tuple(region.box for region in regions),
+        hidden_text=tuple(sorted({reason for region in regions for reason in region.hidden_text})),
+    )
+
+
+def page_id_of(region_id: str) -> str:
+    """The page id in a region's id. Raises InvalidInput when it is not a region's id.
+
+    >>> page_id_of("report.pdf#p3#2.4.1+1")
+    'report.pdf#p3'
+    """
+    if (parts := _REGION_ID.fullmatch(region_id)) is None:
+        raise InvalidInput(f"a region id is like report.pdf#p3#2.1, got {region_id!r}")
+    return parts["page"]
+
+
+def find_region(parsed: ParsedPage, region_id: str) -> Region:
+    """The region with an id, in the page's tree, the whole page, or a label joined with its value.
+    Raises NotIndexed when the page has no such region."""
+    for region in (*parsed.regions, parsed.whole(), *_labels_with_values(parsed)):
+        if region.id == region_id:
+            return region
+    areas = [region.id for region in parsed.regions if len(region.path) == 1]
+    known = f"its areas are {areas[0]} to {areas[-1]}" if areas else "it has none"
+    raise NotIndexed(f"page {parsed.id} has no region {region_id}; {known}")
+
+
+def _labels_with_values(parsed: ParsedPage) -> Iterator[Region]:
+    for leaf in parsed.leaves:
+        if (value := value_of(parsed, leaf)) is not None:
+            yield join_regions([parsed.regions[leaf], parsed.regions[value]])
