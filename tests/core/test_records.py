@@ -12,7 +12,7 @@ import pytest
 from colregion.core.documents import Document, DocumentEntry, TextLayer, check_metadata
 from colregion.core.embeddings import PageEmbedding, QueryEmbedding
 from colregion.core.geometry import Box, BoxPlacement, GridPlacement
-from colregion.core.regions import ParsedPage, Region, Word, mean_confidence
+from colregion.core.regions import Cell, ParsedPage, Region, Word, mean_confidence
 from colregion.core.results import Hit, RelevanceMap
 from colregion.errors import InvalidInput, NotIndexed, ShapeMismatch
 from colregion.testing import PlainImage, make_page, make_parsed_page
@@ -281,3 +281,39 @@ class TestWord:
             Word("  ", BOX)
         with pytest.raises(InvalidInput):
             Word("a", BOX, confidence=96)
+
+
+def _table() -> ParsedPage:
+    def row(number: int, *, header: bool = False) -> list[Region]:
+        y = 0.1 * number
+        cells = [
+            Region(
+                "doc#p1",
+                (1, number, column),
+                Box(0.4 * column, y, 0.4 * column + 0.2, y + 0.1),
+                f"{number}{column}",
+                "row",
+                cell=Cell(number - 1, column - 1, header=header),
+            )
+            for column in (1, 2)
+        ]
+        return [Region("doc#p1", (1, number), Box(0.4, y, 1, y + 0.1), "row", "row"), *cells]
+
+    table = Region("doc#p1", (1,), Box(0.4, 0.1, 1, 0.4), "table", "table")
+    regions = (table, *row(1, header=True), *row(2), *row(3))
+    return ParsedPage(make_page(), (), regions)
+
+
+class TestTableRows:
+    def test_row_is_a_header_when_all_its_cells_name_their_columns(self) -> None:
+        assert np.flatnonzero(_table().is_header).tolist() == [1]
+
+    def test_header_of_a_row_is_the_header_rows_of_its_table(self) -> None:
+        table = _table()
+        assert [table.header_of(i) for i in (0, 1, 4, 7)] == [[], [], [1], [1]]
+
+    def test_cell_before_the_first_row_or_without_extent_is_refused(self) -> None:
+        with pytest.raises(InvalidInput, match="rows and columns count from 0"):
+            Cell(-1, 0)
+        with pytest.raises(InvalidInput, match="spans from 1"):
+            Cell(0, 0, column_span=0)

@@ -9,7 +9,7 @@ import pytest
 
 from colregion.core.embeddings import Candidate, EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.geometry import Box, BoxPlacement, GridPlacement
-from colregion.core.regions import ParsedPage, Region, Word
+from colregion.core.regions import Cell, ParsedPage, Region, Word
 from colregion.retrieval.evidence import PageEvidence, collect_evidence
 from colregion.retrieval.question import Question
 from colregion.testing import make_page
@@ -65,6 +65,21 @@ def test_regions_hold_the_weighted_maximum_of_every_token() -> None:
     (page,) = evidence_of(asking("date", "total", weights=(3.0, 1.0)), embedded())
     assert page.regions == pytest.approx([0.0, 1.0, 0.75, 0.25])
     assert (page.mean, page.geometric_mean) == pytest.approx((1.0, 1.0))
+
+
+def test_row_of_a_table_has_what_its_header_matches() -> None:
+    page = embedded()
+    names = {"header": Cell(0, 0, header=True), "value": Cell(1, 0)}
+    regions = (
+        Region("doc#p1", (1,), Box(0.1, 0.3, 0.7, 0.45), "", "table"),
+        Region("doc#p1", (1, 1), Box(0.1, 0.3, 0.7, 0.35), "date", "row"),
+        Region("doc#p1", (1, 1, 1), WORDS["date"], "date", "row", cell=names["header"]),
+        Region("doc#p1", (1, 2), Box(0.1, 0.4, 0.7, 0.45), "total", "row"),
+        Region("doc#p1", (1, 2, 1), WORDS["total"], "total", "row", cell=names["value"]),
+    )
+    table = replace(page, parsed=replace(page.parsed, regions=regions))
+    (evidence,) = evidence_of(asking("date", "total", weights=(3.0, 1.0)), table)
+    assert evidence.regions == pytest.approx([1.0, 0.75, 0.75, 1.0, 0.25])
 
 
 def test_pages_scored_together_have_the_evidence_they_have_alone() -> None:

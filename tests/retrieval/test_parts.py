@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from colregion import Engine, InvalidInput, NotIndexed
 from colregion.core.embeddings import EmbeddedPage
 from colregion.core.geometry import Box
-from colregion.core.regions import ParsedPage, Region
+from colregion.core.regions import Cell, ParsedPage, Region
 from colregion.indexes.memory import MemoryIndex
-from colregion.retrieval.parts import find_region, join_regions, page_id_of
+from colregion.retrieval.parts import cut_to_fit, find_region, join_regions, page_id_of
 from colregion.testing import LineParser, WordEncoder, make_page, make_parsed_page
 
 
@@ -105,3 +106,47 @@ def test_region_returned_by_a_search_is_fetched_by_its_id() -> None:
         assert (again.score, again.doc_id) == (None, "form.png")
         with pytest.raises(NotIndexed):
             engine.region("other.png#p1#1")
+
+
+def price_list() -> ParsedPage:
+    """A table of a header and two rows of a part and its price."""
+    regions = [Region("doc#p1", (1,), Box(0, 0, 1, 0.75), "", "table")]
+    for row, (part, price) in enumerate([("part", "price"), ("A1", "9"), ("B2", "7")], start=1):
+        y = (row - 1) / 4
+        box = Box(0, y, 1, y + 0.25)
+        regions.append(Region("doc#p1", (1, row), box, f"{part} | {price}", "row"))
+        for column, text in enumerate((part, price), start=1):
+            place = Box(column / 2 - 0.5, y, column / 2, y + 0.25)
+            cell = Cell(row - 1, column - 1, header=row == 1)
+            regions.append(Region("doc#p1", (1, row, column), place, text, "row", cell=cell))
+    return page_of(*regions)
+
+
+def test_row_fetched_by_its_id_has_the_header_of_its_table_before_it() -> None:
+    row = find_region(price_list(), "doc#p1#1.3")
+    assert (row.text, row.box) == ("part | price\nB2 | 7", Box(0, 0.5, 1, 0.75))
+
+
+class TestCutToFit:
+    evidence = np.array([0.9, 0.5, 0.2, 0.1, 0.8, 0.7, 0.3, 0.2, 0.1, 0.1])
+
+    def cut(self, *, most: int) -> Region | None:
+        table = price_list()
+        return cut_to_fit(
+            table, table.regions[0], self.evidence, fits=lambda one: len(one.text) <= most
+        )
+
+    def test_table_is_cut_to_its_best_rows_and_its_header(self) -> None:
+        both, best = self.cut(most=100), self.cut(most=20)
+        assert both is not None
+        assert both.text == "part | price\nA1 | 9\nB2 | 7"
+        assert best is not None
+        assert (best.text, best.id) == ("part | price\nA1 | 9", "doc#p1#1.2")
+
+    def test_row_that_does_not_fit_is_cut_to_its_best_cells(self) -> None:
+        cell = self.cut(most=2)
+        assert cell is not None
+        assert (cell.text, cell.id) == ("A1", "doc#p1#1.2.1")
+
+    def test_nothing_is_left_where_no_line_fits(self) -> None:
+        assert self.cut(most=0) is None

@@ -212,9 +212,14 @@ class ParsedPage:
         return np.array([region.kind for region in self.regions], dtype=str)
 
     @cached_property
+    def positions(self) -> dict[tuple[int, ...], int]:
+        """Path -> position in `regions`."""
+        return {region.path: i for i, region in enumerate(self.regions)}
+
+    @cached_property
     def parents(self) -> NDArray[np.int64]:
         """(R,) position of each region's parent in `regions`; -1 for an area."""
-        at = {region.path: i for i, region in enumerate(self.regions)}
+        at = self.positions
         return np.array([at.get(region.path[:-1], -1) for region in self.regions], dtype=np.int64)
 
     @cached_property
@@ -225,6 +230,28 @@ class ParsedPage:
             if parent >= 0:
                 parts[parent].append(position)
         return parts
+
+    @cached_property
+    def is_header(self) -> NDArray[np.bool_]:
+        """(R,) whether a region is a row of a table whose cells all name their columns."""
+        return np.array(
+            [
+                region.kind == "row" and bool(parts) and all(map(self._names_column, parts))
+                for region, parts in zip(self.regions, self.parts, strict=True)
+            ],
+            dtype=bool,
+        )
+
+    def _names_column(self, position: int) -> bool:
+        cell = self.regions[position].cell
+        return cell is not None and cell.header
+
+    def header_of(self, position: int) -> list[int]:
+        """Positions of the header rows of the table in which a region is a row; [] for others."""
+        table = int(self.parents[position])
+        if table < 0 or self.is_header[position]:
+            return []
+        return [i for i in self.parts[table] if self.is_header[i]]
 
     @cached_property
     def leaves(self) -> list[int]:
@@ -269,8 +296,6 @@ class ParsedPage:
             return self.whole()
         if len(region.path) <= depth and not (len(region.path) == depth and region.parts):
             return region
-        path = region.path[:depth]
-        for candidate in self.regions:
-            if candidate.path == path:
-                return candidate
-        raise NotIndexed(f"page {self.id} has no region {path}")
+        if (position := self.positions.get(region.path[:depth])) is None:
+            raise NotIndexed(f"page {self.id} has no region {region.path[:depth]}")
+        return self.regions[position]

@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from pathlib import PurePath
 
 import numpy as np
+from numpy.typing import NDArray
 
 from colregion.core.embeddings import Candidate
 from colregion.core.geometry import Coverage, FloatArray, GridPlacement, IntArray
@@ -46,7 +47,8 @@ class PageEvidence(ScoredPage):
     Args:
         parsed: the page; an unread one has the regions that the question lights up.
         regions: (R,) MaxSim inside each region, sum_i w_i max_{j in r} S[i, j] / sum_i w_i with S
-            rescaled to 0-1; 0 where no vector looks. Words that name the page count less in w.
+            rescaled to 0-1; 0 where no vector looks. Words that name the page count less in w. A
+            row of a table is read with its header: what matches there counts for the row too.
         weight_left: the share of the question's weight that counts inside the page, above 0 to 1.
         mean: weighted mean over the tokens of the highest similarity on the page, 0-1.
         geometric_mean: the same as a geometric mean, in which a missing token counts 0.05.
@@ -125,8 +127,19 @@ class _Regions:
         self.is_area = parents < 0
         self.is_leaf = np.ones(len(parents), dtype=bool)
         self.is_leaf[parents[~self.is_area]] = False
+        self._share_headers(np.concatenate([page.is_header for page in self.pages]), parents)
         # An undivided area is its own block.
         self.is_block = np.where(self.is_area, self.is_leaf, self.is_area[parents])
+
+    def _share_headers(self, is_header: NDArray[np.bool_], parents: IntArray) -> None:
+        """Let the rows of a table have what its header matches."""
+        headers = np.flatnonzero(is_header)
+        if not len(headers):
+            return
+        of_table = np.zeros_like(self.best)
+        np.maximum.at(of_table, parents[headers], self.best[headers])
+        rows = np.flatnonzero(~is_header & ~self.is_area)
+        self.best[rows] = np.maximum(self.best[rows], of_table[parents[rows]])
 
     @cached_property
     def frequency(self) -> FloatArray:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
-from colregion.core.geometry import Box
+from colregion.core.geometry import Box, FloatArray
 from colregion.core.regions import ParsedPage, Region, mean_confidence
 from colregion.errors import InvalidInput, NotIndexed
 from colregion.retrieval.labels import value_of
@@ -31,6 +32,52 @@ def join_regions(regions: Sequence[Region]) -> Region:
     )
 
 
+def region_at(parsed: ParsedPage, position: int) -> Region:
+    """The region as it is returned: a row of a table with the lines of its header before it."""
+    region = parsed.regions[position]
+    header = [parsed.regions[i].text for i in parsed.header_of(position)]
+    return replace(region, text="\n".join([*header, region.text])) if header else region
+
+
+def join_parts(parsed: ParsedPage, positions: Sequence[int]) -> Region:
+    """Parts of one region as one, in reading order; rows of a table with its header before them."""
+    joined = join_regions([parsed.regions[i] for i in positions])
+    header = [parsed.regions[i].text for i in parsed.header_of(positions[0])]
+    return replace(joined, text="\n".join([*header, joined.text])) if header else joined
+
+
+def cut_to_fit(
+    parsed: ParsedPage,
+    region: Region,
+    evidence: FloatArray,
+    *,
+    fits: Callable[[Region], bool],
+) -> Region | None:
+    """What answers best of a region that is too large: its best parts, as many as fit together, in
+    reading order; parts of its best part if not even that fits. None if no line does.
+
+    Args:
+        evidence: (R,) of the page's regions.
+        fits: whether a region is small enough.
+    """
+    position = None if region.parts else parsed.positions.get(region.path)
+    parts = parsed.parts[position] if position is not None else ()
+    best_first = sorted(
+        (i for i in parts if not parsed.is_header[i]), key=lambda i: -float(evidence[i])
+    )
+    chosen: list[int] = []
+    cut: Region | None = None
+    for part in best_first:
+        trial = join_parts(parsed, sorted([*chosen, part]))
+        if not fits(trial):
+            break
+        chosen.append(part)
+        cut = trial
+    if cut is None and best_first:
+        return cut_to_fit(parsed, parsed.regions[best_first[0]], evidence, fits=fits)
+    return cut
+
+
 def page_id_of(region_id: str) -> str:
     """The page id in a region's id. Raises InvalidInput when it is not a region's id.
 
@@ -43,9 +90,12 @@ def page_id_of(region_id: str) -> str:
 
 
 def find_region(parsed: ParsedPage, region_id: str) -> Region:
-    """The region with an id, in the page's tree, the whole page, or a label joined with its value.
-    Raises NotIndexed when the page has no such region."""
-    for region in (*parsed.regions, parsed.whole(), *_labels_with_values(parsed)):
+    """The region with an id, in the page's tree (as `region_at`), the whole page, or a label joined
+    with its value. Raises NotIndexed when the page has no such region."""
+    for position, region in enumerate(parsed.regions):
+        if region.id == region_id:
+            return region_at(parsed, position)
+    for region in (parsed.whole(), *_labels_with_values(parsed)):
         if region.id == region_id:
             return region
     areas = [region.id for region in parsed.regions if len(region.path) == 1]

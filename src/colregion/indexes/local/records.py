@@ -166,12 +166,14 @@ def read_record(
 
 
 def _outline_of(embedded: EmbeddedPage) -> _Arrays:
-    """The regions' boxes, parents, kinds and vectors, which suffice to rank the page's regions."""
+    """The regions' boxes, parents, kinds, which are header rows, and vectors: what suffices to rank
+    the page's regions."""
     parsed, cover = embedded.parsed, embedded.region_cover
     return {
         "boxes": parsed.region_boxes,
         "parents": parsed.parents.astype(np.int32),
         "kinds": np.array([KINDS.index(kind) for kind in parsed.region_kinds], dtype=np.uint8),
+        "is_header": parsed.is_header,
         "indptr": cover.indptr.astype(np.int32),
         "indices": cover.indices.astype(np.int32),
         "area": cover.area.astype(np.float32),
@@ -194,6 +196,7 @@ class _StoredPage(ParsedPage):
         page.__dict__.update(page=parsed.page, _head=head, _packed=packed)
         page.__dict__.update(region_boxes=outline["boxes"], parents=outline["parents"])
         page.__dict__.update(region_kinds=np.array(KINDS)[outline["kinds"]])
+        page.__dict__.update(is_header=outline["is_header"])
         return page
 
     @cached_property
