@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
-from colregion.citations.context import Context, CountTokens, build_context
+from colregion.citations.context import MIN_CONFIDENCE, Context, CountTokens, build_context
 from colregion.core.documents import DocumentEntry, Limits, Metadata
 from colregion.core.embeddings import EmbeddedPage
 from colregion.core.filters import FilterInput, parse_filters
@@ -323,12 +323,21 @@ class Engine:
     ) -> Context:
         """Prompt-ready text of the best regions, in reading order, each with a citation mark.
 
-        Never over `max_tokens` by the engine's `count_tokens`. Empty without hits. Raises as
-        `search`, and InvalidInput for max_tokens < 1.
+        Never over `max_tokens` by the engine's `count_tokens`; it ends earlier where no region is
+        likely to answer, and is empty, with its `reason`, where none does.
+
+        Args:
+            min_confidence: 0-1; regions less likely to be right are left out. None stands for
+                `MIN_CONFIDENCE` (0.1), and for 0 without a calibration.
+
+        Raises as `search`, and InvalidInput for max_tokens < 1.
         """
-        k = _CONTEXT_HITS
-        hits = self.search(question, k=k, filters=filters, min_confidence=min_confidence)
-        return build_context(hits, max_tokens=max_tokens, count_tokens=self.count_tokens)
+        # A search with a bound says when there is no calibration to measure it with.
+        asked, least = (None, MIN_CONFIDENCE) if min_confidence is None else (0.0, min_confidence)
+        hits = self.search(question, k=_CONTEXT_HITS, filters=filters, min_confidence=asked)
+        return build_context(
+            hits, max_tokens=max_tokens, count_tokens=self.count_tokens, min_confidence=least
+        )
 
     def remove(self, doc_id: str) -> None:
         """Take a document out of the index. Raises NotIndexed when it is not there."""

@@ -12,6 +12,7 @@ from PIL import Image
 from colregion.core.documents import DocumentEntry, MetadataValue
 from colregion.core.embeddings import QueryEmbedding
 from colregion.core.geometry import Box, FloatArray, Placement
+from colregion.core.quotes import Evidence, Quote, find_quotes
 from colregion.core.regions import ParsedPage, Region
 from colregion.core.repr import one_line_repr
 from colregion.errors import ShapeMismatch
@@ -131,6 +132,7 @@ class Hit(_OnPage):
         score: higher is better; compares across the pages of one search. None for a region
             fetched without a question.
         confidence: 0-1 where the index's encoder is calibrated, else None.
+        evidence: what of its page matches the question; None for a region fetched without one.
     """
 
     region: Region
@@ -138,6 +140,7 @@ class Hit(_OnPage):
     entry: DocumentEntry
     score: float | None = None
     confidence: float | None = None
+    evidence: Evidence | None = None
 
     @property
     def id(self) -> str:
@@ -164,6 +167,14 @@ class Hit(_OnPage):
     @property
     def hidden_text_warning(self) -> str:
         return self.region.hidden_text_warning
+
+    @property
+    def quotes(self) -> tuple[Quote, ...]:
+        """The words of the region that carry the evidence, as `find_quotes` selects them; () for a
+        region without text, or fetched without a question."""
+        if self.evidence is None:
+            return ()
+        return find_quotes(self.parsed, self.region, self.evidence)
 
     def crop(self, *, margin: float = 0.0) -> Image.Image:
         """The region cut out of the page's image, `margin` (fraction of the page's width) around

@@ -32,18 +32,19 @@ def join_regions(regions: Sequence[Region]) -> Region:
     )
 
 
-def region_at(parsed: ParsedPage, position: int) -> Region:
-    """The region as it is returned: a row of a table with the lines of its header before it."""
-    region = parsed.regions[position]
-    header = [parsed.regions[i].text for i in parsed.header_of(position)]
-    return replace(region, text="\n".join([*header, region.text])) if header else region
-
-
-def join_parts(parsed: ParsedPage, positions: Sequence[int]) -> Region:
-    """Parts of one region as one, in reading order; rows of a table with its header before them."""
-    joined = join_regions([parsed.regions[i] for i in positions])
-    header = [parsed.regions[i].text for i in parsed.header_of(positions[0])]
-    return replace(joined, text="\n".join([*header, joined.text])) if header else joined
+def join_pieces(parsed: ParsedPage, pieces: Sequence[Region]) -> Region:
+    """Pieces of a page as one region; rows of a table have the lines of its header before them."""
+    positions = [None if one.parts else parsed.positions.get(one.path) for one in pieces]
+    plain = [
+        one if position is None else parsed.regions[position]
+        for one, position in zip(pieces, positions, strict=True)
+    ]
+    joined = join_regions(plain)
+    first_row = next((i for i in positions if i is not None and parsed.header_of(i)), None)
+    if first_row is None:
+        return joined
+    header = [parsed.regions[i].text for i in parsed.header_of(first_row)]
+    return replace(joined, text="\n".join([*header, joined.text]))
 
 
 def cut_to_fit(
@@ -68,7 +69,7 @@ def cut_to_fit(
     chosen: list[int] = []
     cut: Region | None = None
     for part in best_first:
-        trial = join_parts(parsed, sorted([*chosen, part]))
+        trial = join_pieces(parsed, [parsed.regions[i] for i in sorted([*chosen, part])])
         if not fits(trial):
             break
         chosen.append(part)
@@ -90,11 +91,11 @@ def page_id_of(region_id: str) -> str:
 
 
 def find_region(parsed: ParsedPage, region_id: str) -> Region:
-    """The region with an id, in the page's tree (as `region_at`), the whole page, or a label joined
-    with its value. Raises NotIndexed when the page has no such region."""
-    for position, region in enumerate(parsed.regions):
+    """The region with an id, in the page's tree (as `join_pieces` returns it), the whole page, or a
+    label joined with its value. Raises NotIndexed when the page has no such region."""
+    for region in parsed.regions:
         if region.id == region_id:
-            return region_at(parsed, position)
+            return join_pieces(parsed, [region])
     for region in (parsed.whole(), *_labels_with_values(parsed)):
         if region.id == region_id:
             return region

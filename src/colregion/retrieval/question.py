@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ _QUOTED_WEIGHT, _ASKING_WEIGHT = 2.0, 0.25
 
 
 @one_line_repr("text", "content_terms", "answer_types.forms")
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Question:
     """What every stage of a search knows about the user's question.
 
@@ -69,6 +70,16 @@ class Question:
         """(T,) whether a token says which document is meant."""
         naming = naming_terms(self.text)
         return np.array([token in naming for token in self.embedding.tokens])
+
+    @cached_property
+    def term_weights(self) -> dict[str, float]:
+        """The content terms that do not name the document, with the weights of their tokens, 1 for
+        a term that is no token."""
+        query = self.embedding
+        weights = dict(zip(query.tokens, query.weights.tolist(), strict=True))
+        naming = naming_terms(self.text)
+        about = self.content_terms - naming or self.content_terms
+        return {term: weights.get(term, 1.0) for term in sorted(about)}
 
     @property
     def content_length(self) -> int:

@@ -18,7 +18,7 @@ from colregion.core.regions import LEVELS, ParsedPage, Region
 from colregion.core.text import terms
 from colregion.retrieval.evidence import PageEvidence, collect_evidence
 from colregion.retrieval.labels import is_label, value_of
-from colregion.retrieval.parts import join_regions, region_at
+from colregion.retrieval.parts import join_pieces
 from colregion.retrieval.question import Question
 from colregion.retrieval.scorer import ScoredRegion, Scorer
 
@@ -183,10 +183,7 @@ class _Selection:
         return (line,) if value is None else (line, value)
 
     def _scored(self, positions: Sequence[int], score: float) -> ScoredRegion:
-        if len(positions) == 1:
-            region = region_at(self.parsed, positions[0])
-        else:
-            region = join_regions([self.parsed.regions[i] for i in positions])
+        region = join_pieces(self.parsed, [self.parsed.regions[i] for i in positions])
         maxsim = max(self.own[i] for i in positions)
         page = self.evidence
         means = page.mean, page.geometric_mean

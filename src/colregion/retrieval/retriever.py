@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from itertools import accumulate, chain, islice
 from pathlib import PurePath
 from typing import Any
 
+import numpy as np
+
 from colregion.core.documents import DocumentEntry
 from colregion.core.embeddings import Candidate, EmbeddedPage
 from colregion.core.filters import EVERYTHING, Filters
-from colregion.core.geometry import boxes_to_array
+from colregion.core.geometry import FloatArray, boxes_to_array
 from colregion.core.interfaces import Encoder, Index
+from colregion.core.quotes import Evidence
 from colregion.core.results import Hit, PageHit
 from colregion.errors import InvalidInput, NotIndexed
 from colregion.retrieval.confidence import Calibration, calibration_of, hit_features
+from colregion.retrieval.evidence import PageEvidence
+from colregion.retrieval.parts import cut_to_fit
 from colregion.retrieval.question import Question
 from colregion.retrieval.ranking import Limits, RankedRegion, rank_regions, within_area
 from colregion.retrieval.scorer import ScoredPage, Scorer
@@ -106,6 +111,8 @@ class Retriever:
             self._check_documents(filters)
         for start in range(0, len(candidates), batch):
             pages = self.scorer.score_pages(question, candidates[start : start + batch])
+            if self.encoder.noise_floor:  # below it nothing is similar
+                pages = [page for page in pages if page.score > 0]
             yield sorted(pages, key=lambda page: -page.score)
 
     def _check_documents(self, filters: Filters) -> None:
@@ -153,6 +160,7 @@ class Retriever:
         if (least := limits.min_confidence) is not None:
             rated = [(one, c) for one, c in rated if c is None or c >= least]
         if limits.max_area is not None:
+            rated = [(_within(one, limits.max_area), confidence) for one, confidence in rated]
             boxes = boxes_to_array(one.scored.region.box for one, _ in rated)
             page_ids = [one.page.candidate.page_id for one, _ in rated]
             rated = [rated[i] for i in within_area(page_ids, boxes, max_area=limits.max_area)[:k]]
@@ -161,7 +169,14 @@ class Retriever:
         # Hits on one page share it, and the image that it loads.
         shared = {page_id: page.parsed.unloaded() for page_id, page in pages_of_hits.items()}
         return [
-            Hit(one.scored.region, page, entries[page.page.doc_id], one.score, confidence)
+            Hit(
+                one.scored.region,
+                page,
+                entries[page.page.doc_id],
+                one.score,
+                confidence,
+                Evidence(_region_evidence(one.page), question.term_weights),
+            )
             for one, confidence in rated
             for page in [shared[one.page.candidate.page_id]]
         ]
@@ -170,3 +185,23 @@ class Retriever:
         """The entries of the pages' documents by id, also for documents that are not indexed."""
         ids = {candidate.parsed.page.doc_id for candidate in candidates}
         return {one: DocumentEntry(one, one, "", "") for one in ids} | self.index.entries(ids)
+
+
+def _region_evidence(page: ScoredPage) -> FloatArray:
+    """(R,) evidence of the page's regions; 0 from a scorer that has none."""
+    if isinstance(page, PageEvidence):
+        return page.regions
+    return np.zeros(len(page.candidate.parsed.parents))
+
+
+def _within(one: RankedRegion, max_area: float) -> RankedRegion:
+    """A region with at most this area: the part of a larger one that answers."""
+    if one.scored.region.box.area <= max_area:
+        return one
+    cut = cut_to_fit(
+        one.page.candidate.parsed,
+        one.scored.region,
+        _region_evidence(one.page),
+        fits=lambda region: region.box.area <= max_area,
+    )
+    return one if cut is None else replace(one, scored=replace(one.scored, region=cut))
