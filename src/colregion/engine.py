@@ -4,39 +4,37 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 from colregion.citations.context import MIN_CONFIDENCE, Context, CountTokens, build_context
+from colregion.citations.locate import Locations, locate
 from colregion.core.documents import DocumentEntry, Limits, Metadata
 from colregion.core.embeddings import EmbeddedPage
 from colregion.core.filters import FilterInput, parse_filters
-from colregion.core.geometry import GridPlacement, Placement
 from colregion.core.interfaces import Encoder, Index, IndexSetting, Parser
-from colregion.core.regions import ParsedPage
 from colregion.core.results import DEFAULT_K, AddReport, Hit, Outcome, PageHit, RelevanceMap
 from colregion.core.text import estimate_tokens
 from colregion.encoders import load_encoder
 from colregion.errors import InvalidInput, ModelMismatch
 from colregion.indexes import open_index
 from colregion.ingestion.copy import copy_index
-from colregion.ingestion.page_cache import PageCache
-from colregion.ingestion.pipeline import IngestJob, Progress, embed
+from colregion.ingestion.page_cache import PageCache, Rankable
+from colregion.ingestion.pipeline import IngestJob, Progress
 from colregion.ingestion.sources import DocumentOptions, Source
 from colregion.ingestion.workers.pool import WorkerPool
 from colregion.parsers import load_parser
 from colregion.retrieval.confidence import Calibration
 from colregion.retrieval.parts import find_region, page_id_of
 from colregion.retrieval.ranking import Limits as RegionLimits
+from colregion.retrieval.ranking import check_k
 from colregion.retrieval.regions import RegionScorer
 from colregion.retrieval.rerank import RerankScorer
 from colregion.retrieval.retriever import Retriever
 from colregion.retrieval.scorer import Scorer
 
-Rankable: TypeAlias = Source | ParsedPage | EmbeddedPage
-
 _CONTEXT_HITS = 50
+_LOCATED_HITS = 20
 _DEFAULT_LIMITS = Limits()
 
 
@@ -229,7 +227,7 @@ class Engine:
                 `min_confidence` without a calibration.
             NotIndexed: the filters name documents of which none is in the index.
         """
-        _check_k(k)
+        check_k(k)
         limits = RegionLimits(min_confidence, max_area)
         return self.retriever.search(question, k=k, filters=parse_filters(filters), limits=limits)
 
@@ -238,7 +236,7 @@ class Engine:
     ) -> list[PageHit]:
         """The k best pages, best first: by `PageEvidence.relevance`, or by late interaction for an
         encoder without a noise floor, such as visual models. Raises as `search`."""
-        _check_k(k)
+        check_k(k)
         return self.retriever.search_pages(question, k=k, filters=parse_filters(filters))
 
     def rank(
@@ -263,9 +261,9 @@ class Engine:
             UnreadableDocument: a file that cannot be read.
         """
         if k is not None:
-            _check_k(k)
+            check_k(k)
         several = [pages] if isinstance(pages, Rankable) else list(pages)
-        embedded = [page for one in several for page in self._pages_of(one)]
+        embedded = [page for one in several for page in self.page_cache.pages(one, self.index)]
         limits = RegionLimits(min_confidence, max_area)
         return self.retriever.rank(question, embedded, k=k, limits=limits)
 
@@ -298,20 +296,19 @@ class Engine:
         """How strongly each token of the question lights up each place of one page.
 
         Args:
-            layers: which of a visual model's grids the map shows: 0 the finest, 1 the thumbnail
-                of models that have one; None for those that its regions are scored with.
+            layers: see `RelevanceMap.with_layers`; None for those that regions are scored with.
 
         Raises:
             InvalidInput: an empty question, a file of several pages, or an unknown layer.
             NotIndexed: a page id that is not in the index.
         """
-        embedded = self._pages_of(page)
+        embedded = self.page_cache.pages(page, self.index)
         if len(embedded) != 1:
             raise InvalidInput(f"explain needs one page, got {len(embedded)}; name one by its id")
         encoded, (page_scored,) = self.retriever.score(question, embedded)
         candidate = page_scored.candidate
-        placement = _with_layers(candidate.placement, layers)
-        return RelevanceMap(candidate.similarity, placement, encoded.embedding)
+        shown = RelevanceMap(candidate.similarity, candidate.placement, encoded.embedding)
+        return shown if layers is None else shown.with_layers(layers)
 
     def context(
         self,
@@ -338,6 +335,22 @@ class Engine:
         return build_context(
             hits, max_tokens=max_tokens, count_tokens=self.count_tokens, min_confidence=least
         )
+
+    def locate(
+        self, answer: str, *, question: str | None = None, hits: Sequence[Hit] | None = None
+    ) -> Locations:
+        """Where the words of an answer stand, best first; empty, with the `reason`, for nowhere.
+
+        Args:
+            answer: a value that a model extracted, or a sentence; see `citations.locate`.
+            question: whose hits' pages are looked through; by default the answer itself.
+            hits: to look through in place of a search.
+
+        Raises as `search`.
+        """
+        if hits is None:
+            hits = self.search(question or answer, k=_LOCATED_HITS)
+        return locate(answer, hits)
 
     def remove(self, doc_id: str) -> None:
         """Take a document out of the index. Raises NotIndexed when it is not there."""
@@ -383,27 +396,3 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _pages_of(self, page: Rankable) -> list[EmbeddedPage]:
-        if isinstance(page, EmbeddedPage):
-            return [page]
-        if isinstance(page, ParsedPage):
-            return list(embed([page], self.encoder))
-        if isinstance(page, str) and "#p" in page and not Path(page).exists():
-            return self.index.load([page])
-        return self.page_cache.read(page)
-
-
-def _with_layers(placement: Placement, layers: Sequence[int] | None) -> Placement:
-    if layers is None:
-        return placement
-    if not isinstance(placement, GridPlacement):
-        raise InvalidInput("layers are for visual models; this page's vectors sit on its words")
-    if not layers:
-        raise InvalidInput("layers must name one layer or more, got none")
-    return replace(placement, map_layers=tuple(layers))
-
-
-def _check_k(k: int) -> None:
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise InvalidInput(f"k must be a whole number from 1 up, got {k!r}")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from colregion.citations.context import Context, build_context
 from colregion.core.documents import DocumentEntry
 from colregion.core.geometry import Box
+from colregion.core.quotes import Evidence
 from colregion.core.results import Hit
 from colregion.testing import HOSTILE, make_parsed_page
 
@@ -52,3 +55,20 @@ def test_hostile_ids_are_cited_like_others() -> None:
     marks = list(context.citations)
     assert all(mark in context.text for mark in marks)
     assert [c.mark for c in context.resolve(" ".join(marks)).citations] == marks
+
+
+def test_citation_quotes_the_words_that_the_sentence_before_it_rests_on() -> None:
+    lines = [
+        ("Paid by Ann Berger", Box(0.1, 0.1, 0.9, 0.2)),
+        ("Due in May", Box(0.1, 0.3, 0.9, 0.4)),
+    ]
+    page = make_parsed_page(lines, doc_id="acme", number=1)
+    evidence = Evidence(np.zeros(6), {"due": 1.0})
+    hit = Hit(page.whole(), page, DocumentEntry("acme", "acme.pdf", "", ""), 1.0, None, evidence)
+    context = build_context([hit], max_tokens=100, count_tokens=len)
+    answer = "It was paid. Ann Berger did so [acme p.1 r1]. When? [acme p.1 r1]"
+    quotes = [citation.quotes for citation in context.resolve(answer).citations]
+    assert [quote.text for of_one in quotes for quote in of_one] == [
+        "Paid by Ann Berger",
+        "Due in May",  # of the question, where the sentence shares no word with the hit
+    ]

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from colregion.citations.marks import find_marks
+import numpy as np
+
+from colregion.citations.marks import MarkMatch, find_marks
+from colregion.core.quotes import Evidence, Quote, find_quotes
 from colregion.core.results import Hit
+from colregion.core.text import content_terms, terms
+
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -14,13 +21,15 @@ class Citation:
     """A place in an answer that cites a hit.
 
     `answer[start:end]` is the citation as written, with its brackets when nothing else is in them;
-    `mark` is how the context writes it.
+    `mark` is how the context writes it; `quotes` are the words of the hit that the sentence before
+    the citation rests on.
     """
 
     start: int
     end: int
     mark: str
     hit: Hit
+    quotes: tuple[Quote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +66,32 @@ def resolve(answer: str, hits: Mapping[str, Hit]) -> Resolution:
     """
     citations: list[Citation] = []
     unknown: list[UnknownMark] = []
-    for match in find_marks(answer, {mark: hit.id for mark, hit in hits.items()}):
+    matches = find_marks(answer, {mark: hit.id for mark, hit in hits.items()})
+    for match in matches:
         start, end = match.start, match.end
         if match.mark is None:
             unknown.append(UnknownMark(start, end, answer[start:end], match.reason))
         else:
-            citations.append(Citation(start, end, match.mark, hits[match.mark]))
+            hit = hits[match.mark]
+            claim = _claim(answer, matches, start)
+            citations.append(Citation(start, end, match.mark, hit, _quotes(claim, hit)))
     return Resolution(tuple(citations), tuple(unknown))
+
+
+def _claim(answer: str, matches: Sequence[MarkMatch], end: int) -> str:
+    """The sentence that ends at a citation, without the citations in it."""
+    before = answer[:end]
+    for match in matches:
+        if match.end <= end:
+            blank = " " * (match.end - match.start)
+            before = before[: match.start] + blank + before[match.end :]
+    sentences = _SENTENCE_END.split(before.strip())
+    return sentences[-1]
+
+
+def _quotes(claim: str, hit: Hit) -> tuple[Quote, ...]:
+    """The words of a hit that a claim rests on; those of its question if it shares none."""
+    evidence = Evidence(np.zeros(len(hit.parsed.regions)), dict.fromkeys(content_terms(claim), 1.0))
+    if not set(evidence.term_weights) & set(terms(hit.text)):
+        return hit.quotes
+    return find_quotes(hit.parsed, hit.region, evidence)

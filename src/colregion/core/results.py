@@ -11,11 +11,11 @@ from PIL import Image
 
 from colregion.core.documents import DocumentEntry, MetadataValue
 from colregion.core.embeddings import QueryEmbedding
-from colregion.core.geometry import Box, FloatArray, Placement
+from colregion.core.geometry import Box, FloatArray, GridPlacement, Placement
 from colregion.core.quotes import Evidence, Quote, find_quotes
 from colregion.core.regions import ParsedPage, Region
 from colregion.core.repr import one_line_repr
-from colregion.errors import ShapeMismatch
+from colregion.errors import InvalidInput, ShapeMismatch
 
 DEFAULT_K = 5
 """How many hits a search returns by default, in the engine and in every adapter."""
@@ -40,6 +40,16 @@ class RelevanceMap:
     @property
     def tokens(self) -> tuple[str, ...]:
         return self.query.tokens
+
+    def with_layers(self, layers: Sequence[int]) -> RelevanceMap:
+        """The map as these of a visual model's grids show it: 0 the finest, 1 the thumbnail of
+        models that have one. Raises InvalidInput for no layer, an unknown one, or vectors that sit
+        on words."""
+        if not isinstance(self.placement, GridPlacement):
+            raise InvalidInput("layers are for visual models; this page's vectors sit on its words")
+        if not layers:
+            raise InvalidInput("layers must name one layer or more, got none")
+        return replace(self, placement=replace(self.placement, map_layers=tuple(layers)))
 
     def combined(self) -> FloatArray:
         """(V,) weighted mean over the content tokens; 0 everywhere when there are none."""

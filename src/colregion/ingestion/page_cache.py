@@ -5,13 +5,18 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
 
 from colregion.core.documents import Document
 from colregion.core.embeddings import EmbeddedPage
-from colregion.core.interfaces import Encoder, Parser
+from colregion.core.interfaces import Encoder, Index, Parser
+from colregion.core.regions import ParsedPage
 from colregion.errors import InvalidInput
 from colregion.ingestion.pipeline import embed
 from colregion.ingestion.sources import Source, find_items, open_item
+
+Rankable: TypeAlias = Source | ParsedPage | EmbeddedPage
 
 
 class PageCache:
@@ -27,6 +32,17 @@ class PageCache:
         self._max_pages = max_pages
         self._entries: OrderedDict[tuple[object, ...], list[EmbeddedPage]] = OrderedDict()
         self._lock = threading.Lock()
+
+    def pages(self, page: Rankable, index: Index) -> list[EmbeddedPage]:
+        """The embedded pages of an indexed page's id, a page, or what `read` reads. Raises
+        NotIndexed for a page id that is not in the index, and as `read`."""
+        if isinstance(page, EmbeddedPage):
+            return [page]
+        if isinstance(page, ParsedPage):
+            return list(embed([page], self._encoder))
+        if isinstance(page, str) and "#p" in page and not Path(page).exists():
+            return index.load([page])
+        return self.read(page)
 
     def read(self, source: Source) -> list[EmbeddedPage]:
         """The embedded pages of a file, folder, glob, bytes or image.

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from colregion.core.filters import Filters
 from colregion.core.geometry import FloatArray, union_area
 from colregion.core.text import terms
@@ -122,3 +124,9 @@ def within_area(page_ids: Sequence[str], boxes_xyxy: FloatArray, *, max_area: fl
             areas[page] = with_it
             chosen.append(i)
     return chosen
+
+
+def check_k(k: int) -> None:
+    """Raise InvalidInput unless k is a whole number from 1 up, Python's or numpy's."""
+    if isinstance(k, bool) or not isinstance(k, int | np.integer) or k < 1:
+        raise InvalidInput(f"k must be a whole number from 1 up, got {k!r}")
