@@ -1,4 +1,4 @@
-"""Readable text, best line and preview of a region."""
+"""Readable text, key words and preview of a region."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
+import numpy as np
 import pytest
 
+from colregion.core.documents import DocumentEntry
 from colregion.core.geometry import Box
+from colregion.core.quotes import Evidence
 from colregion.core.regions import ParsedPage
 from colregion.core.results import Hit
-from colregion.export.html.excerpt import best_line, preview, readable
+from colregion.export.html.excerpt import key_words, preview, readable
+from colregion.testing import make_parsed_page
 
 MakeHit: TypeAlias = Callable[..., Hit]
 
@@ -64,23 +68,31 @@ def test_merged_region_is_read_without_its_children(table: Hit) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "terms", "expected"),
+    ("text", "expected"),
     [
-        (
-            "Ilsey\u20031,893\nGull Point\u2003466",
-            {"gull", "point", "ilsey"},
-            "Gull Point\u2003466",
-        ),
-        ("It rained. In June the sun shone. It rained.", {"sun", "june"}, "In June the sun shone."),
-        ("It rained. In June the sun shone.", {"snow"}, "It rained."),
-        ("", {"snow"}, ""),
-        ("word " * 60, set(), "word " * 35 + "word…"),
+        ("\nIlsey 1,893\nGull Point 466", "Ilsey 1,893"),
+        ("", ""),
+        ("word " * 60, "word " * 35 + "word…"),
     ],
 )
-def test_best_line_contains_most_terms_of_the_question(
-    text: str, terms: set[str], expected: str
+def test_hit_without_a_question_is_summed_up_by_its_first_line(
+    table: Hit, text: str, expected: str
 ) -> None:
-    assert best_line(text, terms) == expected
+    assert key_words(table, text) == expected
+
+
+def test_hit_is_summed_up_by_the_words_that_carry_its_evidence() -> None:
+    lines = [("Ilsey 1,893", Box(0.1, 0.1, 0.9, 0.2)), ("Gull Point 466", Box(0.1, 0.3, 0.9, 0.4))]
+    page = make_parsed_page(lines)
+    evidence = Evidence(np.zeros(6), {"gull": 1.0})
+    entry = DocumentEntry("doc", "doc.pdf", "", "")
+    hit = Hit(page.whole(), page, entry, 1.0, evidence=evidence)
+    assert key_words(hit, "Ilsey 1,893") == "Gull Point 466"
+
+
+def test_row_of_a_table_stays_on_its_own_line_under_its_header(table: Hit) -> None:
+    row = replace(table.region, kind="row", text="place | ships\nIlsey | 1,893")
+    assert readable(replace(table, region=row)) == "place | ships\nIlsey | 1,893"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from reportlab.pdfgen.canvas import Canvas
 
 from colregion.core.documents import DocumentEntry, Page
 from colregion.core.geometry import Box
-from colregion.core.regions import ParsedPage, Region
+from colregion.core.quotes import Evidence
+from colregion.core.regions import ParsedPage, Region, Word
 from colregion.core.results import Hit
 from colregion.documents import open_document
 from colregion.errors import InvalidInput, NotIndexed, UnreadableDocument
@@ -290,3 +291,16 @@ def test_pages_with_hits_of_an_image_file_become_a_pdf() -> None:
     rows, cols = blue.shape
     assert blue[int(0.55 * rows), int(0.3 * cols)] < 130
     assert blue[int(0.3 * rows), int(0.3 * cols)] > 240
+
+
+def test_words_that_carry_the_evidence_are_darker_than_their_region() -> None:
+    pdf = write_pdf((ENTRIES, GREY_PATCH))
+    page = next(open_document(pdf, doc_id="a").pages())
+    line = Region(page.id, (1,), Box(0, 0, 1, 1), "x y")
+    words = (Word("x", Box(0.0, 0.0, 0.5, 1.0)), Word("y", Box(0.5, 0.0, 1.0, 1.0)))
+    parsed = ParsedPage(page, words, (line,))
+    evidence = Evidence(np.zeros(1), {})
+    hit = Hit(line, parsed, DocumentEntry("a", "", "", ""), evidence=evidence)
+    notes = notes_in(annotate_pdf([hit], source=pdf))
+    assert [note["NM"] for note in notes] == ["a#p1#1", "a#p1#1 words"]
+    assert notes[0]["Contents"] == notes[1]["Contents"]

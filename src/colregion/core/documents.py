@@ -21,7 +21,8 @@ Metadata: TypeAlias = Mapping[str, MetadataValue]
 
 RESERVED_METADATA = frozenset(
     """region_id doc_id source page_number page_label x0 y0 x1 y1 page_width page_height page_unit
-    rotation kind ocr_confidence confidence score boxes_json hidden_text""".split()
+    rotation kind ocr_confidence confidence score boxes_json hidden_text quotes
+    quote_boxes_json""".split()
 )
 """Keys of `Hit.to_metadata`, which a user's own metadata must not use."""
 

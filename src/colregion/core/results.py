@@ -198,13 +198,16 @@ class Hit(_OnPage):
         """The hit's surroundings as a hit of the same score: its "block", "area" or "page"."""
         return replace(self, region=self.parsed.ancestor(self.region, level))
 
-    def to_metadata(self, *, confidence: bool = True) -> dict[str, MetadataValue]:
+    def to_metadata(
+        self, *, confidence: bool = True, quotes: bool = True
+    ) -> dict[str, MetadataValue]:
         """The hit as flat JSON-safe values, the one schema of all adapters, without the score.
 
         `x0 y0 x1 y1` are fractions of the page (origin top-left), `page_width page_height` its
         size in `page_unit` ("pt", "px"), `boxes_json` lists `[page, x0, y0, x1, y1]` rows of
-        `boxes`, `hidden_text` joins its `HIDDEN_TEXT_REASONS`; then the user's own keys.
-        `confidence` is left out on request, as it depends on the question.
+        `boxes`, `hidden_text` joins its `HIDDEN_TEXT_REASONS`; `quotes` joins the words that carry
+        the evidence with " … ", and `quote_boxes_json` lists their rows; then the user's own keys.
+        `confidence` and `quotes` are left out on request, as they depend on the question.
         """
         page, box = self.parsed.page, self.region.box
         flat: dict[str, MetadataValue] = {
@@ -225,6 +228,10 @@ class Hit(_OnPage):
         }
         if confidence and self.confidence is not None:
             flat["confidence"] = float(self.confidence)
+        if quotes and (own := self.quotes):
+            flat["quotes"] = " … ".join(quote.text for quote in own)
+            boxes = (box for quote in own for box in quote.boxes)
+            flat["quote_boxes_json"] = json.dumps([[page.number, *_rounded(b)] for b in boxes])
         return {**flat, **self.entry.metadata}
 
 

@@ -19,6 +19,7 @@ from colregion.documents.pdf import PdfFile
 from colregion.errors import BackendError, InvalidInput, NotIndexed, UnreadableDocument
 
 _COLOR = (255, 236, 110)  # pale: charts must stay legible through it
+_QUOTE_COLOR = (255, 190, 40)  # the words within it
 _AUTHOR = "colregion"
 _SNIPPET_CHARACTERS = 300
 _IMAGE_DPI = 150
@@ -36,10 +37,11 @@ def annotate_pdf(
 ) -> bytes:
     """Highlight hits in their document.
 
-    A highlight covers the region's boxes; its note gives the question, the hit's rank among
-    `hits`, its page, its score if it has one, and the start of its text. All pages of a PDF are
-    kept with their content and its password; a signature in it becomes invalid. From a scan that
-    is an image file the PDF has the pages with hits, made from the index's page images.
+    A pale highlight covers the region's boxes, a darker one the words of its quotes. The note
+    gives the question, the hit's rank among `hits`, its page, its score if it has one, and the
+    start of its text. All pages of a PDF are kept with their content and its password; a signature
+    in it becomes invalid. From a scan that is an image file the PDF has the pages with hits, made
+    from the index's page images.
 
     Args:
         hits: of one document, best first.
@@ -130,7 +132,11 @@ def _highlight(
     try:
         page = document[index]
         for rank, hit in hits:
-            _add_annotation(page, hit, _note(question, rank, hit))
+            note = _note(question, rank, hit)
+            _add_annotation(page, hit.region.boxes, color=_COLOR, note=note, name=hit.id)
+            if words := [box for quote in hit.quotes for box in quote.boxes]:
+                name = f"{hit.id} words"
+                _add_annotation(page, words, color=_QUOTE_COLOR, note=note, name=name)
         # Rendering makes PDFium create the highlights' appearance streams, without which some
         # viewers do not show them. The size does not matter.
         page.render(scale=1 / max(page.get_size())).close()
@@ -140,24 +146,26 @@ def _highlight(
         raise UnreadableDocument(message) from cause
 
 
-def _add_annotation(page: pdfium.PdfPage, hit: Hit, note: str) -> None:
-    quads = [_quad(box, page) for box in hit.region.boxes]
+def _add_annotation(
+    page: pdfium.PdfPage, boxes: Sequence[Box], *, color: tuple[int, int, int], note: str, name: str
+) -> None:
+    quads = [_quad(box, page) for box in boxes]
     xs, ys = zip(*(point for quad in quads for point in quad), strict=True)
     annotation = raw.FPDFPage_CreateAnnot(page, raw.FPDF_ANNOT_HIGHLIGHT)
     rectangle = raw.FS_RECTF(left=min(xs), top=max(ys), right=max(xs), bottom=min(ys))
     results = [
         raw.FPDFAnnot_SetRect(annotation, rectangle),
-        raw.FPDFAnnot_SetColor(annotation, raw.FPDFANNOT_COLORTYPE_Color, *_COLOR, 255),
+        raw.FPDFAnnot_SetColor(annotation, raw.FPDFANNOT_COLORTYPE_Color, *color, 255),
         raw.FPDFAnnot_SetFlags(annotation, raw.FPDF_ANNOT_FLAG_PRINT),
     ]
     for quad in quads:
         corners = raw.FS_QUADPOINTSF(*sum(quad, ()))
         results.append(raw.FPDFAnnot_AppendAttachmentPoints(annotation, corners))
-    for key, text in ((b"Contents", note), (b"T", _AUTHOR), (b"NM", hit.id)):
+    for key, text in ((b"Contents", note), (b"T", _AUTHOR), (b"NM", name)):
         results.append(raw.FPDFAnnot_SetStringValue(annotation, key, _wide(text)))
     raw.FPDFPage_CloseAnnot(annotation)
     if not all(results):
-        raise BackendError(f"PDFium could not write the highlight of {hit.id}")
+        raise BackendError(f"PDFium could not write the highlight of {name}")
 
 
 def _quad(box: Box, page: pdfium.PdfPage) -> list[_Point]:

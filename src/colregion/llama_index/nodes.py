@@ -24,10 +24,10 @@ SHOWN_TO_LLM = ("doc_id", "page_number")
 def region_node(hit: Hit, *, crops: str | Path | None = None) -> NodeWithScore:
     """A hit as a node with its score.
 
-    The node's id is the region's, and its metadata `Hit.to_metadata` without the confidence. It
-    is related to its document (SOURCE), its page (PARENT) and the regions of its level before and
-    after it on the page (PREVIOUS, NEXT). Score and confidence are not part of the node, so that
-    a region found by two questions is the same node.
+    The node's id is the region's, and its metadata `Hit.to_metadata` without confidence and
+    quotes. It is related to its document (SOURCE), its page (PARENT) and the regions of its level
+    before and after it on the page (PREVIOUS, NEXT). Score and confidence are not part of the
+    node, so that a region found by two questions is the same node.
 
     Args:
         crops: a folder to write an image of the region to; the result is then a `Node` that names
@@ -47,7 +47,7 @@ def region_node(hit: Hit, *, crops: str | Path | None = None) -> NodeWithScore:
 
 def node_fields(hit: Hit, previous: Region | None, following: Region | None) -> dict[str, Any]:
     """Arguments of every node class: id, metadata, hidden metadata keys and relationships."""
-    metadata = hit.to_metadata(confidence=False)
+    metadata = hit.to_metadata(confidence=False, quotes=False)
     own = [key for key in metadata if key in RESERVED_METADATA]
     document, text = schema.ObjectType.DOCUMENT, schema.ObjectType.TEXT
     # By hand, because `as_related_node_info` copies the other node's metadata.

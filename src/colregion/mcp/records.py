@@ -42,6 +42,7 @@ class RegionRecord(Place, OnPage):
         description="Why a reader of the page would not see some of the text: faint, invisible, "
         "tiny; empty where all is visible."
     )
+    quotes: list[str] = Field(description="The words of the region that carry the evidence.")
     metadata: dict[str, MetadataValue] = Field(description="The document's own metadata.")
 
 
@@ -94,6 +95,7 @@ def region_record(hit: Hit) -> RegionRecord:
         text=hit.text,
         score=hit.score,
         confidence=hit.confidence,
+        quotes=[quote.text for quote in hit.quotes],
         metadata=dict(hit.entry.metadata),
     )
 
@@ -127,7 +129,7 @@ def areas(parsed: ParsedPage) -> list[Region]:
 
 def _fields(hit: Hit) -> dict[str, Any]:
     """A hit's own metadata and page id; each record takes the fields that it has."""
-    metadata = hit.to_metadata(confidence=False)
+    metadata = hit.to_metadata(confidence=False, quotes=False)
     own = {key: metadata[key] for key in RESERVED_METADATA & metadata.keys()}
     return {**own, "page_id": hit.page_id}
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Set
 
 from colregion.core.regions import Region
 from colregion.core.results import Hit
-from colregion.core.text import terms
 
 _PROSE = ("text", "caption", "title")
 _LINE_BREAK = re.compile(r"(?<!\n)\n(?!\n)")
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _CELL_SEPARATOR = "\u2003"  # em space
+_TABLE_CELLS = " | "  # in the text of a row of a table, under its header line
 _LINE_CHARACTERS = 180
 _PREVIEW_LINES, _PREVIEW_CHARACTERS = 9, 600
 
@@ -20,8 +18,8 @@ _PREVIEW_LINES, _PREVIEW_CHARACTERS = 9, 600
 def readable(hit: Hit) -> str:
     """Text of a hit with line breaks only where they carry meaning.
 
-    Those within a paragraph come from the page's layout and become spaces; those within a row
-    separate its cells and become em spaces. A region with rows gets one line per child region.
+    Those within a paragraph come from the page's layout and become spaces; those within a row of a
+    form separate its cells and become em spaces. A region with rows gets one line per child region.
     """
     children = [] if hit.kind == "row" else _children(hit)
     if any(child.kind == "row" for child in children):
@@ -29,14 +27,12 @@ def readable(hit: Hit) -> str:
     return _flowing(hit.kind, hit.text)
 
 
-def best_line(text: str, question_terms: Set[str]) -> str:
-    """First of the sentences or lines of `text` that contain most of the question's terms, cut to
+def key_words(hit: Hit, text: str) -> str:
+    """What a hit is summed up by: its quotes, else the first line of its readable `text`, cut to
     180 characters; "" where there is none."""
-    parts = [part.strip() for line in text.splitlines() for part in _SENTENCE_END.split(line)]
-    best = max(
-        filter(None, parts), key=lambda part: len(question_terms & set(terms(part))), default=""
-    )
-    return best if len(best) <= _LINE_CHARACTERS else best[:_LINE_CHARACTERS].rstrip() + "…"
+    words = " \u2026 ".join(quote.text for quote in hit.quotes)
+    words = words or next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return words if len(words) <= _LINE_CHARACTERS else words[:_LINE_CHARACTERS].rstrip() + "\u2026"
 
 
 def preview(text: str) -> str:
@@ -55,6 +51,6 @@ def _children(hit: Hit) -> list[Region]:
 
 
 def _flowing(kind: str, text: str) -> str:
-    if kind == "row":
+    if kind == "row" and _TABLE_CELLS not in text:
         return _CELL_SEPARATOR.join(text.split("\n"))
     return _LINE_BREAK.sub(" ", text.strip()) if kind in _PROSE else text.strip()

@@ -11,7 +11,7 @@ from colregion.core.documents import Page
 from colregion.core.geometry import Box
 from colregion.core.results import Hit, RelevanceMap
 from colregion.core.text import content_terms
-from colregion.export.html.excerpt import best_line, preview, readable
+from colregion.export.html.excerpt import key_words, preview, readable
 from colregion.export.html.images import EmbeddedImage, embed_jpeg
 from colregion.export.html.map_layers import MapLayer, map_layers
 from colregion.export.overlay import CROP_MARGIN
@@ -38,7 +38,8 @@ class Section:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HitView:
-    """A hit of 1-based `rank`, with the `best_line` and `preview` of its text."""
+    """A hit of 1-based `rank`, with the `key_words` and `preview` of its text, and the boxes of
+    its `quotes`."""
 
     rank: int
     hit: Hit
@@ -46,6 +47,7 @@ class HitView:
     text: str
     line: str
     preview: str
+    quotes: Sequence[Box]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +74,7 @@ class SectionView:
 def section_view(section: Section) -> SectionView:
     """Compute what is shown of a section."""
     terms = frozenset(content_terms(section.question))
-    hits = [_hit_view(rank, hit, terms) for rank, hit in enumerate(section.hits, start=1)]
+    hits = [_hit_view(rank, hit) for rank, hit in enumerate(section.hits, start=1)]
     by_page: dict[str, list[HitView]] = {}
     for view in hits:
         by_page.setdefault(view.hit.page_id, []).append(view)
@@ -97,10 +99,11 @@ def tag_drops(boxes: Sequence[Box], *, height: float) -> list[float]:
     return [y - box.y0 for (_, y), box in zip(taken, boxes, strict=True)]
 
 
-def _hit_view(rank: int, hit: Hit, terms: frozenset[str]) -> HitView:
+def _hit_view(rank: int, hit: Hit) -> HitView:
     text = readable(hit)
     crop = embed_jpeg(_upright_crop(hit), size_px=_CROP_PX, max_bytes=_CROP_BYTES)
-    return HitView(rank, hit, crop, text, line=best_line(text, terms), preview=preview(text))
+    boxes = [box for quote in hit.quotes for box in quote.boxes]
+    return HitView(rank, hit, crop, text, key_words(hit, text), preview(text), boxes)
 
 
 def _page_view(hits: Sequence[HitView], relevance: RelevanceMap | None) -> PageView:
