@@ -65,17 +65,20 @@ _RUN = re.compile(
 _GROUPED = re.compile(
     "(?<![\\d.,])\\d{1,3}(['\u2019\u00a0\u2007\u2009\u202f])\\d{3}(?:\\1\\d{3})*(?!\\1?\\d)"
 )
-_SPACED_NUMBER = re.compile(
+SPACED_NUMBER = re.compile(
     r"(?<![\w.,])(?<!\d )[1-9]\d{0,2}(?: \d{3}){1,4}(?:[.,]\d+)?(?!\w|[.,]\d| \d)"
 )
+"""Groups of three digits parted by plain spaces, with no other number beside them."""
+
 # Quick to rule out.
 _MAY_BE_GROUPED = re.compile("\\d[' \u2019\u00a0\u2007\u2009\u202f]\\d\\d\\d(?!\\d)")
 
 SOFT_HYPHENS = "\u00ad\u00ac\u2e17"
 """Hyphens that only a broken word has: the soft hyphen and what OCR writes for it."""
 
-_HYPHENS = "-\u2010" + SOFT_HYPHENS
-_BROKEN = re.compile(rf"(\S+[{_HYPHENS}])[ \t]*\n[ \t]*(\S+)")
+HYPHENS = "-\u2010" + SOFT_HYPHENS
+_MAY_BE_BROKEN = re.compile(rf"[{HYPHENS}]\s")
+_BROKEN = re.compile(rf"(\S+[{HYPHENS}])\s+(\S+)")
 # In "pre- and postwar" a word is left out, none broken.
 _CONJUNCTIONS = frozenset("and or und oder sowie bzw et ou y och eller og en".split())
 
@@ -135,7 +138,8 @@ def terms(text: str) -> list[str]:
 
     A number whose thousands are parted by spaces or apostrophes is written without these. Where
     plain spaces may part several numbers as well, these follow. So do the parts of a word that is
-    broken at a line break of the text, unless its hyphen is soft; see `join_broken`.
+    broken, which ends with a hyphen before a space or line break, unless the hyphen is soft; see
+    `join_broken`.
 
     >>> terms("Total: 1,234.50 EUR (net)")
     ['total', '1,234.50', 'eur', 'net']
@@ -144,14 +148,14 @@ def terms(text: str) -> list[str]:
     >>> terms("東京都")
     ['東京', '京都']
     """
-    if "\n" in text:
+    if _MAY_BE_BROKEN.search(text):
         text = _BROKEN.sub(_with_whole_word, text)
     has_groups = _MAY_BE_GROUPED.search(text) is not None
     if has_groups:
         text = _GROUPED.sub(_whole_number, text)
     text = fold(text)
     if has_groups:
-        text = _SPACED_NUMBER.sub(_with_whole_number, text)
+        text = SPACED_NUMBER.sub(_with_whole_number, text)
     if text.isascii():
         return _ASCII_RUN.findall(text)
     result: list[str] = []
@@ -194,7 +198,7 @@ def join_broken(before: str, after: str) -> str:
     ('', '', '')
     """
     stem, hyphen, start = before[:-1], before[-1:], after[:1]
-    if not hyphen or hyphen not in _HYPHENS or not start.isalpha():
+    if not hyphen or hyphen not in HYPHENS or not start.isalpha():
         return ""
     if not stem or not (stem[-1].isalpha() or stem[-1] in _SIGNS):
         return ""
