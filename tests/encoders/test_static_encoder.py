@@ -210,6 +210,9 @@ def test_date_has_a_vector_for_date_at_its_whole_box(encoder: Encoder) -> None:
         ("(336)335-7363", "phone"),
         ("info@example.org", "email"),
         ("www.example.org", "website"),
+        ("[x]", "checked"),
+        ("\u2612", "checked"),
+        ("[ ]", None),
     ],
 )
 def test_answer_type_is_recognized_from_the_text(text: str, first: str | None) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from colregion.core.geometry import Box
 from colregion.core.regions import Word
+from colregion.parsers.external.regions import ExternalRegion
 from colregion.parsers.external.shapes import make_word
 
 SELECTED, UNSELECTED = "[x]", "[ ]"
@@ -23,9 +25,36 @@ def mark_of(box: Box | None, *, selected: bool, confidence: float | None = None)
     return make_word(SELECTED if selected else UNSELECTED, box, confidence)
 
 
-def without_mark(text: str) -> str:
-    """The text without a check box that it begins with."""
-    return text.lstrip(_GLYPHS)
+def marked_region(
+    box: Box, text: str, kind: str, *, selected: bool, aspect: float
+) -> ExternalRegion:
+    """A region that begins with a check box, whose own place the tool does not give: it is as wide
+    as the region is high, on a page of this width over height."""
+    start = Box(box.x0, box.y0, box.x0 + min(box.height / aspect, box.width), box.y1)
+    mark = mark_of(start, selected=selected)
+    return ExternalRegion(box, text.lstrip(_GLYPHS), kind, mark=mark)
+
+
+def is_glyph(text: str) -> bool:
+    """Whether a word is a drawn check box."""
+    return not text.strip(_GLYPHS)
+
+
+def with_labels(regions: Sequence[ExternalRegion]) -> list[ExternalRegion]:
+    """The regions, with a check box without text in the nearest region of text in its row."""
+    result = dict(enumerate(regions))
+    for i, region in enumerate(regions):
+        if region.mark is None or region.text:
+            continue
+        labels = {
+            j: other.box
+            for j, other in result.items()
+            if other.mark is None and other.text and not other.parts
+        }
+        if (label := nearest_in_row(region.box, labels)) is not None:
+            result[label] = replace(result[label], mark=region.mark)
+            del result[i]
+    return list(result.values())
 
 
 def nearest_in_row(mark: Box, lines: Mapping[_Key, Box], *, turned: bool = False) -> _Key | None:

@@ -22,6 +22,7 @@ class ExternalRegion:
         parts: the finer regions in it, in reading order; at most two levels of them.
         words: of a region without parts, in reading order, where the tool gives them; else the
             page's words within its box are used.
+        mark: a check box that stands before its text.
 
     Raises:
         InvalidInput: an unknown kind, words beside parts, or more than three levels.
@@ -32,6 +33,7 @@ class ExternalRegion:
     kind: str = "text"
     parts: tuple[ExternalRegion, ...] = ()
     words: tuple[Word, ...] = ()
+    mark: Word | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
