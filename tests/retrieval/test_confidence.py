@@ -95,7 +95,7 @@ class TestFeatures:
 
 class TestCalibrationOf:
     class Static(WordEncoder):
-        fingerprint = "static_tokens-1"
+        fingerprint = "static_tokens-2"
 
     def test_default_encoder_has_a_calibration_of_its_own(self) -> None:
         calibration = calibration_of(MemoryIndex(), self.Static())

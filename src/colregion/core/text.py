@@ -14,7 +14,74 @@ _UNSPACED = (
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # Han
     "\U00020000-\U0003134f"
 )
-_RUN = re.compile(rf"[{_UNSPACED}]+|(?:[^\W_{_UNSPACED}]|(?<=\d)[.,](?=\d))+")
+_ACCENT_BLOCKS = (
+    (0x0300, 0x0750),  # Latin, Greek, Cyrillic; points of Hebrew, Arabic and Syriac
+    (0x0810, 0x0900),
+    (0x1AB0, 0x1B00),
+    (0x1DC0, 0x1E00),
+    (0x20D0, 0x2100),
+    (0x2CEF, 0x2CF2),
+    (0xA66F, 0xA6F2),
+    (0xFE00, 0xFE30),  # variation selectors, halves of accents
+)
+_SIGN_BLOCKS = ((0x0780, 0x0810), (0x0900, 0x0E00), (0x0F00, 0x1000), (0x1700, 0x1780))
+_SIGN_BLOCKS += ((0x1800, 0x1AB0), (0x1B00, 0x1C80), (0xA800, 0xAC00))
+
+
+def _of_category(blocks: tuple[tuple[int, int], ...], *categories: str) -> str:
+    characters = (chr(code) for block in blocks for code in range(*block))
+    return "".join(c for c in characters if unicodedata.category(c) in categories)
+
+
+# Marks that a reader may leave out, and characters that show nothing or lengthen a line only.
+_OMITTED = re.compile(
+    f"[{_of_category(_ACCENT_BLOCKS, 'Mn', 'Cf')}\u00ad\u0640\u07fa\u200c-\u200f\u202a-\u202e"
+    "\u2060-\u206f\ufeff\U000e0100-\U000e01ef]"
+)
+# Vowel signs, and what joins consonants, in scripts where other signs make another word (India,
+# Tibet, Java, ...). To `\w` most of them are no part of a word.
+_SIGNS = _of_category(_SIGN_BLOCKS, "Mn", "Mc")
+
+# Raised, lowered and circled digits and fractions: folded, they would be digits of the number
+# before them.
+_LOWERED = "\u2080\u2081\u2082\u2083\u2084\u2085\u2086\u2087\u2088\u2089"
+_DIGIT_SIGNS = (
+    f"\u00b2\u00b3\u00b9\u00bc-\u00be\u2070-\u2079{_LOWERED}"
+    "\u2150-\u215f\u2189\u2460-\u249b\u24ea-\u24ff\u2776-\u2793"
+)
+_SIGN = re.compile(rf"[{_DIGIT_SIGNS}]+|[\u2116\u2120\u2122]")  # and the signs No, SM and TM
+_NOTE_AFTER = 4  # letters; "m²" and "R³" are one term
+_DECIMAL_FRACTIONS = frozenset("¼½¾⅒⅕⅖⅗⅘⅛⅜⅝⅞")
+_FOREIGN_DIGIT = re.compile(r"[^\D0-9]")
+
+_ASCII_RUN = re.compile(r"[a-z0-9]+(?:(?<=[0-9])[.,](?=[0-9])[a-z0-9]+)*")
+_RUN = re.compile(
+    rf"[{_UNSPACED}]+"
+    rf"|[^\W_{_UNSPACED}]+(?:[{_SIGNS}]+[^\W_{_UNSPACED}]*|(?<=\d)[.,](?=\d)[^\W_{_UNSPACED}]+)*"
+)
+
+# Thousands parted by an apostrophe or a space that does not end a line are one number. Those
+# parted by a plain space may be two numbers of a row.
+_GROUPED = re.compile(
+    "(?<![\\d.,])\\d{1,3}(['\u2019\u00a0\u2007\u2009\u202f])\\d{3}(?:\\1\\d{3})*(?!\\1?\\d)"
+)
+SPACED_NUMBER = re.compile(
+    r"(?<![\w.,])(?<!\d )[1-9]\d{0,2}(?: \d{3}){1,4}(?:[.,]\d+)?(?!\w|[.,]\d| \d)"
+)
+"""Groups of three digits parted by plain spaces, with no other number beside them."""
+
+# Quick to rule out.
+_MAY_BE_GROUPED = re.compile("\\d[' \u2019\u00a0\u2007\u2009\u202f]\\d\\d\\d(?!\\d)")
+
+SOFT_HYPHENS = "\u00ad\u00ac\u2e17"
+"""Hyphens that only a broken word has: the soft hyphen and what OCR writes for it."""
+
+HYPHENS = "-\u2010" + SOFT_HYPHENS
+_MAY_BE_BROKEN = re.compile(rf"[{HYPHENS}]\s")
+_BROKEN = re.compile(rf"(\S+[{HYPHENS}])\s+(\S+)")
+# In "pre- and postwar" a word is left out, none broken.
+_CONJUNCTIONS = frozenset("and or und oder sowie bzw et ou y och eller og en".split())
+
 _TOKEN = re.compile(rf"([^\W\d_{_UNSPACED}]+)|(\d+)|([{_UNSPACED}]|[^\w\s]|_)")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # A single mark may be an apostrophe: it opens before a word and closes after one.
@@ -34,33 +101,110 @@ _STOP_WORDS = [
 
 
 def fold(text: str) -> str:
-    """Fold case, compatibility forms and accents: "Ｃａｆé" and "cafe" compare equal."""
+    """Fold case, compatibility forms, accents and digits: "Ｃａｆé" and "cafe" compare equal.
+
+    Points of Arabic and Hebrew count as accents, vowel signs of Indian and other scripts do not.
+    Digits of all scripts become 0-9; raised ones stay apart from the number before them, and a
+    fraction after a number becomes its decimals.
+
+    >>> fold("٢٠٢٤"), fold("1,234²"), fold("2½")
+    ('2024', '1,234 2', '2.5')
+    """
     if text.isascii():  # the same as below, ten times as fast
         return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text).casefold()
-    return unicodedata.normalize(
-        "NFC", "".join(c for c in decomposed if unicodedata.category(c) != "Mn")
-    )
+    text = _SIGN.sub(_apart, text).replace("\u066b", ".").replace("\u066c", ",")  # Arabic marks
+    text = unicodedata.normalize("NFKD", text).casefold()
+    text = _FOREIGN_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0])), text)
+    return unicodedata.normalize("NFC", _OMITTED.sub("", text))
+
+
+def _apart(sign: re.Match[str]) -> str:
+    text, start, end = sign[0], sign.start(), sign.end()
+    before = sign.string[max(start - _NOTE_AFTER, 0) : start]
+    after_number, before_number = before[-1:].isdecimal(), sign.string[end : end + 1].isdecimal()
+    if text in "\u2120\u2122":
+        return " "
+    if text == "\u2116":
+        return " no "
+    if text in _DECIMAL_FRACTIONS and after_number and not before_number:
+        return f"{unicodedata.numeric(text):g}"[1:]
+    is_note = len(before) == _NOTE_AFTER and before.isalpha() and text[0] not in _LOWERED
+    return f" {text} " if after_number or before_number or is_note else text
 
 
 def terms(text: str) -> list[str]:
     """The folded terms of a text in order: words, numbers with their inner points and commas, and
     pairs of neighbouring characters in scripts without spaces. No text gives [].
 
+    A number whose thousands are parted by spaces or apostrophes is written without these. Where
+    plain spaces may part several numbers as well, these follow. So do the parts of a word that is
+    broken, which ends with a hyphen before a space or line break, unless the hyphen is soft; see
+    `join_broken`.
+
     >>> terms("Total: 1,234.50 EUR (net)")
     ['total', '1,234.50', 'eur', 'net']
+    >>> terms("9'876.50 or 48 250,00")
+    ['9876.50', 'or', '48250,00', '48', '250,00']
     >>> terms("東京都")
     ['東京', '京都']
     """
+    if _MAY_BE_BROKEN.search(text):
+        text = _BROKEN.sub(_with_whole_word, text)
+    has_groups = _MAY_BE_GROUPED.search(text) is not None
+    if has_groups:
+        text = _GROUPED.sub(_whole_number, text)
+    text = fold(text)
+    if has_groups:
+        text = SPACED_NUMBER.sub(_with_whole_number, text)
     if text.isascii():
-        return _RUN.findall(text.lower())
+        return _ASCII_RUN.findall(text)
     result: list[str] = []
-    for run in _RUN.findall(fold(text)):
+    for run in _RUN.findall(text):
         if len(run) > 2 and _UNSPACED_RUN.fullmatch(run):
             result.extend(run[i : i + 2] for i in range(len(run) - 1))
         else:
             result.append(run)
     return result
+
+
+def _whole_number(grouped: re.Match[str]) -> str:
+    return grouped[0].replace(grouped[1], "")
+
+
+def _with_whole_number(spaced: re.Match[str]) -> str:
+    return f"{spaced[0].replace(' ', '')} {spaced[0]}"
+
+
+def _with_whole_word(broken: re.Match[str]) -> str:
+    before, after = broken.groups()
+    whole = join_broken(before, after)
+    if not whole:
+        return broken[0]
+    return whole if before[-1] in SOFT_HYPHENS else f"{whole} {broken[0]}"
+
+
+def join_broken(before: str, after: str) -> str:
+    """The word that the end of a line breaks, without its hyphen; "" for two words.
+
+    Args:
+        before: the line's last word. It ends with a hyphen after a letter, if the word is broken.
+        after: the next line's first word. It does not start with a capital, unless `before` ends
+            with one of `SOFT_HYPHENS`. With another hyphen the word may also be a compound that
+            has it in any place, as "well-known": a search has to look for both.
+
+    >>> join_broken("(regis-", "tration,")
+    '(registration,'
+    >>> join_broken("pre-", "and"), join_broken("Rhine-", "Main"), join_broken("3-", "year")
+    ('', '', '')
+    """
+    stem, hyphen, start = before[:-1], before[-1:], after[:1]
+    if not hyphen or hyphen not in HYPHENS or not start.isalpha():
+        return ""
+    if not stem or not (stem[-1].isalpha() or stem[-1] in _SIGNS):
+        return ""
+    if hyphen not in SOFT_HYPHENS and (start.isupper() or after.rstrip(",.") in _CONJUNCTIONS):
+        return ""
+    return stem + after
 
 
 def word_spans(text: str) -> list[tuple[int, int, bool]]:

@@ -21,6 +21,7 @@ import pypdfium2.raw as raw
 from PIL import Image
 
 from colregion.core.documents import Limits, Page, TextLayer
+from colregion.documents.form_fields import CheckBox, check_boxes, with_check_boxes
 from colregion.documents.pdf_text import image_sizes_px, text_layer
 from colregion.errors import InvalidInput, UnreadableDocument
 
@@ -73,7 +74,7 @@ class PdfFile:
         self._page_index = -1
         self._layer: TextLayer | None = None
         self._loaded = 0
-        self._flattened: set[int] = set()
+        self._flattened: dict[int, list[CheckBox]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         make = partial(PdfFile, name=self.name, password=self.password, max_pixels=self.max_pixels)
@@ -130,7 +131,8 @@ class PdfFile:
         and then read them."""
         with self.page(index) as page:
             if self._layer is None:
-                self._layer = text_layer(page)
+                boxes = self._flattened.get(index, [])
+                self._layer = with_check_boxes(text_layer(page), boxes)
             return self._layer
 
     @cached_property
@@ -179,12 +181,13 @@ class PdfFile:
             raise pdfium.PdfiumError("no page object")
         if index in self._flattened or not _has_drawn_annotations(page):
             return page
+        boxes = check_boxes(document, page)
         # Flattening takes a page that inherits its size to be US letter, so the page gets its own.
         left, bottom, right, top = page.get_bbox()
         page.set_mediabox(left, bottom, right, top)
         raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)
         page.close()
-        self._flattened.add(index)
+        self._flattened[index] = boxes
         return document[index]
 
     def _check_image_sizes(self, page: pdfium.PdfPage, index: int) -> None:

@@ -69,7 +69,7 @@ class Calibration:
 # Fitted by `colregion calibrate` to 782 questions over reports, slides, papers, forms and receipts,
 # 274 of which name their document.
 _DEFAULTS = {
-    "static_tokens-1": Calibration(
+    "static_tokens-2": Calibration(
         (
             1.71,
             2.97,

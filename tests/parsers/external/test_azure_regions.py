@@ -245,6 +245,55 @@ def test_invalid_file_is_refused_with_what_is_wrong_in_it(
         read(data, make_document((720, 1440)))
 
 
+def with_marks(*marks: tuple[bool, tuple[float, ...], int]) -> Json:
+    """The answer with check boxes (selected, box, offset in the content)."""
+    data = answer()
+    data["pages"][0]["selectionMarks"] = [
+        {
+            "state": "selected" if selected else "unselected",
+            "polygon": polygon(*box),
+            "confidence": 0.8,
+            "span": {"offset": offset, "length": 1},
+        }
+        for selected, box, offset in marks
+    ]
+    return data
+
+
+def test_check_boxes_are_words_of_the_line_beside_them(make_document: MakeDocument) -> None:
+    # Before "They rose" and behind "a lot", whatever their places in the content.
+    marks = ((True, (0.2, 3, 0.8, 4), 40), (False, (3.2, 4, 3.8, 5), 0))
+    page = read(with_marks(*marks), make_document((720, 1440)))
+    assert page.regions[3].text == "[x] They rose\na lot [ ]"
+    (mark,) = [word for word in page.words if word.text == "[x]"]
+    assert mark.box.xyxy == pytest.approx((0.02, 0.15, 0.08, 0.2))
+    assert mark.confidence == pytest.approx(0.8)
+
+
+def test_check_box_in_a_cell_stays_there(make_document: MakeDocument) -> None:
+    box = (4.2, 8, 4.8, 9)  # beside "7.00", on the row of "rent"
+    data = with_marks((True, box, CONTENT.index("rent")))
+    page = read(data, make_document((720, 1440)))
+    cells = [region.text for region in page.regions if region.level == "line"]
+    assert cells[-2:] == ["[x] rent", "7.00"]
+
+
+def test_check_box_beside_no_line_is_a_word_in_no_region(make_document: MakeDocument) -> None:
+    page = read(with_marks((True, (1, 15, 2, 16), 41)), make_document((720, 1440)))
+    assert [word.text for word in page.words][-2:] == ["stray", "[x]"]
+    assert "[x]" not in page.text
+
+
+def test_paragraph_of_a_check_box_alone_is_no_region(make_document: MakeDocument) -> None:
+    data = with_marks((True, (0.2, 1, 0.8, 2), 41))
+    mark = {"offset": 41, "length": 1}
+    only = {"content": ":selected:", "boundingRegions": on_page(0.2, 1, 0.8, 2), "spans": [mark]}
+    data["paragraphs"].append(only)
+    page = read(data, make_document((720, 1440)))
+    areas = [region.text for region in page.regions if region.level == "area"]
+    assert areas == ["[x] Costs", "They rose\na lot", "Table 1\nrent\n7.00"]
+
+
 class TestAzureContract(ParserContract):
     @pytest.fixture
     def parser(self, tmp_path: Path) -> Parser:

@@ -170,6 +170,49 @@ def test_list_contains_its_items_and_figure_its_caption(
     ]
 
 
+def test_check_boxes_begin_the_text_of_their_item(
+    make_document: MakeDocument, outline: Outline
+) -> None:
+    document = report()
+    selected, unselected = DocItemLabel.CHECKBOX_SELECTED, DocItemLabel.CHECKBOX_UNSELECTED
+    document.add_text(selected, "Smoker", prov=place(20, 380, 120, 360))
+    document.add_text(unselected, "\u2610 Diabetic", prov=place(20, 340, 120, 320))
+    (page,) = read(document, make_document((200, 400)))
+    assert outline(page) == [
+        ("1", "text", "[x] Smoker", (0.1, 0.05, 0.6, 0.1)),
+        ("2", "text", "[ ] Diabetic", (0.1, 0.15, 0.6, 0.2)),
+    ]
+    # Squares of 20 points at the start of the items.
+    marks = [word.box.xyxy for word in page.words if word.text in ("[x]", "[ ]")]
+    assert marks == [pytest.approx((0.1, 0.05, 0.2, 0.1)), pytest.approx((0.1, 0.15, 0.2, 0.2))]
+
+
+def test_check_boxes_without_text_belong_to_the_nearest_text_in_their_row(
+    make_document: MakeDocument, outline: Outline
+) -> None:
+    document = report()
+    document.add_text(DocItemLabel.CHECKBOX_SELECTED, "", prov=place(20, 380, 30, 370))
+    document.add_text(DocItemLabel.TEXT, "Yes", prov=place(35, 380, 60, 370))
+    document.add_text(DocItemLabel.CHECKBOX_UNSELECTED, "", prov=place(80, 380, 90, 370))
+    document.add_text(DocItemLabel.TEXT, "No", prov=place(95, 380, 120, 370))
+    document.add_text(DocItemLabel.CHECKBOX_SELECTED, "", prov=place(20, 100, 30, 90))
+    (page,) = read(document, make_document((200, 400)))
+    assert [row[2] for row in outline(page)] == ["[x] Yes", "[ ] No", "[x]"]
+    assert page.words[0].box.xyxy == pytest.approx((0.1, 0.05, 0.15, 0.075))
+
+
+def test_check_boxes_of_a_list_begin_its_items(
+    make_document: MakeDocument, outline: Outline
+) -> None:
+    document = report()
+    group = document.add_list_group()
+    label = DocItemLabel.CHECKBOX_SELECTED
+    document.add_text(label, "Apples", prov=place(20, 380, 120, 360), parent=group)
+    document.add_list_item("Pears", prov=place(20, 350, 120, 330), parent=group)
+    (page,) = read(document, make_document((200, 400)))
+    assert [row[2] for row in outline(page)] == ["[x] Apples\nPears", "[x] Apples", "Pears"]
+
+
 def test_text_that_spans_two_pages_is_split_between_them(
     make_document: MakeDocument, outline: Outline
 ) -> None:

@@ -14,6 +14,8 @@ from colregion.core.documents import Document
 from colregion.core.geometry import Box
 from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage, Word
+from colregion.core.text import terms
+from colregion.encoders.static.joined_words import joined_terms
 from colregion.errors import UnreadableDocument
 from colregion.parsers import AltoRegions, HocrRegions, RegionSource
 from colregion.testing import ParserContract
@@ -179,6 +181,46 @@ def test_alto_in_tenths_of_millimetres_with_margins(
         ("1.1.1", "text", "Gazette", (0.1, 0.01, 0.4, 0.04)),
         ("2", "figure", "", (0.1, 0.1, 0.6, 0.35)),
     ]
+
+
+def broken_alto(first: str) -> bytes:
+    """A paragraph of "der Durchmesser ist" that breaks a word between its two lines, with the XML
+    of the first line's end; each line has the page's width and half its height."""
+    return f"""<alto><Layout><Page WIDTH="100" HEIGHT="100"><PrintSpace><TextBlock>
+     <TextLine><String HPOS="0" VPOS="0" WIDTH="30" HEIGHT="40" CONTENT="der"/>{first}</TextLine>
+     <TextLine><String HPOS="0" VPOS="50" WIDTH="50" HEIGHT="40" CONTENT="messer"
+      SUBS_TYPE="HypPart2" SUBS_CONTENT="Durchmesser"/><SP/>
+      <String HPOS="60" VPOS="50" WIDTH="30" HEIGHT="40" CONTENT="ist"/></TextLine>
+    </TextBlock></PrintSpace></Page></Layout></alto>""".encode()
+
+
+PART = 'HPOS="40" VPOS="0" WIDTH="50" HEIGHT="40" SUBS_TYPE="HypPart1" SUBS_CONTENT="Durchmesser"'
+
+
+@pytest.mark.parametrize(
+    ("first", "text", "right"),
+    [
+        (f'<String {PART} CONTENT="Durch"/><HYP CONTENT="-"/>', "Durch-", 0.9),
+        (
+            f'<String {PART} CONTENT="Durch"/><HYP HPOS="90" VPOS="0" WIDTH="10" HEIGHT="40"'
+            ' CONTENT="&#xAC;"/>',
+            "Durch\u00ac",
+            1.0,
+        ),
+        (f'<String {PART} CONTENT="Durch"/><HYP CONTENT="="/>', "Durch-", 0.9),
+        (f'<String {PART} CONTENT="Durch"/>', "Durch-", 0.9),
+        (f'<String {PART} CONTENT="Durch-"/><HYP CONTENT="-"/>', "Durch-", 0.9),
+    ],
+)
+def test_alto_word_broken_at_the_end_of_a_line_keeps_its_hyphen_and_is_one_term(
+    make_document: MakeDocument, first: str, text: str, right: float
+) -> None:
+    (page,) = AltoRegions(broken_alto(first)).parse(make_document((100, 100), unit="px"))
+    assert page.text == f"der {text}\nmesser ist"
+    assert page.words[1].box.xyxy == pytest.approx((0.4, 0, right, 0.4))
+    assert "durchmesser" in terms(page.text)
+    (joined,) = joined_terms(page)
+    assert (joined.text, joined.first, joined.last) == ("durchmesser", 1, 2)
 
 
 @pytest.mark.parametrize(

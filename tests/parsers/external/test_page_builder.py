@@ -151,3 +151,38 @@ def test_external_region_refuses_a_fourth_level_unknown_kinds_and_words_beside_p
         ExternalRegion(box, kind="chart")
     with pytest.raises(InvalidInput, match="has parts"):
         ExternalRegion(box, parts=(three.parts[0],), words=(Word("x", box),))
+
+
+def test_check_box_comes_before_the_first_line_of_its_region() -> None:
+    mark = Word("[x]", Box(0.1, 0.1, 0.14, 0.12))
+    region = ExternalRegion(Box(0.1, 0.1, 0.9, 0.2), "Smoker: yes, daily", "text", mark=mark)
+    words = (
+        Word("\u2612", Box(0.1, 0.1, 0.14, 0.12)),  # as drawn on the page
+        Word("Smoker:", Box(0.15, 0.1, 0.3, 0.12)),
+        Word("yes,", Box(0.31, 0.1, 0.4, 0.12)),
+        Word("daily", Box(0.15, 0.14, 0.3, 0.16)),
+    )
+    parsed = built(region, words=words)
+    assert outline(parsed) == [
+        ((1,), "text", "[x] Smoker: yes, daily"),
+        ((1, 1), "text", "[x] Smoker: yes,\ndaily"),
+        ((1, 1, 1), "text", "[x] Smoker: yes,"),
+        ((1, 1, 2), "text", "daily"),
+    ]
+    assert [word.text for word in parsed.words] == ["[x]", "Smoker:", "yes,", "daily"]
+
+
+def test_check_box_of_a_region_without_words_or_text_is_its_text() -> None:
+    mark = Word("[ ]", Box(0.1, 0.1, 0.14, 0.12))
+    parsed = built(ExternalRegion(Box(0.1, 0.1, 0.9, 0.2), mark=mark))
+    assert outline(parsed) == [((1,), "text", "[ ]")]
+    assert parsed.words == (mark,)
+
+
+def test_check_box_turns_with_the_page() -> None:
+    mark = Word("[x]", Box(0.1, 0.2, 0.14, 0.22))
+    region = ExternalRegion(Box(0.1, 0.2, 0.9, 0.3), "Smoker", mark=mark)
+    # The tool's page is 200 x 400; the file turns it by a quarter.
+    external = ExternalPage((region,), size_wh=(200, 400))
+    parsed = build_page(page(width=400, height=200, rotation=90), external, ())
+    assert parsed.words[0].box.xyxy == pytest.approx((0.78, 0.1, 0.8, 0.14))

@@ -184,6 +184,89 @@ def test_invalid_file_is_refused_with_what_is_wrong_in_it(
         read(data, make_document((612, 792)))
 
 
+def check_box(name: str, xyxy: Sequence[float], *, selected: bool) -> Json:
+    status = "SELECTED" if selected else "NOT_SELECTED"
+    return block("SELECTION_ELEMENT", name, xyxy, SelectionStatus=status)
+
+
+def test_check_boxes_are_words_of_the_line_beside_them(
+    make_document: MakeDocument, outline: Outline
+) -> None:
+    marks = [
+        check_box("s1", (0.06, 0.2, 0.09, 0.25), selected=True),  # before "one"
+        check_box("s2", (0.32, 0.3, 0.35, 0.35), selected=False),  # behind "two"
+    ]
+    (page,) = read({"Blocks": [*blocks(), *LAYOUT, *marks]}, make_document((612, 792)))
+    assert [row[2] for row in outline(page) if row[0] in ("2", "2.1.1", "2.2.1")] == [
+        "[x] one\ntwo [ ]",
+        "[x] one",
+        "two [ ]",
+    ]
+    assert page.words[1].box.xyxy == pytest.approx((0.06, 0.2, 0.09, 0.25))
+    assert page.words[1].confidence == pytest.approx(0.99)
+
+
+def test_check_box_that_is_the_value_of_a_key_is_a_word_of_its_line(
+    make_document: MakeDocument,
+) -> None:
+    # In no row of a line; the key is "one".
+    mark = check_box("s", (0.7, 0.4, 0.75, 0.45), selected=True)
+    value = block("KEY_VALUE_SET", "v", (0.7, 0.4, 0.75, 0.45), ["s"], EntityTypes=["VALUE"])
+    key = block("KEY_VALUE_SET", "k", (0.1, 0.2, 0.3, 0.25), ["one"], EntityTypes=["KEY"])
+    key["Relationships"].append({"Type": "VALUE", "Ids": ["v"]})
+    (page,) = read({"Blocks": [*blocks(), *LAYOUT, mark, value, key]}, make_document((612, 792)))
+    assert page.regions[3].text == "one [x]\ntwo"
+
+
+def test_check_box_beside_a_word_of_a_value_belongs_to_that_word(
+    make_document: MakeDocument,
+) -> None:
+    mark = check_box("s", (0.06, 0.3, 0.09, 0.35), selected=True)  # before "two"
+    value = block("KEY_VALUE_SET", "v", (0.06, 0.3, 0.3, 0.35), ["s", "two"])
+    key = block("KEY_VALUE_SET", "k", (0.1, 0.2, 0.3, 0.25), ["one"])
+    key["Relationships"].append({"Type": "VALUE", "Ids": ["v"]})
+    (page,) = read({"Blocks": [*blocks(), *LAYOUT, mark, value, key]}, make_document((612, 792)))
+    assert page.regions[3].text == "one\n[x] two"
+
+
+def test_check_box_of_a_cell_is_in_its_text(make_document: MakeDocument, outline: Outline) -> None:
+    changed = [b for b in blocks() if b["Id"] != "c2"]
+    cell = block("CELL", "c2", (0.5, 0.6, 0.9, 0.7), ["7.00", "s"], RowIndex=1, ColumnIndex=2)
+    mark = check_box("s", (0.52, 0.6, 0.55, 0.65), selected=True)
+    (page,) = read({"Blocks": [*changed, cell, mark, *LAYOUT]}, make_document((612, 792)))
+    assert outline(page)[-1][2] == "[x] 7.00"
+
+
+def test_check_box_beside_no_line_is_a_word_in_no_region(make_document: MakeDocument) -> None:
+    mark = check_box("s", (0.5, 0.4, 0.55, 0.45), selected=False)
+    (page,) = read({"Blocks": [*blocks(), *LAYOUT, mark]}, make_document((612, 792)))
+    assert page.words[-1].text == "[ ]"
+    assert "[ ]" not in page.text
+
+
+@pytest.mark.parametrize("turned", [1, 3])
+def test_check_boxes_of_sideways_text_are_words_of_their_line(
+    make_document: MakeDocument, turned: int
+) -> None:
+    """Lines of one word, at x 0.2 and 0.3; the box is at the same x as the second."""
+    words = [
+        block("WORD", f"w{i}", at, turned=turned, Text=text)
+        for i, (text, at) in enumerate(
+            [("Yes", (0.2, 0.3, 0.25, 0.5)), ("No", (0.3, 0.3, 0.35, 0.5))]
+        )
+    ]
+    lines = [
+        block("LINE", f"l{i}", at, [f"w{i}"], turned=turned)
+        for i, at in enumerate([(0.2, 0.3, 0.25, 0.5), (0.3, 0.3, 0.35, 0.5)])
+    ]
+    area = block("LAYOUT_TEXT", "a", (0.2, 0.3, 0.35, 0.5), ["l0", "l1"])
+    mark = check_box("s", (0.3, 0.52, 0.35, 0.55), selected=True)
+    (page,) = read({"Blocks": [*words, *lines, area, mark]}, make_document((612, 792)))
+    texts = [region.text for region in page.regions if region.level == "line"]
+    assert texts[0] == "Yes"
+    assert sorted(texts[1].split()) == ["No", "[x]"]
+
+
 class TestTextractContract(ParserContract):
     @pytest.fixture
     def parser(self, tmp_path: Path) -> Parser:

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from reportlab.pdfgen.canvas import Canvas
 from unstructured.documents.coordinates import PixelSpace, PointSpace
-from unstructured.documents.elements import ListItem, NarrativeText, Table, Title
+from unstructured.documents.elements import CheckBox, ListItem, NarrativeText, Table, Title
 from unstructured.staging.base import elements_to_json
 
 from colregion.core.documents import Document
@@ -127,6 +127,24 @@ def test_points_with_a_bottom_left_origin_are_converted(
     text = NarrativeText("up", coordinates=points, coordinate_system=PointSpace(200, 400))
     (page,) = UnstructuredElements([text], words=None).parse(make_document((200, 400)))
     assert outline(page) == [("1", "text", "up", (0.1, 0.05, 0.5, 0.1))]
+
+
+def test_check_boxes_belong_to_the_nearest_text_in_their_row(make_document: MakeDocument) -> None:
+    def at(x0: float, x1: float, *, y0: float = 100) -> dict[str, Any]:
+        system = PixelSpace(WIDTH, HEIGHT)
+        corners = ((x0, y0), (x0, y0 + 20), (x1, y0 + 20), (x1, y0))
+        return {"coordinates": corners, "coordinate_system": system}
+
+    elements = [
+        CheckBox(checked=True, **at(40, 60)),
+        NarrativeText("Yes", **at(65, 100)),
+        CheckBox(checked=False, **at(140, 160)),
+        NarrativeText("No", **at(165, 200)),
+        CheckBox(checked=True, **at(40, 60, y0=300)),
+    ]
+    (page,) = UnstructuredElements(elements, words=None).parse(make_document((WIDTH, HEIGHT)))
+    assert [region.text for region in page.regions] == ["[x] Yes", "[ ] No", "[x]"]
+    assert page.words[0].box.xyxy == pytest.approx((0.1, 100 / 600, 0.15, 120 / 600))
 
 
 @pytest.mark.parametrize(

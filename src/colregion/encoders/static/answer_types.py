@@ -1,4 +1,4 @@
-"""The type of answer that a word looks like: a date, an amount, a percentage, ..."""
+"""The type of answer that a word looks like: a date, an amount, a check mark, ..."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ _TYPES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         (r"^[+(]?\d{2,4}[)-][\d-]{5,}$", ("phone", "telephone")),
         (r"\w@\w[\w-]*\.\w", ("email",)),
         (r"^(?:www\.|https?:)", ("website",)),
+        (r"^(?:\[x\]|[\u2611\u2612\u2713\u2714])$", ("checked", "selected", "marked")),
     )
 )
 

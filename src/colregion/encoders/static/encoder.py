@@ -19,6 +19,7 @@ from colregion.core.regions import ParsedPage, Word
 from colregion.core.text import content_terms, terms
 from colregion.encoders.static import ngrams, token_table
 from colregion.encoders.static.answer_types import answer_words
+from colregion.encoders.static.joined_words import joined_terms
 from colregion.errors import InvalidInput
 
 DIMENSION = token_table.DIMENSION + ngrams.DIMENSION
@@ -37,7 +38,9 @@ class StaticTokenEncoder(Encoder):
 
     A page has one vector for each term (`text.terms`) of each word, in the words' order. Terms of
     one word divide its width in proportion to their length, so that a line of Chinese that was
-    read as one word still has distinct places. A word that looks like a date, an amount or another
+    read as one word still has distinct places. A word that is broken at the end of a line has a
+    vector at each of its parts, besides theirs, and so has a number whose thousands are parted by
+    spaces at its whole box. A word that looks like a date, an amount or another
     answer type has one more vector, at its whole box, with the meaning of "date" or "amount" and
     no spelling. Words without letters or digits have no vector. Invisible words are encoded too.
 
@@ -59,7 +62,7 @@ class StaticTokenEncoder(Encoder):
     @property
     def fingerprint(self) -> str:
         # Raise with every change of the vectors; a test pins their checksum.
-        return "static_tokens-1"
+        return "static_tokens-2"
 
     def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
         """One embedding per page, float32, D = 384; a page without words gives (0, 384)."""
@@ -82,11 +85,10 @@ class StaticTokenEncoder(Encoder):
         )
 
     def _encode(self, page: ParsedPage) -> PageEmbedding:
-        aspect = page.page.width / page.page.height
         vectors: list[FloatArray] = []
         boxes: list[Box] = []
-        for word in page.words:
-            for term, box in _term_boxes(word, aspect=aspect):
+        for word, placed in zip(page.words, _placed_terms(page), strict=True):
+            for term, box in placed:
                 vectors.append(self._vector(term))
                 boxes.append(box)
             types = answer_words(word.text)
@@ -113,6 +115,25 @@ def _read_only(vector: FloatArray) -> FloatArray:
     vector = np.asarray(vector, dtype=np.float32)
     vector.flags.writeable = False
     return vector
+
+
+def _placed_terms(page: ParsedPage) -> list[list[tuple[str, Box]]]:
+    """The terms of each word with their boxes. A broken word comes before its first part and after
+    its second one, at their boxes, so that it stands beside the words around it; a number in
+    several words comes before its parts, at the box of all."""
+    aspect = page.page.width / page.page.height
+    placed = [list(_term_boxes(word, aspect=aspect)) for word in page.words]
+    for joined in joined_terms(page):
+        first, last = placed[joined.first], placed[joined.last]
+        if joined.is_number:
+            box = Box.enclosing(word.box for word in page.words[joined.first : joined.last + 1])
+            first.insert(-1, (joined.text, box))
+        elif joined.replaces_parts:
+            first[-1], last[0] = (joined.text, first[-1][1]), (joined.text, last[0][1])
+        else:
+            first.insert(-1, (joined.text, first[-1][1]))
+            last.insert(1, (joined.text, last[0][1]))
+    return placed
 
 
 def _term_boxes(word: Word, *, aspect: float) -> Iterator[tuple[str, Box]]:

@@ -15,7 +15,12 @@ DIMENSION = 256
 """Dot products of words without common n-grams have standard deviation 1 / sqrt(256) = 0.06."""
 
 _LENGTHS = (2, 3, 4)
-_GROUPED_NUMBER = re.compile(r"[1-9]\d{0,2}([.,])\d{3}(?:\1\d{3})*(?:[.,]\d+)?")
+_GROUPED_NUMBER = re.compile(
+    r"[1-9]\d{0,2}([.,])\d{3}(?:\1\d{3})*(?:[.,]\d+)?"
+    r"|[1-9]\d?(?:,\d{2})+(,)\d{3}(?:\.\d+)?"  # Indian: 12,34,567
+)
+# "12.00" may be a version or a clause beside "12".
+_WHOLE_AMOUNT = re.compile(r"(\d{4,})\.0+")
 
 
 def ngram_vector(term: str) -> FloatArray:
@@ -28,6 +33,7 @@ def ngram_vector(term: str) -> FloatArray:
     Args:
         term: not empty, as returned by `text.terms`. In numbers thousands separators are dropped
             and the decimal comma becomes a point: "1,234.50" and "1.234,50" are "1234.50".
+            Decimals of 0 after four digits or more are dropped too: "48,250.00" is "48250".
     """
     marked = f"<{_plain_number(term)}>"
     counts: dict[int, int] = defaultdict(int)
@@ -48,5 +54,8 @@ def ngram_vector(term: str) -> FloatArray:
 
 def _plain_number(term: str) -> str:
     if match := _GROUPED_NUMBER.fullmatch(term):
-        return term.replace(match[1], "").replace(",", ".")
-    return term.replace(",", ".") if term.replace(",", "").isdecimal() else term
+        term = term.replace(match[1] or match[2], "").replace(",", ".")
+    elif term.replace(",", "").isdecimal():
+        term = term.replace(",", ".")
+    whole = _WHOLE_AMOUNT.fullmatch(term)
+    return whole[1] if whole else term

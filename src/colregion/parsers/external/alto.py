@@ -2,15 +2,19 @@
 
 Boxes are HPOS, VPOS, WIDTH and HEIGHT in the file's unit (pixels, tenths of a millimetre,
 1200ths of an inch), origin top-left, y down; a page's own WIDTH and HEIGHT are in the same unit.
+A word that is broken at the end of a line is two of SUBS_TYPE HypPart1 and HypPart2; its hyphen may
+be an element of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from xml.etree.ElementTree import Element
 
 from colregion.core.geometry import Box
 from colregion.core.regions import Word
+from colregion.core.text import HYPHENS
 from colregion.errors import UnreadableDocument
 from colregion.parsers.external.region_source import RegionSource
 from colregion.parsers.external.regions import ExternalPage, ExternalRegion
@@ -71,8 +75,24 @@ class _Page:
         return region_of([region_of(lines, kind=kind)], kind=kind, box=box) if lines else None
 
     def _line(self, line: Element) -> ExternalRegion | None:
-        return line_of([self._word(word) for word in line.iter("String")], box=self._box(line))
+        words: list[Word | None] = []
+        for element in line.iter():
+            if element.tag == "String":
+                words.append(self._word(element))
+            elif element.tag == "HYP" and words and (last := words[-1]):
+                words[-1] = _hyphenated(last, element.get("CONTENT", ""), self._box(element))
+        return line_of(words, box=self._box(line))
 
-    def _word(self, word: Element) -> Word | None:
-        confidence = number_attribute(word, "WC", name=self.name) if word.get("WC") else None
-        return make_word(word.get("CONTENT", ""), self._box(word), confidence)
+    def _word(self, element: Element) -> Word | None:
+        confidence = number_attribute(element, "WC", name=self.name) if element.get("WC") else None
+        word = make_word(element.get("CONTENT", ""), self._box(element), confidence)
+        is_broken = word is not None and element.get("SUBS_TYPE") == "HypPart1"
+        return _hyphenated(word, "-", None) if word and is_broken else word
+
+
+def _hyphenated(word: Word, hyphen: str, box: Box | None) -> Word:
+    """The first part of a broken word with its hyphen, which may be in its text already."""
+    stem = word.text.rstrip(HYPHENS)
+    hyphen = hyphen if hyphen and hyphen in HYPHENS else "-"  # old prints have "="
+    around = Box.enclosing([word.box, box]) if box else word.box
+    return replace(word, text=f"{stem}{hyphen}", box=around.clip())

@@ -3,12 +3,15 @@ prebuilt-read, as the service sends it or as the SDK's `result.as_dict()` return
 
 Polygons are lists of x and y in the page's unit (inches for a PDF, pixels for an image), origin
 top-left, y down, clockwise from where the text starts; `angle` is the clockwise rotation of the
-text in degrees. Spans are ranges of the content; by them words belong to paragraphs.
+text in degrees. Spans are ranges of the content; by them words belong to paragraphs. Check boxes
+are ":selected:" and ":unselected:" in the content, often in a paragraph of their own.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import math
+import re
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
@@ -16,6 +19,13 @@ from typing import TypeAlias
 from colregion.core.geometry import Box
 from colregion.core.regions import Word
 from colregion.errors import UnreadableDocument
+from colregion.parsers.external.check_marks import (
+    SELECTED,
+    UNSELECTED,
+    insert_marks,
+    mark_of,
+    nearest_in_row,
+)
 from colregion.parsers.external.json_reader import Node, read_json
 from colregion.parsers.external.region_source import RegionSource
 from colregion.parsers.external.regions import ExternalPage, ExternalRegion
@@ -29,6 +39,8 @@ _ROLES = {
     "pageNumber": "footer",
     "formulaBlock": "equation",
 }
+
+_STATE = re.compile(":(un)?selected:")
 
 _Span: TypeAlias = tuple[int, int]
 """(start, end) in the content."""
@@ -50,7 +62,9 @@ class AzureRegions(RegionSource):
                 f"{name} has no analysis of Azure Document Intelligence (no analyzeResult.pages, "
                 "API 2022-08-31 and later); save the whole response"
             )
-        reader = _Reader(_Page(page) for page in result["pages"].items())
+        cells = [cell for table in result["tables"].items() for cell in table["cells"].items()]
+        in_cells = sorted(span for cell in cells for span in _spans(cell))
+        reader = _Reader(_Page(page, in_cells) for page in result["pages"].items())
         regions: dict[int, list[ExternalRegion]] = defaultdict(list)
         for number, _, region in sorted(reader.read(result), key=lambda placed: placed[1]):
             regions[number].append(region)
@@ -63,25 +77,61 @@ def _spans(item: Node) -> list[_Span]:
     return [(start, start + length) for start, length in starts]
 
 
-class _Page:
-    """A page's words and lines by their offsets in the content."""
+def _mark(state: re.Match[str]) -> str:
+    return UNSELECTED if state[1] else SELECTED
 
-    def __init__(self, node: Node) -> None:
+
+def _contains(spans: Sequence[_Span], offset: int) -> bool:
+    """Whether one of the sorted spans contains the offset."""
+    i = bisect_right(spans, (offset, math.inf)) - 1
+    return i >= 0 and offset < spans[i][1]
+
+
+class _Page:
+    """A page's words, check boxes among them, and lines by their offsets in the content."""
+
+    def __init__(self, node: Node, in_cells: Sequence[_Span]) -> None:
         self.node = node
         self.number = node["pageNumber"].page_number()
         self.width, self.height = node["width"].length(), node["height"].length()
-        words = [
+        self.angle = node["angle"].number() if node["angle"] else 0.0
+        lines = [
+            (spans[0], self.box(item)) for item in node["lines"].items() if (spans := _spans(item))
+        ]
+        self.lines = sorted(lines, key=lambda pair: pair[0][0])
+        words: list[tuple[float, Word]] = [
             (spans[0][0], word)
             for item in node["words"].items()
             if (word := self._word(item)) and (spans := _spans(item))
         ]
         words.sort(key=lambda pair: pair[0])
         self.offsets, self.words = [at for at, _ in words], [word for _, word in words]
-        lines = [
-            (spans[0], self.box(item)) for item in node["lines"].items() if (spans := _spans(item))
-        ]
-        self.lines = sorted(lines, key=lambda pair: pair[0][0])
+        marks = list(self._marks(in_cells))
+        words = sorted([*marks, *words], key=lambda pair: pair[0])
+        self.offsets, self.words = [at for at, _ in words], [word for _, word in words]
         self.used: set[int] = set()
+
+    def _marks(self, in_cells: Sequence[_Span]) -> Iterator[tuple[float, Word]]:
+        """Check boxes, each at the offset of the word that it stands before on its line, or a
+        little later than the line's last. In cells, and beside no line, they are at their own."""
+        boxes = {i: box for i, (_, box) in enumerate(self.lines) if box}
+        turned = 45 < abs(self.angle) % 180 < 135
+        for item in self.node["selectionMarks"].items():
+            is_selected = item["state"].text() == "selected"
+            confidence = item["confidence"].confidence()
+            mark = mark_of(self.box(item), selected=is_selected, confidence=confidence)
+            spans = _spans(item)
+            if mark is None or not spans:
+                continue
+            offset: float = spans[0][0]
+            line = nearest_in_row(mark.box, boxes, turned=turned)
+            if line is not None and not _contains(in_cells, spans[0][0]):
+                places = self.words_inside([self.lines[line][0]])
+                at = insert_marks([self.words[i] for i in places], [mark]).index(mark)
+                after = self.lines[line][0][0] + 0.5
+                after = self.offsets[places[-1]] + 0.5 if places else after
+                offset = self.offsets[places[at]] if at < len(places) else after
+            yield offset, mark
 
     def box(self, item: Node) -> Box | None:
         """Around the polygon of a word, a line or a bounding region; None without one."""
@@ -116,9 +166,8 @@ class _Page:
 
     def external(self, regions: Sequence[ExternalRegion]) -> ExternalPage:
         """The page with these regions and the words that none of them uses."""
-        angle = self.node["angle"].number() if self.node["angle"] else 0.0
         words = tuple(word for i, word in enumerate(self.words) if i not in self.used)
-        return ExternalPage(tuple(regions), (self.width, self.height), -angle % 360.0, words)
+        return ExternalPage(tuple(regions), (self.width, self.height), -self.angle % 360.0, words)
 
 
 class _Reader:
@@ -153,9 +202,11 @@ class _Reader:
         for place in item["boundingRegions"].items():
             page = self._page(place)
             lines = page.take_lines(spans, kind=kind)
-            if page.words_inside(spans) and not lines:
+            content = item["content"].text()
+            only_marks = bool(content) and not _STATE.sub("", content).strip()
+            if not lines and (only_marks or page.words_inside(spans)):
                 continue
-            text = "" if lines else item["content"].text()
+            text = "" if lines else _STATE.sub(_mark, content)
             if region := region_of(lines, kind=kind, text=text, box=page.box(place)):
                 yield page.number, spans[0][0] if spans else 0, region
 

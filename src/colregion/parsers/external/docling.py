@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from colregion.core.geometry import Box
 from colregion.errors import UnreadableDocument, require
 from colregion.parsers.auto_reader import WordsFrom
+from colregion.parsers.external.check_marks import marked_region, with_labels
 from colregion.parsers.external.region_source import RegionSource, SourceData
 from colregion.parsers.external.regions import ExternalPage, ExternalRegion
 from colregion.parsers.external.shapes import box_around, region_of, rows_of
@@ -31,6 +32,8 @@ _KINDS = {
     "table": "table",
     "document_index": "table",
 }
+
+_IS_SELECTED = {"checkbox_selected": True, "checkbox_unselected": False}
 
 _Placed: TypeAlias = tuple[int, ExternalRegion]
 """A page number and a region of that page."""
@@ -70,7 +73,7 @@ class DoclingRegions(RegionSource):
                 "convert it to PDF first"
             )
         return {
-            number: ExternalPage(tuple(regions.get(number, ())), size_wh=size)
+            number: ExternalPage(tuple(with_labels(regions.get(number, ()))), size_wh=size)
             for number, size in reader.sizes.items()
         }
 
@@ -175,13 +178,20 @@ class _Reader:
         """The item on each of its pages, with its share of the text."""
         is_table = "/tables/" in item.self_ref
         text: str = _cells_text(item) if is_table else getattr(item, "text", "")
-        if not text and kind not in ("figure", "table"):
+        selected = _IS_SELECTED.get(item.label.value)
+        if not text and selected is None and kind not in ("figure", "table"):
             return
         for prov in item.prov:
             start, end = prov.charspan
             share = text[start:end] if len(item.prov) > 1 and min(start, end) >= 0 else text
-            if box := self._box(prov.bbox, prov.page_no):
+            if (box := self._box(prov.bbox, prov.page_no)) is None:
+                continue
+            if selected is None:
                 yield prov.page_no, ExternalRegion(box, share, kind)
+                continue
+            width, height = self.sizes[prov.page_no]
+            aspect = width / height
+            yield prov.page_no, marked_region(box, share, kind, selected=selected, aspect=aspect)
 
     def _box(self, bbox: BoundingBox, number: int) -> Box | None:
         if number not in self.sizes:

@@ -11,6 +11,7 @@ from colregion.core.documents import Page
 from colregion.core.geometry import Box, Upright, boxes_to_array
 from colregion.core.regions import LEVELS, ParsedPage, Word
 from colregion.errors import InvalidBox, UnreadableDocument
+from colregion.parsers.external.check_marks import is_glyph
 from colregion.parsers.external.regions import ExternalPage, ExternalRegion
 from colregion.parsers.external.shapes import storable
 from colregion.parsers.layout import Layout
@@ -98,6 +99,7 @@ def _on_page(regions: Sequence[ExternalRegion], quarters: int) -> Iterator[Exter
             text=storable(region.text).strip(),
             parts=tuple(_on_page(region.parts, quarters)),
             words=tuple(_turn_word(word, quarters) for word in region.words),
+            mark=_turn_word(region.mark, quarters) if region.mark else None,
         )
 
 
@@ -112,6 +114,8 @@ def _assign(
     assigned = [list(leaf.words) for leaf in leaves]
     loose: list[Word] = []
     for word, owner in zip(words, owners, strict=True):
+        if owner >= 0 and leaves[owner].mark and is_glyph(word.text):
+            continue
         (assigned[owner] if owner >= 0 and word.visible else loose).append(word)
     return [tuple(own) for own in assigned], loose
 
@@ -125,6 +129,9 @@ def _with_lines(
         leaf_words: the words of each leaf, in the order of the leaves.
         depth: of the region, 1 for an area.
     """
+    if region.mark:
+        plain = _with_lines(replace(region, mark=None), leaf_words, frame, depth=depth)
+        return _marked(plain, region.mark)
     if region.parts:
         parts = [_with_lines(part, leaf_words, frame, depth=depth + 1) for part in region.parts]
         return _around(region, parts)
@@ -141,6 +148,15 @@ def _with_lines(
     if depth == 1:
         return _around(region, block_regions(Area(region.kind, tuple(lines)), words, frame))
     return _around(region, line_regions(region.kind, lines_of(find_rows(lines)), words, frame))
+
+
+def _marked(region: ExternalRegion, mark: Word) -> ExternalRegion:
+    """The region with a check box before its first line."""
+    text = f"{mark.text} {region.text}".strip() if region.text or not region.parts else ""
+    if not region.parts:
+        return replace(region, text=text, words=(mark, *region.words))
+    first, *others = region.parts
+    return replace(region, text=text, parts=(_marked(first, mark), *others))
 
 
 def _around(region: ExternalRegion, parts: Sequence[ExternalRegion]) -> ExternalRegion:

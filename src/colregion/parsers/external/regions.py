@@ -23,6 +23,7 @@ class ExternalRegion:
         words: of a region without parts, in reading order, where the tool gives them; else the
             page's words within its box are used.
         cell, continues: as of `Region`.
+        mark: a check box that stands before its text.
 
     Raises:
         InvalidInput: an unknown kind, words beside parts, or more than three levels.
@@ -35,6 +36,7 @@ class ExternalRegion:
     words: tuple[Word, ...] = ()
     cell: Cell | None = None
     continues: bool = False
+    mark: Word | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

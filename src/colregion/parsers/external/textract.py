@@ -2,7 +2,8 @@
 response or a list of all responses of an asynchronous job.
 
 Geometry is in fractions of the page, origin top-left, y down; a polygon starts where its text
-does. Blocks refer to each other by id: LAYOUT_* to lines, tables to cells, both to words.
+does. Blocks refer to each other by id: LAYOUT_* to lines, tables to cells, both to words. Only
+cells and values of keys refer to check boxes (SELECTION_ELEMENT).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from colregion.core.geometry import Box
 from colregion.core.regions import Word
 from colregion.errors import UnreadableDocument
+from colregion.parsers.external.check_marks import insert_marks, mark_of, nearest_in_row
 from colregion.parsers.external.json_reader import Node, read_json
 from colregion.parsers.external.region_source import RegionSource
 from colregion.parsers.external.regions import ExternalPage, ExternalRegion
@@ -60,6 +62,7 @@ class _Page:
     def __init__(self, blocks: Sequence[Node], by_id: Mapping[str, Node]) -> None:
         self.by_id = by_id
         self.used_words: set[str] = set()
+        self.marks: dict[str, list[Node]] = {}
         self.of_type: dict[str, list[Node]] = defaultdict(list)
         for block in blocks:
             self.of_type[block["BlockType"].text()].append(block)
@@ -68,6 +71,7 @@ class _Page:
     def read(self) -> ExternalPage:
         lines = self.of_type["LINE"]
         turn = _quarter_turn(lines)
+        self.marks = self._marks_by_line(turned=turn in (90.0, 270.0))
         tables = [table for block in self.of_type["TABLE"] if (table := self._table(block))]
         regions: Iterable[ExternalRegion] = ()
         if self.layout:
@@ -76,6 +80,7 @@ class _Page:
             regions = self._lines_and_tables(tables)
         areas = tuple(regions)  # which use their words
         loose = tuple(word for line in lines for word in self._words(line))
+        loose += tuple(self._unused(self.of_type["SELECTION_ELEMENT"]))
         return ExternalPage(areas, degrees_clockwise=turn, words=loose)
 
     def _areas(self, tables: list[ExternalRegion]) -> Iterator[ExternalRegion]:
@@ -134,15 +139,50 @@ class _Page:
         return line_of(self._words(block), kind=kind, box=_box(block))
 
     def _words(self, block: Node) -> list[Word]:
-        """The block's words that are in no region yet."""
+        """The block's words and check boxes that are in no region yet."""
+        own = self._children(block, "SELECTION_ELEMENT")
+        marks = self._unused([*own, *self.marks.get(block["Id"].text(), ())])
+        return insert_marks(self._unused(self._children(block, "WORD")), marks)
+
+    def _unused(self, blocks: Iterable[Node]) -> list[Word]:
+        """The words and check boxes that are in no region yet; they are from now on."""
         words = []
-        for child in self._children(block, "WORD"):
-            if child["Id"].text() in self.used_words:
+        for block in blocks:
+            if (name := block["Id"].text()) in self.used_words:
                 continue
-            self.used_words.add(child["Id"].text())
-            confidence = child["Confidence"].confidence(scale=100)
-            words.append(make_word(child["Text"].text(), _box(child), confidence))
+            self.used_words.add(name)
+            confidence = block["Confidence"].confidence(scale=100)
+            if block["BlockType"].text() == "WORD":
+                words.append(make_word(block["Text"].text(), _box(block), confidence))
+            else:
+                is_selected = block["SelectionStatus"].text() == "SELECTED"
+                words.append(mark_of(_box(block), selected=is_selected, confidence=confidence))
         return [word for word in words if word]
+
+    def _marks_by_line(self, *, turned: bool) -> dict[str, list[Node]]:
+        """The check boxes beside each line: those that are the value of a key in it, and others
+        by their place."""
+        lines = {line["Id"].text(): line for line in self.of_type["LINE"]}
+        boxes = {name: box for name, line in lines.items() if (box := _box(line))}
+        line_of_word = {
+            word["Id"].text(): name for name in lines for word in self._children(lines[name])
+        }
+        line_of_mark: dict[str, str] = {}
+        for key in self.of_type["KEY_VALUE_SET"]:
+            named = [line_of_word.get(word["Id"].text()) for word in self._children(key, "WORD")]
+            for value in self._children(key, relation="VALUE"):
+                content = [part["Id"].text() for part in self._children(value)]
+                # Beside words of the value a mark belongs to these.
+                if len(content) == 1 and named and named[0]:
+                    line_of_mark[content[0]] = named[0]
+        marks: dict[str, list[Node]] = defaultdict(list)
+        for mark in self.of_type["SELECTION_ELEMENT"]:
+            line = line_of_mark.get(mark["Id"].text())
+            if line is None and (box := _box(mark)):
+                line = nearest_in_row(box, boxes, turned=turned)
+            if line is not None:
+                marks[line].append(mark)
+        return marks
 
     def _children(
         self, block: Node, block_type: str | None = None, *, relation: str = "CHILD"

@@ -26,6 +26,7 @@ from colregion.errors import (
     require,
 )
 from colregion.parsers.auto_reader import WordsFrom
+from colregion.parsers.external.check_marks import marked_region, with_labels
 from colregion.parsers.external.json_reader import Node, read_json
 from colregion.parsers.external.region_source import RegionSource, SourceData
 from colregion.parsers.external.regions import ExternalPage, ExternalRegion
@@ -81,17 +82,24 @@ class UnstructuredElements(RegionSource):
             sizes.setdefault(number, size)
             box = _box(place, *size)
             if box is not None:
-                kind = _KINDS.get(element["type"].text(), "text")
-                by_page[number].append(ExternalRegion(box, element["text"].text(), kind))
+                by_page[number].append(_region(element, box, aspect=size[0] / size[1]))
         if elements and not sizes:
             raise UnreadableDocument(
                 f"{name} has no coordinates: chunking drops them, and only PDFs and images have "
                 "any; save the elements as partition_pdf or partition_image returned them"
             )
         return {
-            number: ExternalPage(tuple(_with_lists(by_page[number])), size_wh=size)
+            number: ExternalPage(tuple(_with_lists(with_labels(by_page[number]))), size_wh=size)
             for number, size in sizes.items()
         }
+
+
+def _region(element: Node, box: Box, *, aspect: float) -> ExternalRegion:
+    label, text = element["type"].text(), element["text"].text()
+    if label == "CheckBox":
+        selected = element["checked"].value is True
+        return marked_region(box, text, "text", selected=selected, aspect=aspect)
+    return ExternalRegion(box, text, _KINDS.get(label, "text"))
 
 
 def _box(place: Node, width: float, height: float) -> Box | None:

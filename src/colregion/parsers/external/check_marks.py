@@ -1,0 +1,94 @@
+"""Check boxes and radio buttons as words, beside the text that they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from colregion.core.geometry import Box
+from colregion.core.regions import Word
+from colregion.parsers.external.regions import ExternalRegion
+from colregion.parsers.external.shapes import make_word
+
+SELECTED, UNSELECTED = "[x]", "[ ]"
+
+_SAME_ROW = 0.5  # overlap, as a share of the lower of two heights
+# What a tool's own text may begin with.
+_GLYPHS = "\u2610\u2611\u2612\u25a1\u25a0\u25cb\u25cf\u2713\u2714\u2717\u2718 "
+
+_Key = TypeVar("_Key")
+
+
+def mark_of(box: Box | None, *, selected: bool, confidence: float | None = None) -> Word | None:
+    """The word of a check box; None without a box on the page."""
+    return make_word(SELECTED if selected else UNSELECTED, box, confidence)
+
+
+def marked_region(
+    box: Box, text: str, kind: str, *, selected: bool, aspect: float
+) -> ExternalRegion:
+    """A region that begins with a check box, whose own place the tool does not give: it is as wide
+    as the region is high, on a page of this width over height."""
+    start = Box(box.x0, box.y0, box.x0 + min(box.height / aspect, box.width), box.y1)
+    mark = mark_of(start, selected=selected)
+    return ExternalRegion(box, text.lstrip(_GLYPHS), kind, mark=mark)
+
+
+def is_glyph(text: str) -> bool:
+    """Whether a word is a drawn check box."""
+    return not text.strip(_GLYPHS)
+
+
+def with_labels(regions: Sequence[ExternalRegion]) -> list[ExternalRegion]:
+    """The regions, with a check box without text in the nearest region of text in its row."""
+    result = dict(enumerate(regions))
+    for i, region in enumerate(regions):
+        if region.mark is None or region.text:
+            continue
+        labels = {
+            j: other.box
+            for j, other in result.items()
+            if other.mark is None and other.text and not other.parts
+        }
+        if (label := nearest_in_row(region.box, labels)) is not None:
+            result[label] = replace(result[label], mark=region.mark)
+            del result[i]
+    return list(result.values())
+
+
+def nearest_in_row(mark: Box, lines: Mapping[_Key, Box], *, turned: bool = False) -> _Key | None:
+    """The key of the line beside a mark that is nearest to it; None for none.
+
+    Args:
+        turned: whether lines run up or down the page.
+    """
+    mark = _swapped(mark) if turned else mark
+    beside: list[tuple[float, _Key]] = []
+    for key, box in lines.items():
+        line = _swapped(box) if turned else box
+        shared = min(mark.y1, line.y1) - max(mark.y0, line.y0)
+        if shared >= _SAME_ROW * min(mark.height, line.height):
+            beside.append((max(line.x0 - mark.x1, mark.x0 - line.x1), key))
+    return min(beside, key=lambda pair: pair[0])[1] if beside else None
+
+
+def insert_marks(words: Sequence[Word], marks: Sequence[Word]) -> list[Word]:
+    """The words of a line with marks among them, where they stand in the line's direction."""
+    if not words:
+        return list(marks)
+    (x0, y0), (x1, y1) = words[0].box.center, words[-1].box.center
+    dx, dy = (x1 - x0, y1 - y0) if len(words) > 1 else (1.0, 0.0)
+
+    def place(word: Word) -> float:
+        x, y = word.box.center
+        return x * dx + y * dy
+
+    result = list(words)
+    for mark in marks:
+        result.insert(sum(place(word) < place(mark) for word in result), mark)
+    return result
+
+
+def _swapped(box: Box) -> Box:
+    return Box(box.y0, box.x0, box.y1, box.x1)
