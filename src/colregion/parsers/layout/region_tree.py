@@ -7,8 +7,6 @@ tables, and the labels of a chart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
-from statistics import median
 from typing import TypeAlias
 
 from colregion.core.documents import Page
@@ -17,25 +15,15 @@ from colregion.core.regions import ParsedPage, Region, Word, mean_confidence
 from colregion.parsers.external.regions import ExternalRegion
 from colregion.parsers.external.shapes import region_of
 from colregion.parsers.layout.areas import Area
-from colregion.parsers.layout.groups import (
-    HEADING_RATIO,
-    column_rows,
-    gap,
-    line_groups,
-    size_ratio,
-    starts_item,
-)
+from colregion.parsers.layout.groups import column_rows, line_groups
 from colregion.parsers.layout.lines import Line, Row, find_rows, lines_of
 from colregion.parsers.layout.page_frame import Frame
+from colregion.parsers.layout.paragraphs import paragraphs
 from colregion.parsers.text_layer.hidden_text import hidden_text_reasons
 
 MARGIN = 0.15
 """Padding around a line, in text heights, so that a crop or highlight does not touch the ink;
 well below half the space between two lines."""
-
-# In text heights.
-_PARAGRAPH_GAP = 0.25  # a paragraph ends where a gap exceeds the median one by this
-_INDENT = 1.0  # least indentation of a first line
 
 # A larger figure with a title, as a share of the page, is seldom one: its labels stay blocks.
 _LARGEST_FOLDED = 0.15
@@ -160,23 +148,8 @@ def _middle(lines: Iterable[Line]) -> float:
 
 def _paragraphs(rows: Sequence[Row], kind: str) -> list[_Block]:
     """Rows of one line make paragraphs; lines side by side are a block of kind "row"."""
-    spaces = [gap(a, b) for a, b in pairwise(rows)]
-    usual = median(spaces) if spaces else 0.0
-    left = min(row.box.x0 for row in rows)
-    runs: list[list[Row]] = []
-    for row in rows:
-        if runs and _same_paragraph(runs[-1][-1], row, usual, left):
-            runs[-1].append(row)
-        else:
-            runs.append([row])
     plain = "text" if kind == "figure" else kind
-    return [("row" if len(run[0].lines) > 1 else plain, lines_of(run)) for run in runs]
-
-
-def _same_paragraph(above: Row, below: Row, usual: float, left: float) -> bool:
-    if len(above.lines) > 1 or len(below.lines) > 1 or starts_item(below):
-        return False
-    if gap(above, below) > usual + _PARAGRAPH_GAP or size_ratio(above, below) > HEADING_RATIO:
-        return False
-    indented = below.box.x0 - left > _INDENT * below.height
-    return not (indented and above.box.x0 - left < 0.5 * _INDENT * above.height)
+    return [
+        ("row" if len(run[0].lines) > 1 else plain, lines_of(run))
+        for run in paragraphs(rows, of_title=kind == "title")
+    ]
