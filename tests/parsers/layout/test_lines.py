@@ -96,11 +96,11 @@ def test_narrow_gutter_along_several_lines_ends_lines(
 
 def test_stretched_space_in_a_line_is_no_gutter_where_words_stand_above_it() -> None:
     texts, boxes = two_columns(gutter=0.022, rows=4)
-    above, box = set_words(("above", 0.29, 0.07))
+    above, box = set_words(("above", 0.29, 0.04), ("above", 0.29, 0.07))
 
     lines = find_lines([*texts, *above], np.vstack([boxes, box]))
 
-    assert [len(line.words) for line in lines] == [1, 12, 12, 12, 12]
+    assert [len(line.words) for line in lines] == [1, 1, 12, 12, 12, 12]
 
 
 def test_symbol_whose_box_reaches_into_the_next_line_stays_in_its_own() -> None:
@@ -111,7 +111,10 @@ def test_symbol_whose_box_reaches_into_the_next_line_stays_in_its_own() -> None:
     )  # fmt: skip
     boxes[1, [1, 3]] = 0.105, 0.14
 
-    assert [line.text for line in find_lines(texts, boxes)] == ["where K holds", "the values of"]
+    lines = find_lines(texts, boxes)
+
+    assert [line.text for line in lines] == ["where K holds", "the values of"]
+    assert (lines[0].box.y1, lines[0].bottom) == pytest.approx((0.14, 0.12))
 
 
 def test_tall_rule_does_not_join_the_lines_it_crosses() -> None:

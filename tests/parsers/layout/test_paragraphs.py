@@ -177,3 +177,32 @@ def test_labels_with_values_are_rows_of_their_own() -> None:
 
 def test_lines_of_an_address_stay_together() -> None:
     assert lengths(column("Harbour Office", "12 Quay Street.", "N-5003 Bergen", "Norway")) == [4]
+
+
+ENDING = "abc de fgh ij klm no pqr st uvw words."  # ten words, 38 characters
+INSIDE = ENDING.replace(".", ",")  # in mid-sentence
+
+
+def test_long_paragraph_is_divided_near_its_middle_where_a_sentence_ends() -> None:
+    """200 words in 20 lines, of which the 5th, 10th and 15th end a sentence."""
+    lines = [ENDING if at in (5, 10, 15) else INSIDE for at in range(1, 21)]
+
+    assert lengths(column(*lines)) == [10, 10]
+
+
+def test_long_paragraph_is_cut_where_fewest_words_of_a_sentence_are_cut_off() -> None:
+    """A sentence ends near the start of the 10th line: the cut is above that line."""
+    lines = [INSIDE.replace("de f", "de. F") if at == 10 else INSIDE for at in range(1, 21)]
+
+    assert lengths(column(*lines)) == [9, 11]
+
+
+def test_long_paragraph_without_sentences_and_one_of_150_words_stay_whole() -> None:
+    assert lengths(column(*[INSIDE] * 20)) == [20]
+    assert lengths(column(*[ENDING] * 15)) == [15]
+
+
+def test_points_of_initials_and_abbreviations_end_no_sentence() -> None:
+    initials = INSIDE.replace("klm no pqr", "A. Berg et al. (")
+
+    assert lengths(column(*[initials] * 20)) == [20]

@@ -14,6 +14,7 @@ from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput
 from colregion.parsers import LAYOUT_MODES
 from colregion.parsers.layout.areas import Area, find_areas
+from colregion.parsers.layout.cut_texts import join_cut_texts
 from colregion.parsers.layout.figure_parts import attach_parts
 from colregion.parsers.layout.ink_coverage import painted_share
 from colregion.parsers.layout.lines import find_lines
@@ -99,7 +100,8 @@ def find_page_areas(
         blocks=[words[i].block for i in visible],
     )
     lines = [replace(line, words=tuple(visible[at] for at in line.words)) for line in lines]
-    areas = name_roles(attach_captions(find_areas(lines, model_boxes, page_area=frame.aspect)))
+    areas = join_cut_texts(find_areas(lines, model_boxes, page_area=frame.aspect))
+    areas = name_roles(attach_captions(areas))
     areas = attach_parts(areas)
     heights = [line.height for line in lines]
     gutter = -0.5 * median(heights) if heights else 0.0

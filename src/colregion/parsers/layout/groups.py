@@ -81,7 +81,9 @@ def split_rows(rows: Sequence[Row]) -> list[list[Row]]:
 
 def gap(above: Row, below: Row) -> float:
     """Gap between two rows in text heights, below 0 for an overlap."""
-    return (below.box.y0 - above.box.y1) / ((above.height + below.height) / 2)
+    bottom = max(line.bottom for line in above.lines)
+    top = min(line.top for line in below.lines)
+    return (top - bottom) / ((above.height + below.height) / 2)
 
 
 def _are_separate(above: Row, below: Row, usual: float) -> bool:

@@ -24,15 +24,17 @@ from colregion.parsers.layout.word_boxes import ink_share
 _WIDE_GAP = 2.25
 _SAME_ROW = 0.5  # overlap of two boxes in one row, as a share of the lower height
 _MAX_HEIGHT_RATIO = 2.5  # a rule or a stamp is no word of the line that it crosses
+_TALL = 1.3  # height of a word, as a multiple of its line's, from which it is not of its type
 _OVERLAP = 0.25  # of two words that the source has next to each other, in heights
 _MIN_CHAR, _MAX_CHAR = 0.5, 1.0  # character width in text heights: bounds for short words
 
-# A narrow gutter, in text heights: wider than the spaces of its line, free of words over several
-# lines, with words of both columns along it.
+# A narrow gutter, in text heights: wider than the spaces of its line, with words of both columns
+# along it over several lines and hardly any across.
 _GUTTER = 0.8
 _GUTTER_TO_SPACE = 2.0
 _GUTTER_REACH = 8.0  # above and below the line
 _GUTTER_EDGE = 0.3  # by which the words along a gutter's edge may differ
+_GUTTER_CROSSING = 0.25  # of as many words, by which a heading or page number may interrupt it
 _GUTTER_WORDS = 4  # along each edge, those at the gap included
 
 
@@ -44,6 +46,17 @@ class Line:
     box: Box  # around the words, square units
     text: str  # the words joined by spaces
     height: float  # of its type ("Ag"), square units: the median over its words
+    band: tuple[float, float] | None = None  # top and bottom without its tallest words
+
+    @property
+    def top(self) -> float:
+        """Upper edge of its words, but for symbols whose boxes reach into the line above."""
+        return self.band[0] if self.band else self.box.y0
+
+    @property
+    def bottom(self) -> float:
+        """Lower edge of its words, but for symbols whose boxes reach into the next line."""
+        return self.band[1] if self.band else self.box.y1
 
 
 def find_lines(
@@ -154,11 +167,12 @@ def _is_gutter(left: FloatArray, right: FloatArray, boxes: FloatArray, height: f
     edge = _GUTTER_EDGE * height
     middle = (boxes[:, 1] + boxes[:, 3]) / 2
     near = boxes[np.abs(middle - (left[1] + left[3]) / 2) < _GUTTER_REACH * height]
-    is_free = not ((near[:, 2] > left[2] + edge) & (near[:, 0] < right[0] - edge)).any()
+    crossing = ((near[:, 2] > left[2] + edge) & (near[:, 0] < right[0] - edge)).sum()
     # Lines of a column need not be justified.
     ends = (np.abs(near[:, 2] - left[2]) < height).sum()
     starts = (np.abs(near[:, 0] - right[0]) < edge).sum()
-    return bool(is_free and min(ends, starts) >= _GUTTER_WORDS)
+    words = min(ends, starts)
+    return bool(words >= _GUTTER_WORDS and crossing <= _GUTTER_CROSSING * words)
 
 
 def _type_heights(
@@ -189,11 +203,14 @@ def _make_line(
         ordered.reverse()
     lettered = [i for i in ordered if any(c.isalnum() for c in texts[i])] or ordered
     rows = boxes[ordered]
+    height = median(heights[lettered].tolist())
+    usual = rows[heights[ordered] <= _TALL * height]
     return Line(
         words=tuple(ordered),
         box=Box(*rows[:, :2].min(axis=0).tolist(), *rows[:, 2:].max(axis=0).tolist()),
         text=" ".join(texts[i] for i in ordered),
-        height=median(heights[lettered].tolist()),
+        height=height,
+        band=(float(usual[:, 1].min()), float(usual[:, 3].max())) if len(usual) else None,
     )
 
 

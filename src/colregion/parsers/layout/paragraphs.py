@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import fmean, median
 
 from colregion.core.geometry import Box
@@ -33,6 +33,11 @@ _HEADING_WORDS = 8  # in a line of its own before a paragraph, at most
 _MAX_PIECES_SHARE = 0.25  # of the rows of running text that stretched spaces cut into pieces
 _MAX_STRETCH = 4.0  # widest space between words of a justified line
 
+MAX_WORDS = 150
+"""A paragraph of more words is divided where a sentence ends."""
+_LEAST_PART = 0.25  # of a divided paragraph's words
+
+_STOP = re.compile(r"(?<!\b\w)(?<!\bal)[.!?][\"'”’»)\]]*(?=\s+[\"'“‘«(\[]?[^\W\d_a-z]|$)|[。！？]")
 _SENTENCE_END = re.compile(r"[.!?:;…。！？：；][\"'”’»)\]]*[\d*†‡]{0,2}$")
 _SECTION = re.compile(r"(\d+\.)+\d+\.?|§+\s?\d*\w?\.?")
 _CONJUNCTION = re.compile(r"(?:,|\b(?:and|or|und|oder|et|ou|y|o|e))$")
@@ -56,7 +61,33 @@ def paragraphs(rows: Sequence[Row], *, of_title: bool = False) -> list[list[Row]
             runs[-1].append(row)
         else:
             runs.append([row])
-    return runs
+    return [part for run in runs for part in _divide(run)]
+
+
+def _divide(rows: list[Row]) -> list[list[Row]]:
+    """Divide a long paragraph near the middle, where few words of a sentence are cut off by
+    whole lines; one whose sentences do not end stays whole."""
+    words = [_n_words(row) for row in rows]
+    if sum(words) <= MAX_WORDS:
+        return [rows]
+    before = list(accumulate(words, initial=0))
+    ends = [
+        (abs(2 * before[at] / sum(words) - 1) + 2 * cut, at)
+        for i, row in enumerate(rows)
+        for share in _sentence_ends(row)
+        for at, cut in ((i, share), (i + 1, 1 - share))
+        if _LEAST_PART * sum(words) <= before[at] <= (1 - _LEAST_PART) * sum(words)
+    ]
+    if not ends:
+        return [rows]
+    _, at = min(ends)
+    return [*_divide(rows[:at]), *_divide(rows[at:])]
+
+
+def _sentence_ends(row: Row) -> list[float]:
+    """Where sentences end in a row of one line, as shares of its length."""
+    text = row.lines[-1].text
+    return [match.end() / len(text) for match in _STOP.finditer(text)]
 
 
 def _join_pieces(rows: Sequence[Row]) -> list[Row]:
@@ -83,6 +114,7 @@ def _joined(lines: Sequence[Line]) -> Line:
         box=Box.enclosing(line.box for line in lines),
         text=" ".join(line.text for line in lines),
         height=median(line.height for line in lines),
+        band=(min(line.top for line in lines), max(line.bottom for line in lines)),
     )
 
 
@@ -129,14 +161,14 @@ class _Column:
     def _is_other_size(self, above: Row, below: Row) -> bool:
         # Formulas, small capitals and single words of another typeface change the height less.
         ratio = size_ratio(above, below)
-        is_new = self.ends(above, below) and not _starts_lower(below)
+        is_new = self.ends(above, below) and not starts_lower(below)
         return ratio > HEADING_RATIO or (
             ratio > _SIZE and is_new and min(_n_words(above), _n_words(below)) > 1
         )
 
     def ends(self, above: Row, below: Row) -> bool:
         """Whether a line ends as a sentence does or has room for the next one's first word."""
-        return _ends_sentence(above) or self._has_room(above, below)
+        return ends_sentence(above) or self._has_room(above, below)
 
     def _has_room(self, above: Row, below: Row) -> bool:
         text = below.lines[-1].text if len(below.lines) > 1 else below.lines[0].text
@@ -150,8 +182,11 @@ class _Column:
         if not is_item:
             return False
         # A number or a dash that starts a line of running text by chance is no marker.
+        if not self.is_running:
+            return True
         follows = self.ends(above, below) or _CONJUNCTION.search(above.lines[-1].text)
-        return bool(follows) or not self.is_running or abs(_shift(above, below)) > _INDENT
+        is_dash = below.lines[0].text[0] in "-–—"
+        return bool(follows) or (abs(_shift(above, below)) > _INDENT and not is_dash)
 
     def _is_indent(self, above: Row, below: Row) -> bool:
         shift = _shift(above, below)
@@ -170,14 +205,14 @@ class _Column:
             is_first = _shift(below, after) < -_INDENT
         if self._has_room(above, below):
             return True
-        return is_first and (_ends_sentence(above) or not _starts_lower(below))
+        return is_first and (ends_sentence(above) or not starts_lower(below))
 
     def _is_full_stop(self, paragraph: Sequence[Row], below: Row) -> bool:
         above = paragraph[-1]
-        if not self.is_running or _starts_lower(below) or not self._has_room(above, below):
+        if not self.is_running or starts_lower(below) or not self._has_room(above, below):
             return False
         is_heading = len(paragraph) == 1 and _n_words(above) <= _HEADING_WORDS
-        return _ends_sentence(above) or (is_heading and not _starts_lower(above))
+        return ends_sentence(above) or (is_heading and not starts_lower(above))
 
 
 def _shift(above: Row, below: Row) -> float:
@@ -185,11 +220,13 @@ def _shift(above: Row, below: Row) -> float:
     return (below.box.x0 - above.box.x0) / min(above.height, below.height)
 
 
-def _ends_sentence(row: Row) -> bool:
+def ends_sentence(row: Row) -> bool:
+    """Whether a row's last line ends with a point, a colon or their like."""
     return _SENTENCE_END.search(row.lines[-1].text) is not None
 
 
-def _starts_lower(row: Row) -> bool:
+def starts_lower(row: Row) -> bool:
+    """Whether a row starts with a small letter."""
     return row.lines[0].text[0].islower()
 
 
