@@ -23,7 +23,7 @@ MAX_ROWS = 5  # in a group of a form or a receipt
 MIN_LINE_CHARS = 18  # average length of lines of running text, in columns too
 
 _BULLET = re.compile(r"[•●○■□▪▫◆►▶➢➤✓✔]")
-_MARKER = re.compile(
+MARKER = re.compile(
     r"[•●○■□▪▫◆►▶➢➤✓✔·*–—»-]|[(\[]?(\d{1,2}|[a-zA-Z]|[ivxIVX]{1,4})[.)\]]|\[\d{3}\]"
 )
 
@@ -140,7 +140,7 @@ def is_list(rows: Sequence[Row]) -> bool:
 
 def starts_item(row: Row) -> bool:
     """Whether a row starts with a bullet, or the number or letter of a list item."""
-    return _starts_with(_MARKER, row)
+    return _starts_with(MARKER, row)
 
 
 def starts_bullet(row: Row) -> bool:

@@ -38,7 +38,7 @@ MAX_WORDS = 150
 _LEAST_PART = 0.25  # of a divided paragraph's words
 
 _STOP = re.compile(r"(?<!\b\w)(?<!\bal)[.!?][\"'”’»)\]]*(?=\s+[\"'“‘«(\[]?[^\W\d_a-z]|$)|[。！？]")
-_SENTENCE_END = re.compile(r"[.!?:;…。！？：；][\"'”’»)\]]*[\d*†‡]{0,2}$")
+SENTENCE_END = re.compile(r"[.!?:;…。！？：；][\"'”’»)\]]*[\d*†‡]{0,2}$")
 _SECTION = re.compile(r"(\d+\.)+\d+\.?|§+\s?\d*\w?\.?")
 _CONJUNCTION = re.compile(r"(?:,|\b(?:and|or|und|oder|et|ou|y|o|e))$")
 
@@ -222,7 +222,7 @@ def _shift(above: Row, below: Row) -> float:
 
 def ends_sentence(row: Row) -> bool:
     """Whether a row's last line ends with a point, a colon or their like."""
-    return _SENTENCE_END.search(row.lines[-1].text) is not None
+    return SENTENCE_END.search(row.lines[-1].text) is not None
 
 
 def starts_lower(row: Row) -> bool:

@@ -15,7 +15,9 @@ from colregion.core.regions import ParsedPage, Region, Word, mean_confidence
 from colregion.parsers.external.regions import ExternalRegion
 from colregion.parsers.external.shapes import region_of
 from colregion.parsers.layout.areas import Area
+from colregion.parsers.layout.continuation import mark_continued
 from colregion.parsers.layout.groups import column_rows, line_groups
+from colregion.parsers.layout.line_ends import HYPHENS, join_lines, strip_signs
 from colregion.parsers.layout.lines import Line, Row, find_rows, lines_of
 from colregion.parsers.layout.page_frame import Frame
 from colregion.parsers.layout.paragraphs import paragraphs
@@ -27,6 +29,8 @@ well below half the space between two lines."""
 
 # A larger figure with a title, as a share of the page, is seldom one: its labels stay blocks.
 _LARGEST_FOLDED = 0.15
+
+_PARAGRAPH_KINDS = frozenset(("text", "list", "title", "caption"))
 
 _Block: TypeAlias = tuple[str, tuple[Line, ...]]
 """Kind and lines, in reading order."""
@@ -50,7 +54,7 @@ def build_tree(
     ]
     in_areas = {i for area in areas for line in area.all_lines for i in line.words}
     others = (word for i, word in enumerate(words) if i not in in_areas)
-    return parsed_page(page, filter(None, regions), others)
+    return mark_continued(parsed_page(page, filter(None, regions), others))
 
 
 def parsed_page(
@@ -97,11 +101,20 @@ def block_regions(area: Area, words: Sequence[Word], frame: Frame) -> list[Exter
         region_of(
             line_regions(kind, lines, words, frame),
             kind=kind,
+            text=_paragraph_text(kind, lines, words),
             box=body if kind == "figure" else None,
         )
         for kind, lines in _blocks(area, folded=folded)
     ]
     return [block for block in blocks if block is not None]
+
+
+def _paragraph_text(kind: str, lines: Sequence[Line], words: Sequence[Word]) -> str:
+    """The text with words whole that the ends of its lines break; "" where no line ends so."""
+    texts = [line.text for line in lines]
+    if kind not in _PARAGRAPH_KINDS or not any(text[-1] in HYPHENS for text in texts[:-1]):
+        return ""
+    return join_lines(texts, frozenset(strip_signs(word.text) for word in words))
 
 
 def line_regions(
