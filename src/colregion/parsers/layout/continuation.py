@@ -13,7 +13,7 @@ from statistics import median
 
 from colregion.core.regions import ParsedPage, Region
 from colregion.errors import ColregionError
-from colregion.parsers.layout.groups import MARKER
+from colregion.parsers.layout.groups import MARKER, MIN_LINE_CHARS
 from colregion.parsers.layout.line_ends import join_lines, strip_signs
 from colregion.parsers.layout.paragraphs import SENTENCE_END
 from colregion.parsers.layout.roles import CAPTION
@@ -129,6 +129,7 @@ def _is_open(piece: _Piece) -> bool:
     return (
         piece.region.kind in _BODY_KINDS
         and SENTENCE_END.search(last) is None
+        and median(map(len, piece.lines)) >= MIN_LINE_CHARS
         and (len(piece.lines) > 1 or len(last.split()) >= _SENTENCE_WORDS)
     )
 

@@ -150,9 +150,14 @@ def _blocks(area: Area, *, folded: bool) -> list[_Block]:
     if not attached:
         return body
     inner = area.frame or Box.enclosing(line.box for line in area.lines)
-    middle = inner.center[1]
-    above = [part for part in attached if _middle(part[1]) < middle]
+    above = [part for part in attached if _is_before(part[1], inner)]
     return above + body + [part for part in attached if part not in above]
+
+
+def _is_before(lines: Iterable[Line], inner: Box) -> bool:
+    """Whether a part stands above what it belongs to, or to the left of it."""
+    box = Box.enclosing(line.box for line in lines)
+    return box.center[1] < inner.center[1] or box.x1 <= inner.x0
 
 
 def _middle(lines: Iterable[Line]) -> float:
