@@ -192,7 +192,10 @@ class IngestJob:
         # With missing pages the entry differs from that of the next `add`, which tries again.
         entry = replace(entry, missing_pages=tuple(reading.missing))
         reason = "; ".join(f"page {number}: {why}" for number, why in reading.missing.items())
-        outcome = self._store(entry, embed(reading.pages(), self.encoder))
+        # Pages were read one by one: what goes on over a page's end is joined here.
+        from colregion.parsers.layout.continuation import carry_over  # a parser's, loaded when used
+
+        outcome = self._store(entry, embed(carry_over(reading.pages()), self.encoder))
         return replace(
             outcome, reason=outcome.reason or reason, seconds=outcome.seconds + reading.seconds
         )

@@ -12,6 +12,7 @@ from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput
 from colregion.parsers.layout import Layout
+from colregion.parsers.layout.continuation import carry_over
 from colregion.parsers.text_layer.hidden_text import mark_hidden_text
 from colregion.parsers.word_reader import WordReader
 
@@ -56,12 +57,19 @@ def read_words(reader: WordReader, page: Page) -> tuple[Page, tuple[Word, ...]]:
 def parse_pages(
     document: Document, parse_page: Callable[[Page], ParsedPage], *, workers: int | None = None
 ) -> Iterator[ParsedPage]:
-    """Parse pages in threads and yield them in order.
+    """Parse pages in threads and yield them in order, paragraphs that go on over a page's end
+    joined (`carry_over`).
 
     Pages are opened as threads become free: at most `workers` + 1 (by default as many as there
-    are cores) are in memory, however long the document is.
+    are cores), and those for whose last paragraph the end is awaited, are in memory, however long
+    the document is.
     """
-    workers = workers or os.cpu_count() or 1
+    yield from carry_over(_parse_each(document, parse_page, workers or os.cpu_count() or 1))
+
+
+def _parse_each(
+    document: Document, parse_page: Callable[[Page], ParsedPage], workers: int
+) -> Iterator[ParsedPage]:
     pool = ThreadPoolExecutor(workers, thread_name_prefix="colregion-parse")
     pending: deque[Future[ParsedPage]] = deque()
     try:

@@ -235,7 +235,7 @@ def test_list_items_in_two_columns_are_not_rows() -> None:
 
 def test_paragraphs_of_a_column_are_blocks() -> None:
     """Spacing parts the first two paragraphs, an indent the last two."""
-    full = "running text that fills the whole measure of its column to the end"
+    full = "Running text that fills the whole measure of its column to the end"
     ys = [0.30, 0.33, 0.37, 0.40, 0.43, 0.46]
     xs = [0.1, 0.1, 0.1, 0.1, 0.14, 0.1]
     parsed = lay(*[line(full[: 66 - (x > 0.1) * 5], x, y) for x, y in zip(xs, ys, strict=True)])

@@ -67,6 +67,56 @@ def test_lines_of_a_skewed_scan_are_not_joined() -> None:
     assert [line.text for line in lines] == [" ".join([f"row{r}"] * 7) for r in range(3)]
 
 
+def two_columns(*, gutter: float, rows: int) -> tuple[list[str], np.ndarray]:
+    """Rows of six words of four characters a side; words are 0.01 apart, but before the gutter."""
+    return set_words(
+        *(
+            (f"w{c:02}{r}", 0.05 * c + (gutter - 0.01) * (c > 5), 0.1 + 0.03 * r)
+            for r in range(rows)
+            for c in range(12)
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("gutter", "rows", "expected"),
+    [
+        (0.022, 4, [6] * 8),  # 2.2 characters
+        (0.022, 3, [12] * 3),  # along which there are but two other lines
+        (0.015, 4, [12] * 4),
+    ],
+)
+def test_narrow_gutter_along_several_lines_ends_lines(
+    gutter: float, rows: int, expected: list[int]
+) -> None:
+    lines = find_lines(*two_columns(gutter=gutter, rows=rows))
+
+    assert [len(line.words) for line in lines] == expected
+
+
+def test_stretched_space_in_a_line_is_no_gutter_where_words_stand_above_it() -> None:
+    texts, boxes = two_columns(gutter=0.022, rows=4)
+    above, box = set_words(("above", 0.29, 0.04), ("above", 0.29, 0.07))
+
+    lines = find_lines([*texts, *above], np.vstack([boxes, box]))
+
+    assert [len(line.words) for line in lines] == [1, 1, 12, 12, 12, 12]
+
+
+def test_symbol_whose_box_reaches_into_the_next_line_stays_in_its_own() -> None:
+    """Fonts of mathematical symbols have boxes that hang far below the line."""
+    texts, boxes = set_words(
+        ("where", 0.1, 0.1), ("K", 0.16, 0.1), ("holds", 0.18, 0.1), ("the", 0.1, 0.125),
+        ("values", 0.14, 0.125), ("of", 0.21, 0.125),
+    )  # fmt: skip
+    boxes[1, [1, 3]] = 0.105, 0.14
+
+    lines = find_lines(texts, boxes)
+
+    assert [line.text for line in lines] == ["where K holds", "the values of"]
+    assert (lines[0].box.y1, lines[0].bottom) == pytest.approx((0.14, 0.12))
+
+
 def test_tall_rule_does_not_join_the_lines_it_crosses() -> None:
     texts = ["I", "upper", "lower"]
     boxes = np.array([(0.1, 0.1, 0.11, 0.2), (0.12, 0.11, 0.17, 0.13), (0.12, 0.15, 0.17, 0.17)])

@@ -14,6 +14,8 @@ from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput
 from colregion.parsers import LAYOUT_MODES
 from colregion.parsers.layout.areas import Area, find_areas
+from colregion.parsers.layout.cut_texts import join_cut_texts
+from colregion.parsers.layout.drop_caps import join_drop_caps
 from colregion.parsers.layout.figure_parts import attach_parts
 from colregion.parsers.layout.ink_coverage import painted_share
 from colregion.parsers.layout.lines import find_lines
@@ -22,6 +24,7 @@ from colregion.parsers.layout.page_frame import Frame
 from colregion.parsers.layout.reading_order import reading_order
 from colregion.parsers.layout.region_tree import build_tree
 from colregion.parsers.layout.roles import attach_captions, name_roles
+from colregion.parsers.layout.side_headings import attach_side_headings
 from colregion.parsers.layout.word_boxes import trim_tall_boxes
 
 
@@ -44,18 +47,19 @@ class Layout:
     @cached_property
     def fingerprint(self) -> str:
         """The mode in use, with the model's version and settings. Raises MissingDependency."""
-        return f"layout 3 {'geometry' if self.mode == 'geometry' else model_fingerprint()}"
+        return f"layout 4 {'geometry' if self.mode == 'geometry' else model_fingerprint()}"
 
     def build(self, page: Page, words: Sequence[Word]) -> ParsedPage:
         """Return the page with its words and regions in reading order.
 
         Every visible word is in exactly one line; invisible ones come last and are in no region.
         A page without words has the model's figures and tables, with text "", and in mode
-        "geometry" no regions. Boxes of OCR words that reach into the next line are trimmed.
+        "geometry" no regions. Boxes of OCR words that reach into the next line are trimmed, and a
+        large initial letter is joined to its word.
         Raises as `model.detect_boxes` in mode "model".
         """
         frame = Frame.along_lines(page, words)
-        words = trim_tall_words(words, frame)
+        words = join_drop_caps(trim_tall_words(words, frame), frame)
         boxes = self._detect(page, words, frame) if self.mode == "model" else []
         return build_tree(page, words, find_page_areas(words, boxes, frame), frame)
 
@@ -99,8 +103,9 @@ def find_page_areas(
         blocks=[words[i].block for i in visible],
     )
     lines = [replace(line, words=tuple(visible[at] for at in line.words)) for line in lines]
-    areas = name_roles(attach_captions(find_areas(lines, model_boxes, page_area=frame.aspect)))
-    areas = attach_parts(areas)
+    areas = join_cut_texts(find_areas(lines, model_boxes, page_area=frame.aspect))
+    areas = name_roles(attach_captions(areas))
+    areas = attach_parts(attach_side_headings(areas))
     heights = [line.height for line in lines]
     gutter = -0.5 * median(heights) if heights else 0.0
     first, last = ([area for area in areas if area.kind == kind] for kind in ("header", "footer"))

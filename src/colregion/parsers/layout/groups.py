@@ -20,9 +20,12 @@ LOOSE_GAP = 0.75  # rows separate where their gap exceeds the median one by this
 _FAR = 3.0  # rows separate over any larger gap
 HEADING_RATIO = 1.35  # text larger than its neighbour by this factor is a heading of it
 MAX_ROWS = 5  # in a group of a form or a receipt
-_MIN_LINE_CHARS = 18  # average length of lines of running text, in columns too
+MIN_LINE_CHARS = 18  # average length of lines of running text, in columns too
 
-_MARKER = re.compile(r"[•●○■□▪▫◆►▶➢➤✓✔·*–—»-]|[(\[]?(\d{1,2}|[a-zA-Z]|[ivxIVX]{1,4})[.)\]]")
+_BULLET = re.compile(r"[•●○■□▪▫◆►▶➢➤✓✔]")
+MARKER = re.compile(
+    r"[•●○■□▪▫◆►▶➢➤✓✔·*–—»-]|[(\[]?(\d{1,2}|[a-zA-Z]|[ivxIVX]{1,4})[.)\]]|\[\d{3}\]"
+)
 
 
 def line_groups(lines: Sequence[Line]) -> list[list[Row]]:
@@ -53,7 +56,7 @@ def are_columns(left: Sequence[Line], right: Sequence[Line]) -> bool:
     """
     if min(len(left), len(right)) < 3:
         return False
-    if all(fmean(len(line.text) for line in side) >= _MIN_LINE_CHARS for side in (left, right)):
+    if all(fmean(len(line.text) for line in side) >= MIN_LINE_CHARS for side in (left, right)):
         return True
     few, many = sorted((left, right), key=len)
     beside = [
@@ -78,7 +81,9 @@ def split_rows(rows: Sequence[Row]) -> list[list[Row]]:
 
 def gap(above: Row, below: Row) -> float:
     """Gap between two rows in text heights, below 0 for an overlap."""
-    return (below.box.y0 - above.box.y1) / ((above.height + below.height) / 2)
+    bottom = max(line.bottom for line in above.lines)
+    top = min(line.top for line in below.lines)
+    return (top - bottom) / ((above.height + below.height) / 2)
 
 
 def _are_separate(above: Row, below: Row, usual: float) -> bool:
@@ -120,7 +125,7 @@ def is_running_text(rows: Sequence[Row]) -> bool:
     body = rows[:-1] or rows
     full = [
         len(row.lines) == 1
-        and len(row.lines[0].text) >= _MIN_LINE_CHARS
+        and len(row.lines[0].text) >= MIN_LINE_CHARS
         and row.box.width >= 0.75 * box.width
         for row in body
     ]
@@ -135,9 +140,18 @@ def is_list(rows: Sequence[Row]) -> bool:
 
 def starts_item(row: Row) -> bool:
     """Whether a row starts with a bullet, or the number or letter of a list item."""
+    return _starts_with(MARKER, row)
+
+
+def starts_bullet(row: Row) -> bool:
+    """Whether a row starts with a sign that is used for nothing but list items."""
+    return _starts_with(_BULLET, row)
+
+
+def _starts_with(marker: re.Pattern[str], row: Row) -> bool:
     words = row.lines[0].text.split()
     more = len(words) > 1 or len(row.lines) > 1
-    return more and _MARKER.fullmatch(words[0]) is not None
+    return more and marker.fullmatch(words[0]) is not None
 
 
 def is_table(rows: Sequence[Row]) -> bool:

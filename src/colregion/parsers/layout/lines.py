@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from statistics import median
 
 import numpy as np
@@ -23,7 +24,18 @@ from colregion.parsers.layout.word_boxes import ink_share
 _WIDE_GAP = 2.25
 _SAME_ROW = 0.5  # overlap of two boxes in one row, as a share of the lower height
 _MAX_HEIGHT_RATIO = 2.5  # a rule or a stamp is no word of the line that it crosses
+_TALL = 1.3  # height of a word, as a multiple of its line's, from which it is not of its type
+_OVERLAP = 0.25  # of two words that the source has next to each other, in heights
 _MIN_CHAR, _MAX_CHAR = 0.5, 1.0  # character width in text heights: bounds for short words
+
+# A narrow gutter, in text heights: wider than the spaces of its line, with words of both columns
+# along it over several lines and hardly any across.
+_GUTTER = 0.8
+_GUTTER_TO_SPACE = 2.0
+_GUTTER_REACH = 8.0  # above and below the line
+_GUTTER_EDGE = 0.3  # by which the words along a gutter's edge may differ
+_GUTTER_CROSSING = 0.25  # of as many words, by which a heading or page number may interrupt it
+_GUTTER_WORDS = 4  # along each edge, those at the gap included
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +46,17 @@ class Line:
     box: Box  # around the words, square units
     text: str  # the words joined by spaces
     height: float  # of its type ("Ag"), square units: the median over its words
+    band: tuple[float, float] | None = None  # top and bottom without its tallest words
+
+    @property
+    def top(self) -> float:
+        """Upper edge of its words, but for symbols whose boxes reach into the line above."""
+        return self.band[0] if self.band else self.box.y0
+
+    @property
+    def bottom(self) -> float:
+        """Lower edge of its words, but for symbols whose boxes reach into the next line."""
+        return self.band[1] if self.band else self.box.y1
 
 
 def find_lines(
@@ -51,6 +74,7 @@ def find_lines(
     source = np.array([-1 if block is None else block for block in blocks or [None] * len(texts)])
     chains = _chains(_next_words(texts, boxes_xyxy, source))
     heights = _type_heights(chains, texts, boxes_xyxy)
+    chains = [part for chain in chains for part in _cut_at_gutters(chain, boxes_xyxy, heights)]
     lines = [_make_line(run, texts, boxes_xyxy, heights) for run in chains]
     return sorted(lines, key=lambda line: (line.box.y0, line.box.x0))
 
@@ -59,9 +83,13 @@ def _next_words(texts: Sequence[str], boxes: FloatArray, source: IntArray) -> In
     """(N,) the word that follows each on its line, -1 for none.
 
     Two words are joined if each is the other's nearest on that side: on a skewed scan a word may
-    overlap two lines, but only on its own is the nearest mutual.
+    overlap two lines, but only on its own is the nearest mutual. A word that the source has next to
+    another is nearest to it: fonts of symbols have boxes that reach far into the next line.
     """
     left, right, gaps = _neighbours(texts, boxes, source)
+    heights = boxes[:, 3] - boxes[:, 1]
+    follows = (np.abs(left - right) == 1) & (gaps > -_OVERLAP * heights[left])
+    gaps = np.where(follows, -np.inf, gaps)
     order = np.lexsort((right, left, gaps))
     left, right = left[order], right[order]
     after = np.full(len(texts), -1)
@@ -118,6 +146,35 @@ def _chains(following: IntArray) -> list[list[int]]:
     return chains
 
 
+def _cut_at_gutters(chain: list[int], boxes: FloatArray, heights: FloatArray) -> list[list[int]]:
+    """The chain's words in one or more parts, none of which runs over a narrow gutter."""
+    if len(chain) < 4:
+        return [chain]
+    run = boxes[chain]
+    height = float(np.median(heights[chain]))
+    gaps = run[1:, 0] - run[:-1, 2]
+    wide = (gaps > _GUTTER * height) & (gaps > _GUTTER_TO_SPACE * np.median(gaps))
+    cuts = [
+        at + 1
+        for at in np.flatnonzero(wide).tolist()
+        if 1 <= at < len(chain) - 2 and _is_gutter(run[at], run[at + 1], boxes, height)
+    ]
+    return [chain[start:end] for start, end in pairwise([0, *cuts, len(chain)])]
+
+
+def _is_gutter(left: FloatArray, right: FloatArray, boxes: FloatArray, height: float) -> bool:
+    """Whether columns end and start at a gap between two words, above and below it too."""
+    edge = _GUTTER_EDGE * height
+    middle = (boxes[:, 1] + boxes[:, 3]) / 2
+    near = boxes[np.abs(middle - (left[1] + left[3]) / 2) < _GUTTER_REACH * height]
+    crossing = ((near[:, 2] > left[2] + edge) & (near[:, 0] < right[0] - edge)).sum()
+    # Lines of a column need not be justified.
+    ends = (np.abs(near[:, 2] - left[2]) < height).sum()
+    starts = (np.abs(near[:, 0] - right[0]) < edge).sum()
+    words = min(ends, starts)
+    return bool(words >= _GUTTER_WORDS and crossing <= _GUTTER_CROSSING * words)
+
+
 def _type_heights(
     chains: Sequence[Sequence[int]], texts: Sequence[str], boxes: FloatArray
 ) -> FloatArray:
@@ -146,11 +203,14 @@ def _make_line(
         ordered.reverse()
     lettered = [i for i in ordered if any(c.isalnum() for c in texts[i])] or ordered
     rows = boxes[ordered]
+    height = median(heights[lettered].tolist())
+    usual = rows[heights[ordered] <= _TALL * height]
     return Line(
         words=tuple(ordered),
         box=Box(*rows[:, :2].min(axis=0).tolist(), *rows[:, 2:].max(axis=0).tolist()),
         text=" ".join(texts[i] for i in ordered),
-        height=median(heights[lettered].tolist()),
+        height=height,
+        band=(float(usual[:, 1].min()), float(usual[:, 3].max())) if len(usual) else None,
     )
 
 

@@ -7,8 +7,6 @@ tables, and the labels of a chart.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
-from statistics import median
 from typing import TypeAlias
 
 from colregion.core.documents import Page
@@ -17,28 +15,22 @@ from colregion.core.regions import ParsedPage, Region, Word, mean_confidence
 from colregion.parsers.external.regions import ExternalRegion
 from colregion.parsers.external.shapes import region_of
 from colregion.parsers.layout.areas import Area
-from colregion.parsers.layout.groups import (
-    HEADING_RATIO,
-    column_rows,
-    gap,
-    line_groups,
-    size_ratio,
-    starts_item,
-)
+from colregion.parsers.layout.continuation import mark_continued
+from colregion.parsers.layout.groups import column_rows, line_groups
+from colregion.parsers.layout.line_ends import HYPHENS, join_lines, strip_signs
 from colregion.parsers.layout.lines import Line, Row, find_rows, lines_of
 from colregion.parsers.layout.page_frame import Frame
+from colregion.parsers.layout.paragraphs import paragraphs
 from colregion.parsers.text_layer.hidden_text import hidden_text_reasons
 
 MARGIN = 0.15
 """Padding around a line, in text heights, so that a crop or highlight does not touch the ink;
 well below half the space between two lines."""
 
-# In text heights.
-_PARAGRAPH_GAP = 0.25  # a paragraph ends where a gap exceeds the median one by this
-_INDENT = 1.0  # least indentation of a first line
-
 # A larger figure with a title, as a share of the page, is seldom one: its labels stay blocks.
 _LARGEST_FOLDED = 0.15
+
+_PARAGRAPH_KINDS = frozenset(("text", "list", "title", "caption"))
 
 _Block: TypeAlias = tuple[str, tuple[Line, ...]]
 """Kind and lines, in reading order."""
@@ -62,7 +54,7 @@ def build_tree(
     ]
     in_areas = {i for area in areas for line in area.all_lines for i in line.words}
     others = (word for i, word in enumerate(words) if i not in in_areas)
-    return parsed_page(page, filter(None, regions), others)
+    return mark_continued(parsed_page(page, filter(None, regions), others))
 
 
 def parsed_page(
@@ -109,11 +101,20 @@ def block_regions(area: Area, words: Sequence[Word], frame: Frame) -> list[Exter
         region_of(
             line_regions(kind, lines, words, frame),
             kind=kind,
+            text=_paragraph_text(kind, lines, words),
             box=body if kind == "figure" else None,
         )
         for kind, lines in _blocks(area, folded=folded)
     ]
     return [block for block in blocks if block is not None]
+
+
+def _paragraph_text(kind: str, lines: Sequence[Line], words: Sequence[Word]) -> str:
+    """The text with words whole that the ends of its lines break; "" where no line ends so."""
+    texts = [line.text for line in lines]
+    if kind not in _PARAGRAPH_KINDS or not any(text[-1] in HYPHENS for text in texts[:-1]):
+        return ""
+    return join_lines(texts, frozenset(strip_signs(word.text) for word in words))
 
 
 def line_regions(
@@ -149,9 +150,14 @@ def _blocks(area: Area, *, folded: bool) -> list[_Block]:
     if not attached:
         return body
     inner = area.frame or Box.enclosing(line.box for line in area.lines)
-    middle = inner.center[1]
-    above = [part for part in attached if _middle(part[1]) < middle]
+    above = [part for part in attached if _is_before(part[1], inner)]
     return above + body + [part for part in attached if part not in above]
+
+
+def _is_before(lines: Iterable[Line], inner: Box) -> bool:
+    """Whether a part stands above what it belongs to, or to the left of it."""
+    box = Box.enclosing(line.box for line in lines)
+    return box.center[1] < inner.center[1] or box.x1 <= inner.x0
 
 
 def _middle(lines: Iterable[Line]) -> float:
@@ -160,23 +166,8 @@ def _middle(lines: Iterable[Line]) -> float:
 
 def _paragraphs(rows: Sequence[Row], kind: str) -> list[_Block]:
     """Rows of one line make paragraphs; lines side by side are a block of kind "row"."""
-    spaces = [gap(a, b) for a, b in pairwise(rows)]
-    usual = median(spaces) if spaces else 0.0
-    left = min(row.box.x0 for row in rows)
-    runs: list[list[Row]] = []
-    for row in rows:
-        if runs and _same_paragraph(runs[-1][-1], row, usual, left):
-            runs[-1].append(row)
-        else:
-            runs.append([row])
     plain = "text" if kind == "figure" else kind
-    return [("row" if len(run[0].lines) > 1 else plain, lines_of(run)) for run in runs]
-
-
-def _same_paragraph(above: Row, below: Row, usual: float, left: float) -> bool:
-    if len(above.lines) > 1 or len(below.lines) > 1 or starts_item(below):
-        return False
-    if gap(above, below) > usual + _PARAGRAPH_GAP or size_ratio(above, below) > HEADING_RATIO:
-        return False
-    indented = below.box.x0 - left > _INDENT * below.height
-    return not (indented and above.box.x0 - left < 0.5 * _INDENT * above.height)
+    return [
+        ("row" if len(run[0].lines) > 1 else plain, lines_of(run))
+        for run in paragraphs(rows, of_title=kind == "title")
+    ]

@@ -16,7 +16,7 @@ _MARGIN = 0.1  # share of the page's height, at top and bottom, for headers and 
 _MARGIN_SIZE = 1.15  # largest header, in body text heights; the title of a slide is larger
 _SEPARATION = 1.5  # text heights from a header that no model found to the rest
 
-_CAPTION = re.compile(
+CAPTION = re.compile(
     r"(figure|fig|table|tab|chart|exhibit|graph|scheme|plate|abbildung|abb|tabelle|tableau|figura"
     r"|tabla|図|表|图)\s*\.?\s*([A-Z]?\d|[IVX]+\b)",
     re.IGNORECASE,
@@ -51,7 +51,7 @@ def attach_captions(areas: Sequence[Area]) -> list[Area]:
 
 
 def _is_numbered(area: Area) -> bool:
-    return bool(area.lines) and _CAPTION.match(area.lines[0].text) is not None
+    return bool(area.lines) and CAPTION.match(area.lines[0].text) is not None
 
 
 def _caption_distance(area: Area, host: Area) -> float | None:

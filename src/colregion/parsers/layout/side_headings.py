@@ -1,0 +1,115 @@
+"""Headings in the margin, each joined to the paragraphs beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from colregion.core.geometry import Box
+from colregion.parsers.layout.areas import Area
+from colregion.parsers.layout.groups import LOOSE_GAP, MIN_LINE_CHARS, gap
+from colregion.parsers.layout.lines import Row, find_rows, lines_of
+from colregion.parsers.layout.paragraphs import paragraphs
+
+_KINDS = ("text", "title", "list")
+_MAX_ROWS = 4  # of a heading
+_NARROW = 0.5  # width of a heading, relative to the text beside it, at most
+_LEVEL = 0.5  # heights between the middles of a heading's first line and of the text's
+
+
+@dataclass(frozen=True, slots=True)
+class _Heading:
+    rows: tuple[Row, ...]
+    source: int  # position of its area
+    text: int  # position of the area beside it
+    row: int  # of that area, beside its first row
+
+
+def attach_side_headings(areas: Sequence[Area]) -> list[Area]:
+    """Move headings in the left margin into the areas of the text to their right.
+
+    A heading stands beside the first line of a paragraph; a text with several of them becomes as
+    many areas. A column of headings of which one stands elsewhere, and a single heading, stay as
+    they are.
+    """
+    rows = [find_rows(area.lines) for area in areas]
+    headings = [one for at in range(len(areas)) for one in _headings(at, areas, rows)]
+    if len(headings) < 2:
+        return list(areas)
+    sources = {heading.source for heading in headings}
+    result = []
+    for at, area in enumerate(areas):
+        own = sorted((one for one in headings if one.text == at), key=lambda one: one.row)
+        if own and at not in sources:
+            result += _parts(area, rows[at], own)
+        elif at not in sources:
+            result.append(area)
+    return result
+
+
+def _parts(area: Area, rows: Sequence[Row], headings: Sequence[_Heading]) -> Iterator[Area]:
+    starts = [heading.row for heading in headings]
+    if starts[0] > 0:
+        yield replace(area, lines=lines_of(rows[: starts[0]]))
+    for heading, end in zip(headings, [*starts[1:], len(rows)], strict=True):
+        title = Area("title", lines_of(heading.rows))
+        yield replace(area, lines=lines_of(rows[heading.row : end]), attached=(title,))
+
+
+def _headings(at: int, areas: Sequence[Area], rows: Sequence[Sequence[Row]]) -> list[_Heading]:
+    """The headings of an area; [] unless all of it is headings."""
+    area = areas[at]
+    if area.kind not in _KINDS or area.attached or any(len(row.lines) > 1 for row in rows[at]):
+        return []
+    headings = []
+    for own in _runs(rows[at]):
+        place = _place_beside(own, at, areas, rows)
+        if place is None or len(own) > _MAX_ROWS:
+            return []
+        headings.append(_Heading(tuple(own), at, *place))
+    return headings
+
+
+def _runs(rows: Sequence[Row]) -> list[list[Row]]:
+    runs: list[list[Row]] = []
+    for row in rows:
+        if runs and gap(runs[-1][-1], row) <= LOOSE_GAP:
+            runs[-1].append(row)
+        else:
+            runs.append([row])
+    return runs
+
+
+def _place_beside(
+    heading: Sequence[Row], at: int, areas: Sequence[Area], rows: Sequence[Sequence[Row]]
+) -> tuple[int, int] | None:
+    """The area and its row that begins a paragraph to the right of a heading; None without."""
+    box = Box.enclosing(row.box for row in heading)
+    beside = [
+        i
+        for i, area in enumerate(areas)
+        if i != at
+        and area.kind in ("text", "list")
+        and rows[i]
+        and rows[i][0].box.y0 <= heading[0].box.center[1] <= rows[i][-1].box.y1
+        and box.x1 <= min(row.box.x0 for row in rows[i])
+    ]
+    if not beside:
+        return None
+    text = min(beside, key=lambda i: areas[i].box.x0)
+    if box.width > _NARROW * areas[text].box.width or not _is_prose(rows[text]):
+        return None
+    starts = {id(run[0]) for run in paragraphs(rows[text])}
+    level = _LEVEL * heading[0].height
+    for number, row in enumerate(rows[text]):
+        is_level = abs(row.box.center[1] - heading[0].box.center[1]) <= level
+        if is_level and id(row) in starts:
+            return text, number
+    return None
+
+
+def _is_prose(rows: Sequence[Row]) -> bool:
+    return all(len(row.lines) == 1 for row in rows) and (
+        fmean(len(row.lines[0].text) for row in rows) >= MIN_LINE_CHARS
+    )
