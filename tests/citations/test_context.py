@@ -114,7 +114,7 @@ def price_list() -> ParsedPage:
     ):
         box = Box(0, (row - 1) / 8, 1, row / 8)
         regions.append(Region(page.id, (1, row), box, f"{part} | {price}", "row"))
-        cell = Cell(row - 1, 0, header=row == 1)
+        cell = Cell(row - 1, 0, column_span=2, header=row == 1)
         regions.append(Region(page.id, (1, row, 1), box, part, "row", cell=cell))
     footer = Region(page.id, (2,), Box(0, 0.9, 1, 1), "Acme annual report", "footer")
     return ParsedPage(page, (), (*regions, footer))

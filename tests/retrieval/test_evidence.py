@@ -69,7 +69,7 @@ def test_regions_hold_the_weighted_maximum_of_every_token() -> None:
 
 def test_row_of_a_table_has_what_its_header_matches() -> None:
     page = embedded()
-    names = {"header": Cell(0, 0, header=True), "value": Cell(1, 0)}
+    names = {"header": Cell(0, 0, column_span=2, header=True), "value": Cell(1, 0)}
     regions = (
         Region("doc#p1", (1,), Box(0.1, 0.3, 0.7, 0.45), "", "table"),
         Region("doc#p1", (1, 1), Box(0.1, 0.3, 0.7, 0.35), "date", "row"),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,6 +169,11 @@ def _check_unit(value: float | None, *, name: str) -> None:
         raise InvalidInput(f"{name} must lie in 0..1, got {value}")
 
 
+def _name_columns(cells: Sequence[Cell]) -> bool:
+    lone = len(cells) == 1 and cells[0].column + cells[0].column_span == 1
+    return not lone and all(cell.header for cell in cells)
+
+
 @one_line_repr("id", "text")
 @dataclass(frozen=True, eq=False)
 class ParsedPage:
@@ -233,18 +239,20 @@ class ParsedPage:
 
     @cached_property
     def is_header(self) -> NDArray[np.bool_]:
-        """(R,) whether a region is a row of a table whose cells all name their columns."""
-        return np.array(
-            [
-                region.kind == "row" and bool(parts) and all(map(self._names_column, parts))
-                for region, parts in zip(self.regions, self.parts, strict=True)
-            ],
-            dtype=bool,
-        )
+        """(R,) whether a region is a row that names the columns of its table: one of those at its
+        top that have header cells only. A lone cell in the first column heads a section instead."""
+        is_header = np.zeros(len(self.regions), dtype=bool)
+        for region, rows in zip(self.regions, self.parts, strict=True):
+            if region.kind == "table":
+                divided = filter(self.cells_of, rows)
+                header = takewhile(lambda row: _name_columns(self.cells_of(row)), divided)
+                is_header[list(header)] = True
+        return is_header
 
-    def _names_column(self, position: int) -> bool:
-        cell = self.regions[position].cell
-        return cell is not None and cell.header
+    def cells_of(self, position: int) -> list[Cell]:
+        """The cells of a row; [] for a region without any."""
+        cells = (self.regions[part].cell for part in self.parts[position])
+        return [cell for cell in cells if cell is not None]
 
     def header_of(self, position: int) -> list[int]:
         """Positions of the header rows of the table in which a region is a row; [] for others."""

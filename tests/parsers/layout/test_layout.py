@@ -55,7 +55,8 @@ def assert_is_a_partition(parsed: ParsedPage) -> None:
     for region in parsed.regions:
         children = [r for r in parsed.regions if r.path[:-1] == region.path]
         if children:
-            assert region.text == "\n".join(child.text for child in children)
+            separator = " | " if children[0].cell else "\n"
+            assert region.text == separator.join(child.text for child in children)
             assert all(child.box.share_inside(region.box) > 1 - 1e-9 for child in children)
 
 
@@ -169,7 +170,7 @@ def test_table_has_rows_as_blocks_and_cells_as_lines() -> None:
     (table,) = at_level(parsed, "area")
     assert table.kind == "table"
     assert [block.kind for block in at_level(parsed, "block")] == ["row"] * 3
-    assert texts(parsed, "block") == ["\n".join(row) for row in TABLE]
+    assert texts(parsed, "block") == [" | ".join(row) for row in TABLE]
     assert texts(parsed, "line") == [cell for row in TABLE for cell in row]
     assert_is_a_partition(parsed)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-HYPHENS = "-\u2010\u00ad\u00ac"
+from colregion.core.text import join_broken
 
 
 def join_lines(lines: Sequence[str], page_words: Container[str]) -> str:
@@ -21,13 +21,6 @@ def join_lines(lines: Sequence[str], page_words: Container[str]) -> str:
         if line:
             joined.append(line)
     return "\n".join(joined)
-
-
-def join_broken(before: str, after: str) -> str:
-    """The word that the end of a line breaks, without its hyphen; "" for two words."""
-    stem, hyphen = before[:-1], before[-1:]
-    is_broken = hyphen and hyphen in HYPHENS and stem[-1:].isalpha() and after[:1].isalpha()
-    return stem + after if is_broken and not after[0].isupper() else ""
 
 
 def _whole_word(line: str, following: str, page_words: Container[str]) -> str:

@@ -199,7 +199,7 @@ def _make_line(
     run: Sequence[int], texts: Sequence[str], boxes: FloatArray, heights: FloatArray
 ) -> Line:
     ordered = list(run)
-    if _reads_leftward("".join(texts[i] for i in ordered)):
+    if reads_leftward("".join(texts[i] for i in ordered)):
         ordered.reverse()
     lettered = [i for i in ordered if any(c.isalnum() for c in texts[i])] or ordered
     rows = boxes[ordered]
@@ -214,7 +214,7 @@ def _make_line(
     )
 
 
-def _reads_leftward(text: str) -> bool:
+def reads_leftward(text: str) -> bool:
     directions = [unicodedata.bidirectional(c) for c in text]
     leftward = sum(d in ("R", "AL") for d in directions)
     return leftward > sum(d == "L" for d in directions)

@@ -6,21 +6,29 @@ tables, and the labels of a chart.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from statistics import median
 from typing import TypeAlias
 
+import numpy as np
+from PIL import Image
+
 from colregion.core.documents import Page
-from colregion.core.geometry import Box
+from colregion.core.geometry import Box, boxes_to_array
 from colregion.core.regions import ParsedPage, Region, Word, mean_confidence
+from colregion.core.text import HYPHENS
 from colregion.parsers.external.regions import ExternalRegion
 from colregion.parsers.external.shapes import region_of
 from colregion.parsers.layout.areas import Area
 from colregion.parsers.layout.continuation import mark_continued
 from colregion.parsers.layout.groups import column_rows, line_groups
-from colregion.parsers.layout.line_ends import HYPHENS, join_lines, strip_signs
+from colregion.parsers.layout.line_ends import join_lines, strip_signs
 from colregion.parsers.layout.lines import Line, Row, find_rows, lines_of
 from colregion.parsers.layout.page_frame import Frame
 from colregion.parsers.layout.paragraphs import paragraphs
+from colregion.parsers.layout.rules import NO_RULES, find_rules
+from colregion.parsers.layout.tables import find_cells, row_texts
 from colregion.parsers.text_layer.hidden_text import hidden_text_reasons
 
 MARGIN = 0.15
@@ -44,9 +52,10 @@ def build_tree(
     A line's box is the union of its words' boxes with a little padding, a block's that of its
     lines, an area's that of its blocks and of the model's box of a figure or table.
     """
+    upright = cache(lambda: frame.turn_image(page.image))
     regions = [
         region_of(
-            block_regions(area, words, frame),
+            block_regions(area, words, frame, upright if area.kind == "table" else None),
             kind=area.kind,
             box=frame.on_page(area.frame) if area.frame else None,
         )
@@ -92,21 +101,60 @@ def _words(node: ExternalRegion) -> list[Word]:
     return [word for leaf in node.leaves() for word in leaf.words]
 
 
-def block_regions(area: Area, words: Sequence[Word], frame: Frame) -> list[ExternalRegion]:
-    """A region per block of an area, with a part per line, on the page as displayed; [] for a
-    figure without words or caption."""
+def block_regions(
+    area: Area,
+    words: Sequence[Word],
+    frame: Frame,
+    upright_image: Callable[[], Image.Image] | None = None,
+) -> list[ExternalRegion]:
+    """A region per block of an area, with a part per line or cell, on the page as displayed; []
+    for a figure without words or caption.
+
+    Args:
+        upright_image: of the page, for the rules of a table; None if it is not to be looked at.
+    """
     body = frame.on_page(area.frame) if area.frame else None
     folded = bool(area.painted and area.attached and body and body.area <= _LARGEST_FOLDED)
-    blocks = [
-        region_of(
-            line_regions(kind, lines, words, frame),
-            kind=kind,
-            text=_paragraph_text(kind, lines, words),
-            box=body if kind == "figure" else None,
-        )
-        for kind, lines in _blocks(area, folded=folded)
-    ]
+    blocks: list[ExternalRegion | None] = []
+    for kind, lines in _blocks(area, folded=folded):
+        if area.kind == "table" and kind == "row":
+            blocks += table_regions(lines, words, frame, upright_image)
+            continue
+        parts = line_regions(kind, lines, words, frame)
+        text = _paragraph_text(kind, lines, words)
+        figure = body if kind == "figure" else None
+        blocks.append(region_of(parts, kind=kind, text=text, box=figure))
     return [block for block in blocks if block is not None]
+
+
+def table_regions(
+    lines: Sequence[Line],
+    words: Sequence[Word],
+    frame: Frame,
+    upright_image: Callable[[], Image.Image] | None,
+) -> list[ExternalRegion]:
+    """A region per row of a table with a part per cell. Its text are the cells that it has or that
+    reach into it from above, parted by " | "."""
+    height = median(line.height for line in lines)
+    squares = frame.square(boxes_to_array(word.box for word in words))
+    rules = NO_RULES
+    if upright_image is not None:
+        own = squares[[i for line in lines for i in line.words]]
+        around = Box.enclosing(line.box for line in lines)
+        around = Box(*(np.array(around.xyxy) + height * np.array([-1, -1, 1, 1])).tolist())
+        rules = find_rules(upright_image(), around, own, height=height)
+    rows = find_cells(lines, [word.text for word in words], squares, rules)
+    regions = []
+    for cells, text in zip(rows, row_texts(rows), strict=True):
+        parts = []
+        for cell in cells:
+            boxes = squares[list(cell.words)]
+            box = Box(*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist())
+            own_words = tuple(words[i] for i in cell.words)
+            place = frame.on_page(_padded(box, height))
+            parts.append(ExternalRegion(place, cell.text, "row", words=own_words, cell=cell.cell))
+        regions.append(region_of(parts, kind="row", text=text))
+    return [region for region in regions if region is not None]
 
 
 def _paragraph_text(kind: str, lines: Sequence[Line], words: Sequence[Word]) -> str:
@@ -123,15 +171,18 @@ def line_regions(
     """A region per line; lines refer to `words` by position."""
     return [
         ExternalRegion(
-            frame.on_page(_padded(line)), line.text, kind, words=tuple(words[i] for i in line.words)
+            frame.on_page(_padded(line.box, line.height)),
+            line.text,
+            kind,
+            words=tuple(words[i] for i in line.words),
         )
         for line in lines
     ]
 
 
-def _padded(line: Line) -> Box:
-    x0, y0, x1, y1 = line.box.xyxy
-    margin = MARGIN * line.height
+def _padded(box: Box, height: float) -> Box:
+    x0, y0, x1, y1 = box.xyxy
+    margin = MARGIN * height
     return Box(x0 - margin, y0 - margin, x1 + margin, y1 + margin)
 
 
@@ -141,7 +192,7 @@ def _blocks(area: Area, *, folded: bool) -> list[_Block]:
         key=lambda part: _middle(part[1]),
     )
     if area.kind == "table":
-        body = [("row", row.lines) for row in find_rows(area.lines)]
+        body = [("row", area.lines)] if area.lines else []
     elif folded:
         body = [("figure", lines_of(row for rows in line_groups(area.lines) for row in rows))]
     else:

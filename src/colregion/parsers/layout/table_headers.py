@@ -1,0 +1,83 @@
+"""Columns that the names at the top of a table cover: those over a rule below a name, or those of
+which it is at the middle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from colregion.parsers.layout.table_columns import Piece, Span
+from colregion.parsers.layout.table_lines import Barriers, TableLine, table_line
+
+# In text heights.
+_RULE_REACH = 1.5  # from the middle of a name to the rule below it
+_CENTERED = 1.0  # by which the middle of a name may differ from that of its columns
+
+
+def spread_names(
+    lines: Sequence[TableLine],
+    n_header: int,
+    spans: Sequence[Span],
+    barriers: Barriers,
+    *,
+    height: float,
+) -> list[TableLine]:
+    """The lines of a table with the names in its `n_header` first lines over all columns that
+    they cover. Lengths are in square units, `height` is of the text."""
+    spread = list(lines)
+    for at in range(min(n_header, len(lines) - 1)):
+        line, below = lines[at], lines[at + 1]
+        pieces = []
+        for piece in line.pieces:
+            others = line.columns - frozenset(range(piece.columns[0], piece.columns[1] + 1))
+            reach = _RULE_REACH * height
+            ruled = barriers.under(piece.box, min(line.middle + reach, below.middle))
+            columns = _ruled(piece, ruled - {0}, others) or piece.columns
+            if columns == piece.columns and at + 1 < n_header:
+                columns = _centered(piece, others, below, spans, slack=_CENTERED * height)
+            pieces.append(replace(piece, columns=columns))
+        spread[at] = table_line(pieces)
+    return spread
+
+
+def _ruled(piece: Piece, ruled: frozenset[int], others: frozenset[int]) -> tuple[int, int] | None:
+    own = frozenset(range(piece.columns[0], piece.columns[1] + 1))
+    return (min(ruled), max(ruled)) if own < ruled and not ruled & others else None
+
+
+def _centered(
+    piece: Piece,
+    others: frozenset[int],
+    below: TableLine,
+    spans: Sequence[Span],
+    *,
+    slack: float,
+) -> tuple[int, int]:
+    """The columns, each with a name of its own in the line below, at whose middle a name is; its
+    own ones if it is at theirs or at no others'."""
+    middle = piece.box.center[0]
+
+    def offset(columns: tuple[int, int]) -> float:
+        return abs((spans[columns[0]][0] + spans[columns[1]][1]) / 2 - middle)
+
+    free = below.columns - others
+    wider = list(_wider(piece.columns, free))
+    best = min(wider, key=offset, default=piece.columns)
+    is_better = offset(piece.columns) > slack and offset(best) < slack
+    return best if is_better else piece.columns
+
+
+def _wider(columns: tuple[int, int], free: frozenset[int]) -> Iterator[tuple[int, int]]:
+    """The runs of free columns around some columns."""
+    first, last = columns
+    if not free.issuperset(range(first, last + 1)):
+        return
+    lowest, highest = first, last
+    while lowest - 1 in free:
+        lowest -= 1
+    while highest + 1 in free:
+        highest += 1
+    for start in range(lowest, first + 1):
+        for end in range(last, highest + 1):
+            if (start, end) != columns:
+                yield start, end

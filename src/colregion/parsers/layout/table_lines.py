@@ -1,0 +1,78 @@
+"""Lines of a table with their cells, and the rules between them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from colregion.core.geometry import Box
+from colregion.parsers.layout.rules import Rules
+from colregion.parsers.layout.table_columns import Columns, Piece
+
+_RULED = 0.6  # share of a column's width that a rule along it covers
+
+
+class Barriers:
+    """The columns along which rules are drawn, by height."""
+
+    def __init__(self, columns: Columns, rules: Rules) -> None:
+        spans = np.array(columns.spans)
+        widths = np.maximum(spans[:, 1] - spans[:, 0], 1e-9)
+        self.n_columns = len(spans)
+        self.is_grid = columns.ruled
+        self.heights: list[float] = rules.across[:, 0].tolist()
+        self.ends: list[tuple[float, float]] = [(x0, x1) for _, x0, x1 in rules.across.tolist()]
+        self.sets: list[frozenset[int]] = []
+        for x0, x1 in self.ends:
+            shared = np.minimum(spans[:, 1], x1) - np.maximum(spans[:, 0], x0)
+            self.sets.append(frozenset(np.flatnonzero(shared >= _RULED * widths).tolist()))
+
+    def under(self, box: Box, until: float) -> frozenset[int]:
+        """The columns along the next rule below the middle of a box, above some height, that
+        passes it; none without one."""
+        middle_x, middle_y = box.center
+        first, last = bisect_left(self.heights, middle_y), bisect_right(self.heights, until)
+        for at in range(first, last):
+            if self.ends[at][0] < middle_x < self.ends[at][1]:
+                return self.sets[at]
+        return frozenset()
+
+    def open_columns(self, above: float, below: float) -> frozenset[int]:
+        """The columns along which there is none between two heights, although there is along half
+        of the others."""
+        closed = self.between(above, below)
+        is_rule = 2 * len(closed) >= self.n_columns
+        return frozenset(range(self.n_columns)) - closed if is_rule else frozenset()
+
+    def between(self, above: float, below: float) -> frozenset[int]:
+        """The columns along which there is a rule between two heights."""
+        first, last = bisect_left(self.heights, above), bisect_right(self.heights, below)
+        return frozenset().union(*self.sets[first:last])
+
+
+@dataclass(frozen=True, eq=False)
+class TableLine:
+    """The pieces of one line of a table, from the left."""
+
+    pieces: tuple[Piece, ...]
+    middle: float
+    columns: frozenset[int]
+    values: frozenset[int]  # the columns in which it has a value
+
+
+def table_lines(columns: Columns) -> list[TableLine]:
+    """The table's lines, from the top."""
+    return [table_line(row) for row in columns.rows]
+
+
+def table_line(pieces: Sequence[Piece]) -> TableLine:
+    middle = float(np.mean([piece.box.center[1] for piece in pieces]))
+    values = [piece for piece in pieces if piece.is_value]
+    return TableLine(tuple(pieces), middle, _all_columns(pieces), _all_columns(values))
+
+
+def _all_columns(pieces: Iterable[Piece]) -> frozenset[int]:
+    return frozenset(i for p in pieces for i in range(p.columns[0], p.columns[1] + 1))
