@@ -195,9 +195,9 @@ def join_broken(before: str, after: str) -> str:
 
     Args:
         before: the line's last word. It ends with a hyphen after a letter, if the word is broken.
-        after: the next line's first word. It does not start with a capital, unless `before` ends
-            with one of `SOFT_HYPHENS`. With another hyphen the word may also be a compound that
-            has it in any place, as "well-known": a search has to look for both.
+        after: the next line's first word. It does not start with a capital, unless both are in
+            capitals or `before` ends with one of `SOFT_HYPHENS`. With another hyphen the word may
+            also be a compound that has it anywhere, as "well-known": a search looks for both.
 
     >>> join_broken("(regis-", "tration,")
     '(registration,'
@@ -209,9 +209,10 @@ def join_broken(before: str, after: str) -> str:
         return ""
     if not stem or not (stem[-1].isalpha() or stem[-1] in _SIGNS):
         return ""
-    if hyphen not in SOFT_HYPHENS and (start.isupper() or after.rstrip(",.") in _CONJUNCTIONS):
-        return ""
-    return stem + after
+    if hyphen in SOFT_HYPHENS:
+        return stem + after
+    starts_anew = start.isupper() and not (len(stem) > 1 and (stem + after).isupper())
+    return "" if starts_anew or after.rstrip(",.") in _CONJUNCTIONS else stem + after
 
 
 def word_spans(text: str) -> list[tuple[int, int, bool]]:

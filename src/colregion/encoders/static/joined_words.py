@@ -26,7 +26,9 @@ _BETWEEN_DIGITS = re.compile(r"(?<=\d) (?=\d)")
 _SAME_LINE = 0.5  # overlap across the line, as a share of the smaller extent
 # Between two groups of a number, in heights of the digits. Columns of a table are further apart.
 _WIDEST_SPACE = 0.7
+_SAME_COLUMN = 0.5  # overlap of two lines, as a share of the shorter
 _RUNNING_TEXT = frozenset(("text", "list", "title", "caption"))
+_MAY_BE_ROWS = frozenset(("text", "list", "row"))
 
 
 class JoinedTerm(NamedTuple):
@@ -101,12 +103,21 @@ def _is_level(box: Box, page: ParsedPage) -> bool:
 
 
 def _follow(page: ParsedPage, before: Box, after: Box) -> bool:
-    """Whether the leaves that contain two boxes are one, or follow each other in running text."""
+    """Whether the leaves that contain two boxes are one, or follow each other in running text or
+    in one column of a table."""
     a, b = (_leaf_at(page, box) for box in (before, after))
     if a == b:
         return True
-    kinds = [page.regions[page.leaves[leaf]].kind for leaf in (a, b) if leaf >= 0]
-    return b == a + 1 and len(kinds) == 2 and kinds[0] == kinds[1] and kinds[0] in _RUNNING_TEXT
+    if a < 0 or b != a + 1:
+        return False
+    one, other = (page.regions[page.leaves[leaf]] for leaf in (a, b))
+    if one.kind == other.kind and one.kind in _RUNNING_TEXT:
+        return True
+    # A line beside which something else stands is a row.
+    shared = min(one.box.x1, other.box.x1) - max(one.box.x0, other.box.x0)
+    is_below = shared > _SAME_COLUMN * min(one.box.width, other.box.width)
+    is_below &= -before.height < after.y0 - before.y1 < before.height
+    return is_below and {one.kind, other.kind} <= _MAY_BE_ROWS
 
 
 def _leaf_at(page: ParsedPage, box: Box) -> int:
