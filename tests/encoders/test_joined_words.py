@@ -114,6 +114,10 @@ def test_words_that_do_not_continue_are_not_joined(page: ParsedPage) -> None:
             [("€1", 0.10, 0.13), ("234", 0.14, 0.2), ("567", 0.21, 0.26), ("net", 0.27, 0.3)],
             JoinedTerm("1234567", 0, 2, is_number=True),
         ),
+        (
+            [("\u0664\u0668", 0.10, 0.13), ("\u0662\u0665\u0660", 0.14, 0.2)],
+            JoinedTerm("48250", 0, 1, is_number=True),
+        ),
         # The next number is a column apart.
         (
             [("48", 0.10, 0.13), ("250,00", 0.14, 0.2), ("12,5", 0.3, 0.34)],
@@ -133,6 +137,7 @@ def test_number_parted_by_spaces_is_one_term(
         [("48", 0.10, 0.13), ("250,00", 0.16, 0.2)],  # a gap of 18 pixels: two columns
         [("2024", 0.10, 0.13), ("100", 0.14, 0.2)],
         [("48", 0.10, 0.13), ("25", 0.14, 0.2)],
+        [("48", 0.14, 0.17), ("250", 0.10, 0.13)],  # from right to left
         [("10", 0.10, 0.13), ("345", 0.14, 0.2), ("6789", 0.21, 0.26)],  # a telephone number
     ],
 )

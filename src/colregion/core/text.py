@@ -73,7 +73,7 @@ _GROUPED = re.compile(
     "(?<![\\d.,])\\d{1,3}(['\u2019\u00a0\u2007\u2009\u202f])\\d{3}(?:\\1\\d{3})*(?!\\1?\\d)"
 )
 SPACED_NUMBER = re.compile(
-    r"(?<![\w.,])(?<!\d )[1-9]\d{0,2}(?: \d{3}){1,4}(?:[.,]\d+)?(?!\w|[.,]\d| \d)"
+    r"(?<!\w)(?<!\d[., ])[^\D0]\d{0,2}(?: \d{3}){1,4}(?:[.,]\d+)?(?!\w|[.,]\d| \d)"
 )
 """Groups of three digits parted by plain spaces, with no other number beside them."""
 

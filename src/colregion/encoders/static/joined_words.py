@@ -17,6 +17,7 @@ from colregion.core.text import (
     HYPHENS,
     SOFT_HYPHENS,
     SPACED_NUMBER,
+    fold,
     join_broken,
     terms,
 )
@@ -74,7 +75,7 @@ def joined_terms(page: ParsedPage) -> Iterator[JoinedTerm]:
     for number in SPACED_NUMBER.finditer("".join(parted)):
         first, last = (bisect_right(starts, at) - 1 for at in (number.start(), number.end() - 1))
         if first < last:
-            yield JoinedTerm(number[0].replace(" ", ""), first, last, is_number=True)
+            yield JoinedTerm(fold(number[0].replace(" ", "")), first, last, is_number=True)
 
 
 def _whole_word(page: ParsedPage, i: int) -> str:
@@ -133,7 +134,8 @@ def _leaf_at(page: ParsedPage, box: Box) -> int:
 def _side_by_side(page: ParsedPage, i: int) -> bool:
     """Whether only a space parts words i and i + 1 on their line."""
     a, b = page.words[i].box, page.words[i + 1].box
-    if not _on_one_line(a, b, page):
+    leftward = _is_level(b, page) and b.x0 < a.x0 and not page.page.upright
+    if leftward or not _on_one_line(a, b, page):
         return False
     width, height = page.page.width, page.page.height
     apart = max(
