@@ -51,7 +51,7 @@ def joined_terms(page: ParsedPage) -> Iterator[JoinedTerm]:
     """The broken words of a page, then its numbers; none for most pages without hyphens.
 
     A word is broken if the next word in reading order begins another line of the same region, or
-    the next leaf of the region tree, of the same kind, as at the top of the next column.
+    the next leaf of the region tree: in running text anywhere, else right below it.
     """
     words = [word.text for word in page.words]
     text = " ".join(words)
@@ -81,13 +81,13 @@ def joined_terms(page: ParsedPage) -> Iterator[JoinedTerm]:
 def _whole_word(page: ParsedPage, i: int) -> str:
     """The term that words i and i + 1 make; "" if they are two words."""
     before, after = page.words[i], page.words[i + 1]
-    ends, begins = terms(before.text), terms(after.text)
-    if not (ends and begins and join_broken(before.text, after.text)):
+    if not join_broken(before.text, after.text):
         return ""
+    ends, begins = terms(before.text), terms(after.text)
     is_broken = before.box == after.box or (  # words whose places in their region are unknown
         not _on_one_line(before.box, after.box, page) and _follow(page, before.box, after.box)
     )
-    return ends[-1] + begins[0] if is_broken else ""
+    return ends[-1] + begins[0] if is_broken and ends and begins else ""
 
 
 def _on_one_line(a: Box, b: Box, page: ParsedPage) -> bool:
