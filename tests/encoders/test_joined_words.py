@@ -18,6 +18,7 @@ from colregion.testing import PlainImage, make_page, make_parsed_page
 
 FIRST, SECOND = Box(0.1, 0.10, 0.5, 0.12), Box(0.1, 0.13, 0.5, 0.15)
 NEXT_COLUMN = Box(0.55, 0.05, 0.95, 0.07)
+RIGHT_CELL, FAR_BELOW = Box(0.55, 0.10, 0.95, 0.12), Box(0.1, 0.2, 0.5, 0.22)
 PAGE = make_page(image=PlainImage(width_px=600, height_px=800))
 
 
@@ -64,6 +65,11 @@ def test_word_broken_at_the_end_of_a_column_is_one_term() -> None:
     assert list(joined_terms(page)) == [JoinedTerm("registration", 1, 2)]
 
 
+def test_word_broken_in_a_cell_whose_lines_are_rows_is_one_term() -> None:
+    page = page_of(("the regis-", FIRST), ("tration fee", SECOND), kinds=["row", "text"])
+    assert list(joined_terms(page)) == [JoinedTerm("registration", 1, 2)]
+
+
 def test_soft_hyphen_leaves_no_parts() -> None:
     page = page_of(("the Regis\u00ad", FIRST), ("tration fee", SECOND))
     assert list(joined_terms(page)) == [JoinedTerm("registration", 1, 2, replaces_parts=True)]
@@ -89,10 +95,11 @@ def test_word_broken_in_a_region_without_places_of_its_words_is_one_term() -> No
         page_of(("the Rhine-", FIRST), ("Main area", SECOND)),
         page_of(("the regis-", FIRST), ("— tration", SECOND)),
         page_of(("the regis-", FIRST), ("tration fee", SECOND), kinds=["text", "caption"]),
-        page_of(("the regis-", FIRST), ("tration fee", SECOND), kinds=["row", "row"]),
+        page_of(("the regis-", RIGHT_CELL), ("tration fee", SECOND), kinds=["row", "row"]),
+        page_of(("the regis-", FIRST), ("tration fee", FAR_BELOW), kinds=["row", "row"]),
         page_of(("the regis-", SECOND), ("Fees", FIRST), ("tration fee", NEXT_COLUMN)),
     ],
-    ids=["empty", "one line", "capital", "no word", "other kind", "cells", "other text between"],
+    ids=["empty", "one line", "capital", "no word", "other kind", "cells", "rows apart", "between"],
 )
 def test_words_that_do_not_continue_are_not_joined(page: ParsedPage) -> None:
     assert list(joined_terms(page)) == []
@@ -106,6 +113,10 @@ def test_words_that_do_not_continue_are_not_joined(page: ParsedPage) -> None:
         (
             [("€1", 0.10, 0.13), ("234", 0.14, 0.2), ("567", 0.21, 0.26), ("net", 0.27, 0.3)],
             JoinedTerm("1234567", 0, 2, is_number=True),
+        ),
+        (
+            [("\u0664\u0668", 0.10, 0.13), ("\u0662\u0665\u0660", 0.14, 0.2)],
+            JoinedTerm("48250", 0, 1, is_number=True),
         ),
         # The next number is a column apart.
         (
@@ -126,6 +137,7 @@ def test_number_parted_by_spaces_is_one_term(
         [("48", 0.10, 0.13), ("250,00", 0.16, 0.2)],  # a gap of 18 pixels: two columns
         [("2024", 0.10, 0.13), ("100", 0.14, 0.2)],
         [("48", 0.10, 0.13), ("25", 0.14, 0.2)],
+        [("48", 0.14, 0.17), ("250", 0.10, 0.13)],  # from right to left
         [("10", 0.10, 0.13), ("345", 0.14, 0.2), ("6789", 0.21, 0.26)],  # a telephone number
     ],
 )

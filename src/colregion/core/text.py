@@ -24,8 +24,15 @@ _ACCENT_BLOCKS = (
     (0xA66F, 0xA6F2),
     (0xFE00, 0xFE30),  # variation selectors, halves of accents
 )
-_SIGN_BLOCKS = ((0x0780, 0x0810), (0x0900, 0x0E00), (0x0F00, 0x1000), (0x1700, 0x1780))
-_SIGN_BLOCKS += ((0x1800, 0x1AB0), (0x1B00, 0x1C80), (0xA800, 0xAC00))
+_SIGN_BLOCKS = (
+    (0x0780, 0x0810),
+    (0x0900, 0x0E00),
+    (0x0F00, 0x1000),
+    (0x1700, 0x1780),
+    (0x1800, 0x1AB0),
+    (0x1B00, 0x1C80),
+    (0xA800, 0xAC00),
+)
 
 
 def _of_category(blocks: tuple[tuple[int, int], ...], *categories: str) -> str:
@@ -66,7 +73,7 @@ _GROUPED = re.compile(
     "(?<![\\d.,])\\d{1,3}(['\u2019\u00a0\u2007\u2009\u202f])\\d{3}(?:\\1\\d{3})*(?!\\1?\\d)"
 )
 SPACED_NUMBER = re.compile(
-    r"(?<![\w.,])(?<!\d )[1-9]\d{0,2}(?: \d{3}){1,4}(?:[.,]\d+)?(?!\w|[.,]\d| \d)"
+    r"(?<!\w)(?<!\d[., ])[^\D0]\d{0,2}(?: \d{3}){1,4}(?:[.,]\d+)?(?!\w|[.,]\d| \d)"
 )
 """Groups of three digits parted by plain spaces, with no other number beside them."""
 
@@ -107,8 +114,8 @@ def fold(text: str) -> str:
     Digits of all scripts become 0-9; raised ones stay apart from the number before them, and a
     fraction after a number becomes its decimals.
 
-    >>> fold("٢٠٢٤"), fold("1,234²"), fold("2½")
-    ('2024', '1,234 2', '2.5')
+    >>> fold("Ｃａｆé"), fold("٢٠٢٤"), fold("2½")
+    ('cafe', '2024', '2.5')
     """
     if text.isascii():  # the same as below, ten times as fast
         return text.lower()
@@ -188,9 +195,9 @@ def join_broken(before: str, after: str) -> str:
 
     Args:
         before: the line's last word. It ends with a hyphen after a letter, if the word is broken.
-        after: the next line's first word. It does not start with a capital, unless `before` ends
-            with one of `SOFT_HYPHENS`. With another hyphen the word may also be a compound that
-            has it in any place, as "well-known": a search has to look for both.
+        after: the next line's first word. It does not start with a capital, unless both are in
+            capitals or `before` ends with one of `SOFT_HYPHENS`. With another hyphen the word may
+            also be a compound that has it anywhere, as "well-known": a search looks for both.
 
     >>> join_broken("(regis-", "tration,")
     '(registration,'
@@ -202,9 +209,10 @@ def join_broken(before: str, after: str) -> str:
         return ""
     if not stem or not (stem[-1].isalpha() or stem[-1] in _SIGNS):
         return ""
-    if hyphen not in SOFT_HYPHENS and (start.isupper() or after.rstrip(",.") in _CONJUNCTIONS):
-        return ""
-    return stem + after
+    if hyphen in SOFT_HYPHENS:
+        return stem + after
+    starts_anew = start.isupper() and not (len(stem) > 1 and (stem + after).isupper())
+    return "" if starts_anew or after.rstrip(",.") in _CONJUNCTIONS else stem + after
 
 
 def word_spans(text: str) -> list[tuple[int, int, bool]]:

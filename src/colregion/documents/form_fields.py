@@ -67,7 +67,7 @@ def with_check_boxes(layer: TextLayer, boxes: Sequence[CheckBox]) -> TextLayer:
         return layer
     places = np.array([box.xyxy for box in boxes])
     centers = (layer.boxes_xyxy[:, :2] + layer.boxes_xyxy[:, 2:]) / 2
-    keep = ~_inside(centers, places).any(axis=1)
+    keep = np.array([not one.any() for one in _inside(centers, places)], dtype=bool)
     # Parted by line breaks, which have no place.
     marks = [sign for box in boxes for sign in ("\n", CHECKED if box.is_checked else UNCHECKED)]
     added = np.stack([np.zeros_like(places), places], axis=1).reshape(-1, 4)
@@ -84,4 +84,6 @@ def with_check_boxes(layer: TextLayer, boxes: Sequence[CheckBox]) -> TextLayer:
 
 def _inside(points: FloatArray, boxes: FloatArray) -> NDArray[np.bool_]:
     """(N, B) whether each point is in each box."""
-    return ((boxes[:, :2] <= points[:, None]) & (points[:, None] <= boxes[:, 2:])).all(axis=2)
+    at = points[:, None]
+    within = np.logical_and(boxes[:, :2] <= at, at <= boxes[:, 2:])
+    return np.logical_and(within[..., 0], within[..., 1])

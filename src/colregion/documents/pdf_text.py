@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from colregion.core.documents import TextLayer
 from colregion.core.geometry import FloatArray
+from colregion.documents.symbol_fonts import with_check_marks
 
 UNMAPPED = "\ufffd"
 """A character that is drawn but that the file maps to no text."""
@@ -35,7 +36,7 @@ def text_layer(page: pdfium.PdfPage) -> TextLayer:
     objects = list(_objects(page))
     with closing(page.get_textpage()) as textpage:
         n = textpage.count_chars()
-        characters = _characters(textpage.raw, n)
+        characters = with_check_marks(_characters(textpage.raw, n), textpage.raw)
         boxes_pt = _line_high_boxes(textpage.raw, n)
         visible = _visible(textpage.raw, n, objects)
     whole = np.array([bool(character) for character in characters], dtype=bool)

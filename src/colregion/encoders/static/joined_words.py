@@ -17,6 +17,7 @@ from colregion.core.text import (
     HYPHENS,
     SOFT_HYPHENS,
     SPACED_NUMBER,
+    fold,
     join_broken,
     terms,
 )
@@ -26,7 +27,9 @@ _BETWEEN_DIGITS = re.compile(r"(?<=\d) (?=\d)")
 _SAME_LINE = 0.5  # overlap across the line, as a share of the smaller extent
 # Between two groups of a number, in heights of the digits. Columns of a table are further apart.
 _WIDEST_SPACE = 0.7
+_SAME_COLUMN = 0.5  # overlap of two lines, as a share of the shorter
 _RUNNING_TEXT = frozenset(("text", "list", "title", "caption"))
+_MAY_BE_ROWS = frozenset(("text", "list", "row"))
 
 
 class JoinedTerm(NamedTuple):
@@ -48,7 +51,7 @@ def joined_terms(page: ParsedPage) -> Iterator[JoinedTerm]:
     """The broken words of a page, then its numbers; none for most pages without hyphens.
 
     A word is broken if the next word in reading order begins another line of the same region, or
-    the next leaf of the region tree, of the same kind, as at the top of the next column.
+    the next leaf of the region tree: in running text anywhere, else right below it.
     """
     words = [word.text for word in page.words]
     text = " ".join(words)
@@ -72,19 +75,19 @@ def joined_terms(page: ParsedPage) -> Iterator[JoinedTerm]:
     for number in SPACED_NUMBER.finditer("".join(parted)):
         first, last = (bisect_right(starts, at) - 1 for at in (number.start(), number.end() - 1))
         if first < last:
-            yield JoinedTerm(number[0].replace(" ", ""), first, last, is_number=True)
+            yield JoinedTerm(fold(number[0].replace(" ", "")), first, last, is_number=True)
 
 
 def _whole_word(page: ParsedPage, i: int) -> str:
     """The term that words i and i + 1 make; "" if they are two words."""
     before, after = page.words[i], page.words[i + 1]
-    ends, begins = terms(before.text), terms(after.text)
-    if not (ends and begins and join_broken(before.text, after.text)):
+    if not join_broken(before.text, after.text):
         return ""
+    ends, begins = terms(before.text), terms(after.text)
     is_broken = before.box == after.box or (  # words whose places in their region are unknown
         not _on_one_line(before.box, after.box, page) and _follow(page, before.box, after.box)
     )
-    return ends[-1] + begins[0] if is_broken else ""
+    return ends[-1] + begins[0] if is_broken and ends and begins else ""
 
 
 def _on_one_line(a: Box, b: Box, page: ParsedPage) -> bool:
@@ -101,12 +104,21 @@ def _is_level(box: Box, page: ParsedPage) -> bool:
 
 
 def _follow(page: ParsedPage, before: Box, after: Box) -> bool:
-    """Whether the leaves that contain two boxes are one, or follow each other in running text."""
+    """Whether the leaves that contain two boxes are one, or follow each other in running text or
+    in one column of a table."""
     a, b = (_leaf_at(page, box) for box in (before, after))
     if a == b:
         return True
-    kinds = [page.regions[page.leaves[leaf]].kind for leaf in (a, b) if leaf >= 0]
-    return b == a + 1 and len(kinds) == 2 and kinds[0] == kinds[1] and kinds[0] in _RUNNING_TEXT
+    if a < 0 or b != a + 1:
+        return False
+    one, other = (page.regions[page.leaves[leaf]] for leaf in (a, b))
+    if one.kind == other.kind and one.kind in _RUNNING_TEXT:
+        return True
+    # A line beside which something else stands is a row.
+    shared = min(one.box.x1, other.box.x1) - max(one.box.x0, other.box.x0)
+    is_below = shared > _SAME_COLUMN * min(one.box.width, other.box.width)
+    is_below &= -before.height < after.y0 - before.y1 < before.height
+    return is_below and {one.kind, other.kind} <= _MAY_BE_ROWS
 
 
 def _leaf_at(page: ParsedPage, box: Box) -> int:
@@ -122,7 +134,8 @@ def _leaf_at(page: ParsedPage, box: Box) -> int:
 def _side_by_side(page: ParsedPage, i: int) -> bool:
     """Whether only a space parts words i and i + 1 on their line."""
     a, b = page.words[i].box, page.words[i + 1].box
-    if not _on_one_line(a, b, page):
+    leftward = _is_level(b, page) and b.x0 < a.x0 and not page.page.upright
+    if leftward or not _on_one_line(a, b, page):
         return False
     width, height = page.page.width, page.page.height
     apart = max(
