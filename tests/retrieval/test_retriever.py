@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from colregion.core.embeddings import Candidate, EmbeddedPage
 from colregion.core.filters import EVERYTHING, parse_filters
 from colregion.core.geometry import Box
 from colregion.core.interfaces import IndexSetting
+from colregion.core.regions import Region
 from colregion.errors import InvalidInput, NotIndexed
 from colregion.indexes.memory import MemoryIndex
 from colregion.retrieval import evidence
@@ -213,3 +215,26 @@ def test_area_budget_is_filled_with_the_best_regions_that_fit(
     page = page_of(("total", WIDE), ("net", TOP))
     hits = retriever().rank("total", [page], k=k, limits=Limits(max_area=max_area))
     assert [hit.text for hit in hits] == expected
+
+
+def test_region_over_the_area_budget_is_cut_to_the_part_that_answers() -> None:
+    top, bottom = Box(0.1, 0.1, 0.6, 0.3), Box(0.1, 0.3, 0.6, 0.9)
+    lines = make_parsed_page([("total here", top), ("net", bottom)])
+    table = [Region("doc#p1", (1,), Box(0.1, 0.1, 0.6, 0.9), "total here\nnet", "table")]
+    table += [
+        replace(region, path=(1, i), kind="row")
+        for i, region in enumerate(lines.regions[::3], start=1)
+    ]
+    parsed = replace(lines, regions=tuple(table))
+    page = EmbeddedPage(parsed, WordEncoder().encode_pages([parsed])[0])
+    for budget, text in ((0.5, "total here\nnet"), (0.2, "total here")):
+        (hit, *_) = retriever().rank("total net", [page], k=None, limits=Limits(max_area=budget))
+        assert hit.text == text
+
+
+def test_hit_quotes_the_words_that_carry_its_evidence() -> None:
+    page = page_of(("the total is 42", TOP))
+    (hit,) = retriever(page).search("total", k=1, filters=EVERYTHING, limits=NO_LIMITS)
+    assert [quote.text for quote in hit.quotes] == ["the total is 42"]
+    assert hit.evidence is not None
+    assert hit.evidence.term_weights == {"total": 1.0}
