@@ -60,33 +60,33 @@ def carry_over(pages: Iterable[ParsedPage]) -> Iterator[ParsedPage]:
     A page is yielded as soon as the last paragraph on it is known to end; `MAX_PAGES` are waited
     for at most. Pages that this has been done to do not change.
     """
-    held: list[ParsedPage] = []  # the first one has the start of a paragraph that may go on
+    waiting: list[ParsedPage] = []  # the first has the start of a paragraph that may go on
     last: _Piece | None = None
     start: tuple[int, ...] = ()
     try:
         for page in pages:
             body = _body(page)
             first = body[0] if body else None
-            goes_on = bool(held and last and first) and _goes_on(last, first)
-            if goes_on and not first.region.continues:
-                held[0] = _with_rest(held[0], start, first.region, page.page.number)
-                page = _with_continued(page, {first.region.path})
-            is_between = not body or (goes_on and len(body) == 1 and _is_open(first))
-            if held and is_between and len(held) < MAX_PAGES:
-                held.append(page)
-                last = first or last
+            rest = first if waiting and last and first and _goes_on(last, first) else None
+            if rest and not rest.region.continues:
+                waiting[0] = _with_rest(waiting[0], start, rest.region, page.page.number)
+                page = _with_continued(page, {rest.region.path})
+            is_between = not body or (rest and len(body) == 1 and _is_open(rest))
+            if waiting and is_between and len(waiting) < MAX_PAGES:
+                waiting.append(page)
+                last = rest or last
                 continue
-            yield from held
-            held = []
+            yield from waiting
+            waiting = []
             last = body[-1] if body else None
             if last and _is_open(last):
-                held, start = [page], last.region.path
+                waiting, start = [page], last.region.path
             else:
                 yield page
     except ColregionError:
-        yield from held
+        yield from waiting
         raise
-    yield from held
+    yield from waiting
 
 
 def _body(parsed: ParsedPage) -> list[_Piece | None]:

@@ -38,7 +38,7 @@ def attach_side_headings(areas: Sequence[Area]) -> list[Area]:
     if len(headings) < 2:
         return list(areas)
     sources = {heading.source for heading in headings}
-    result = []
+    result: list[Area] = []
     for at, area in enumerate(areas):
         own = sorted((one for one in headings if one.text == at), key=lambda one: one.row)
         if own and at not in sources:
