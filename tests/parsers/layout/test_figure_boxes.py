@@ -95,6 +95,7 @@ def test_figure_in_three_parts_is_one_in_whatever_order() -> None:
         (figure(0.1, 0.62, 0.25, 0.7), []),  # half as wide
         (figure(0.1, 0.625, 0.4, 0.7), [[0.2, 0.602, 0.3, 0.622]]),  # a caption between
         (figure(0.42, 0.4, 0.7, 0.6), []),  # an image beside it
+        (figure(0.1, 0.3, 0.4, 0.7), []),  # around it
     ],
 )
 def test_other_figures_stay_apart(other: ModelBox, written: list[list[float]]) -> None:

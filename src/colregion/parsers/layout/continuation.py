@@ -26,6 +26,11 @@ _SMALL = 0.9  # size of type, relative to the page's, of a footnote,
 _SMALL_NOTE = 0.97  # and of one that starts with its sign
 _NOTE_SIGN = re.compile(r"[\d*†‡§¶]+(?![.)\d])")
 _SAME_SIZE = 1.15  # largest ratio of the type of two pieces
+_PAGE_NUMBER = re.compile(
+    r"\W*(?:page|seite|página|pagina|sida|strona|стр\.|p\.|s\.)?\s*(?:\d+|[ivxlc]+)"
+    r"(?:\s*(?:/|of|von|de|sur|di|av|z|из)\s*\d+)?\W*",
+    re.IGNORECASE,
+)
 _FULL = 0.85  # length of a full last line, relative to the paragraph's lines
 _SENTENCE_WORDS = 6  # in a piece of one line that is running text
 _LAST_CHARACTERS = ",-\u2010\u2013\u2014"
@@ -46,8 +51,10 @@ def mark_continued(parsed: ParsedPage) -> ParsedPage:
     continued = set()
     previous: _Piece | None = None
     for piece in _body(parsed):
-        if piece and previous and _is_first(piece.region) and _goes_on(previous, piece):
-            continued.add(piece.region.path)
+        if piece and previous and _is_first(piece.region):
+            is_below = _is_below(piece.region, previous.region)
+            if _goes_on(previous, piece, in_lower_case=is_below):
+                continued.add(piece.region.path)
         previous = piece
     return _with_continued(parsed, continued)
 
@@ -106,8 +113,10 @@ def _body(parsed: ParsedPage) -> list[_Piece | None]:
 
 
 def _is_aside(piece: _Piece, usual_size: float) -> bool:
-    """Whether a text is a footnote or a caption that no figure or table has."""
+    """Whether a text is a footnote, a page number, or a caption that no figure or table has."""
     text = piece.lines[0]
+    if len(piece.lines) == 1 and _PAGE_NUMBER.fullmatch(text):
+        return True
     share = _SMALL_NOTE if _NOTE_SIGN.match(text) else _SMALL
     return piece.size < share * usual_size or (
         text[0].isupper() and CAPTION.match(text) is not None
@@ -139,8 +148,14 @@ def _is_first(region: Region) -> bool:
     return region.path[1:] in ((), (1,))
 
 
-def _goes_on(piece: _Piece, following: _Piece) -> bool:
-    """Whether the second piece of text is in mid-sentence after the first."""
+def _is_below(region: Region, other: Region) -> bool:
+    """Whether a region stands below another in the same column."""
+    return region.box.y0 >= other.box.center[1] and region.box.x0 < other.box.center[0]
+
+
+def _goes_on(piece: _Piece, following: _Piece, *, in_lower_case: bool = False) -> bool:
+    """Whether the second piece of text is in mid-sentence after the first; it has to start in
+    lower case, if so asked, or else after a full line."""
     last, first = piece.lines[-1], following.lines[0]
     if not _is_open(piece) or following.region.kind not in _BODY_KINDS:
         return False
@@ -150,7 +165,7 @@ def _goes_on(piece: _Piece, following: _Piece) -> bool:
         return False
     if first[0].islower():
         return True
-    if not first[0].isalpha():
+    if in_lower_case or not first[0].isalpha():
         return False
     is_long = len(following.lines) > 1 or len(first.split()) >= _SENTENCE_WORDS
     is_full = len(last) >= _FULL * median(map(len, piece.lines))

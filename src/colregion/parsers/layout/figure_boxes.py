@@ -22,6 +22,7 @@ _RULE = 0.9  # share of a figure's width from which a row of ink is a rule that 
 _RULE_HEIGHTS = 0.4  # if it is no thicker than this, in heights of a word
 _MAX_GROWTH = 1.0  # upwards and downwards, relative to the figure's height
 _ALIGNED = 0.8  # share of the larger width or height that two parts of a figure have in common
+_INSIDE = 0.5  # share of one inside another from which they are two views of one place
 _TOUCHING = 0.25  # heights of a word between two parts side by side
 
 
@@ -32,7 +33,7 @@ def complete_figures(
 
     Words, rules across the figure, and blank space end it. Two figures are parts of one if they
     are as wide, one above the other with nothing written between, or as high and side by side
-    without a gap. Other boxes stay as they are.
+    without a gap. Figures one inside the other and other boxes stay as they are.
 
     Args:
         words_xyxy: (N, 4) boxes of the page's words; without any nothing is done.
@@ -112,6 +113,8 @@ def _ink_run(share: FloatArray, is_written: NDArray[np.bool_], unit: float) -> i
 
 def _are_one(item: ModelBox, other: ModelBox, words: FloatArray, unit: FloatArray) -> bool:
     a, b = item.box, other.box
+    if max(a.share_inside(b), b.share_inside(a)) > _INSIDE:
+        return False
     across = min(a.x1, b.x1) - max(a.x0, b.x0)
     down = min(a.y1, b.y1) - max(a.y0, b.y0)
     if across >= _ALIGNED * max(a.width, b.width):
