@@ -126,6 +126,13 @@ def test_rest_of_a_paragraph_on_the_next_page_is_in_the_text_where_it_begins() -
     assert blocks(first)[0].continued_on == blocks(second)[2].continued_on == ()
 
 
+@pytest.mark.parametrize("number", ["17", "– 17 –", "Page 17 of 90", "xvii", "Seite 17"])
+def test_page_number_that_no_layout_calls_a_footer_may_be_between(number: str) -> None:
+    pages = parse(page(area(*OPEN), area(number)), page(area(number), area(*REST), number=2))
+
+    assert [number for number, _ in blocks(pages[0])[0].continued_on] == [2]
+
+
 def test_word_broken_at_the_end_of_a_page_is_whole() -> None:
     first, _ = parse(
         page(area("The owner has to renew the", "boat's regis-")),

@@ -81,3 +81,11 @@ def test_short_last_line_goes_on_in_lower_case_only() -> None:
 
     assert len(join_cut_texts([short, text("New words", y=0.16)])) == 2
     assert len(join_cut_texts([short, text("new words", y=0.16)])) == 1
+
+
+def test_text_that_runs_around_an_image_stays_in_two_areas() -> None:
+    """Three lines beside the image and a wide one below it."""
+    beside = text("Words beside an", "image that go on", "and on until they", y=0.1)
+
+    assert len(join_cut_texts([beside, text("stand below it in full width", y=0.19)])) == 2
+    assert len(join_cut_texts([beside, text("stand below it", y=0.19)])) == 1

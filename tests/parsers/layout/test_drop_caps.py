@@ -82,7 +82,7 @@ def test_other_large_letters_stay_words(words: list[Word]) -> None:
 
 
 def test_paragraph_with_an_initial_is_one_block() -> None:
-    page = Page("doc", 1, 1000, 1000, "px", lambda *, dpi=None: None)  # type: ignore[arg-type, return-value]  # noqa: ARG005
+    page = Page("doc", 1, 1000, 1000, "px", lambda *, dpi=None: None)  # type: ignore[arg-type]  # noqa: ARG005
     full = "words that fill a line of this text"
     lines = [row(f"he {full}", 0.1), row(f"{full} as", 0.13), row(f"and {full}s", 0.16, x=0.1)]
 

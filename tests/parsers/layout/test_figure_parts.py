@@ -121,3 +121,61 @@ def test_table_without_a_box_of_the_model_gets_no_parts() -> None:
     table = Area("table", (line("cell", 0.1, 0.3),))
 
     assert attach_parts([TITLE, COUNTED, BODY, table]) == [TITLE, COUNTED, BODY, table]
+
+
+def test_text_that_runs_around_a_figure_does_not_keep_its_title_from_it() -> None:
+    """Short lines beside the figure, full ones below it: the box of the text covers both."""
+    around = text(
+        *(line("beside", 0.0, 0.2 + 0.03 * i) for i in range(14)),
+        line("and below the figure " * 2, 0.0, 0.7),
+    )
+
+    assert parts(attach_parts([TITLE, around, COUNTED, FIGURE])) == [
+        ("caption", "% who say it is going ..."),
+        ("title", "Few say it is going well"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "attached"),
+    [
+        ([line("Republicans", 0.1, 0.27), line("Democrats", 0.3, 0.27)], True),
+        (
+            [line("% who say ...", 0.1, 0.24), line("Men", 0.1, 0.27), line("Women", 0.3, 0.27)],
+            True,
+        ),
+        ([line("Republicans", 0.1, 0.27), line("54", 0.3, 0.27)], False),  # with a value
+        ([line("Party: none", 0.1, 0.27), line("Democrats", 0.3, 0.27)], False),
+    ],
+)
+def test_names_side_by_side_above_a_figure_are_its_legend(
+    lines: list[Line], attached: bool
+) -> None:
+    assert bool(parts(attach_parts([text(*lines), BODY, FIGURE]))) == attached
+
+
+def test_note_belongs_to_a_figure_over_a_wider_gap_and_inside_its_box() -> None:
+    away = text(line("Note: Others did not answer.", 0.1, 0.67))  # 3.5 heights
+    inside = text(line("Source: Survey.", 0.1, 0.5), line("THE PUBLISHER", 0.1, 0.53))
+
+    assert parts(attach_parts([away, BODY, FIGURE])) == [
+        ("caption", "Note: Others did not answer.")
+    ]
+    assert parts(attach_parts([inside, BODY, FIGURE])) == [("caption", "Source: Survey.")]
+
+
+def test_figure_of_the_model_that_is_a_note_belongs_to_the_figure_above() -> None:
+    note = Area("figure", NOTE.lines, Box(0.1, 0.61, 0.5, 0.67))
+
+    areas = attach_parts([FIGURE, note, BODY])
+
+    assert [area.kind for area in areas] == ["figure", "text"]
+    assert parts(areas) == [("caption", "Note: Others did not answer.")]
+
+
+def test_drawn_figure_with_a_note_in_its_box_stays_a_figure() -> None:
+    chart = Area("figure", NOTE.lines, Box(0.1, 0.3, 0.5, 0.67))
+    painted = Area("figure", NOTE.lines, Box(0.1, 0.61, 0.5, 0.67), painted=True)
+
+    assert attach_parts([chart, BODY]) == [chart, BODY]
+    assert attach_parts([painted, BODY]) == [painted, BODY]

@@ -11,7 +11,9 @@ from colregion.core.documents import Page
 from colregion.core.geometry import Box, Upright
 from colregion.core.regions import ParsedPage, Region, Word
 from colregion.errors import InvalidInput
-from colregion.parsers.layout import Layout
+from colregion.parsers.layout import Layout, find_page_areas
+from colregion.parsers.layout.model import ModelBox
+from colregion.parsers.layout.page_frame import Frame
 
 CHAR, HEIGHT = 0.01, 0.02  # of the type in which `line` sets words, on a square page
 Placed = tuple[str, float, float]
@@ -289,6 +291,21 @@ def test_sideways_page_is_read_upright_with_boxes_as_displayed() -> None:
     assert texts(parsed, "line") == LEFT
     # upright: 0.097-0.423 across, 0.197-0.283 down; displayed: x is down, y is from the bottom
     assert parsed.regions[0].box.xyxy == pytest.approx((0.197, 0.577, 0.283, 0.903))
+
+
+def test_boxes_of_the_model_tell_columns_over_a_narrow_gutter() -> None:
+    """One line each: words are a character apart, the columns two."""
+    words = [*line("left column", 0.1, 0.1), *line("right column", 0.23, 0.1)]
+    boxes = [
+        ModelBox("text", Box(0.09, 0.09, 0.22, 0.13), 0.9),
+        ModelBox("text", Box(0.225, 0.09, 0.36, 0.13), 0.9),
+    ]
+    frame = Frame.of(page())
+
+    (area,) = find_page_areas(words, [], frame)
+    assert [each.text for each in area.lines] == ["left column right column"]
+    areas = find_page_areas(words, boxes, frame)
+    assert [each.text for area in areas for each in area.lines] == ["left column", "right column"]
 
 
 # With the model

@@ -82,6 +82,7 @@ def test_text_above_the_first_heading_is_an_area_without() -> None:
         [area(*((FULL, y) for y in (0.1, 0.2, 0.3)), x=0.0), TEXT],  # a column as wide
         [HEADINGS, area(("ten", 0.1), ("two", 0.2), ("one", 0.3), x=0.4)],  # values of labels
         [HEADINGS, Area("table", TEXT.lines)],
+        [HEADINGS, area(("A list below", 0.24), x=0.1, kind="list"), TEXT],  # another column
     ],
 )
 def test_columns_labels_and_tables_stay_as_they_are(areas: list[Area]) -> None:

@@ -13,9 +13,10 @@ from colregion.core.geometry import Box, boxes_to_array
 from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput
 from colregion.parsers import LAYOUT_MODES
-from colregion.parsers.layout.areas import Area, find_areas
+from colregion.parsers.layout.areas import Area, find_areas, smallest_containers
 from colregion.parsers.layout.cut_texts import join_cut_texts
 from colregion.parsers.layout.drop_caps import join_drop_caps
+from colregion.parsers.layout.figure_boxes import complete_figures
 from colregion.parsers.layout.figure_parts import attach_parts
 from colregion.parsers.layout.ink_coverage import painted_share
 from colregion.parsers.layout.lines import find_lines
@@ -68,17 +69,23 @@ class Layout:
         image = upright.turn_image(page.image)
         words_xyxy = upright.square(boxes_to_array(word.box for word in words))
         words_xyxy[:, [0, 2]] /= upright.aspect
+        boxes = [
+            replace(item, painted=painted_share(image, item.box, words_xyxy))
+            if item.kind == "figure"
+            else item
+            for item in detect_boxes(image)
+        ]
+        # On a scan, what is drawn may be text that was not recognized.
+        if all(word.confidence is None for word in words):
+            boxes = complete_figures(image, boxes, words_xyxy)
         return [
             replace(
                 item,
                 box=upright.squared(item.box)
                 if frame == upright
                 else frame.squared_from_page(upright.upright.box_on_page(item.box)),
-                painted=painted_share(image, item.box, words_xyxy)
-                if item.kind == "figure"
-                else 0.0,
             )
-            for item in detect_boxes(image)
+            for item in boxes
         ]
 
 
@@ -97,11 +104,17 @@ def find_page_areas(
 ) -> list[Area]:
     """The page's areas in reading order; model boxes are in square units."""
     visible = [i for i, word in enumerate(words) if word.visible]
-    lines = find_lines(
-        [words[i].text for i in visible],
-        frame.square(boxes_to_array(words[i].box for i in visible)),
-        blocks=[words[i].block for i in visible],
+    squares = frame.square(boxes_to_array(words[i].box for i in visible))
+    owners = smallest_containers(
+        [Box(*row) for row in squares.tolist()],
+        [item.box for item in model_boxes],
     )
+    blocks = [
+        # Where no OCR tells columns, the model's boxes do.
+        owner if words[i].block is None and owner >= 0 else words[i].block
+        for i, owner in zip(visible, owners, strict=True)
+    ]
+    lines = find_lines([words[i].text for i in visible], squares, blocks=blocks)
     lines = [replace(line, words=tuple(visible[at] for at in line.words)) for line in lines]
     areas = join_cut_texts(find_areas(lines, model_boxes, page_area=frame.aspect))
     areas = name_roles(attach_captions(areas))

@@ -26,6 +26,11 @@ _SMALL = 0.9  # size of type, relative to the page's, of a footnote,
 _SMALL_NOTE = 0.97  # and of one that starts with its sign
 _NOTE_SIGN = re.compile(r"[\d*†‡§¶]+(?![.)\d])")
 _SAME_SIZE = 1.15  # largest ratio of the type of two pieces
+_PAGE_NUMBER = re.compile(
+    r"\W*(?:page|seite|página|pagina|sida|strona|стр\.|p\.|s\.)?\s*(?:\d+|[ivxlc]+)"
+    r"(?:\s*(?:/|of|von|de|sur|di|av|z|из)\s*\d+)?\W*",
+    re.IGNORECASE,
+)
 _FULL = 0.85  # length of a full last line, relative to the paragraph's lines
 _SENTENCE_WORDS = 6  # in a piece of one line that is running text
 _LAST_CHARACTERS = ",-\u2010\u2013\u2014"
@@ -46,8 +51,10 @@ def mark_continued(parsed: ParsedPage) -> ParsedPage:
     continued = set()
     previous: _Piece | None = None
     for piece in _body(parsed):
-        if piece and previous and _is_first(piece.region) and _goes_on(previous, piece):
-            continued.add(piece.region.path)
+        if piece and previous and _is_first(piece.region):
+            is_below = _is_below(piece.region, previous.region)
+            if _goes_on(previous, piece, in_lower_case=is_below):
+                continued.add(piece.region.path)
         previous = piece
     return _with_continued(parsed, continued)
 
@@ -60,33 +67,33 @@ def carry_over(pages: Iterable[ParsedPage]) -> Iterator[ParsedPage]:
     A page is yielded as soon as the last paragraph on it is known to end; `MAX_PAGES` are waited
     for at most. Pages that this has been done to do not change.
     """
-    held: list[ParsedPage] = []  # the first one has the start of a paragraph that may go on
+    waiting: list[ParsedPage] = []  # the first has the start of a paragraph that may go on
     last: _Piece | None = None
     start: tuple[int, ...] = ()
     try:
         for page in pages:
             body = _body(page)
             first = body[0] if body else None
-            goes_on = bool(held and last and first) and _goes_on(last, first)
-            if goes_on and not first.region.continues:
-                held[0] = _with_rest(held[0], start, first.region, page.page.number)
-                page = _with_continued(page, {first.region.path})
-            is_between = not body or (goes_on and len(body) == 1 and _is_open(first))
-            if held and is_between and len(held) < MAX_PAGES:
-                held.append(page)
-                last = first or last
+            rest = first if waiting and last and first and _goes_on(last, first) else None
+            if rest and not rest.region.continues:
+                waiting[0] = _with_rest(waiting[0], start, rest.region, page.page.number)
+                page = _with_continued(page, {rest.region.path})
+            is_between = not body or (rest and len(body) == 1 and _is_open(rest))
+            if waiting and is_between and len(waiting) < MAX_PAGES:
+                waiting.append(page)
+                last = rest or last
                 continue
-            yield from held
-            held = []
+            yield from waiting
+            waiting = []
             last = body[-1] if body else None
             if last and _is_open(last):
-                held, start = [page], last.region.path
+                waiting, start = [page], last.region.path
             else:
                 yield page
     except ColregionError:
-        yield from held
+        yield from waiting
         raise
-    yield from held
+    yield from waiting
 
 
 def _body(parsed: ParsedPage) -> list[_Piece | None]:
@@ -106,8 +113,10 @@ def _body(parsed: ParsedPage) -> list[_Piece | None]:
 
 
 def _is_aside(piece: _Piece, usual_size: float) -> bool:
-    """Whether a text is a footnote or a caption that no figure or table has."""
+    """Whether a text is a footnote, a page number, or a caption that no figure or table has."""
     text = piece.lines[0]
+    if len(piece.lines) == 1 and _PAGE_NUMBER.fullmatch(text):
+        return True
     share = _SMALL_NOTE if _NOTE_SIGN.match(text) else _SMALL
     return piece.size < share * usual_size or (
         text[0].isupper() and CAPTION.match(text) is not None
@@ -139,8 +148,14 @@ def _is_first(region: Region) -> bool:
     return region.path[1:] in ((), (1,))
 
 
-def _goes_on(piece: _Piece, following: _Piece) -> bool:
-    """Whether the second piece of text is in mid-sentence after the first."""
+def _is_below(region: Region, other: Region) -> bool:
+    """Whether a region stands below another in the same column."""
+    return region.box.y0 >= other.box.center[1] and region.box.x0 < other.box.center[0]
+
+
+def _goes_on(piece: _Piece, following: _Piece, *, in_lower_case: bool = False) -> bool:
+    """Whether the second piece of text is in mid-sentence after the first; it has to start in
+    lower case, if so asked, or else after a full line."""
     last, first = piece.lines[-1], following.lines[0]
     if not _is_open(piece) or following.region.kind not in _BODY_KINDS:
         return False
@@ -150,7 +165,7 @@ def _goes_on(piece: _Piece, following: _Piece) -> bool:
         return False
     if first[0].islower():
         return True
-    if not first[0].isalpha():
+    if in_lower_case or not first[0].isalpha():
         return False
     is_long = len(following.lines) > 1 or len(first.split()) >= _SENTENCE_WORDS
     is_full = len(last) >= _FULL * median(map(len, piece.lines))

@@ -19,6 +19,9 @@ _SAME_SIZE = 1.2  # largest ratio of the type of two parts of one text
 _LINE_GAP = 0.25  # by which the gap between two parts may exceed that of their lines
 _SINGLE_LINE_GAP = 0.75  # between parts of one line each, whose gap between lines is unknown
 _FULL = 0.9  # share of a text's width from which its last line is full
+# Text that runs around an image is narrow beside it and wide below: one box would cover the image.
+_AROUND = 1.3  # ratio of the widths of two parts,
+_AROUND_ROWS = 3  # if the narrow one has as many rows
 _OVERLAP = 0.5  # of the narrower part's width, above the other
 
 
@@ -57,6 +60,10 @@ def _goes_on(upper: Area, lower: Area) -> bool:
         return False
     above, below = find_rows(upper.lines), find_rows(lower.lines)
     last, first = above[-1], below[0]
+    narrow = above if box.width < other.width else below
+    is_around = max(box.width, other.width) > _AROUND * min(box.width, other.width)
+    if is_around and len(narrow) >= _AROUND_ROWS:
+        return False
     is_next = last.box.y1 - height < first.box.y0 and _is_line_gap(above, below)
     if not is_next or size_ratio(last, first) > _SAME_SIZE or starts_item(first):
         return False

@@ -20,7 +20,10 @@ from colregion.parsers.layout.lines import Row, find_rows, lines_of
 _REACH = 2.0  # from a figure or table, or what is attached to it, to the next part
 _SLACK = 2.0  # by which a part may extend beyond the figure or table, to each side
 _MAX_ROWS = 4  # of a title or question line
+_LEGEND_WORDS = 6  # of each name in a legend
 _MAX_HEIGHT = 1.0  # of all parts above, and of those below, relative to the figure or table
+_NOTE_REACH = 4.0  # from there to what begins as a note
+_WRITTEN = 0.5  # share of a box of the model that is a note, not a figure, by its lines
 _SMALL = 0.88  # type of a note that does not begin as one, relative to the page's
 
 _NOTE = re.compile(
@@ -45,8 +48,8 @@ def attach_parts(areas: Sequence[Area]) -> list[Area]:
     """
     heights = [line.height for area in areas for line in area.lines for _ in line.words]
     small = _SMALL * median(heights) if heights else 0.0
-    rest = list(areas)
-    for host in [area for area in areas if area.frame]:
+    rest = [_without_notes(area) for area in areas]
+    for host in [area for area in rest if area.frame]:
         grown = host
         others = [area for area in rest if area is not host]
         for distance in (_above, lambda area, to: _below(area, to, small=small)):
@@ -63,7 +66,12 @@ def _next_part(host: Area, others: Sequence[Area], distance: _Distance) -> Area 
     if not near:
         return None
     part = others[min(near)[1]]
-    between = (_is_between(area.box, part.box, host.box) for area in others if area is not part)
+    between = (
+        _is_between(box, part.box, host.box)
+        for area in others
+        if area is not part
+        for box in ([area.box] if area.frame else [line.box for line in area.lines])
+    )
     return None if any(between) else part
 
 
@@ -73,13 +81,24 @@ def _is_between(box: Box, part: Box, host: Box) -> bool:
     return top < box.center[1] < bottom and across > 0 and box.share_inside(host) < 0.5
 
 
+def _without_notes(area: Area) -> Area:
+    """The area, as text if it is a figure of the model's that is a note and nothing drawn."""
+    if area.kind != "figure" or area.painted or not area.lines or not area.frame:
+        return area
+    written = Box.enclosing(line.box for line in area.lines)
+    is_note = _NOTE.match(area.lines[0].text) and written.area >= _WRITTEN * area.frame.area
+    return Area("text", area.lines, attached=area.attached) if is_note else area
+
+
 def _above(area: Area, host: Area) -> float | None:
-    if area.kind not in ("title", "text") or not _fits(area, host):
+    if area.kind not in ("title", "text", "caption") or not _fits(area, host):
         return None
     rows = find_rows(area.lines)
     sentence = area.kind == "text" and _SENTENCE_END.search(area.lines[-1].text)
     space = host.box.y0 - area.box.y1
     legend = len(rows) == 1 and space <= 0
+    if host.kind == "figure" and not any(_VALUE.search(line.text) for line in area.lines):
+        legend |= all(_is_line(row) or _is_legend(row) for row in rows)
     if sentence or len(rows) > _MAX_ROWS or not (_is_plain(rows) or legend):
         return None
     frame = host.frame or host.box
@@ -91,18 +110,22 @@ def _above(area: Area, host: Area) -> float | None:
 def _below(area: Area, host: Area, *, small: float) -> float | None:
     if area.kind not in ("title", "text", "list", "caption") or not _fits(area, host):
         return None
-    if not _NOTE.match(area.lines[0].text) and _height(area) > small:
+    is_note = _NOTE.match(area.lines[0].text) is not None
+    if not is_note and _height(area) > small:
         return None
     frame = host.frame or host.box
     if area.box.y1 - frame.y1 > _MAX_HEIGHT * frame.height:
         return None
-    return _near(area.box.y0 - host.box.y1, area)
+    space = area.box.y0 - host.box.y1
+    if is_note and area.box.y0 > frame.center[1]:  # the model's box may include some of it
+        space = max(space, 0.0)
+    return _near(space, area, reach=_NOTE_REACH if is_note else _REACH)
 
 
-def _near(gap: float, area: Area) -> float | None:
+def _near(gap: float, area: Area, *, reach: float = _REACH) -> float | None:
     """The gap in text heights, None if it is too large or the two overlap by more than a line."""
     heights = gap / _height(area)
-    return heights if -0.5 <= heights <= _REACH else None
+    return heights if -0.5 <= heights <= reach else None
 
 
 def _fits(area: Area, host: Area) -> bool:
@@ -121,7 +144,14 @@ def _is_plain(rows: Sequence[Row]) -> bool:
 
 def _is_line(row: Row) -> bool:
     """Whether a row is one line, or a line with a blank ("% who say they are ___ confident")."""
-    return all(line.text[0].islower() for line in row.lines[1:])
+    return not any(line.text[0].isalnum() and not line.text[0].islower() for line in row.lines[1:])
+
+
+def _is_legend(row: Row) -> bool:
+    """Whether a row is names side by side, no values."""
+    return all(
+        len(line.words) <= _LEGEND_WORDS and any(map(str.isalpha, line.text)) for line in row.lines
+    )
 
 
 def _height(area: Area) -> float:

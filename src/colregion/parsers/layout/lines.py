@@ -151,8 +151,10 @@ def _cut_at_gutters(chain: list[int], boxes: FloatArray, heights: FloatArray) ->
     if len(chain) < 4:
         return [chain]
     run = boxes[chain]
-    height = float(np.median(heights[chain]))
     gaps = run[1:, 0] - run[:-1, 2]
+    if gaps.max() <= _GUTTER * heights[chain].min():
+        return [chain]
+    height = float(np.median(heights[chain]))
     wide = (gaps > _GUTTER * height) & (gaps > _GUTTER_TO_SPACE * np.median(gaps))
     cuts = [
         at + 1

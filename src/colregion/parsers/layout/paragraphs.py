@@ -26,6 +26,7 @@ _GAP = 0.25  # a paragraph ends where a gap exceeds the median one by this
 _INDENT = 0.6  # least shift of a line's left edge against the line before
 _CENTERED = 0.3  # largest shift of the middle of centered lines
 _SPACE = 0.3  # width of a word space
+_ROOM = 1.5  # widths of a word, judged by its letters, into which it fits for sure
 _SIZE = 1.2  # ratio of type sizes from which two lines are of two paragraphs
 _FULL = 0.75  # share of the column's width from which a line is full
 _FULL_SHARE = 0.4  # of the lines that are full in running text
@@ -173,7 +174,7 @@ class _Column:
     def _has_room(self, above: Row, below: Row) -> bool:
         text = below.lines[-1].text if len(below.lines) > 1 else below.lines[0].text
         word = below.box.width * len(text.split()[0]) / len(text)
-        return self.right - above.box.x1 > word + 2 * _SPACE * above.height
+        return self.right - above.box.x1 > _ROOM * word + _SPACE * above.height
 
     def _starts_item(self, above: Row, below: Row) -> bool:
         if starts_bullet(below):

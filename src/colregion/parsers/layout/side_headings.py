@@ -30,15 +30,15 @@ def attach_side_headings(areas: Sequence[Area]) -> list[Area]:
     """Move headings in the left margin into the areas of the text to their right.
 
     A heading stands beside the first line of a paragraph; a text with several of them becomes as
-    many areas. A column of headings of which one stands elsewhere, and a single heading, stay as
-    they are.
+    many areas. A column of headings of which one stands elsewhere or that holds other text, and a
+    single heading, stay as they are.
     """
     rows = [find_rows(area.lines) for area in areas]
     headings = [one for at in range(len(areas)) for one in _headings(at, areas, rows)]
-    if len(headings) < 2:
-        return list(areas)
     sources = {heading.source for heading in headings}
-    result = []
+    if len(headings) < 2 or _is_column(headings, areas):
+        return list(areas)
+    result: list[Area] = []
     for at, area in enumerate(areas):
         own = sorted((one for one in headings if one.text == at), key=lambda one: one.row)
         if own and at not in sources:
@@ -46,6 +46,19 @@ def attach_side_headings(areas: Sequence[Area]) -> list[Area]:
         elif at not in sources:
             result.append(area)
     return result
+
+
+def _is_column(headings: Sequence[_Heading], areas: Sequence[Area]) -> bool:
+    """Whether other areas stand below the headings, left of the text: a column of its own."""
+    box = Box.enclosing(row.box for heading in headings for row in heading.rows)
+    bottom = max(areas[heading.text].box.y1 for heading in headings)
+    sources = {heading.source for heading in headings}
+    return any(
+        box.y0 < area.box.center[1] < bottom
+        and min(area.box.x1, box.x1) - max(area.box.x0, box.x0) > 0
+        for at, area in enumerate(areas)
+        if at not in sources and at not in {heading.text for heading in headings}
+    )
 
 
 def _parts(area: Area, rows: Sequence[Row], headings: Sequence[_Heading]) -> Iterator[Area]:
