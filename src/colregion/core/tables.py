@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from colregion.core.regions import Cell, ParsedPage
 
+CELL_SEPARATOR = " | "
+"""Between the cells in the text of a row."""
+
 
 def table_of(parsed: ParsedPage, position: int) -> int | None:
     """Position of the table in which a region is, itself if it is one; None outside tables.

@@ -56,7 +56,7 @@ class RegionSource(Parser):
 
     @property
     def fingerprint(self) -> str:
-        return f"{self.name}-1 ({self._reader.fingerprint if self._reader else 'own words'})"
+        return f"{self.name}-2 ({self._reader.fingerprint if self._reader else 'own words'})"
 
     def fingerprint_for(self, document: Document) -> str:
         content, _ = self._load(document)

@@ -13,6 +13,7 @@ from colregion.core.geometry import Box, FloatArray, IntArray
 _STEP = 14  # levels (of 255) from one pixel to the next at an edge; light gray rules have 20
 _LENGTH = 2.5  # least length in text heights; the letters' own edges are shorter
 _INSET = 0.08  # text heights at the top and bottom of a word's box where a rule may be
+_IN_WORDS = 0.7  # share of an edge inside words from which it is the letters'
 _UNDERLINE = 0.35  # text heights by which an underline is longer than its words, and below them
 _LARGE_PX = 14  # height of text from which half the resolution shows its rules
 _THICK = 0.25  # text heights up to which two edges are those of one rule
@@ -58,7 +59,7 @@ def find_rules(image: Image.Image, box: Box, words_xyxy: FloatArray, *, height: 
 
 
 def _without_underlines(across: FloatArray, words_xyxy: FloatArray, *, height: float) -> FloatArray:
-    """The rules that are not as long as the words right above them."""
+    """The rules that are not as long as the words at them: underlines, and the tops of letters."""
     words = words_xyxy[np.argsort(words_xyxy[:, 3])]
     slack = _UNDERLINE * height
     firsts = np.searchsorted(words[:, 3], across[:, 0] - slack)
@@ -67,7 +68,9 @@ def _without_underlines(across: FloatArray, words_xyxy: FloatArray, *, height: f
     for rule, first, last in zip(across, firsts, lasts, strict=True):
         y, x0, x1 = rule
         near = words[first:last]
-        near = near[(near[:, 1] < y) & (near[:, 0] >= x0 - slack) & (near[:, 2] <= x1 + slack)]
+        near = near[
+            (near[:, 1] < y + slack) & (near[:, 0] >= x0 - slack) & (near[:, 2] <= x1 + slack)
+        ]
         is_rule.append(
             not len(near) or near[:, 0].min() > x0 + slack or near[:, 2].max() < x1 - slack
         )
@@ -79,8 +82,9 @@ def _edges(
 ) -> FloatArray:
     """(N, 3) position, start and end of the horizontal edges in pixels, from the top."""
     steps = np.abs(gray[1:] - gray[:-1]) > _STEP
+    in_words = np.zeros_like(steps)
     for x0, y0, x1, y1 in letters.tolist():
-        steps[y0:y1, x0:x1] = False
+        in_words[y0:y1, x0:x1] = True
     # An edge that is not quite level goes on one pixel above or below, or has a point missing.
     steps[:-1] |= steps[1:]
     steps[:, 1:-1] |= steps[:, :-2] & steps[:, 2:]
@@ -94,7 +98,8 @@ def _edges(
     for y, start, end in zip(
         heights[rows[long]].tolist(), starts[long].tolist(), ends[long].tolist(), strict=True
     ):
-        _add(runs, y, start, end, thick=thick)
+        if in_words[y, start:end].mean() < _IN_WORDS:
+            _add(runs, y, start, end, thick=thick)
     edges = sorted(((top + bottom) / 2 + 1, start, end) for top, bottom, start, end in runs)
     return np.array(edges, dtype=np.float64).reshape(-1, 3)
 

@@ -28,6 +28,7 @@ _WORD_SPACE = 0.45  # a wider gap may separate columns
 _VALUE_SPACE = 0.25  # as much, between two numbers
 _GUTTER, _GUTTER_OF_ONE = 0.4, 0.8  # least width of a gutter, and what one row alone must add
 _STANDS_OUT = 1.2  # ratio of a gap between cells to the others of words that are close
+_NAME_REACH = 2.0  # from a name to a value that it does not stand above
 _ALIGNED = 0.3  # by which edges in a column differ
 _RULED_GUTTER = 0.6  # least width of a gutter without a rule between columns with rules
 
@@ -100,8 +101,8 @@ def find_columns(
         [_place(part, spans, height) for piece in row for part in _cut(piece, spans, words, edges)]
         for row in placed
     ]
-    merged = _without_sign_columns([_resolve(row) for row in cut], spans)
-    return Columns([_resolve(row) for row in merged[0]], merged[1], height, bool(ruled))
+    whole, spans = _without_half_columns([_resolve(row) for row in cut], spans, height)
+    return Columns(whole, spans, height, bool(ruled))
 
 
 class _Words:
@@ -345,16 +346,46 @@ def _joined(left: Piece, right: Piece) -> Piece:
     )
 
 
-def _without_sign_columns(
-    rows: Sequence[Sequence[Piece]], spans: Sequence[Span]
+def _without_half_columns(
+    rows: list[list[Piece]], spans: list[Span], height: float
 ) -> tuple[list[list[Piece]], list[Span]]:
-    """Columns of currency signs joined to the column on their right, those of per cent signs and
-    closing brackets to the one on their left. What names them may be above the signs."""
+    """The table without columns that are parts of others: names that stand beside their values,
+    currency signs left of them, per cent signs and closing brackets right of them."""
+    values = [_values_of(rows, column) for column in range(len(spans))]
+    names = [
+        column > 0 and bool(own) and not any(own.values()) for column, own in enumerate(values)
+    ]
+    joins = [
+        names[i] != names[i + 1]
+        and any((values[i] if names[i + 1] else values[i + 1]).values())
+        and not values[i].keys() & values[i + 1].keys()
+        and spans[i + 1][0] - spans[i][1] < _NAME_REACH * height
+        for i in range(len(spans) - 1)
+    ]
+    joins = [join and not (i and joins[i - 1]) for i, join in enumerate(joins)]
+    rows, spans = _merged(rows, spans, joins)
     joins = [
         _is_sign_column(rows, i, _OPENING, i + 1) or _is_sign_column(rows, i + 1, _CLOSING, i)
         for i in range(len(spans) - 1)
     ]
-    numbers = np.cumsum([0, *(not join for join in joins)]).tolist()
+    return _merged(rows, spans, joins)
+
+
+def _values_of(rows: Sequence[Sequence[Piece]], column: int) -> dict[int, bool]:
+    """For each row with a cell in just this column whether it is a value or a sign."""
+    return {
+        at: piece.is_value or bool(_OPENING.fullmatch(piece.text) or _CLOSING.fullmatch(piece.text))
+        for at, row in enumerate(rows)
+        for piece in row
+        if piece.columns == (column, column)
+    }
+
+
+def _merged(
+    rows: Sequence[Sequence[Piece]], spans: Sequence[Span], joins: Sequence[bool]
+) -> tuple[list[list[Piece]], list[Span]]:
+    """The table with some columns joined to the next."""
+    numbers = list(accumulate((not join for join in joins), initial=0))
     merged: list[Span] = []
     for number, span in zip(numbers, spans, strict=True):
         if number < len(merged):
@@ -365,7 +396,7 @@ def _without_sign_columns(
         [replace(p, columns=(numbers[p.columns[0]], numbers[p.columns[1]])) for p in row]
         for row in rows
     ]
-    return renumbered, merged
+    return [_resolve(row) for row in renumbered], merged
 
 
 def _is_sign_column(

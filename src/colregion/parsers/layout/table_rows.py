@@ -24,7 +24,9 @@ _PADDED = 1.2  # ratio of the spacing of rows to that of lines in a table with s
 
 _MIN_BANDS = 4  # parts of a table between rules from which each is a row
 
-_OPEN_END = re.compile(r"(?:[-‐,–—&/]|\\b(?:and|or|of|the|for|to|in|by|with|und|et|de|y))$")
+_OPEN_END = re.compile(
+    r"(?:[-‐,–—&/]|\\b(?:and|or|of|the|for|to|in|by|with|und|et|de|y))$", re.IGNORECASE
+)
 
 _LOW_START = re.compile(r"""[("'“&]*[^\W\d_](?<=[a-zà-öø-ÿα-ωа-я])|&""")
 _FEW_LOW = 4  # one text in so many may start with a small letter where sentences do not
@@ -53,6 +55,7 @@ class _Grouping:
         self.lines = lines
         self.height = columns.height
         self.n_columns = len(columns.spans)
+        self.is_grid = columns.ruled
         self.steps = [(b.middle - a.middle) / columns.height for a, b in pairwise(lines)]
         self.rules = [barriers.between(a.middle, b.middle) for a, b in pairwise(lines)]
         steps = sorted(step for step in self.steps if step >= OVERLAP) or [1.0]
@@ -94,13 +97,15 @@ class _Grouping:
         if self.rules[at] or not line.columns <= after.columns:
             return False
         is_cut_off = at > 0 and 2 * len(self.rules[at - 1]) >= self.n_columns
-        return (is_cut_off and len(line.pieces) == 1) or self._continues([line], after, leads=True)
+        texts = {piece.columns for piece in after.pieces if not piece.is_value}
+        is_text = len(line.pieces) == 1 and line.pieces[0].columns in texts
+        return (is_cut_off and is_text) or self._continues([line], after, leads=True)
 
     def _ruled_rows(self, n_columns: int) -> list[bool]:
         """For each line, whether the rules above and below it enclose one row."""
         bands: list[list[int]] = [[0]]
         for at, ruled in enumerate(self.rules, start=1):
-            if 2 * len(ruled) >= n_columns:
+            if 2 * len(ruled) >= n_columns and (0 in ruled or self.is_grid):
                 bands.append([])
             bands[-1].append(at)
         enough = len(bands) >= _MIN_BANDS
@@ -120,7 +125,7 @@ class _Grouping:
         if self._is_between(at):
             return True
         if step < OVERLAP:
-            return not own & below.columns or self._surrounds(at)
+            return not own & below.columns or (bool(values) and self._surrounds(at))
         if self.ruled[at]:
             return True
         if at < self.n_header:

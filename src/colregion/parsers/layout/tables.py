@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from colregion.core.geometry import FloatArray
 from colregion.core.regions import Cell
+from colregion.core.tables import CELL_SEPARATOR
 from colregion.parsers.layout.lines import Line, find_rows, reads_leftward
 from colregion.parsers.layout.rules import Rules
 from colregion.parsers.layout.table_columns import Piece, find_columns
@@ -76,7 +77,7 @@ def row_texts(rows: Sequence[Sequence[TableCell]]) -> list[str]:
         for each in row:
             for covered in range(each.cell.row, each.cell.row + each.cell.row_span):
                 texts[covered].append((each.cell.column, each.text))
-    return [" | ".join(text for _, text in sorted(own)) for own in texts]
+    return [CELL_SEPARATOR.join(text for _, text in sorted(own)) for own in texts]
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,10 +133,8 @@ def _with_row_spans(
     grown = [list(row) for row in rows]
     for at in range(len(rows) - 2, -1, -1):
         upper, lower = grown[at], grown[at + 1]
-        if barriers.is_grid:
-            free = barriers.open_columns(groups[at][-1].middle, groups[at + 1][0].middle)
-        else:
-            free = _label_between(groups[at], groups[at + 1][0])
+        rules = barriers.open_columns(groups[at][-1].middle, groups[at + 1][0].middle)
+        free = rules or _label_between(groups[at], groups[at + 1][0])
         for span in {(d.first, d.last) for d in (*upper, *lower) if free.issuperset(d.columns)}:
             own, other = ([d for d in row if d.overlaps(span)] for row in (upper, lower))
             if all((d.first, d.last) == span for d in (*own, *other)):
@@ -148,9 +147,9 @@ def _with_row_spans(
 
 
 def _label_between(group: Sequence[TableLine], lower: TableLine) -> frozenset[int]:
-    """The columns of the last line of a row if it is a label at the middle of this row and the
-    one below."""
-    if len(group) < 2 or not lower.values & group[-2].values:
+    """The columns of the last line of a row if it is a label at the middle of this row and of the
+    one below, or a name beside two rows of a header."""
+    if len(group) < 2 or not lower.columns & group[-2].columns:
         return frozenset()
     label = group[-1]
     above, below = label.middle - group[-2].middle, lower.middle - label.middle
