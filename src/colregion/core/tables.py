@@ -1,4 +1,4 @@
-"""Tables in a page's region tree: the table around a region, and its header."""
+"""Tables in a page's region tree: the table around a region, its rows and its header."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ def table_of(parsed: ParsedPage, position: int) -> int | None:
         position: of the region in `parsed.regions`.
     """
     while position >= 0:
-        if parsed.regions[position].kind == "table" and len(parsed.regions[position].path) == 1:
+        region = parsed.regions[position]
+        if region.kind == "table" and region.level == "area":
             return position
         position = int(parsed.parents[position])
     return None
 
 
 def table_rows(parsed: ParsedPage, table: int) -> list[int]:
-    """Positions of a table's rows that are divided into cells, from the top; [] where nothing is
-    known of its cells."""
-    return [row for row in parsed.parts[table] if _cells(parsed, row)]
+    """Positions of the rows of the table at a position that are divided into cells, from the top;
+    [] where nothing is known of its cells."""
+    return [row for row in parsed.parts[table] if row_cells(parsed, row)]
 
 
 def table_header(parsed: ParsedPage, table: int) -> list[int]:
@@ -35,7 +36,7 @@ def table_header(parsed: ParsedPage, table: int) -> list[int]:
     """
     header = []
     for row in table_rows(parsed, table):
-        cells = _cells(parsed, row)
+        cells = row_cells(parsed, row)
         lone = len(cells) == 1 and cells[0].column + cells[0].column_span == 1
         if lone or not all(cell.header for cell in cells):
             break
@@ -43,6 +44,21 @@ def table_header(parsed: ParsedPage, table: int) -> list[int]:
     return header
 
 
-def _cells(parsed: ParsedPage, row: int) -> list[Cell]:
+def header_text(parsed: ParsedPage, table: int) -> str:
+    """The names of the columns of the table at a position, one header row per line; "" without.
+
+    A table that continues one of an earlier page without repeating its header has the header's
+    lines at the start of its own text, and no regions for them.
+    """
+    header = table_header(parsed, table)
+    if header:
+        return "\n".join(parsed.regions[row].text for row in header)
+    region = parsed.regions[table]
+    own = "\n".join(parsed.regions[part].text for part in parsed.parts[table])
+    return region.text.removesuffix(own).rstrip("\n") if region.continues else ""
+
+
+def row_cells(parsed: ParsedPage, row: int) -> list[Cell]:
+    """The cells that start in the row at a position, from the left; [] for another region."""
     cells = (parsed.regions[part].cell for part in parsed.parts[row])
     return [cell for cell in cells if cell is not None]
