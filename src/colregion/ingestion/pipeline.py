@@ -48,7 +48,10 @@ class Progress:
 
 def embed(parsed: Iterable[ParsedPage], encoder: Encoder) -> Iterator[EmbeddedPage]:
     """Each page with its embedding, encoded in batches of `encoder.batch_pages`."""
-    pages = iter(parsed)
+    # Pages were read one by one: tables that go on over a page's end are joined here.
+    from colregion.parsers.layout.table_continuation import carry_tables  # loaded when used
+
+    pages = carry_tables(parsed)
     while batch := list(islice(pages, encoder.batch_pages)):
         yield from map(EmbeddedPage, batch, encoder.encode_pages(batch))
 

@@ -12,6 +12,7 @@ from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput
 from colregion.parsers.layout import Layout
+from colregion.parsers.layout.table_continuation import carry_tables
 from colregion.parsers.text_layer.hidden_text import mark_hidden_text
 from colregion.parsers.word_reader import WordReader
 
@@ -40,11 +41,12 @@ class PageParser(Parser):
         return PageParser(self.reader, self.layout, workers=1)
 
     def parse(self, document: Document) -> Iterator[ParsedPage]:
-        return parse_pages(
+        pages = parse_pages(
             document,
             lambda page: self.layout.build(*read_words(self.reader, page)),
             workers=self.workers,
         )
+        return carry_tables(pages)
 
 
 def read_words(reader: WordReader, page: Page) -> tuple[Page, tuple[Word, ...]]:

@@ -223,3 +223,11 @@ def test_text_beside_a_table_of_numbers_that_is_not_at_the_height_of_its_rows_st
     lines, box = labels(shift=0.012)
 
     assert [kind for kind, _ in find([*lines, *NUMBERS], box, NUMBERS_BOX)] == ["table", "text"]
+
+
+def test_text_beside_a_table_that_has_labels_of_its_own_stays_apart() -> None:
+    lines, box = labels()
+    own = [line(name, 0.55, 0.33 + 0.03 * i) for i, name in enumerate(("Rent", "Heat", "Fuel"))]
+    table = ModelBox("table", Box(0.54, 0.32, 0.77, 0.42), 0.9)
+
+    assert [kind for kind, _ in find([*lines, *own, *NUMBERS], box, table)] == ["table", "text"]

@@ -203,11 +203,15 @@ def _names_rows(labels: Area, table: Area, areas: Sequence[Area]) -> bool:
     if not within or not 0 <= frame.x0 - box.x1 < _LABEL_REACH * height:
         return False
     rows = [row for row in find_rows(table.lines) if box.y0 < row.box.center[1] < box.y1]
-    valued = [row for row in rows if any(is_value(line.text) for line in row.lines[:2])]
+    valued = [row for row in rows if _starts_with_value(row.lines[0].text)]
     level = [row for row in valued if _is_level(row, labels.lines)]
     between = Box(box.x1, box.y0, max(frame.x0, box.x1 + height), box.y1)
     is_free = not any(o.box.overlap(between) for o in areas if o not in (labels, table))
     return len(level) >= max(2, _LEVEL_ROWS * len(rows)) and is_free
+
+
+def _starts_with_value(text: str) -> bool:
+    return is_value(text.split()[-1]) or not any(c.isalnum() for c in text)
 
 
 def _is_level(row: Row, lines: Sequence[Line]) -> bool:
