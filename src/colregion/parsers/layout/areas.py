@@ -95,9 +95,12 @@ def find_areas(
     areas, outside = _absorb(areas, outside)
     areas = [part for area in areas for part in _split(area, areas)]
     for rows in line_groups(outside):
-        kind = "table" if is_table(rows) else "list" if is_list(rows) else "text"
-        areas.append(Area(kind, lines_of(rows)))
+        areas.append(Area(_kind(rows), lines_of(rows)))
     return areas
+
+
+def _kind(rows: Sequence[Row]) -> str:
+    return "table" if is_table(rows) else "list" if is_list(rows) else "text"
 
 
 def filter_boxes(
@@ -270,5 +273,5 @@ def _split(area: Area, areas: Sequence[Area]) -> list[Area]:
         rows = find_rows(run)
         long_form = len(rows) > 2 * MAX_ROWS and not is_running_text(rows) and not is_list(rows)
         groups = line_groups(run) if long_form else [rows]
-        parts += [Area("list" if is_list(group) else "text", lines_of(group)) for group in groups]
+        parts += [Area(_kind(group), lines_of(group)) for group in groups]
     return parts

@@ -93,13 +93,15 @@ def _edges(
     bounds[:, 1:-1] = steps[heights]
     changes = np.diff(bounds, axis=1)
     (rows, starts), (_, ends) = np.nonzero(changes > 0), np.nonzero(changes < 0)
-    long = ends - starts >= length
+    inside = np.zeros(bounds.shape, dtype=np.int32)
+    np.cumsum(in_words[heights], axis=1, out=inside[:, 1:-1])
+    inside = inside[rows, ends] - inside[rows, starts]
+    long = (ends - starts >= length) & (inside < _IN_WORDS * (ends - starts))
     runs: list[list[float]] = []  # top, bottom, start, end
     for y, start, end in zip(
         heights[rows[long]].tolist(), starts[long].tolist(), ends[long].tolist(), strict=True
     ):
-        if in_words[y, start:end].mean() < _IN_WORDS:
-            _add(runs, y, start, end, thick=thick)
+        _add(runs, y, start, end, thick=thick)
     edges = sorted(((top + bottom) / 2 + 1, start, end) for top, bottom, start, end in runs)
     return np.array(edges, dtype=np.float64).reshape(-1, 3)
 

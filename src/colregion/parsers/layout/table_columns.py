@@ -96,11 +96,8 @@ def find_columns(
     ruled = _long_rules(pieces, rules, height)
     spans = _with_sparse_columns(pieces, _spans(pieces, ruled, height), height)
     placed = [[_place(piece, spans, height) for piece in row] for row in pieces]
-    edges = _Edges(placed, len(spans), _ALIGNED * height)
-    cut = [
-        [_place(part, spans, height) for piece in row for part in _cut(piece, spans, words, edges)]
-        for row in placed
-    ]
+    edges = _Edges(placed, len(spans), height)
+    cut = [[part for piece in row for part in _cut(piece, spans, words, edges)] for row in placed]
     whole, spans = _without_half_columns([_resolve(row) for row in cut], spans, height)
     return Columns(whole, spans, height, bool(ruled))
 
@@ -243,38 +240,35 @@ def _with_sparse_columns(
 
 def _covered(box: Box, spans: Sequence[Span], height: float) -> range:
     """The columns that a box covers by more than its slant or an accent would."""
-    first = bisect_right(spans, (box.x0, math.inf))
-    first = max(first - 1, 0)
-    while first < len(spans) and not _covers(box, spans[first], height):
-        first += 1
-        if first < len(spans) and spans[first][0] > box.x1:
-            return range(0)
+    x0, x1 = box.x0, box.x1
+    least = min(_ALIGNED * height, 0.5 * (x1 - x0))
+    first = max(bisect_right(spans, (x0, math.inf)) - 1, 0)
     last = first
-    while last < len(spans) and _covers(box, spans[last], height):
+    covered = []
+    while last < len(spans) and spans[last][0] < x1:
+        start, end = spans[last]
+        shared = min(x1, end) - max(x0, start)
+        if shared > 0 and shared >= min(least, end - start):
+            covered.append(last)
         last += 1
-    return range(first, last)
-
-
-def _covers(box: Box, span: Span, height: float) -> bool:
-    shared = min(box.x1, span[1]) - max(box.x0, span[0])
-    return shared > 0 and shared >= min(_ALIGNED * height, 0.5 * box.width, span[1] - span[0])
+    return range(covered[0], covered[-1] + 1) if covered else range(0)
 
 
 def _place(piece: Piece, spans: Sequence[Span], height: float) -> Piece:
     """The piece with its columns: those that it covers, or else the nearest."""
     covered = _covered(piece.box, spans, height)
     if covered:
-        return replace(piece, columns=(covered[0], covered[-1]))
+        return Piece(piece.words, piece.text, piece.box, (covered[0], covered[-1]))
     middle = piece.box.center[0]
     nearest = min(range(len(spans)), key=lambda i: max(spans[i][0] - middle, middle - spans[i][1]))
-    return replace(piece, columns=(nearest, nearest))
+    return Piece(piece.words, piece.text, piece.box, (nearest, nearest))
 
 
 class _Edges:
     """Where the cells of each column start and end."""
 
-    def __init__(self, rows: Iterable[Iterable[Piece]], n_columns: int, slack: float) -> None:
-        self.slack = slack
+    def __init__(self, rows: Iterable[Iterable[Piece]], n_columns: int, height: float) -> None:
+        self.height = height
         self.edges: list[list[Span]] = [[] for _ in range(n_columns)]
         for row in rows:
             for piece in row:
@@ -288,7 +282,7 @@ class _Edges:
 
     def _usual(self, column: int, side: int, x: float) -> bool:
         edges = self.edges[column]
-        near = sum(abs(edge[side] - x) < self.slack for edge in edges)
+        near = sum(abs(edge[side] - x) < _ALIGNED * self.height for edge in edges)
         return near >= max(2.0, len(edges) / 3)
 
 
@@ -313,8 +307,8 @@ def _cut(piece: Piece, spans: Sequence[Span], words: _Words, edges: _Edges) -> l
             if edges.aligned(left.box, first, column) and edges.aligned(
                 right.box, column + 1, last
             ):
-                rest = replace(right, columns=(column + 1, last))
-                return [replace(left, columns=(first, column)), *_cut(rest, spans, words, edges)]
+                rest = _place(right, spans, edges.height)
+                return [_place(left, spans, edges.height), *_cut(rest, spans, words, edges)]
     return [piece]
 
 
@@ -333,7 +327,8 @@ def _resolve(row: Sequence[Piece]) -> list[Piece]:
             else:
                 resolved[-1] = _joined(before, piece)
                 continue
-        resolved.append(replace(piece, columns=(first, last)))
+        same = piece.columns == (first, last)
+        resolved.append(piece if same else replace(piece, columns=(first, last)))
     return resolved
 
 
@@ -385,6 +380,8 @@ def _merged(
     rows: Sequence[Sequence[Piece]], spans: Sequence[Span], joins: Sequence[bool]
 ) -> tuple[list[list[Piece]], list[Span]]:
     """The table with some columns joined to the next."""
+    if not any(joins):
+        return [list(row) for row in rows], list(spans)
     numbers = list(accumulate((not join for join in joins), initial=0))
     merged: list[Span] = []
     for number, span in zip(numbers, spans, strict=True):

@@ -82,7 +82,7 @@ def table_lines(columns: Columns) -> list[TableLine]:
 
 
 def table_line(pieces: Sequence[Piece]) -> TableLine:
-    middle = float(np.mean([piece.box.center[1] for piece in pieces]))
+    middle = sum(piece.box.center[1] for piece in pieces) / len(pieces)
     values = [piece for piece in pieces if piece.is_value]
     return TableLine(tuple(pieces), middle, _all_columns(pieces), _all_columns(values))
 
