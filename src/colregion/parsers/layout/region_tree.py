@@ -7,6 +7,7 @@ tables, and the labels of a chart.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from statistics import median
@@ -121,6 +122,8 @@ def block_regions(
     """
     body = frame.on_page(area.frame) if area.frame else None
     folded = bool(area.painted and area.attached and body and body.area <= _LARGEST_FOLDED)
+    if area.kind == "table":
+        area = _with_column_names(area)
     blocks: list[ExternalRegion | None] = []
     for kind, lines in _blocks(area, folded=folded):
         if area.kind == "table" and kind == "row":
@@ -129,6 +132,21 @@ def block_regions(
         parts = line_regions(kind, lines, words, frame)
         blocks.append(region_of(parts, kind=kind, box=body if kind == "figure" else None))
     return [block for block in blocks if block is not None]
+
+
+def _with_column_names(table: Area) -> Area:
+    """The table with what is attached above it and has words side by side in its lines: names of
+    columns that the model's box omits."""
+    inner = table.frame or Box.enclosing(line.box for line in table.lines)
+    names = [
+        part
+        for part in table.attached
+        if _middle(part.lines) < inner.center[1]
+        and any(len(row.lines) > 1 for row in find_rows(part.lines))
+    ]
+    lines = (*table.lines, *(line for part in names for line in part.lines))
+    others = tuple(part for part in table.attached if part not in names)
+    return replace(table, lines=lines, attached=others) if names and table.lines else table
 
 
 def table_regions(

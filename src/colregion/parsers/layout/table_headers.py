@@ -70,9 +70,19 @@ def _centered(
     if within >= _WITHIN * piece.box.width:
         return piece.columns
     free = below.columns - others
-    wider = list(_wider(piece.columns, free))
+    wider = [
+        columns
+        for columns in _wider(piece.columns, free)
+        if not any(_crosses(other.columns, columns) for other in below.pieces)
+    ]
     best = min(wider, key=offset, default=piece.columns)
     return best if offset(best) < min(slack, offset(piece.columns)) else piece.columns
+
+
+def _crosses(columns: tuple[int, int], others: tuple[int, int]) -> bool:
+    """Whether the first columns are in part among the others."""
+    overlap = columns[0] <= others[1] and others[0] <= columns[1]
+    return overlap and not (others[0] <= columns[0] and columns[1] <= others[1])
 
 
 def _wider(columns: tuple[int, int], free: frozenset[int]) -> Iterator[tuple[int, int]]:

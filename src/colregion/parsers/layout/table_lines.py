@@ -6,7 +6,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import median_low
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class Barriers:
         spans = np.array(columns.spans)
         widths = np.maximum(spans[:, 1] - spans[:, 0], 1e-9)
         self.n_columns = len(spans)
+        self.height = columns.height
         self.is_grid = columns.ruled
         self.heights: list[float] = rules.across[:, 0].tolist()
         self.ends: list[tuple[float, float]] = [(x0, x1) for _, x0, x1 in rules.across.tolist()]
@@ -67,12 +68,13 @@ class TableLine:
 
 
 def table_lines(columns: Columns) -> list[TableLine]:
-    """The table's lines, from the top. What stands higher or lower than the values beside it, as
-    the label of two rows does, is a line of its own."""
+    """The table's lines, from the top. What stands higher or lower than the values, or most of the
+    pieces, beside it, as the label of two rows does, is a line of its own."""
     lines = []
     for row in columns.rows:
         values = [piece.box.center[1] for piece in row if piece.is_value]
-        level = median(values) if values else 0.0
+        values = values or [piece.box.center[1] for piece in row if len(row) > 2]
+        level = median_low(values) if values else 0.0
         slack = _LEVEL * columns.height if values else math.inf
         level_pieces = [piece for piece in row if abs(piece.box.center[1] - level) <= slack]
         others = [piece for piece in row if piece not in level_pieces]

@@ -15,6 +15,7 @@ from colregion.parsers.layout.table_headers import spread_names
 from colregion.parsers.layout.table_lines import Barriers, TableLine
 
 _MAX_HEADER = 8  # lines
+_MARK = 3  # characters of a mark, such as "yes" or an option's letter, that counts as a value
 
 # In text heights, between the middles of lines.
 OVERLAP = 0.75  # lines of one size that are closer overlap: centered cells of one row
@@ -29,7 +30,7 @@ _OPEN_END = re.compile(
 )
 
 _LOW_START = re.compile(r"""[("'“&]*[^\W\d_](?<=[a-zà-öø-ÿα-ωа-я])|&""")
-_FEW_LOW = 4  # one text in so many may start with a small letter where sentences do not
+_FEW = 4  # of as many texts one starts with a capital where capitals start a text
 
 
 def group_lines(
@@ -65,7 +66,7 @@ class _Grouping:
         apart = sorted((b - a) / columns.height for a, b in pairwise(heights))
         self.pitch = apart[len(apart) // 2] if apart else 0.0
         self.limits = _limits(lines, self.n_columns)
-        self.capitals = _start_with_capitals(lines)
+        self.capitals = _have_capitals(lines)
         self.ruled = self._ruled_rows(self.n_columns)
         self.n_header = self._header_lines()
         self.lines = spread_names(
@@ -111,7 +112,13 @@ class _Grouping:
         enough = len(bands) >= _MIN_BANDS
         rows = []
         for band in bands:
-            values = [column for at in band for column in self.lines[at].values]
+            values = [
+                column
+                for at in band
+                for piece in self.lines[at].pieces
+                if piece.is_value or len(piece.text) <= _MARK
+                for column in range(piece.columns[0], piece.columns[1] + 1)
+            ]
             rows += [enough and len(values) == len(set(values))] * len(band)
         return rows
 
@@ -120,14 +127,15 @@ class _Grouping:
         below, step, rules = self.lines[at], self.steps[at - 1], self.rules[at - 1]
         own = frozenset().union(*(line.columns for line in group))
         values = frozenset().union(*(line.values for line in group))
-        if at == self.n_header or rules & (own | below.columns) or values & below.values:
+        shared = own & below.columns
+        if at == self.n_header or rules & (shared or own | below.columns) or values & below.values:
             return False
         if self._is_between(at):
             return True
         if step < OVERLAP:
-            return not own & below.columns or (bool(values) and self._surrounds(at))
+            return not own & below.columns or (below.columns <= own and self._surrounds(at))
         if self.ruled[at]:
-            return True
+            return _in_columns(group, below)
         if at < self.n_header:
             return step <= max(_HEADER_LOOSE, _LOOSE * self.usual) and _stacks(group, below)
         if step > _LOOSE * self.usual:
@@ -157,10 +165,12 @@ class _Grouping:
         )
 
     def _surrounds(self, at: int) -> bool:
-        """Whether a line without values is the lower part of a label at whose middle the values
-        above stand: the next line is farther away."""
-        last = at + 1 == len(self.lines)
-        return not self.lines[at].values and (last or self.steps[at] > _LOOSE * self.steps[at - 1])
+        """Whether a line without values is the lower part of cells at whose middle the line above
+        stands: the next line is farther away."""
+        line, above = self.lines[at], self.lines[at - 1]
+        if line.values or line.columns & above.columns:
+            return False
+        return at + 1 == len(self.lines) or self.steps[at] > _LOOSE * self.steps[at - 1]
 
     def _is_between(self, at: int) -> bool:
         """Whether a line without values is at the middle of two with values that lack it."""
@@ -216,22 +226,23 @@ def _goes_on_low(text: str) -> bool:
     return _LOW_START.match(text) is not None
 
 
-def _start_with_capitals(lines: Sequence[TableLine]) -> bool:
-    """Whether most texts of the lines that have the most cells, where cells start, do not start
-    with a small letter."""
-    most = max(len(line.pieces) for line in lines)
-    full = [line for line in lines if line.values or len(line.pieces) == most]
-    texts = [piece.text for line in full for piece in line.pieces if not piece.is_value]
-    return _FEW_LOW * sum(map(_goes_on_low, texts)) <= len(texts)
+def _have_capitals(lines: Sequence[TableLine]) -> bool:
+    """Whether enough texts start with a capital that a small letter shows that one goes on."""
+    starts = [piece.text.lstrip("(\"'“")[:1] for line in lines for piece in line.pieces]
+    capitals = sum(map(str.isupper, starts))
+    return _FEW * capitals >= capitals + sum(map(str.islower, starts))
 
 
 def _stacks(group: Sequence[TableLine], below: TableLine) -> bool:
-    """Whether the lines of a header are of one row: no cell over several columns is above or
-    below cells of these, and the lower line is no lone label under names of columns."""
+    """Whether the lines of a header are of one row; a lone label under names of columns is not."""
+    lone = below.columns == {0} and not any(0 in line.columns for line in group)
+    return not lone and _in_columns(group, below)
+
+
+def _in_columns(group: Sequence[TableLine], below: TableLine) -> bool:
+    """Whether no cell over several columns is above or below cells of these."""
     above = [piece.columns for line in group for piece in line.pieces]
     lower = [piece.columns for piece in below.pieces]
-    if lower == [(0, 0)] and (0, 0) not in above:
-        return False
     wide = {c for c in (*above, *lower) if c[0] < c[1]}
     return all(
         one == other or one[1] < other[0] or other[1] < one[0]

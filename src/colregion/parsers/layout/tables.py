@@ -18,6 +18,7 @@ from colregion.parsers.layout.table_columns import Piece, find_columns
 from colregion.parsers.layout.table_lines import Barriers, TableLine, table_lines
 from colregion.parsers.layout.table_rows import group_lines
 
+_LINE_GAP = 0.6  # text heights between two lines of a cell over several rows
 _SPAN_STEP = 1.3  # ratio of the distances from a label between two rows to these
 
 
@@ -91,6 +92,14 @@ class _Draft:
     def columns(self) -> range:
         return range(self.first, self.last + 1)
 
+    @property
+    def top(self) -> float:
+        return self.pieces[0].box.y0
+
+    @property
+    def bottom(self) -> float:
+        return self.pieces[-1].box.y1
+
     def overlaps(self, span: tuple[int, int]) -> bool:
         return self.first <= span[1] and span[0] <= self.last
 
@@ -137,7 +146,8 @@ def _with_row_spans(
         free = rules or _label_between(groups[at], groups[at + 1][0])
         for span in {(d.first, d.last) for d in (*upper, *lower) if free.issuperset(d.columns)}:
             own, other = ([d for d in row if d.overlaps(span)] for row in (upper, lower))
-            if all((d.first, d.last) == span for d in (*own, *other)):
+            near = not (own and other) or other[0].top - own[0].bottom < _LINE_GAP * barriers.height
+            if near and all((d.first, d.last) == span for d in (*own, *other)):
                 pieces = tuple(piece for d in (*own, *other) for piece in d.pieces)
                 reach = 1 + (other[0].row_span if other else 1)
                 grown[at] = [*(d for d in grown[at] if d not in own), _Draft(pieces, *span, reach)]
