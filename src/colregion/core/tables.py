@@ -31,14 +31,15 @@ def table_rows(parsed: ParsedPage, table: int) -> list[int]:
 def table_header(parsed: ParsedPage, table: int) -> list[int]:
     """Positions of the rows that name the columns of the table at a position; [] without any.
 
-    These are the rows at its top that have header cells only. A lone cell in the first column is
-    the head of a section instead.
+    These are the rows at its top that have header cells only. Below one of them, a lone cell that
+    starts in the first column is the head of a section instead, as is one of that column only.
     """
     header = []
     for row in table_rows(parsed, table):
         cells = row_cells(parsed, row)
-        lone = len(cells) == 1 and cells[0].column + cells[0].column_span == 1
-        if lone or not all(cell.header for cell in cells):
+        lone = len(cells) == 1 and cells[0].column == 0
+        is_head = lone and (header or cells[0].column_span == 1)
+        if is_head or not all(cell.header for cell in cells):
             break
         header.append(row)
     return header

@@ -76,8 +76,8 @@ def rows_of(cells: Iterable[tuple[Cell, ExternalRegion]]) -> list[ExternalRegion
         text = region.text or " ".join(word.text for word in region.words)
         for row in range(cell.row, cell.row + min(cell.row_span, MAX_SPAN)):
             texts[row].append(text)
-    return [
-        region
+    made = (
+        region_of(rows[row], kind="row", text=CELL_SEPARATOR.join(texts[row]))
         for row in sorted(rows)
-        if (region := region_of(rows[row], kind="row", text=CELL_SEPARATOR.join(texts[row])))
-    ]
+    )
+    return [row for row in made if row]

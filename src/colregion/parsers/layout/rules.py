@@ -15,6 +15,7 @@ _LENGTH = 2.5  # least length in text heights; the letters' own edges are shorte
 _INSET = 0.08  # text heights at the top and bottom of a word's box where a rule may be
 _IN_WORDS = 0.7  # share of an edge inside words from which it is the letters'
 _UNDERLINE = 0.35  # text heights by which an underline is longer than its words, and below them
+_SLANT_PX = 20  # by which a rule that is not level is followed
 _LARGE_PX = 14  # height of text from which half the resolution shows its rules
 _THICK = 0.25  # text heights up to which two edges are those of one rule
 
@@ -74,7 +75,8 @@ def _without_underlines(across: FloatArray, words_xyxy: FloatArray, *, height: f
         is_rule.append(
             not len(near) or near[:, 0].min() > x0 + slack or near[:, 2].max() < x1 - slack
         )
-    return across[np.array(is_rule, dtype=bool)]
+    rules: FloatArray = across[np.array(is_rule, dtype=bool)]
+    return rules
 
 
 def _edges(
@@ -109,8 +111,10 @@ def _edges(
 def _add(runs: list[list[float]], y: int, start: int, end: int, *, thick: float) -> None:
     """Add an edge to those of the same rule, or as a new one."""
     for run in reversed(runs):
-        if y - run[0] > thick:
+        if y - run[0] > _SLANT_PX + thick:
             break
+        if y - run[1] > thick + 1:
+            continue
         if start <= run[3] + 2 * thick and end >= run[2] - 2 * thick:
             run[1], run[2], run[3] = y, min(run[2], start), max(run[3], end)
             return

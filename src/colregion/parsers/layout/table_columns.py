@@ -96,7 +96,7 @@ def find_columns(
     ruled = _long_rules(pieces, rules, height)
     spans = _with_sparse_columns(pieces, _spans(pieces, ruled, height), height)
     placed = [[_place(piece, spans, height) for piece in row] for row in pieces]
-    edges = _Edges(placed, len(spans), height)
+    edges = _Edges(placed, len(spans), height, rules.down)
     cut = [[part for piece in row for part in _cut(piece, spans, words, edges)] for row in placed]
     whole, spans = _without_half_columns([_resolve(row) for row in cut], spans, height)
     return Columns(whole, spans, height, bool(ruled))
@@ -265,10 +265,13 @@ def _place(piece: Piece, spans: Sequence[Span], height: float) -> Piece:
 
 
 class _Edges:
-    """Where the cells of each column start and end."""
+    """Where the cells of each column start and end, and the rules between columns."""
 
-    def __init__(self, rows: Iterable[Iterable[Piece]], n_columns: int, height: float) -> None:
+    def __init__(
+        self, rows: Iterable[Iterable[Piece]], n_columns: int, height: float, down: FloatArray
+    ) -> None:
         self.height = height
+        self.down = down
         self.edges: list[list[Span]] = [[] for _ in range(n_columns)]
         for row in rows:
             for piece in row:
@@ -279,6 +282,14 @@ class _Edges:
         """Whether a box starts as a third of the cells of its first column, or ends as a third
         of those of its last."""
         return self._usual(first, 0, box.x0) or self._usual(last, 1, box.x1)
+
+    def rule(self, box: Box, gutter: Span) -> float | None:
+        """The x of a rule in a gutter that goes through the line of a box; None without one."""
+        x, top, bottom = self.down.T
+        middle, slack = box.center[1], self.height / 2
+        near = (x >= gutter[0] - slack) & (x <= gutter[1] + slack)
+        through = x[near & (top < middle) & (middle < bottom)]
+        return float(through[0]) if len(through) else None
 
     def _usual(self, column: int, side: int, x: float) -> bool:
         edges = self.edges[column]
@@ -297,18 +308,25 @@ def _cut(piece: Piece, spans: Sequence[Span], words: _Words, edges: _Edges) -> l
     least = _STANDS_OUT * median(gaps) if len(gaps) > 1 else 0.0
     for column in range(first, last):
         gutter = (spans[column][1], spans[column + 1][0])
-        for at in range(1, len(order)):
-            if gaps[at - 1] < least:
-                continue
-            if words.boxes[order[at]][0] < gutter[0] or words.boxes[order[at - 1]][2] > gutter[1]:
-                continue
-            parts = [words.piece(part) for part in words.parts(piece.words, order, [at])]
-            left, right = sorted(parts, key=lambda part: part.box.x0)
-            if edges.aligned(left.box, first, column) and edges.aligned(
-                right.box, column + 1, last
-            ):
-                rest = _place(right, spans, edges.height)
-                return [_place(left, spans, edges.height), *_cut(rest, spans, words, edges)]
+        rule = edges.rule(piece.box, gutter)
+        start, end = gutter if rule is None else (rule, rule)
+        slack = 0.0 if rule is None else _ALIGNED * edges.height
+        between = [
+            at
+            for at in range(1, len(order))
+            if words.boxes[order[at]][0] >= start - slack
+            and words.boxes[order[at - 1]][2] <= end + slack
+            and (rule is not None or gaps[at - 1] >= least)
+        ]
+        if not between:
+            continue
+        at = max(between, key=lambda at: gaps[at - 1])
+        parts = [words.piece(part) for part in words.parts(piece.words, order, [at])]
+        left, right = sorted(parts, key=lambda part: part.box.x0)
+        aligned = edges.aligned(left.box, first, column)
+        if rule is not None or (aligned and edges.aligned(right.box, column + 1, last)):
+            rest = _place(right, spans, edges.height)
+            return [_place(left, spans, edges.height), *_cut(rest, spans, words, edges)]
     return [piece]
 
 
@@ -405,6 +423,6 @@ def _is_sign_column(
         own = [piece.text for piece in row if piece.columns == (column, column)]
         if own and sign.fullmatch(own[0]):
             n_signs += 1
-        elif own and (is_value(own[0]) or any(p.columns == (beside, beside) for p in row)):
+        elif own and any(p.columns == (beside, beside) for p in row):
             return False
     return n_signs > 0

@@ -23,7 +23,8 @@ _LOOSE = 1.25  # ratio to the usual line spacing from which lines are not of one
 _HEADER_LOOSE = 1.6  # least spacing that parts the lines of a header
 _PADDED = 1.2  # ratio of the spacing of rows to that of lines in a table with space between rows
 
-_MIN_BANDS = 4  # parts of a table between rules from which each is a row
+_MIN_BANDS = 4  # parts of a table between rules from which each is a row,
+_RULED_ROWS = 0.8  # if as many of them have only one line with values
 
 _OPEN_END = re.compile(
     r"(?:[-‐,–—&/]|\\b(?:and|or|of|the|for|to|in|by|with|und|et|de|y))$", re.IGNORECASE
@@ -48,7 +49,15 @@ def group_lines(
         else:
             groups.append([lines[at]])
             header += at < grouping.n_header
-    return groups, header
+    return groups, header or int(_is_row_of_names(groups, grouping.n_columns))
+
+
+def _is_row_of_names(groups: Sequence[Sequence[TableLine]], n_columns: int) -> bool:
+    """Whether a table without values in its first rows has three columns or more, all of which its
+    first row fills."""
+    first = [piece for line in groups[0] for piece in line.pieces]
+    columns = {column for line in groups[0] for column in line.columns}
+    return len(groups) > 2 and len(columns) == n_columns > 2 and not any(p.is_value for p in first)
 
 
 class _Grouping:
@@ -77,14 +86,12 @@ class _Grouping:
         """How many lines at the top name the columns."""
         body = next((at for at, line in enumerate(self.lines) if line.values - {0}), None)
         if body is None or body > _MAX_HEADER:
-            # Without values only a first line that fills three columns or more is a header.
-            first = self.lines[0]
-            return int(len(self.lines) > 2 and len(first.pieces) == self.n_columns > 2)
+            return 0
         while body and self._starts_body(body - 1):
             body -= 1
         names = 0
         for at, line in enumerate(self.lines[:body]):
-            lone = line.columns == {0}
+            lone = len(line.pieces) == 1 and 0 in line.columns
             if lone and names:
                 return at
             names += not lone
@@ -109,18 +116,20 @@ class _Grouping:
             if 2 * len(ruled) >= n_columns and (0 in ruled or self.is_grid):
                 bands.append([])
             bands[-1].append(at)
-        enough = len(bands) >= _MIN_BANDS
-        rows = []
-        for band in bands:
-            values = [
-                column
-                for at in band
-                for piece in self.lines[at].pieces
-                if piece.is_value or len(piece.text) <= _MARK
-                for column in range(piece.columns[0], piece.columns[1] + 1)
-            ]
-            rows += [enough and len(values) == len(set(values))] * len(band)
-        return rows
+        single = [self._has_one_row(band) for band in bands]
+        enough = len(bands) >= _MIN_BANDS and sum(single) >= _RULED_ROWS * len(bands)
+        return [enough and one for band, one in zip(bands, single, strict=True) for _ in band]
+
+    def _has_one_row(self, band: Sequence[int]) -> bool:
+        """Whether no column has two values or marks in these lines."""
+        values = [
+            column
+            for at in band
+            for piece in self.lines[at].pieces
+            if piece.is_value or len(piece.text) <= _MARK
+            for column in range(piece.columns[0], piece.columns[1] + 1)
+        ]
+        return len(values) == len(set(values))
 
     def joins(self, group: Sequence[TableLine], at: int) -> bool:
         """Whether line `at` belongs to the row that ends in the line before it."""
@@ -132,10 +141,11 @@ class _Grouping:
             return False
         if self._is_between(at):
             return True
+        if self.ruled[at]:
+            heads = below.values and not values and group[-1].pieces[-1].text.endswith(":")
+            return not heads and _in_columns(group, below)
         if step < OVERLAP:
             return not own & below.columns or (below.columns <= own and self._surrounds(at))
-        if self.ruled[at]:
-            return _in_columns(group, below)
         if at < self.n_header:
             return step <= max(_HEADER_LOOSE, _LOOSE * self.usual) and _stacks(group, below)
         if step > _LOOSE * self.usual:
@@ -146,17 +156,20 @@ class _Grouping:
             return bool(partly) and self._continues(group, below, leads=True)
         if below.values:
             return own < below.columns and self._continues(group, below, leads=True)
+        if self._leads(at):
+            return False
         if below.columns < own and self.padded:
             return True
-        leads = not (values and below.columns < own)
-        return not self._leads(at) and self._continues(group, below, leads=leads)
+        return self._continues(group, below, leads=not (values and below.columns < own))
 
     def _leads(self, at: int) -> bool:
-        """Whether a line without values that starts with a capital goes on in the next, which has
-        values."""
+        """Whether a line without values is of the row of the next, which has values: it is at the
+        same height, or starts with a capital and goes on there."""
         if at + 1 == len(self.lines) or not self.lines[at + 1].values:
             return False
         line, after = self.lines[at : at + 2]
+        if self.steps[at] < OVERLAP and not line.columns & after.columns:
+            return True
         starts_low = self.capitals and any(_goes_on_low(piece.text) for piece in line.pieces)
         return (
             not starts_low
