@@ -259,6 +259,39 @@ def test_label_over_two_rows_is_part_of_both(ruled: bool) -> None:
     assert [row[0] for row in places(rows)][1:4:2] == [(1, 0, 2, 1), (3, 0, 2, 1)]
 
 
+def test_label_of_a_group_of_rows_is_part_of_each() -> None:
+    rows = cells_of(
+        grid(
+            [
+                ["Region", "Quarter", "Sales"],
+                ["North", "First", "21"],
+                ["", "Second", "22"],
+                ["", "Third", "25"],
+                ["South", "First", "31"],
+                ["", "Second", "32"],
+            ]
+        )
+    )
+
+    assert lines_of(rows) == [
+        "Region | Quarter | Sales",
+        "North | First | 21",
+        "North | Second | 22",
+        "North | Third | 25",
+        "South | First | 31",
+        "South | Second | 32",
+    ]
+    assert [row[0][2] for row in places(rows)] == [1, 3, 1, 1, 2, 1]
+
+
+def test_sum_without_a_label_is_not_of_the_row_above() -> None:
+    rows = cells_of(
+        grid([["", "2020", "2021"], ["Cash", "4", "5"], ["Debt", "3", "1"], ["", "7", "6"]])
+    )
+
+    assert lines_of(rows)[-1] == "7 | 6"
+
+
 @pytest.mark.parametrize("sign", ["$", "€", "US$"])
 def test_currency_sign_far_from_its_number_is_in_the_cell_of_the_number(sign: str) -> None:
     rows = cells_of(

@@ -26,7 +26,7 @@ from colregion.parsers.layout.groups import (
 )
 from colregion.parsers.layout.lines import Line, Row, find_rows, lines_of
 from colregion.parsers.layout.model import ModelBox
-from colregion.parsers.layout.table_columns import is_value
+from colregion.parsers.layout.table_pieces import is_value
 
 FRAMED = ("figure", "table")
 """Kinds that keep the model's box: they contain more than words."""

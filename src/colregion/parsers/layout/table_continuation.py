@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from colregion.core.geometry import Box
 from colregion.core.regions import ParsedPage, Region
 from colregion.core.tables import header_text, row_cells, table_header, table_rows
-from colregion.parsers.layout.table_columns import is_value
+from colregion.parsers.layout.table_pieces import is_value
 
 _MARGIN_KINDS = ("header", "footer")
 _MARGIN_LINE = 40  # characters of a line at a page's end that may be a page number or "continued"

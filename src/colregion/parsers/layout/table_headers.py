@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from colregion.parsers.layout.table_columns import Piece, Span
 from colregion.parsers.layout.table_lines import Barriers, TableLine, table_line
+from colregion.parsers.layout.table_pieces import Piece, Span
 
 _WITHIN = 0.5  # share of a name that is above its column from which it names no other
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from colregion.core.geometry import Box
 from colregion.parsers.layout.rules import Rules
-from colregion.parsers.layout.table_columns import Columns, Piece
+from colregion.parsers.layout.table_columns import Columns
+from colregion.parsers.layout.table_pieces import Piece
 
 _LEVEL = 0.3  # text heights by which pieces of one line are higher or lower
 _RULED = 0.6  # share of a column's width that a rule along it covers

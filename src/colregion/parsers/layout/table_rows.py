@@ -10,9 +10,10 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from colregion.parsers.layout.table_columns import Columns, Piece
+from colregion.parsers.layout.table_columns import Columns
 from colregion.parsers.layout.table_headers import spread_names
 from colregion.parsers.layout.table_lines import Barriers, TableLine
+from colregion.parsers.layout.table_pieces import Piece
 
 _MAX_HEADER = 8  # lines
 _MARK = 3  # characters of a mark, such as "yes" or an option's letter, that counts as a value

@@ -7,17 +7,19 @@ rules and values (see `table_rows`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from colregion.core.geometry import FloatArray
 from colregion.core.regions import Cell
 from colregion.core.tables import CELL_SEPARATOR
 from colregion.parsers.layout.lines import Line, find_rows, reads_leftward
 from colregion.parsers.layout.rules import Rules
-from colregion.parsers.layout.table_columns import Piece, find_columns
+from colregion.parsers.layout.table_columns import find_columns
 from colregion.parsers.layout.table_lines import Barriers, TableLine, table_lines
+from colregion.parsers.layout.table_pieces import Piece
 from colregion.parsers.layout.table_rows import group_lines
 
+_FEW = 5  # one row in so many, two at least, are not an exception
 _LINE_GAP = 0.6  # text heights between two lines of a cell over several rows
 _SPAN_STEP = 1.3  # ratio of the distances from a label between two rows to these
 
@@ -51,6 +53,7 @@ def find_cells(
     barriers = Barriers(columns, rules)
     groups, n_header = group_lines(table_lines(columns), columns, barriers)
     drafts = _with_row_spans([_cells(group) for group in groups], groups, barriers)
+    drafts = _with_group_labels(drafts, n_header)
     labels = n_header > 0 or any(line.values for group in groups for line in group)
     return [
         [
@@ -153,6 +156,28 @@ def _with_row_spans(
                 grown[at] = [*(d for d in grown[at] if d not in own), _Draft(pieces, *span, reach)]
                 grown[at + 1] = [d for d in grown[at + 1] if d not in other]
         grown[at].sort(key=lambda draft: draft.first)
+    return grown
+
+
+def _with_group_labels(rows: list[list[_Draft]], n_header: int) -> list[list[_Draft]]:
+    """The rows with labels of the first column that name a group of rows over the whole group: the
+    rows below have a label in the second column only, and every other row has one there too."""
+    body = [at for at in range(n_header, len(rows)) if any(d.is_value for d in rows[at])]
+    first = {at for at in body if rows[at][0].first == 0 and not rows[at][0].is_value}
+    second = {at for at in body for d in rows[at] if d.first == d.last == 1 and not d.is_value}
+    members = second - first
+    few = max(2, len(body) / _FEW)
+    if len(members) < few or not first & second or len(first - second) > few:
+        return rows
+    grown = [list(row) for row in rows]
+    label: int | None = None
+    for at in range(n_header, len(rows)):
+        reached = label is not None and at < label + grown[label][0].row_span
+        if label is not None and at in members and not reached:
+            draft = grown[label][0]
+            grown[label][0] = replace(draft, row_span=at - label + 1)
+        elif not reached:
+            label = at if at in first & second else None
     return grown
 
 
