@@ -308,10 +308,6 @@ class TestTableRows:
     def test_row_is_a_header_when_all_its_cells_name_their_columns(self) -> None:
         assert np.flatnonzero(_table().is_header).tolist() == [1]
 
-    def test_header_of_a_row_is_the_header_rows_of_its_table(self) -> None:
-        table = _table()
-        assert [table.header_of(i) for i in (0, 1, 4, 7)] == [[], [], [1], [1]]
-
     def test_cell_before_the_first_row_or_without_extent_is_refused(self) -> None:
         with pytest.raises(InvalidInput, match="rows and columns count from 0"):
             Cell(-1, 0)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -169,9 +168,10 @@ def _check_unit(value: float | None, *, name: str) -> None:
         raise InvalidInput(f"{name} must lie in 0..1, got {value}")
 
 
-def _name_columns(cells: Sequence[Cell]) -> bool:
-    lone = len(cells) == 1 and cells[0].column + cells[0].column_span == 1
-    return not lone and all(cell.header for cell in cells)
+def _name_columns(cells: Sequence[Cell], *, below_header: bool) -> bool:
+    lone = len(cells) == 1 and cells[0].column == 0
+    is_head = lone and (below_header or cells[0].column_span == 1)
+    return not is_head and all(cell.header for cell in cells)
 
 
 @one_line_repr("id", "text")
@@ -240,26 +240,23 @@ class ParsedPage:
     @cached_property
     def is_header(self) -> NDArray[np.bool_]:
         """(R,) whether a region is a row that names the columns of its table: one of those at its
-        top that have header cells only. A lone cell in the first column heads a section instead."""
+        top that have header cells only. Below one of them, a lone cell that starts in the first
+        column heads a section instead, as does one of that column only."""
         is_header = np.zeros(len(self.regions), dtype=bool)
         for region, rows in zip(self.regions, self.parts, strict=True):
-            if region.kind == "table":
-                divided = filter(self.cells_of, rows)
-                header = takewhile(lambda row: _name_columns(self.cells_of(row)), divided)
-                is_header[list(header)] = True
+            above = False
+            for row in rows if region.kind == "table" else ():
+                cells = self.cells_of(row)
+                if cells:
+                    if not _name_columns(cells, below_header=above):
+                        break
+                    is_header[row] = above = True
         return is_header
 
     def cells_of(self, position: int) -> list[Cell]:
         """The cells of a row; [] for a region without any."""
         cells = (self.regions[part].cell for part in self.parts[position])
         return [cell for cell in cells if cell is not None]
-
-    def header_of(self, position: int) -> list[int]:
-        """Positions of the header rows of the table in which a region is a row; [] for others."""
-        table = int(self.parents[position])
-        if table < 0 or self.is_header[position]:
-            return []
-        return [i for i in self.parts[table] if self.is_header[i]]
 
     @cached_property
     def leaves(self) -> list[int]:

@@ -15,6 +15,7 @@ from colregion.core.geometry import Box, FloatArray, GridPlacement, Placement
 from colregion.core.quotes import Evidence, Quote, find_quotes
 from colregion.core.regions import ParsedPage, Region
 from colregion.core.repr import one_line_repr
+from colregion.core.table_formats import to_html, to_markdown
 from colregion.errors import InvalidInput, ShapeMismatch
 
 DEFAULT_K = 5
@@ -197,6 +198,14 @@ class Hit(_OnPage):
     def expand(self, level: str) -> Hit:
         """The hit's surroundings as a hit of the same score: its "block", "area" or "page"."""
         return replace(self, region=self.parsed.ancestor(self.region, level))
+
+    def to_markdown(self) -> str:
+        """As `table_formats.to_markdown`: a table, a row of one with its header, or paragraphs."""
+        return to_markdown(self.parsed, self.region)
+
+    def to_html(self) -> str:
+        """As `table_formats.to_html`, the same with the spans of cells."""
+        return to_html(self.parsed, self.region)
 
     def to_metadata(
         self, *, confidence: bool = True, quotes: bool = True

@@ -1,8 +1,11 @@
-"""Tables in a page's region tree: the table around a region, and its header."""
+"""Tables in a page's region tree: the table around a region, its rows and its header."""
 
 from __future__ import annotations
 
 from colregion.core.regions import ParsedPage
+
+CELL_SEPARATOR = " | "
+"""Between the cells in the text of a row."""
 
 
 def table_of(parsed: ParsedPage, position: int) -> int | None:
@@ -12,7 +15,8 @@ def table_of(parsed: ParsedPage, position: int) -> int | None:
         position: of the region in `parsed.regions`.
     """
     while position >= 0:
-        if parsed.regions[position].kind == "table" and len(parsed.regions[position].path) == 1:
+        region = parsed.regions[position]
+        if region.kind == "table" and region.level == "area":
             return position
         position = int(parsed.parents[position])
     return None
@@ -28,3 +32,17 @@ def table_header(parsed: ParsedPage, table: int) -> list[int]:
     """Positions of the rows that name the columns of the table at a position, see
     `ParsedPage.is_header`; [] without any."""
     return [row for row in parsed.parts[table] if parsed.is_header[row]]
+
+
+def header_text(parsed: ParsedPage, table: int) -> str:
+    """The names of the columns of the table at a position, one header row per line; "" without.
+
+    A table that continues one of an earlier page without repeating its header has the header's
+    lines at the start of its own text, and no regions for them.
+    """
+    header = table_header(parsed, table)
+    if header:
+        return "\n".join(parsed.regions[row].text for row in header)
+    region = parsed.regions[table]
+    own = "\n".join(parsed.regions[part].text for part in parsed.parts[table])
+    return region.text.removesuffix(own).rstrip("\n") if region.continues else ""

@@ -193,9 +193,10 @@ class IngestJob:
         entry = replace(entry, missing_pages=tuple(reading.missing))
         reason = "; ".join(f"page {number}: {why}" for number, why in reading.missing.items())
         # Pages were read one by one: what goes on over a page's end is joined here.
-        from colregion.parsers.layout.continuation import carry_over  # a parser's, loaded when used
+        # Pages are read one by one; loaded when used, as it is a parser's.
+        from colregion.parsers.page_parser import join_over_pages
 
-        outcome = self._store(entry, embed(carry_over(reading.pages()), self.encoder))
+        outcome = self._store(entry, embed(join_over_pages(reading.pages()), self.encoder))
         return replace(
             outcome, reason=outcome.reason or reason, seconds=outcome.seconds + reading.seconds
         )

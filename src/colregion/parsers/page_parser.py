@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from colregion.core.documents import Document, Page
@@ -13,6 +13,7 @@ from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput
 from colregion.parsers.layout import Layout
 from colregion.parsers.layout.continuation import carry_over
+from colregion.parsers.layout.table_continuation import carry_tables
 from colregion.parsers.text_layer.hidden_text import mark_hidden_text
 from colregion.parsers.word_reader import WordReader
 
@@ -57,14 +58,19 @@ def read_words(reader: WordReader, page: Page) -> tuple[Page, tuple[Word, ...]]:
 def parse_pages(
     document: Document, parse_page: Callable[[Page], ParsedPage], *, workers: int | None = None
 ) -> Iterator[ParsedPage]:
-    """Parse pages in threads and yield them in order, paragraphs that go on over a page's end
-    joined (`carry_over`).
+    """Parse pages in threads and yield them in order, joined by `join_over_pages`.
 
     Pages are opened as threads become free: at most `workers` + 1 (by default as many as there
     are cores), and those for whose last paragraph the end is awaited, are in memory, however long
     the document is.
     """
-    yield from carry_over(_parse_each(document, parse_page, workers or os.cpu_count() or 1))
+    yield from join_over_pages(_parse_each(document, parse_page, workers or os.cpu_count() or 1))
+
+
+def join_over_pages(pages: Iterable[ParsedPage]) -> Iterator[ParsedPage]:
+    """The pages of a document in order, with paragraphs and tables that go on over a page's end
+    joined (`carry_over`, `carry_tables`); pages that this has been done to do not change."""
+    return carry_tables(carry_over(pages))
 
 
 def _parse_each(

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from colregion.core.geometry import Box, FloatArray
 from colregion.core.regions import ParsedPage, Region, mean_confidence
+from colregion.core.tables import header_text
 from colregion.errors import InvalidInput, NotIndexed
 from colregion.retrieval.labels import value_of
 
@@ -40,11 +41,18 @@ def join_pieces(parsed: ParsedPage, pieces: Sequence[Region]) -> Region:
         for one, position in zip(pieces, positions, strict=True)
     ]
     joined = join_regions(plain)
-    first_row = next((i for i in positions if i is not None and parsed.header_of(i)), None)
-    if first_row is None:
-        return joined
-    header = [parsed.regions[i].text for i in parsed.header_of(first_row)]
-    return replace(joined, text="\n".join([*header, joined.text]))
+    headers = (_header_before(parsed, position) for position in positions if position is not None)
+    header = next(filter(None, headers), "")
+    return replace(joined, text=f"{header}\n{joined.text}") if header else joined
+
+
+def _header_before(parsed: ParsedPage, position: int) -> str:
+    """The header of the table in which a region is a row; "" for other regions."""
+    table = int(parsed.parents[position])
+    is_row = table >= 0 and parsed.regions[table].kind == "table"
+    if not is_row or parsed.is_header[position] or not parsed.cells_of(position):
+        return ""
+    return header_text(parsed, table)
 
 
 def cut_to_fit(

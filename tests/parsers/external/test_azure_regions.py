@@ -12,7 +12,7 @@ import pytest
 from colregion.core.documents import Document
 from colregion.core.geometry import Upright
 from colregion.core.interfaces import Parser
-from colregion.core.regions import ParsedPage
+from colregion.core.regions import Cell, ParsedPage
 from colregion.errors import UnreadableDocument
 from colregion.parsers import AzureRegions
 from colregion.testing import ParserContract
@@ -148,10 +148,10 @@ EXPECTED = [
     ("2.1", "text", "They rose\na lot", (0.1, 0.15, 0.3, 0.25)),
     ("2.1.1", "text", "They rose", (0.1, 0.15, 0.3, 0.2)),
     ("2.1.2", "text", "a lot", (0.1, 0.2, 0.3, 0.25)),
-    ("3", "table", "Table 1\nrent\n7.00", (0.1, 0.3, 0.8, 0.45)),
+    ("3", "table", "Table 1\nrent | 7.00", (0.1, 0.3, 0.8, 0.45)),
     ("3.1", "caption", "Table 1", (0.1, 0.3, 0.3, 0.35)),
     ("3.1.1", "caption", "Table 1", (0.1, 0.3, 0.3, 0.35)),
-    ("3.2", "row", "rent\n7.00", (0.1, 0.4, 0.8, 0.45)),
+    ("3.2", "row", "rent | 7.00", (0.1, 0.4, 0.8, 0.45)),
     ("3.2.1", "row", "rent", (0.1, 0.4, 0.4, 0.45)),
     ("3.2.2", "row", "7.00", (0.4, 0.4, 0.8, 0.45)),
 ]
@@ -220,6 +220,26 @@ def test_sideways_scan_keeps_its_boxes_and_gets_its_turn(
         assert region.box.xyxy == pytest.approx((1 - y1, x0, 1 - y0, x1))
 
 
+def test_cells_of_a_table_have_the_spans_and_headers_of_the_file(
+    make_document: MakeDocument,
+) -> None:
+    data = answer()
+    second, first = data["tables"][0]["cells"]
+    first.update(kind="columnHeader", rowSpan=2)
+    second.update(rowIndex=1, columnSpan=3)
+    cells = [region.cell for region in read(data, make_document((720, 1440))).regions]
+    assert [cell for cell in cells if cell] == [Cell(0, 0, 2, 1, header=True), Cell(1, 1, 1, 3)]
+
+
+def test_row_under_a_cell_of_two_rows_has_its_text_too(make_document: MakeDocument) -> None:
+    data = answer()
+    second, first = data["tables"][0]["cells"]
+    first.update(rowSpan=2)
+    second.update(rowIndex=1)
+    rows = [r.text for r in read(data, make_document((720, 1440))).regions if r.kind == "row"]
+    assert rows == ["rent", "rent", "rent | 7.00", "7.00"]
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -234,6 +254,8 @@ def test_sideways_scan_keeps_its_boxes_and_gets_its_turn(
             "on page 4, which the file does not list",
         ),
         (lambda d: d["tables"][0]["cells"][0].update(rowIndex=None), "rowIndex must be a number"),
+        (lambda d: d["tables"][0]["cells"][0].update(rowIndex=-1), "a whole number from 0 up"),
+        (lambda d: d["tables"][0]["cells"][0].update(columnSpan=0), "a whole number from 1 up"),
     ],
 )
 def test_invalid_file_is_refused_with_what_is_wrong_in_it(

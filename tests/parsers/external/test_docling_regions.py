@@ -21,7 +21,7 @@ from docling_core.types.doc import (
 
 from colregion.core.documents import Document
 from colregion.core.interfaces import Parser
-from colregion.core.regions import ParsedPage
+from colregion.core.regions import Cell, ParsedPage
 from colregion.errors import MissingDependency, UnreadableDocument
 from colregion.parsers import DoclingRegions
 from colregion.testing import ParserContract
@@ -104,14 +104,41 @@ def test_table_has_its_caption_and_rows_of_cells(
     document.add_table(data, caption=caption, prov=place(20, 300, 180, 240))
     (page,) = read(document, make_document((200, 400)))
     assert outline(page) == [
-        ("1", "table", "Table 1\nitem\nsum\nrent\n7.00", (0.1, 0.2, 0.9, 0.4)),
+        ("1", "table", "Table 1\nitem | sum\nrent | 7.00", (0.1, 0.2, 0.9, 0.4)),
         ("1.1", "caption", "Table 1", (0.1, 0.2, 0.5, 0.225)),
-        ("1.2", "row", "item\nsum", (0.1, 0.25, 0.8, 0.3)),
+        ("1.2", "row", "item | sum", (0.1, 0.25, 0.8, 0.3)),
         ("1.2.1", "row", "item", (0.1, 0.25, 0.4, 0.3)),
         ("1.2.2", "row", "sum", (0.5, 0.25, 0.8, 0.3)),
-        ("1.3", "row", "rent\n7.00", (0.1, 0.3, 0.8, 0.35)),
+        ("1.3", "row", "rent | 7.00", (0.1, 0.3, 0.8, 0.35)),
         ("1.3.1", "row", "rent", (0.1, 0.3, 0.4, 0.35)),
         ("1.3.2", "row", "7.00", (0.5, 0.3, 0.8, 0.35)),
+    ]
+
+
+def test_cells_have_the_spans_and_headers_of_the_document(make_document: MakeDocument) -> None:
+    document = report()
+    cells = [
+        TableCell(
+            text=text,
+            row_span=rows,
+            col_span=columns,
+            start_row_offset_idx=row,
+            end_row_offset_idx=row + rows,
+            start_col_offset_idx=0,
+            end_col_offset_idx=columns,
+            column_header=row == 0,
+            bbox=BoundingBox(
+                l=20, t=100 + 20 * row, r=80, b=120 + 20 * row, coord_origin=CoordOrigin.TOPLEFT
+            ),
+        )
+        for row, rows, columns, text in ((0, 1, 2, "costs"), (1, 2, 1, "rent"))
+    ]
+    data = TableData(num_rows=3, num_cols=2, table_cells=cells)
+    document.add_table(data, prov=place(20, 300, 180, 240))
+    (page,) = read(document, make_document((200, 400)))
+    assert [region.cell for region in page.regions if region.cell] == [
+        Cell(0, 0, 1, 2, header=True),
+        Cell(1, 0, 2, 1),
     ]
 
 

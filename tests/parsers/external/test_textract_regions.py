@@ -12,7 +12,7 @@ import pytest
 from colregion.core.documents import Document
 from colregion.core.geometry import Upright
 from colregion.core.interfaces import Parser
-from colregion.core.regions import ParsedPage
+from colregion.core.regions import Cell, ParsedPage
 from colregion.errors import UnreadableDocument
 from colregion.parsers import TextractRegions
 from colregion.testing import ParserContract
@@ -95,10 +95,10 @@ LAYOUT = [
 ]
 
 TABLE = [
-    ("table", "Sums\nrent\n7.00", (0.1, 0.5, 0.9, 0.7)),
+    ("table", "Sums\nrent | 7.00", (0.1, 0.5, 0.9, 0.7)),
     ("caption", "Sums", (0.1, 0.5, 0.2, 0.55)),
     ("caption", "Sums", (0.1, 0.5, 0.2, 0.55)),
-    ("row", "rent\n7.00", (0.1, 0.6, 0.9, 0.7)),
+    ("row", "rent | 7.00", (0.1, 0.6, 0.9, 0.7)),
     ("row", "rent", (0.1, 0.6, 0.5, 0.7)),
     ("row", "7.00", (0.5, 0.6, 0.9, 0.7)),
 ]
@@ -133,8 +133,30 @@ def test_lines_and_tables_without_a_layout_are_areas_in_the_order_of_the_lines(
 ) -> None:
     (page,) = read({"Blocks": blocks()}, make_document((612, 792)))
     areas = [row for row in outline(page) if "." not in row[0]]
-    assert [row[2] for row in areas] == ["Costs", "one", "two", "Sums\nrent\n7.00", "stray"]
+    assert [row[2] for row in areas] == ["Costs", "one", "two", "Sums\nrent | 7.00", "stray"]
     assert [row[1:] for row in outline(page) if row[0].startswith("4")] == TABLE
+
+
+def test_cells_have_their_place_and_merged_ones_their_spans(make_document: MakeDocument) -> None:
+    made = blocks()
+    cells = {each["Id"]: each for each in made if each["BlockType"] == "CELL"}
+    cells["c1"]["EntityTypes"] = ["COLUMN_HEADER"]
+    merged = block("MERGED_CELL", "m", (0.1, 0.6, 0.9, 0.7), ["c1", "c2"])
+    merged.update(RowIndex=1, ColumnIndex=1, RowSpan=1, ColumnSpan=2)
+    (table,) = [each for each in made if each["BlockType"] == "TABLE"]
+
+    (apart,) = read({"Blocks": made}, make_document((612, 792)))
+    table["Relationships"].append({"Type": "MERGED_CELL", "Ids": ["m"]})
+    (joined,) = read({"Blocks": [*made, merged]}, make_document((612, 792)))
+
+    assert [(r.text, r.cell) for r in apart.regions if r.cell] == [
+        ("rent", Cell(0, 0, header=True)),
+        ("7.00", Cell(0, 1)),
+    ]
+    ((text, cell),) = [(r.text, r.cell) for r in joined.regions if r.cell]
+    assert sorted(text.split()) == ["7.00", "rent"]
+    assert cell is not None
+    assert (cell.row, cell.column, cell.row_span, cell.column_span) == (0, 0, 1, 2)
 
 
 def test_response_of_text_only_gets_a_layout_from_its_words(make_document: MakeDocument) -> None:

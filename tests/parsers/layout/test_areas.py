@@ -198,3 +198,36 @@ def test_roles_depend_on_size_and_place(area: Area, kind: str) -> None:
 
     assert named.kind == kind
     assert body.kind == "text"
+
+
+NUMBERS = [line(f"{i},204", 0.7, 0.3 + 0.03 * i) for i in range(1, 4)]
+NUMBERS_BOX = ModelBox("table", Box(0.69, 0.32, 0.77, 0.42), 0.9)
+LABELS = ["Net cash used in financing", "Acquisition of content", "Other assets"]
+
+
+def labels(*, shift: float = 0.0) -> tuple[list[Line], ModelBox]:
+    lines = [line(text, 0.1, 0.33 + 0.03 * i + shift) for i, text in enumerate(LABELS)]
+    return lines, ModelBox("text", Box(0.09, 0.32 + shift, 0.37, 0.42 + shift), 0.9)
+
+
+def test_labels_far_from_a_table_of_numbers_only_are_in_the_table() -> None:
+    lines, box = labels()
+
+    ((kind, texts),) = find([*lines, *NUMBERS], box, NUMBERS_BOX)
+
+    assert kind == "table"
+    assert sorted(texts) == sorted([*LABELS, "1,204", "2,204", "3,204"])
+
+
+def test_text_beside_a_table_of_numbers_that_is_not_at_the_height_of_its_rows_stays_apart() -> None:
+    lines, box = labels(shift=0.012)
+
+    assert [kind for kind, _ in find([*lines, *NUMBERS], box, NUMBERS_BOX)] == ["table", "text"]
+
+
+def test_text_beside_a_table_that_has_labels_of_its_own_stays_apart() -> None:
+    lines, box = labels()
+    own = [line(name, 0.55, 0.33 + 0.03 * i) for i, name in enumerate(("Rent", "Heat", "Fuel"))]
+    table = ModelBox("table", Box(0.54, 0.32, 0.77, 0.42), 0.9)
+
+    assert [kind for kind, _ in find([*lines, *own, *NUMBERS], box, table)] == ["table", "text"]

@@ -259,6 +259,39 @@ def test_label_over_two_rows_is_part_of_both(ruled: bool) -> None:
     assert [row[0] for row in places(rows)][1:4:2] == [(1, 0, 2, 1), (3, 0, 2, 1)]
 
 
+def test_label_of_a_group_of_rows_is_part_of_each() -> None:
+    rows = cells_of(
+        grid(
+            [
+                ["Region", "Quarter", "Sales"],
+                ["North", "First", "21"],
+                ["", "Second", "22"],
+                ["", "Third", "25"],
+                ["South", "First", "31"],
+                ["", "Second", "32"],
+            ]
+        )
+    )
+
+    assert lines_of(rows) == [
+        "Region | Quarter | Sales",
+        "North | First | 21",
+        "North | Second | 22",
+        "North | Third | 25",
+        "South | First | 31",
+        "South | Second | 32",
+    ]
+    assert [row[0][2] for row in places(rows)] == [1, 3, 1, 1, 2, 1]
+
+
+def test_sum_without_a_label_is_not_of_the_row_above() -> None:
+    rows = cells_of(
+        grid([["", "2020", "2021"], ["Cash", "4", "5"], ["Debt", "3", "1"], ["", "7", "6"]])
+    )
+
+    assert lines_of(rows)[-1] == "7 | 6"
+
+
 @pytest.mark.parametrize("sign", ["$", "€", "US$"])
 def test_currency_sign_far_from_its_number_is_in_the_cell_of_the_number(sign: str) -> None:
     rows = cells_of(
@@ -281,6 +314,68 @@ def test_column_of_dashes_remains_a_column() -> None:
     rows = cells_of(grid([["North", "—", "4.1"], ["South", "—", "3.2"], ["West", "—", "2.0"]]))
 
     assert lines_of(rows) == ["North | — | 4.1", "South | — | 3.2", "West | — | 2.0"]
+
+
+def test_names_beside_the_numbers_below_them_are_in_one_column_with_them() -> None:
+    rows = cells_of(
+        [
+            ("Cost", 0.46, 0.1),
+            *(
+                item
+                for i, (name, number) in enumerate((("Cash", "1,204"), ("Debt", "1,174")))
+                for item in (
+                    (name, 0.1, 0.13 + 0.03 * i),
+                    ("$", 0.4, 0.13 + 0.03 * i),
+                    (number, 0.52, 0.13 + 0.03 * i),
+                )
+            ),
+        ]
+    )
+
+    assert lines_of(rows) == ["Cost", "Cash | $ 1,204", "Debt | $ 1,174"]
+    assert [row[-1].cell.column for row in rows] == [1, 1, 1]
+
+
+def test_options_by_letter_between_two_rules_are_rows_of_their_own() -> None:
+    names = ["Radio", "Tyres", "Spare", "Wheel", "Seats", "Paint"]
+    placed = [
+        item
+        for i, name in enumerate(names)
+        for item in (
+            (name, 0.1, 0.1 + 0.03 * i),
+            ("S", 0.4, 0.1 + 0.03 * i),
+            ("O", 0.6, 0.1 + 0.03 * i),
+        )
+    ]
+    across = [(0.095 + 0.03 * i, 0.09, 0.7) for i in (0, 1, 2, 3, 4)]
+
+    assert len(cells_of(placed, across)) == 6
+
+
+def test_total_under_a_rule_is_not_joined_to_the_row_above() -> None:
+    rows = cells_of(
+        grid([["Sales", "4"], ["Rent", "3"], ["Total income", "7"]]), [(0.153, 0.39, 0.5)]
+    )
+
+    assert lines_of(rows) == ["Sales | 4", "Rent | 3", "Total income | 7"]
+
+
+def test_label_goes_on_below_a_rule_that_is_only_under_the_numbers() -> None:
+    rows = cells_of(
+        [
+            ("Net cash provided by", 0.1, 0.1),
+            ("operating activities", 0.1, 0.125),
+            ("12", 0.6, 0.125),
+            ("Other income and all", 0.1, 0.155),
+            ("7", 0.61, 0.155),
+        ],
+        [(0.122, 0.59, 0.63)],
+    )
+
+    assert lines_of(rows) == [
+        "Net cash provided by operating activities | 12",
+        "Other income and all | 7",
+    ]
 
 
 def test_sparse_column_of_notes_keeps_its_own_column() -> None:

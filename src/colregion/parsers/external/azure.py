@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from colregion.core.geometry import Box
-from colregion.core.regions import Word
+from colregion.core.regions import Cell, Word
 from colregion.errors import UnreadableDocument
 from colregion.parsers.external.check_marks import (
     SELECTED,
@@ -29,7 +29,7 @@ from colregion.parsers.external.check_marks import (
 from colregion.parsers.external.json_reader import Node, read_json
 from colregion.parsers.external.region_source import RegionSource
 from colregion.parsers.external.regions import ExternalPage, ExternalRegion
-from colregion.parsers.external.shapes import box_around, line_of, make_word, region_of
+from colregion.parsers.external.shapes import box_around, line_of, make_word, region_of, rows_of
 
 _ROLES = {
     "title": "title",
@@ -170,6 +170,16 @@ class _Page:
         return ExternalPage(tuple(regions), (self.width, self.height), -self.angle % 360.0, words)
 
 
+def _cell(item: Node) -> Cell:
+    return Cell(
+        item["rowIndex"].count(0),
+        item["columnIndex"].count(0),
+        item["rowSpan"].count(1) if item["rowSpan"] else 1,
+        item["columnSpan"].count(1) if item["columnSpan"] else 1,
+        header=item["kind"].text() in ("columnHeader", "rowHeader", "stubHead"),
+    )
+
+
 class _Reader:
     """Converts the tables, figures and paragraphs of a result to regions."""
 
@@ -226,15 +236,16 @@ class _Reader:
 
     def _rows(self, table: Node) -> Iterator[_Placed]:
         """A table's rows with their cells as lines, from the left."""
-        rows: dict[tuple[int, int], list[tuple[int, int, ExternalRegion]]] = defaultdict(list)
-        for cell in table["cells"].items():
-            row, column = cell["rowIndex"].whole(), cell["columnIndex"].whole()
-            spans = _spans(cell)
-            for place in cell["boundingRegions"].items():
+        cells: dict[int, list[tuple[Cell, ExternalRegion]]] = defaultdict(list)
+        offsets: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for item in table["cells"].items():
+            cell, spans = _cell(item), _spans(item)
+            for place in item["boundingRegions"].items():
                 page = self._page(place)
                 if line := line_of(page.take_words(spans), kind="row", box=page.box(place)):
-                    rows[page.number, row].append((column, spans[0][0], line))
-        for (number, _), cells in sorted(rows.items()):
-            _, offsets, lines = zip(*sorted(cells, key=lambda cell: cell[0]), strict=True)
-            if region := region_of(lines, kind="row"):
-                yield number, min(offsets), region
+                    cells[page.number].append((cell, line))
+                    offsets[page.number, cell.row].append(spans[0][0])
+        for number, own in sorted(cells.items()):
+            for region in rows_of(own):
+                row = region.parts[0].cell.row if region.parts[0].cell else 0
+                yield number, min(offsets[number, row]), region

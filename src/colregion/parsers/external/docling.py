@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from colregion.core.geometry import Box
-from colregion.errors import UnreadableDocument, require
+from colregion.core.regions import Cell
+from colregion.errors import InvalidInput, UnreadableDocument, require
 from colregion.parsers.auto_reader import WordsFrom
 from colregion.parsers.external.check_marks import marked_region, with_labels
 from colregion.parsers.external.region_source import RegionSource, SourceData
@@ -168,11 +169,21 @@ class _Reader:
             return {}
         number = table.prov[0].page_no
         cells = (
-            (cell.start_row_offset_idx, cell.start_col_offset_idx, cell.text, box)
+            (self._cell(cell), ExternalRegion(box, cell.text, "row"))
             for cell in table.data.table_cells
             if cell.bbox and cell.text.strip() and (box := self._box(cell.bbox, number))
         )
-        return {number: rows_of((i, j, ExternalRegion(b, text, "row")) for i, j, text, b in cells)}
+        return {number: rows_of(cells)}
+
+    def _cell(self, cell: document.TableCell) -> Cell:
+        row, column = cell.start_row_offset_idx, cell.start_col_offset_idx
+        try:
+            header = cell.column_header or cell.row_header or cell.row_section
+            return Cell(row, column, cell.row_span, cell.col_span, header=header)
+        except InvalidInput as cause:
+            raise UnreadableDocument(
+                f"{self.name}: a cell of a table has no place: {cause}"
+            ) from cause
 
     def _places(self, item: document.DocItem, kind: str) -> Iterator[_Placed]:
         """The item on each of its pages, with its share of the text."""

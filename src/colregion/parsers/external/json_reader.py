@@ -51,6 +51,10 @@ class Node:
         """An integer."""
         return int(self._checked(self.number().is_integer(), "a whole number"))
 
+    def count(self, least: int) -> int:
+        """An integer from `least` up."""
+        return int(self._checked(self.whole() >= least, f"a whole number from {least} up"))
+
     def page_number(self) -> int:
         """A number from 1 up."""
         return int(self._checked(self.whole() >= 1, "a page number from 1 up"))

@@ -142,7 +142,7 @@ def _with_lines(
     if depth == len(LEVELS):
         box = Box.enclosing([region.box, *(word.box for word in words)])
         text = region.text or " ".join(word.text for word in words)
-        return ExternalRegion(box, text, region.kind, words=words)
+        return replace(region, box=box, text=text, words=words)
     squares = frame.square(boxes_to_array(word.box for word in words))
     lines = find_lines([word.text for word in words], squares)
     if depth == 1:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from xml.etree.ElementTree import Element
 
 from colregion.core.geometry import Box
-from colregion.core.regions import Word
+from colregion.core.regions import Cell, Word
 from colregion.errors import UnreadableDocument
 from colregion.parsers.external.region_source import RegionSource
 from colregion.parsers.external.regions import ExternalPage, ExternalRegion
@@ -97,19 +97,34 @@ class _Page:
         block = region_of(lines, kind="text" if kind == "figure" else kind)
         return region_of([block], kind=kind, box=box)
 
-    def _cells(self, table: Element) -> Iterator[tuple[float, float, ExternalRegion]]:
-        """(row, column, region); a cell without a role is a row of its own, after the others."""
-        rows: set[float] = set()
-        for cell in table.findall("TextRegion"):
-            role = cell.find("Roles/TableCellRole")
-            row, column = float(len(rows)), 0.0
-            if role is not None:
-                row = number_attribute(role, "rowIndex", name=self.name)
-                column = number_attribute(role, "columnIndex", name=self.name)
-            words = [word for line in cell.iter("TextLine") for word in self._words(line)]
-            if region := line_of(words, kind="row", box=self._box(cell)):
-                rows.add(row)
-                yield row, column, region
+    def _cells(self, table: Element) -> Iterator[tuple[Cell, ExternalRegion]]:
+        """The cells; one without a role is a row of its own, after the others."""
+        rows: set[int] = set()
+        for element in table.findall("TextRegion"):
+            role = element.find("Roles/TableCellRole")
+            cell = Cell(max(rows, default=-1) + 1, 0) if role is None else self._cell(role)
+            words = [word for line in element.iter("TextLine") for word in self._words(line)]
+            if region := line_of(words, kind="row", box=self._box(element)):
+                rows.add(cell.row)
+                yield cell, region
+
+    def _cell(self, role: Element) -> Cell:
+        def whole(name: str, *, least: int) -> int:
+            number = number_attribute(role, name, name=self.name)
+            if not number.is_integer() or number < least:
+                raise UnreadableDocument(
+                    f"{self.name}: {name} of a cell must be a whole number from {least} up, "
+                    f"got {number:g}"
+                )
+            return int(number)
+
+        return Cell(
+            whole("rowIndex", least=0),
+            whole("columnIndex", least=0),
+            whole("rowSpan", least=1) if role.get("rowSpan") else 1,
+            whole("colSpan", least=1) if role.get("colSpan") else 1,
+            header=role.get("header") == "true",
+        )
 
     def _line(self, line: Element) -> ExternalRegion | None:
         """A line with its words; one that is not divided into words has its text."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from colregion.core.geometry import Box
-from colregion.core.regions import Word
+from colregion.core.regions import Cell, Word
+from colregion.core.tables import CELL_SEPARATOR
 from colregion.errors import InvalidBox
 from colregion.parsers.external.regions import ExternalRegion
+
+MAX_SPAN = 1000
+"""Rows of a cell beyond which a file's span is no reason to repeat its text."""
 
 
 def box_around(points: Iterable[tuple[float, float]], *, width: float, height: float) -> Box | None:
@@ -60,9 +66,18 @@ def line_of(
     return ExternalRegion(Box.enclosing(boxes), "", kind, words=present) if present else None
 
 
-def rows_of(cells: Iterable[tuple[float, float, ExternalRegion]]) -> list[ExternalRegion]:
-    """Cells (row, column, region) in any order to rows from the top, cells from the left."""
-    rows: dict[float, list[ExternalRegion]] = {}
-    for row, _, cell in sorted(cells, key=lambda each: each[:2]):
-        rows.setdefault(row, []).append(cell)
-    return [region for own in rows.values() if (region := region_of(own, kind="row"))]
+def rows_of(cells: Iterable[tuple[Cell, ExternalRegion]]) -> list[ExternalRegion]:
+    """Cells in any order to rows from the top, cells from the left. The text of a row includes
+    the cells that reach into it from above."""
+    rows: dict[int, list[ExternalRegion]] = {}
+    texts: dict[int, list[str]] = defaultdict(list)
+    for cell, region in sorted(cells, key=lambda each: (each[0].column, each[0].row)):
+        rows.setdefault(cell.row, []).append(replace(region, cell=cell))
+        text = region.text or " ".join(word.text for word in region.words)
+        for row in range(cell.row, cell.row + min(cell.row_span, MAX_SPAN)):
+            texts[row].append(text)
+    made = (
+        region_of(rows[row], kind="row", text=CELL_SEPARATOR.join(texts[row]))
+        for row in sorted(rows)
+    )
+    return [row for row in made if row]

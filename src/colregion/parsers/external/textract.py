@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from colregion.core.geometry import Box
-from colregion.core.regions import Word
+from colregion.core.regions import Cell, Word
 from colregion.errors import UnreadableDocument
 from colregion.parsers.external.check_marks import insert_marks, mark_of, nearest_in_row
 from colregion.parsers.external.json_reader import Node, read_json
@@ -123,10 +123,20 @@ class _Page:
         yield from tables
 
     def _table(self, table: Node) -> ExternalRegion | None:
+        merged = {
+            child["Id"].text(): cell
+            for cell in self._children(table, relation="MERGED_CELL")
+            for child in self._children(cell, "CELL")
+        }
+        lines: dict[str, tuple[Cell, list[Word]]] = {}
+        for part in self._children(table, "CELL"):
+            whole = merged.get(part["Id"].text(), part)
+            _, words = lines.setdefault(whole["Id"].text(), (_cell(whole, part), []))
+            words += self._words(part)
         cells = [
-            (cell["RowIndex"].whole(), cell["ColumnIndex"].whole(), line)
-            for cell in self._children(table, "CELL")
-            if (line := self._line(cell, "row"))
+            (cell, line)
+            for name, (cell, words) in lines.items()
+            if (line := line_of(words, kind="row", box=_box(self.by_id[name])))
         ]
         titles = [
             region_of([line], kind="caption")
@@ -195,6 +205,17 @@ class _Page:
             if name.text() in self.by_id
         ]
         return [c for c in children if block_type in (None, c["BlockType"].text())]
+
+
+def _cell(block: Node, part: Node) -> Cell:
+    """The place of a cell, which is a header if the part of it that comes first is one."""
+    return Cell(
+        block["RowIndex"].count(1) - 1,
+        block["ColumnIndex"].count(1) - 1,
+        block["RowSpan"].count(1) if block["RowSpan"] else 1,
+        block["ColumnSpan"].count(1) if block["ColumnSpan"] else 1,
+        header="COLUMN_HEADER" in [entity.text() for entity in part["EntityTypes"].items()],
+    )
 
 
 def _quarter_turn(lines: Iterable[Node]) -> float:

@@ -24,8 +24,9 @@ from colregion.parsers.layout.groups import (
     is_table,
     line_groups,
 )
-from colregion.parsers.layout.lines import Line, find_rows, lines_of
+from colregion.parsers.layout.lines import Line, Row, find_rows, lines_of
 from colregion.parsers.layout.model import ModelBox
+from colregion.parsers.layout.table_pieces import is_value
 
 FRAMED = ("figure", "table")
 """Kinds that keep the model's box: they contain more than words."""
@@ -41,6 +42,8 @@ _FIGURE_SHARE = 0.35
 _PAGE_SHARE = 0.9  # what covers more is the page itself, not a figure
 _PAINTED = 0.09  # filled share of a figure from which it is a chart or photo; forms have less
 
+_LABEL_REACH = 40.0  # text heights from a table's box to a column of labels that it omits
+_LEVEL, _LEVEL_ROWS = 0.3, 0.7  # by which a label is off its row, share of rows with a label
 _CELL_REACH = 1.0  # text heights from a table's box to a cell that it cut off
 _SAME_SIZE = 1.2  # largest ratio of line heights within one text
 
@@ -88,13 +91,16 @@ def find_areas(
         for item, own in zip(boxes, inside, strict=True)
         if own or item.kind in FRAMED
     ]
-    areas, outside = _dissolve_cells(areas, outside)
+    areas, outside = _dissolve_cells(_with_labels(areas), outside)
     areas, outside = _absorb(areas, outside)
     areas = [part for area in areas for part in _split(area, areas)]
     for rows in line_groups(outside):
-        kind = "table" if is_table(rows) else "list" if is_list(rows) else "text"
-        areas.append(Area(kind, lines_of(rows)))
+        areas.append(Area(_kind(rows), lines_of(rows)))
     return areas
+
+
+def _kind(rows: Sequence[Row]) -> str:
+    return "table" if is_table(rows) else "list" if is_list(rows) else "text"
 
 
 def filter_boxes(
@@ -171,6 +177,51 @@ def _dissolve_cells(areas: list[Area], outside: list[Line]) -> tuple[list[Area],
     return [area for area in areas if area not in columns], outside + freed
 
 
+def _with_labels(areas: Sequence[Area]) -> list[Area]:
+    """The areas with the labels of a table's rows in the table, where the model's box omits
+    them."""
+    labels = {
+        label: table
+        for table in areas
+        if table.kind == "table" and table.lines
+        for label in areas
+        if label.kind in ("text", "title") and label.lines and _names_rows(label, table, areas)
+    }
+    grown = []
+    for area in areas:
+        own = [line for label, table in labels.items() if table is area for line in label.lines]
+        if own:
+            lines = sorted((*area.lines, *own), key=lambda line: (line.box.y0, line.box.x0))
+            area = replace(area, lines=tuple(lines))
+        grown += [area] if area not in labels else []
+    return grown
+
+
+def _names_rows(labels: Area, table: Area, areas: Sequence[Area]) -> bool:
+    """Whether a text left of a table that has no labels is at the height of its rows, with nothing
+    in between."""
+    box, frame = labels.box, table.box
+    height = median(line.height for line in labels.lines)
+    within = frame.y0 - height <= box.y0 and box.y1 <= frame.y1 + 2 * height
+    if not within or not 0 <= frame.x0 - box.x1 < _LABEL_REACH * height:
+        return False
+    rows = [row for row in find_rows(table.lines) if box.y0 < row.box.center[1] < box.y1]
+    valued = [row for row in rows if _starts_with_value(row.lines[0].text)]
+    level = [row for row in valued if _is_level(row, labels.lines)]
+    between = Box(box.x1, box.y0, max(frame.x0, box.x1 + height), box.y1)
+    is_free = not any(o.box.overlap(between) for o in areas if o not in (labels, table))
+    return len(level) >= max(2, _LEVEL_ROWS * len(rows)) and is_free
+
+
+def _starts_with_value(text: str) -> bool:
+    return is_value(text.split()[-1]) or not any(c.isalnum() for c in text)
+
+
+def _is_level(row: Row, lines: Sequence[Line]) -> bool:
+    middle = row.box.center[1]
+    return any(abs(line.box.center[1] - middle) < _LEVEL * line.height for line in lines)
+
+
 def _absorb(areas: list[Area], outside: list[Line]) -> tuple[list[Area], list[Line]]:
     """Add the lines that the model's boxes cut off to areas: above and below a text, beside a
     table."""
@@ -222,5 +273,5 @@ def _split(area: Area, areas: Sequence[Area]) -> list[Area]:
         rows = find_rows(run)
         long_form = len(rows) > 2 * MAX_ROWS and not is_running_text(rows) and not is_list(rows)
         groups = line_groups(run) if long_form else [rows]
-        parts += [Area("list" if is_list(group) else "text", lines_of(group)) for group in groups]
+        parts += [Area(_kind(group), lines_of(group)) for group in groups]
     return parts

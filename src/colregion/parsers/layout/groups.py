@@ -178,5 +178,10 @@ def _aligned(rows: Sequence[Row]) -> float:
         return 0.0
     edges = np.array([(c.box.x0, c.box.center[0], c.box.x1) for c in cells])
     slack = 0.5 * median(cell.height for cell in cells)
-    partners = (np.abs(edges[:, None] - edges[None]) < slack).sum(axis=1).max(axis=1) - 1
-    return float((partners >= 2).mean())
+    ordered = np.sort(edges, axis=0)
+    near = [
+        np.searchsorted(column, own + slack, side="left")
+        - np.searchsorted(column, own - slack, side="right")
+        for column, own in zip(ordered.T, edges.T, strict=True)
+    ]
+    return float((np.max(near, axis=0) >= 3).mean())

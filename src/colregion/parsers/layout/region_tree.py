@@ -7,6 +7,7 @@ tables, and the labels of a chart.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from statistics import median
 from typing import TypeAlias
@@ -115,6 +116,8 @@ def block_regions(
     """
     body = frame.on_page(area.frame) if area.frame else None
     folded = bool(area.painted and area.attached and body and body.area <= _LARGEST_FOLDED)
+    if area.kind == "table":
+        area = _with_column_names(area)
     blocks: list[ExternalRegion | None] = []
     for kind, lines in _blocks(area, folded=folded):
         if area.kind == "table" and kind == "row":
@@ -125,6 +128,21 @@ def block_regions(
         figure = body if kind == "figure" else None
         blocks.append(region_of(parts, kind=kind, text=text, box=figure))
     return [block for block in blocks if block is not None]
+
+
+def _with_column_names(table: Area) -> Area:
+    """The table with what is attached above it and has words side by side in its lines: names of
+    columns that the model's box omits."""
+    inner = table.frame or Box.enclosing(line.box for line in table.lines)
+    names = [
+        part
+        for part in table.attached
+        if _middle(part.lines) < inner.center[1]
+        and any(len(row.lines) > 1 for row in find_rows(part.lines))
+    ]
+    lines = (*table.lines, *(line for part in names for line in part.lines))
+    others = tuple(part for part in table.attached if part not in names)
+    return replace(table, lines=lines, attached=others) if names and table.lines else table
 
 
 def table_regions(

@@ -13,7 +13,9 @@ from colregion.core.geometry import Box, FloatArray, IntArray
 _STEP = 14  # levels (of 255) from one pixel to the next at an edge; light gray rules have 20
 _LENGTH = 2.5  # least length in text heights; the letters' own edges are shorter
 _INSET = 0.08  # text heights at the top and bottom of a word's box where a rule may be
+_IN_WORDS = 0.7  # share of an edge inside words from which it is the letters'
 _UNDERLINE = 0.35  # text heights by which an underline is longer than its words, and below them
+_SLANT_PX = 20  # by which a rule that is not level is followed
 _LARGE_PX = 14  # height of text from which half the resolution shows its rules
 _THICK = 0.25  # text heights up to which two edges are those of one rule
 
@@ -58,7 +60,7 @@ def find_rules(image: Image.Image, box: Box, words_xyxy: FloatArray, *, height: 
 
 
 def _without_underlines(across: FloatArray, words_xyxy: FloatArray, *, height: float) -> FloatArray:
-    """The rules that are not as long as the words right above them."""
+    """The rules that are not as long as the words at them: underlines, and the tops of letters."""
     words = words_xyxy[np.argsort(words_xyxy[:, 3])]
     slack = _UNDERLINE * height
     firsts = np.searchsorted(words[:, 3], across[:, 0] - slack)
@@ -67,11 +69,14 @@ def _without_underlines(across: FloatArray, words_xyxy: FloatArray, *, height: f
     for rule, first, last in zip(across, firsts, lasts, strict=True):
         y, x0, x1 = rule
         near = words[first:last]
-        near = near[(near[:, 1] < y) & (near[:, 0] >= x0 - slack) & (near[:, 2] <= x1 + slack)]
+        near = near[
+            (near[:, 1] < y + slack) & (near[:, 0] >= x0 - slack) & (near[:, 2] <= x1 + slack)
+        ]
         is_rule.append(
             not len(near) or near[:, 0].min() > x0 + slack or near[:, 2].max() < x1 - slack
         )
-    return across[np.array(is_rule, dtype=bool)]
+    rules: FloatArray = across[np.array(is_rule, dtype=bool)]
+    return rules
 
 
 def _edges(
@@ -79,8 +84,9 @@ def _edges(
 ) -> FloatArray:
     """(N, 3) position, start and end of the horizontal edges in pixels, from the top."""
     steps = np.abs(gray[1:] - gray[:-1]) > _STEP
+    in_words = np.zeros_like(steps)
     for x0, y0, x1, y1 in letters.tolist():
-        steps[y0:y1, x0:x1] = False
+        in_words[y0:y1, x0:x1] = True
     # An edge that is not quite level goes on one pixel above or below, or has a point missing.
     steps[:-1] |= steps[1:]
     steps[:, 1:-1] |= steps[:, :-2] & steps[:, 2:]
@@ -89,7 +95,10 @@ def _edges(
     bounds[:, 1:-1] = steps[heights]
     changes = np.diff(bounds, axis=1)
     (rows, starts), (_, ends) = np.nonzero(changes > 0), np.nonzero(changes < 0)
-    long = ends - starts >= length
+    inside = np.zeros(bounds.shape, dtype=np.int32)
+    np.cumsum(in_words[heights], axis=1, out=inside[:, 1:-1])
+    inside = inside[rows, ends] - inside[rows, starts]
+    long = (ends - starts >= length) & (inside < _IN_WORDS * (ends - starts))
     runs: list[list[float]] = []  # top, bottom, start, end
     for y, start, end in zip(
         heights[rows[long]].tolist(), starts[long].tolist(), ends[long].tolist(), strict=True
@@ -102,8 +111,10 @@ def _edges(
 def _add(runs: list[list[float]], y: int, start: int, end: int, *, thick: float) -> None:
     """Add an edge to those of the same rule, or as a new one."""
     for run in reversed(runs):
-        if y - run[0] > thick:
+        if y - run[0] > _SLANT_PX + thick:
             break
+        if y - run[1] > thick + 1:
+            continue
         if start <= run[3] + 2 * thick and end >= run[2] - 2 * thick:
             run[1], run[2], run[3] = y, min(run[2], start), max(run[3], end)
             return

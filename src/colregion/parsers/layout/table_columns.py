@@ -1,20 +1,16 @@
 """Columns of a table, from the white space between its words and the rules drawn down it.
 
-A *piece* is a run of words in one line without a gap as wide as the space between columns: a cell,
-or one line of it. Lengths are in square units (see `lines`).
+Lengths are in square units (see `lines`).
 """
 
 from __future__ import annotations
 
 import math
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
-from itertools import accumulate, pairwise
+from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +18,10 @@ from numpy.typing import NDArray
 from colregion.core.geometry import Box, FloatArray, IntArray
 from colregion.parsers.layout.lines import Row
 from colregion.parsers.layout.rules import Rules
+from colregion.parsers.layout.table_half_columns import resolve, without_half_columns
+from colregion.parsers.layout.table_pieces import Piece, Span, Words
 
 # In text heights.
-_WORD_SPACE = 0.45  # a wider gap may separate columns
-_VALUE_SPACE = 0.25  # as much, between two numbers
 _GUTTER, _GUTTER_OF_ONE = 0.4, 0.8  # least width of a gutter, and what one row alone must add
 _STANDS_OUT = 1.2  # ratio of a gap between cells to the others of words that are close
 _ALIGNED = 0.3  # by which edges in a column differ
@@ -33,40 +29,6 @@ _RULED_GUTTER = 0.6  # least width of a gutter without a rule between columns wi
 
 _RULED_SHARE = 0.5  # of the table's height, of a rule that separates columns
 _COMMON_SHARE = 0.5  # of the rows, in which such a gutter is
-
-_OPENING = re.compile(r"\(?(?:[A-Z]{0,2}\$|[€£¥₹])\(?|[(+±]")
-_CLOSING = re.compile(r"[%‰)\]*†‡]+")
-_NUMBER = re.compile(
-    r"[^\w.,]*(?:[A-Z]{2,3}\s?)?[^\w]*\d(?:[\d.,'’:/\s−–٫٬±×=%-]*\d)?\.?(?:\s?[^\W\d]{1,3}[²³]?)?"
-    r"(?:\W*|\W*\(?[\w*]{1,2}\)\W*)"
-)
-_YEAR = re.compile(r"\W*(?:19|20)\d\d\W*")
-_BLANK = re.compile(r"[^\w$€£¥]*[-–—−.]+\W*|\(?[nN]\s?[/.]\s?[aAmM]\.?\)?")
-
-Span: TypeAlias = tuple[float, float]
-
-
-@dataclass(frozen=True, eq=False)
-class Piece:
-    """Words of a cell on one line, and the columns that they cover."""
-
-    words: tuple[int, ...]  # positions among the page's words, in reading order
-    text: str
-    box: Box
-    columns: tuple[int, int] = (0, 0)  # first and last
-
-    @cached_property
-    def is_value(self) -> bool:
-        """Whether it is a number, or the mark for none; a year is not."""
-        return is_value(self.text)
-
-
-@lru_cache(maxsize=8192)
-def is_value(text: str) -> bool:
-    """Whether a text is a number, or the mark for none; a year is not."""
-    if _YEAR.fullmatch(text):
-        return False
-    return bool(_NUMBER.fullmatch(text) or _BLANK.fullmatch(text))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,67 +51,16 @@ def find_columns(
         texts, boxes_xyxy: of all words of the page, to which the lines refer.
     """
     height = median(line.height for row in rows for line in row.lines)
-    words = _Words(texts, boxes_xyxy, _WORD_SPACE * height)
+    words = Words(texts, boxes_xyxy, height)
     pieces = [[piece for line in row.lines for piece in words.pieces(line.words)] for row in rows]
     pieces = [sorted(row, key=lambda piece: piece.box.x0) for row in pieces]
     ruled = _long_rules(pieces, rules, height)
     spans = _with_sparse_columns(pieces, _spans(pieces, ruled, height), height)
     placed = [[_place(piece, spans, height) for piece in row] for row in pieces]
-    edges = _Edges(placed, len(spans), _ALIGNED * height)
-    cut = [
-        [_place(part, spans, height) for piece in row for part in _cut(piece, spans, words, edges)]
-        for row in placed
-    ]
-    merged = _without_sign_columns([_resolve(row) for row in cut], spans)
-    return Columns([_resolve(row) for row in merged[0]], merged[1], height, bool(ruled))
-
-
-class _Words:
-    """Makes pieces of words."""
-
-    def __init__(self, texts: Sequence[str], boxes_xyxy: FloatArray, space: float) -> None:
-        self.texts = texts
-        self.boxes: list[list[float]] = boxes_xyxy.tolist()
-        self.space = space
-
-    def piece(self, words: Sequence[int]) -> Piece:
-        x0, y0, x1, y1 = zip(*(self.boxes[i] for i in words), strict=True)
-        box = Box(min(x0), min(y0), max(x1), max(y1))
-        return Piece(tuple(words), " ".join(self.texts[i] for i in words), box)
-
-    def pieces(self, line: Sequence[int]) -> list[Piece]:
-        """A line's words, parted at gaps wider than a space between words."""
-        order = self.from_left(line)
-        wide = [
-            at
-            for at, gap in enumerate(self.gaps(order), start=1)
-            if gap > self.space
-            or (
-                gap > _VALUE_SPACE / _WORD_SPACE * self.space
-                and is_value(self.texts[order[at - 1]])
-                and is_value(self.texts[order[at]])
-            )
-        ]
-        return [self.piece(part) for part in self.parts(line, order, wide)]
-
-    def gaps(self, order: Sequence[int]) -> list[float]:
-        """The white space before each word but the first, words from the left."""
-        rights = accumulate((self.boxes[i][2] for i in order), max)
-        return [self.boxes[i][0] - right for i, right in zip(order[1:], rights, strict=False)]
-
-    def from_left(self, words: Sequence[int]) -> list[int]:
-        return sorted(words, key=lambda i: self.boxes[i][0])
-
-    def parts(
-        self, words: Sequence[int], order: Sequence[int], cuts: Sequence[int]
-    ) -> list[list[int]]:
-        """Words, from the left in `order`, parted before some positions in it; each part in
-        reading order."""
-        if not cuts:
-            return [list(words)]
-        rank = {word: i for i, word in enumerate(words)}
-        bounds = pairwise((0, *cuts, len(order)))
-        return [sorted(order[start:end], key=rank.__getitem__) for start, end in bounds]
+    edges = _Edges(placed, len(spans), height, rules.down)
+    cut = [[part for piece in row for part in _cut(piece, spans, words, edges)] for row in placed]
+    whole, spans = without_half_columns([resolve(row) for row in cut], spans, height)
+    return Columns(whole, spans, height, bool(ruled))
 
 
 def _spans(rows: Sequence[Sequence[Piece]], ruled: Sequence[float], height: float) -> list[Span]:
@@ -242,38 +153,38 @@ def _with_sparse_columns(
 
 def _covered(box: Box, spans: Sequence[Span], height: float) -> range:
     """The columns that a box covers by more than its slant or an accent would."""
-    first = bisect_right(spans, (box.x0, math.inf))
-    first = max(first - 1, 0)
-    while first < len(spans) and not _covers(box, spans[first], height):
-        first += 1
-        if first < len(spans) and spans[first][0] > box.x1:
-            return range(0)
+    x0, x1 = box.x0, box.x1
+    least = min(_ALIGNED * height, 0.5 * (x1 - x0))
+    first = max(bisect_right(spans, (x0, math.inf)) - 1, 0)
     last = first
-    while last < len(spans) and _covers(box, spans[last], height):
+    covered = []
+    while last < len(spans) and spans[last][0] < x1:
+        start, end = spans[last]
+        shared = min(x1, end) - max(x0, start)
+        if shared > 0 and shared >= min(least, end - start):
+            covered.append(last)
         last += 1
-    return range(first, last)
-
-
-def _covers(box: Box, span: Span, height: float) -> bool:
-    shared = min(box.x1, span[1]) - max(box.x0, span[0])
-    return shared > 0 and shared >= min(_ALIGNED * height, 0.5 * box.width, span[1] - span[0])
+    return range(covered[0], covered[-1] + 1) if covered else range(0)
 
 
 def _place(piece: Piece, spans: Sequence[Span], height: float) -> Piece:
     """The piece with its columns: those that it covers, or else the nearest."""
     covered = _covered(piece.box, spans, height)
     if covered:
-        return replace(piece, columns=(covered[0], covered[-1]))
+        return Piece(piece.words, piece.text, piece.box, (covered[0], covered[-1]))
     middle = piece.box.center[0]
     nearest = min(range(len(spans)), key=lambda i: max(spans[i][0] - middle, middle - spans[i][1]))
-    return replace(piece, columns=(nearest, nearest))
+    return Piece(piece.words, piece.text, piece.box, (nearest, nearest))
 
 
 class _Edges:
-    """Where the cells of each column start and end."""
+    """Where the cells of each column start and end, and the rules between columns."""
 
-    def __init__(self, rows: Iterable[Iterable[Piece]], n_columns: int, slack: float) -> None:
-        self.slack = slack
+    def __init__(
+        self, rows: Iterable[Iterable[Piece]], n_columns: int, height: float, down: FloatArray
+    ) -> None:
+        self.height = height
+        self.down = down
         self.edges: list[list[Span]] = [[] for _ in range(n_columns)]
         for row in rows:
             for piece in row:
@@ -285,13 +196,21 @@ class _Edges:
         of those of its last."""
         return self._usual(first, 0, box.x0) or self._usual(last, 1, box.x1)
 
+    def rule(self, box: Box, gutter: Span) -> float | None:
+        """The x of a rule in a gutter that goes through the line of a box; None without one."""
+        x, top, bottom = self.down.T
+        middle, slack = box.center[1], self.height / 2
+        near = (x >= gutter[0] - slack) & (x <= gutter[1] + slack)
+        through = x[near & (top < middle) & (middle < bottom)]
+        return float(through[0]) if len(through) else None
+
     def _usual(self, column: int, side: int, x: float) -> bool:
         edges = self.edges[column]
-        near = sum(abs(edge[side] - x) < self.slack for edge in edges)
+        near = sum(abs(edge[side] - x) < _ALIGNED * self.height for edge in edges)
         return near >= max(2.0, len(edges) / 3)
 
 
-def _cut(piece: Piece, spans: Sequence[Span], words: _Words, edges: _Edges) -> list[Piece]:
+def _cut(piece: Piece, spans: Sequence[Span], words: Words, edges: _Edges) -> list[Piece]:
     """Cut a piece of several columns where a gutter is between its words and both sides are
     aligned: their cells are just close. Else it is one cell over these columns."""
     first, last = piece.columns
@@ -302,81 +221,23 @@ def _cut(piece: Piece, spans: Sequence[Span], words: _Words, edges: _Edges) -> l
     least = _STANDS_OUT * median(gaps) if len(gaps) > 1 else 0.0
     for column in range(first, last):
         gutter = (spans[column][1], spans[column + 1][0])
-        for at in range(1, len(order)):
-            if gaps[at - 1] < least:
-                continue
-            if words.boxes[order[at]][0] < gutter[0] or words.boxes[order[at - 1]][2] > gutter[1]:
-                continue
-            parts = [words.piece(part) for part in words.parts(piece.words, order, [at])]
-            left, right = sorted(parts, key=lambda part: part.box.x0)
-            if edges.aligned(left.box, first, column) and edges.aligned(
-                right.box, column + 1, last
-            ):
-                rest = replace(right, columns=(column + 1, last))
-                return [replace(left, columns=(first, column)), *_cut(rest, spans, words, edges)]
+        rule = edges.rule(piece.box, gutter)
+        start, end = gutter if rule is None else (rule, rule)
+        slack = 0.0 if rule is None else _ALIGNED * edges.height
+        between = [
+            at
+            for at in range(1, len(order))
+            if words.boxes[order[at]][0] >= start - slack
+            and words.boxes[order[at - 1]][2] <= end + slack
+            and (rule is not None or gaps[at - 1] >= least)
+        ]
+        if not between:
+            continue
+        at = max(between, key=lambda at: gaps[at - 1])
+        parts = [words.piece(part) for part in words.parts(piece.words, order, [at])]
+        left, right = sorted(parts, key=lambda part: part.box.x0)
+        aligned = edges.aligned(left.box, first, column)
+        if rule is not None or (aligned and edges.aligned(right.box, column + 1, last)):
+            rest = _place(right, spans, edges.height)
+            return [_place(left, spans, edges.height), *_cut(rest, spans, words, edges)]
     return [piece]
-
-
-def _resolve(row: Sequence[Piece]) -> list[Piece]:
-    """A row with one piece in each column: those in one column are joined, and a wide one ends
-    before the next."""
-    resolved: list[Piece] = []
-    for piece in row:
-        first, last = piece.columns
-        if resolved and first <= resolved[-1].columns[1]:
-            before = resolved[-1]
-            if before.columns[0] < first:
-                resolved[-1] = replace(before, columns=(before.columns[0], first - 1))
-            elif last > before.columns[1]:
-                first = before.columns[1] + 1
-            else:
-                resolved[-1] = _joined(before, piece)
-                continue
-        resolved.append(replace(piece, columns=(first, last)))
-    return resolved
-
-
-def _joined(left: Piece, right: Piece) -> Piece:
-    return Piece(
-        left.words + right.words,
-        f"{left.text} {right.text}",
-        Box.enclosing((left.box, right.box)),
-        (min(left.columns[0], right.columns[0]), max(left.columns[1], right.columns[1])),
-    )
-
-
-def _without_sign_columns(
-    rows: Sequence[Sequence[Piece]], spans: Sequence[Span]
-) -> tuple[list[list[Piece]], list[Span]]:
-    """Columns of currency signs joined to the column on their right, those of per cent signs and
-    closing brackets to the one on their left. What names them may be above the signs."""
-    joins = [
-        _is_sign_column(rows, i, _OPENING, i + 1) or _is_sign_column(rows, i + 1, _CLOSING, i)
-        for i in range(len(spans) - 1)
-    ]
-    numbers = np.cumsum([0, *(not join for join in joins)]).tolist()
-    merged: list[Span] = []
-    for number, span in zip(numbers, spans, strict=True):
-        if number < len(merged):
-            merged[-1] = (merged[-1][0], span[1])
-        else:
-            merged.append(span)
-    renumbered = [
-        [replace(p, columns=(numbers[p.columns[0]], numbers[p.columns[1]])) for p in row]
-        for row in rows
-    ]
-    return renumbered, merged
-
-
-def _is_sign_column(
-    rows: Sequence[Sequence[Piece]], column: int, sign: re.Pattern[str], beside: int
-) -> bool:
-    """Whether a column has signs, and where it has a text the column beside it has none."""
-    n_signs = 0
-    for row in rows:
-        own = [piece.text for piece in row if piece.columns == (column, column)]
-        if own and sign.fullmatch(own[0]):
-            n_signs += 1
-        elif own and (is_value(own[0]) or any(p.columns == (beside, beside) for p in row)):
-            return False
-    return n_signs > 0

@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from colregion.parsers.layout.table_columns import Piece, Span
 from colregion.parsers.layout.table_lines import Barriers, TableLine, table_line
+from colregion.parsers.layout.table_pieces import Piece, Span
+
+_WITHIN = 0.5  # share of a name that is above its column from which it names no other
 
 # In text heights.
 _RULE_REACH = 1.5  # from the middle of a name to the rule below it
@@ -26,14 +28,16 @@ def spread_names(
     they cover. Lengths are in square units, `height` is of the text."""
     spread = list(lines)
     for at in range(min(n_header, len(lines) - 1)):
-        line, below = lines[at], lines[at + 1]
+        line = lines[at]
         pieces = []
         for piece in line.pieces:
             others = line.columns - frozenset(range(piece.columns[0], piece.columns[1] + 1))
-            reach = _RULE_REACH * height
-            ruled = barriers.under(piece.box, min(line.middle + reach, below.middle))
-            columns = _ruled(piece, ruled - {0}, others) or piece.columns
-            if columns == piece.columns and at + 1 < n_header:
+            own = line.columns - others
+            below = next((other for other in lines[at + 1 :] if other.columns & own), line)
+            reach = line.middle + _RULE_REACH * height
+            ruled = barriers.under(piece.box, min(reach, below.middle))
+            columns = _ruled(piece, ruled, others) or piece.columns
+            if columns == piece.columns and below in lines[:n_header]:
                 columns = _centered(piece, others, below, spans, slack=_CENTERED * height)
             pieces.append(replace(piece, columns=columns))
         spread[at] = table_line(pieces)
@@ -42,7 +46,8 @@ def spread_names(
 
 def _ruled(piece: Piece, ruled: frozenset[int], others: frozenset[int]) -> tuple[int, int] | None:
     own = frozenset(range(piece.columns[0], piece.columns[1] + 1))
-    return (min(ruled), max(ruled)) if own < ruled and not ruled & others else None
+    is_own = own < ruled and 0 not in ruled and not ruled & others
+    return (min(ruled), max(ruled)) if is_own else None
 
 
 def _centered(
@@ -60,11 +65,24 @@ def _centered(
     def offset(columns: tuple[int, int]) -> float:
         return abs((spans[columns[0]][0] + spans[columns[1]][1]) / 2 - middle)
 
+    first, last = (spans[column] for column in piece.columns)
+    within = min(piece.box.x1, last[1]) - max(piece.box.x0, first[0])
+    if within >= _WITHIN * piece.box.width:
+        return piece.columns
     free = below.columns - others
-    wider = list(_wider(piece.columns, free))
+    wider = [
+        columns
+        for columns in _wider(piece.columns, free)
+        if not any(_crosses(other.columns, columns) for other in below.pieces)
+    ]
     best = min(wider, key=offset, default=piece.columns)
-    is_better = offset(piece.columns) > slack and offset(best) < slack
-    return best if is_better else piece.columns
+    return best if offset(best) < min(slack, offset(piece.columns)) else piece.columns
+
+
+def _crosses(columns: tuple[int, int], others: tuple[int, int]) -> bool:
+    """Whether the first columns are in part among the others."""
+    overlap = columns[0] <= others[1] and others[0] <= columns[1]
+    return overlap and not (others[0] <= columns[0] and columns[1] <= others[1])
 
 
 def _wider(columns: tuple[int, int], free: frozenset[int]) -> Iterator[tuple[int, int]]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median_low
 
 import numpy as np
 
 from colregion.core.geometry import Box
 from colregion.parsers.layout.rules import Rules
-from colregion.parsers.layout.table_columns import Columns, Piece
+from colregion.parsers.layout.table_columns import Columns
+from colregion.parsers.layout.table_pieces import Piece
 
+_LEVEL = 0.3  # text heights by which pieces of one line are higher or lower
 _RULED = 0.6  # share of a column's width that a rule along it covers
 
 
@@ -22,6 +26,7 @@ class Barriers:
         spans = np.array(columns.spans)
         widths = np.maximum(spans[:, 1] - spans[:, 0], 1e-9)
         self.n_columns = len(spans)
+        self.height = columns.height
         self.is_grid = columns.ruled
         self.heights: list[float] = rules.across[:, 0].tolist()
         self.ends: list[tuple[float, float]] = [(x0, x1) for _, x0, x1 in rules.across.tolist()]
@@ -41,10 +46,10 @@ class Barriers:
         return frozenset()
 
     def open_columns(self, above: float, below: float) -> frozenset[int]:
-        """The columns along which there is none between two heights, although there is along half
-        of the others."""
+        """The columns along which there is no rule between two heights of a table with rules down
+        it, although there is one along half of its columns."""
         closed = self.between(above, below)
-        is_rule = 2 * len(closed) >= self.n_columns
+        is_rule = self.is_grid and 2 * len(closed) >= self.n_columns
         return frozenset(range(self.n_columns)) - closed if is_rule else frozenset()
 
     def between(self, above: float, below: float) -> frozenset[int]:
@@ -64,12 +69,23 @@ class TableLine:
 
 
 def table_lines(columns: Columns) -> list[TableLine]:
-    """The table's lines, from the top."""
-    return [table_line(row) for row in columns.rows]
+    """The table's lines, from the top. What stands higher or lower than the values, or most of the
+    pieces, beside it, as the label of two rows does, is a line of its own."""
+    lines = []
+    for row in columns.rows:
+        values = [piece.box.center[1] for piece in row if piece.is_value]
+        values = values or [piece.box.center[1] for piece in row if len(row) > 2]
+        level = median_low(values) if values else 0.0
+        slack = _LEVEL * columns.height if values else math.inf
+        level_pieces = [piece for piece in row if abs(piece.box.center[1] - level) <= slack]
+        others = [piece for piece in row if piece not in level_pieces]
+        others.sort(key=lambda piece: piece.box.center[1])
+        lines += [table_line(level_pieces), *(table_line([piece]) for piece in others)]
+    return sorted(lines, key=lambda line: line.middle)
 
 
 def table_line(pieces: Sequence[Piece]) -> TableLine:
-    middle = float(np.mean([piece.box.center[1] for piece in pieces]))
+    middle = sum(piece.box.center[1] for piece in pieces) / len(pieces)
     values = [piece for piece in pieces if piece.is_value]
     return TableLine(tuple(pieces), middle, _all_columns(pieces), _all_columns(values))
 

@@ -10,11 +10,13 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
-from colregion.parsers.layout.table_columns import Columns, Piece
+from colregion.parsers.layout.table_columns import Columns
 from colregion.parsers.layout.table_headers import spread_names
 from colregion.parsers.layout.table_lines import Barriers, TableLine
+from colregion.parsers.layout.table_pieces import Piece
 
 _MAX_HEADER = 8  # lines
+_MARK = 3  # characters of a mark, such as "yes" or an option's letter, that counts as a value
 
 # In text heights, between the middles of lines.
 OVERLAP = 0.75  # lines of one size that are closer overlap: centered cells of one row
@@ -22,12 +24,15 @@ _LOOSE = 1.25  # ratio to the usual line spacing from which lines are not of one
 _HEADER_LOOSE = 1.6  # least spacing that parts the lines of a header
 _PADDED = 1.2  # ratio of the spacing of rows to that of lines in a table with space between rows
 
-_MIN_BANDS = 4  # parts of a table between rules from which each is a row
+_MIN_BANDS = 4  # parts of a table between rules from which each is a row,
+_RULED_ROWS = 0.8  # if as many of them have only one line with values
 
-_OPEN_END = re.compile(r"(?:[-‐,–—&/]|\\b(?:and|or|of|the|for|to|in|by|with|und|et|de|y))$")
+_OPEN_END = re.compile(
+    r"(?:[-‐,–—&/]|\\b(?:and|or|of|the|for|to|in|by|with|und|et|de|y))$", re.IGNORECASE
+)
 
 _LOW_START = re.compile(r"""[("'“&]*[^\W\d_](?<=[a-zà-öø-ÿα-ωа-я])|&""")
-_FEW_LOW = 4  # one text in so many may start with a small letter where sentences do not
+_FEW = 4  # of as many texts one starts with a capital where capitals start a text
 
 
 def group_lines(
@@ -45,7 +50,15 @@ def group_lines(
         else:
             groups.append([lines[at]])
             header += at < grouping.n_header
-    return groups, header
+    return groups, header or int(_is_row_of_names(groups, grouping.n_columns))
+
+
+def _is_row_of_names(groups: Sequence[Sequence[TableLine]], n_columns: int) -> bool:
+    """Whether a table without values in its first rows has three columns or more, all of which its
+    first row fills."""
+    first = [piece for line in groups[0] for piece in line.pieces]
+    columns = {column for line in groups[0] for column in line.columns}
+    return len(groups) > 2 and len(columns) == n_columns > 2 and not any(p.is_value for p in first)
 
 
 class _Grouping:
@@ -53,6 +66,7 @@ class _Grouping:
         self.lines = lines
         self.height = columns.height
         self.n_columns = len(columns.spans)
+        self.is_grid = columns.ruled
         self.steps = [(b.middle - a.middle) / columns.height for a, b in pairwise(lines)]
         self.rules = [barriers.between(a.middle, b.middle) for a, b in pairwise(lines)]
         steps = sorted(step for step in self.steps if step >= OVERLAP) or [1.0]
@@ -62,7 +76,7 @@ class _Grouping:
         apart = sorted((b - a) / columns.height for a, b in pairwise(heights))
         self.pitch = apart[len(apart) // 2] if apart else 0.0
         self.limits = _limits(lines, self.n_columns)
-        self.capitals = _start_with_capitals(lines)
+        self.capitals = _have_capitals(lines)
         self.ruled = self._ruled_rows(self.n_columns)
         self.n_header = self._header_lines()
         self.lines = spread_names(
@@ -73,14 +87,12 @@ class _Grouping:
         """How many lines at the top name the columns."""
         body = next((at for at, line in enumerate(self.lines) if line.values - {0}), None)
         if body is None or body > _MAX_HEADER:
-            # Without values only a first line that fills three columns or more is a header.
-            first = self.lines[0]
-            return int(len(self.lines) > 2 and len(first.pieces) == self.n_columns > 2)
+            return 0
         while body and self._starts_body(body - 1):
             body -= 1
         names = 0
         for at, line in enumerate(self.lines[:body]):
-            lone = line.columns == {0}
+            lone = len(line.pieces) == 1 and 0 in line.columns
             if lone and names:
                 return at
             names += not lone
@@ -94,35 +106,47 @@ class _Grouping:
         if self.rules[at] or not line.columns <= after.columns:
             return False
         is_cut_off = at > 0 and 2 * len(self.rules[at - 1]) >= self.n_columns
-        return (is_cut_off and len(line.pieces) == 1) or self._continues([line], after, leads=True)
+        texts = {piece.columns for piece in after.pieces if not piece.is_value}
+        is_text = len(line.pieces) == 1 and line.pieces[0].columns in texts
+        return (is_cut_off and is_text) or self._continues([line], after, leads=True)
 
     def _ruled_rows(self, n_columns: int) -> list[bool]:
         """For each line, whether the rules above and below it enclose one row."""
         bands: list[list[int]] = [[0]]
         for at, ruled in enumerate(self.rules, start=1):
-            if 2 * len(ruled) >= n_columns:
+            if 2 * len(ruled) >= n_columns and (0 in ruled or self.is_grid):
                 bands.append([])
             bands[-1].append(at)
-        enough = len(bands) >= _MIN_BANDS
-        rows = []
-        for band in bands:
-            values = [column for at in band for column in self.lines[at].values]
-            rows += [enough and len(values) == len(set(values))] * len(band)
-        return rows
+        single = [self._has_one_row(band) for band in bands]
+        enough = len(bands) >= _MIN_BANDS and sum(single) >= _RULED_ROWS * len(bands)
+        return [enough and one for band, one in zip(bands, single, strict=True) for _ in band]
+
+    def _has_one_row(self, band: Sequence[int]) -> bool:
+        """Whether no column has two values or marks in these lines."""
+        values = [
+            column
+            for at in band
+            for piece in self.lines[at].pieces
+            if piece.is_value or len(piece.text) <= _MARK
+            for column in range(piece.columns[0], piece.columns[1] + 1)
+        ]
+        return len(values) == len(set(values))
 
     def joins(self, group: Sequence[TableLine], at: int) -> bool:
         """Whether line `at` belongs to the row that ends in the line before it."""
         below, step, rules = self.lines[at], self.steps[at - 1], self.rules[at - 1]
         own = frozenset().union(*(line.columns for line in group))
         values = frozenset().union(*(line.values for line in group))
-        if at == self.n_header or rules & (own | below.columns) or values & below.values:
+        shared = own & below.columns
+        if at == self.n_header or rules & (shared or own | below.columns) or values & below.values:
             return False
         if self._is_between(at):
             return True
-        if step < OVERLAP:
-            return not own & below.columns or self._surrounds(at)
         if self.ruled[at]:
-            return True
+            heads = below.values and not values and group[-1].pieces[-1].text.endswith(":")
+            return not heads and _in_columns(group, below)
+        if step < OVERLAP:
+            return not own & below.columns or (below.columns <= own and self._surrounds(at))
         if at < self.n_header:
             return step <= max(_HEADER_LOOSE, _LOOSE * self.usual) and _stacks(group, below)
         if step > _LOOSE * self.usual:
@@ -133,17 +157,20 @@ class _Grouping:
             return bool(partly) and self._continues(group, below, leads=True)
         if below.values:
             return own < below.columns and self._continues(group, below, leads=True)
+        if self._leads(at):
+            return False
         if below.columns < own and self.padded:
             return True
-        leads = not (values and below.columns < own)
-        return not self._leads(at) and self._continues(group, below, leads=leads)
+        return self._continues(group, below, leads=not (values and below.columns < own))
 
     def _leads(self, at: int) -> bool:
-        """Whether a line without values that starts with a capital goes on in the next, which has
-        values."""
+        """Whether a line without values is of the row of the next, which has values: it is at the
+        same height, or starts with a capital and goes on there."""
         if at + 1 == len(self.lines) or not self.lines[at + 1].values:
             return False
         line, after = self.lines[at : at + 2]
+        if self.steps[at] < OVERLAP and not line.columns & after.columns:
+            return True
         starts_low = self.capitals and any(_goes_on_low(piece.text) for piece in line.pieces)
         return (
             not starts_low
@@ -152,10 +179,12 @@ class _Grouping:
         )
 
     def _surrounds(self, at: int) -> bool:
-        """Whether a line without values is the lower part of a label at whose middle the values
-        above stand: the next line is farther away."""
-        last = at + 1 == len(self.lines)
-        return not self.lines[at].values and (last or self.steps[at] > _LOOSE * self.steps[at - 1])
+        """Whether a line without values is the lower part of cells at whose middle the line above
+        stands: the next line is farther away."""
+        line, above = self.lines[at], self.lines[at - 1]
+        if line.values or line.columns & above.columns:
+            return False
+        return at + 1 == len(self.lines) or self.steps[at] > _LOOSE * self.steps[at - 1]
 
     def _is_between(self, at: int) -> bool:
         """Whether a line without values is at the middle of two with values that lack it."""
@@ -211,22 +240,23 @@ def _goes_on_low(text: str) -> bool:
     return _LOW_START.match(text) is not None
 
 
-def _start_with_capitals(lines: Sequence[TableLine]) -> bool:
-    """Whether most texts of the lines that have the most cells, where cells start, do not start
-    with a small letter."""
-    most = max(len(line.pieces) for line in lines)
-    full = [line for line in lines if line.values or len(line.pieces) == most]
-    texts = [piece.text for line in full for piece in line.pieces if not piece.is_value]
-    return _FEW_LOW * sum(map(_goes_on_low, texts)) <= len(texts)
+def _have_capitals(lines: Sequence[TableLine]) -> bool:
+    """Whether enough texts start with a capital that a small letter shows that one goes on."""
+    starts = [piece.text.lstrip("(\"'“")[:1] for line in lines for piece in line.pieces]
+    capitals = sum(map(str.isupper, starts))
+    return _FEW * capitals >= capitals + sum(map(str.islower, starts))
 
 
 def _stacks(group: Sequence[TableLine], below: TableLine) -> bool:
-    """Whether the lines of a header are of one row: no cell over several columns is above or
-    below cells of these, and the lower line is no lone label under names of columns."""
+    """Whether the lines of a header are of one row; a lone label under names of columns is not."""
+    lone = below.columns == {0} and not any(0 in line.columns for line in group)
+    return not lone and _in_columns(group, below)
+
+
+def _in_columns(group: Sequence[TableLine], below: TableLine) -> bool:
+    """Whether no cell over several columns is above or below cells of these."""
     above = [piece.columns for line in group for piece in line.pieces]
     lower = [piece.columns for piece in below.pieces]
-    if lower == [(0, 0)] and (0, 0) not in above:
-        return False
     wide = {c for c in (*above, *lower) if c[0] < c[1]}
     return all(
         one == other or one[1] < other[0] or other[1] < one[0]

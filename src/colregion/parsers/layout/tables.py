@@ -7,16 +7,20 @@ rules and values (see `table_rows`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from colregion.core.geometry import FloatArray
 from colregion.core.regions import Cell
+from colregion.core.tables import CELL_SEPARATOR
 from colregion.parsers.layout.lines import Line, find_rows, reads_leftward
 from colregion.parsers.layout.rules import Rules
-from colregion.parsers.layout.table_columns import Piece, find_columns
+from colregion.parsers.layout.table_columns import find_columns
 from colregion.parsers.layout.table_lines import Barriers, TableLine, table_lines
+from colregion.parsers.layout.table_pieces import Piece
 from colregion.parsers.layout.table_rows import group_lines
 
+_FEW = 5  # one row in so many, two at least, are not an exception
+_LINE_GAP = 0.6  # text heights between two lines of a cell over several rows
 _SPAN_STEP = 1.3  # ratio of the distances from a label between two rows to these
 
 
@@ -49,6 +53,7 @@ def find_cells(
     barriers = Barriers(columns, rules)
     groups, n_header = group_lines(table_lines(columns), columns, barriers)
     drafts = _with_row_spans([_cells(group) for group in groups], groups, barriers)
+    drafts = _with_group_labels(drafts, n_header)
     labels = n_header > 0 or any(line.values for group in groups for line in group)
     return [
         [
@@ -76,7 +81,7 @@ def row_texts(rows: Sequence[Sequence[TableCell]]) -> list[str]:
         for each in row:
             for covered in range(each.cell.row, each.cell.row + each.cell.row_span):
                 texts[covered].append((each.cell.column, each.text))
-    return [" | ".join(text for _, text in sorted(own)) for own in texts]
+    return [CELL_SEPARATOR.join(text for _, text in sorted(own)) for own in texts]
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +94,14 @@ class _Draft:
     @property
     def columns(self) -> range:
         return range(self.first, self.last + 1)
+
+    @property
+    def top(self) -> float:
+        return self.pieces[0].box.y0
+
+    @property
+    def bottom(self) -> float:
+        return self.pieces[-1].box.y1
 
     def overlaps(self, span: tuple[int, int]) -> bool:
         return self.first <= span[1] and span[0] <= self.last
@@ -132,13 +145,12 @@ def _with_row_spans(
     grown = [list(row) for row in rows]
     for at in range(len(rows) - 2, -1, -1):
         upper, lower = grown[at], grown[at + 1]
-        if barriers.is_grid:
-            free = barriers.open_columns(groups[at][-1].middle, groups[at + 1][0].middle)
-        else:
-            free = _label_between(groups[at], groups[at + 1][0])
+        rules = barriers.open_columns(groups[at][-1].middle, groups[at + 1][0].middle)
+        free = rules or _label_between(groups[at], groups[at + 1][0])
         for span in {(d.first, d.last) for d in (*upper, *lower) if free.issuperset(d.columns)}:
             own, other = ([d for d in row if d.overlaps(span)] for row in (upper, lower))
-            if all((d.first, d.last) == span for d in (*own, *other)):
+            near = not (own and other) or other[0].top - own[0].bottom < _LINE_GAP * barriers.height
+            if near and all((d.first, d.last) == span for d in (*own, *other)):
                 pieces = tuple(piece for d in (*own, *other) for piece in d.pieces)
                 reach = 1 + (other[0].row_span if other else 1)
                 grown[at] = [*(d for d in grown[at] if d not in own), _Draft(pieces, *span, reach)]
@@ -147,10 +159,32 @@ def _with_row_spans(
     return grown
 
 
+def _with_group_labels(rows: list[list[_Draft]], n_header: int) -> list[list[_Draft]]:
+    """The rows with labels of the first column that name a group of rows over the whole group: the
+    rows below have a label in the second column only, and every other row has one there too."""
+    body = [at for at in range(n_header, len(rows)) if any(d.is_value for d in rows[at])]
+    first = {at for at in body if rows[at][0].first == 0 and not rows[at][0].is_value}
+    second = {at for at in body for d in rows[at] if d.first == d.last == 1 and not d.is_value}
+    members = second - first
+    few = max(2, len(body) / _FEW)
+    if len(members) < few or not first & second or len(first - second) > few:
+        return rows
+    grown = [list(row) for row in rows]
+    label: int | None = None
+    for at in range(n_header, len(rows)):
+        reached = label is not None and at < label + grown[label][0].row_span
+        if label is not None and at in members and not reached:
+            draft = grown[label][0]
+            grown[label][0] = replace(draft, row_span=at - label + 1)
+        elif not reached:
+            label = at if at in first & second else None
+    return grown
+
+
 def _label_between(group: Sequence[TableLine], lower: TableLine) -> frozenset[int]:
-    """The columns of the last line of a row if it is a label at the middle of this row and the
-    one below."""
-    if len(group) < 2 or not lower.values & group[-2].values:
+    """The columns of the last line of a row if it is a label at the middle of this row and of the
+    one below, or a name beside two rows of a header."""
+    if len(group) < 2 or not lower.columns & group[-2].columns:
         return frozenset()
     label = group[-1]
     above, below = label.middle - group[-2].middle, lower.middle - label.middle
