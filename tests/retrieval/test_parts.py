@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,13 @@ from colregion.core.embeddings import EmbeddedPage
 from colregion.core.geometry import Box
 from colregion.core.regions import Cell, ParsedPage, Region
 from colregion.indexes.memory import MemoryIndex
-from colregion.retrieval.parts import cut_to_fit, find_region, join_regions, page_id_of
+from colregion.retrieval.parts import (
+    cut_to_fit,
+    divided_paragraphs,
+    find_region,
+    join_regions,
+    page_id_of,
+)
 from colregion.testing import LineParser, WordEncoder, make_page, make_parsed_page
 
 
@@ -150,3 +158,30 @@ class TestCutToFit:
 
     def test_nothing_is_left_where_no_line_fits(self) -> None:
         assert self.cut(most=0) is None
+
+
+class TestParagraphPieces:
+    """A paragraph at the end of the left column that goes on at the top of the right one."""
+
+    left, right = Box(0.1, 0.8, 0.45, 0.9), Box(0.55, 0.1, 0.9, 0.2)
+
+    def columns(self, *, before: str = "It began in") -> ParsedPage:
+        return page_of(
+            region((1,), Box(0.1, 0.1, 0.45, 0.7), "A text before."),
+            region((2,), self.left, before),
+            replace(region((3,), self.right, "the left column."), continues=True),
+            region((4,), Box(0.55, 0.3, 0.9, 0.9), "Another one."),
+        )
+
+    def test_pieces_of_a_paragraph_are_those_that_continue_it(self) -> None:
+        assert divided_paragraphs(self.columns()) == {1: [1, 2], 2: [1, 2]}
+
+    def test_text_that_continues_the_page_before_is_not_joined_to_a_whole_sentence(self) -> None:
+        assert divided_paragraphs(self.columns(before="It began.")) == {}
+
+    def test_divided_paragraph_is_fetched_by_its_id_with_a_box_in_each_column(self) -> None:
+        whole = find_region(self.columns(), "doc#p1#2+1")
+        assert (whole.text, whole.parts) == (
+            "It began in\nthe left column.",
+            (self.left, self.right),
+        )

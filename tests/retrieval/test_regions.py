@@ -192,6 +192,14 @@ class TestWithoutCovered:
         regions = (("l", left, 3), ("r", right, 2), ("both", both, 1))
         assert self.remaining(*regions) == ["l", "r", "both"]
 
+    def test_text_in_two_columns_does_not_cover_what_stands_between(self) -> None:
+        pieces = (Box(0, 0.8, 0.4, 0.9), Box(0.6, 0.1, 1, 0.2))
+        both = Region("d#p1", (1,), Box.enclosing(pieces), "a", parts=pieces)
+        between = Region("d#p1", (2,), Box(0, 0.3, 0.4, 0.7), "b")
+        inside = Region("d#p1", (3,), pieces[1], "c")
+        scored = [ScoredRegion(one, 3.0 - i) for i, one in enumerate((both, between, inside))]
+        assert [one.region.text for one in without_covered(scored)] == ["a", "b"]
+
 
 class TestBound:
     TYPES = AnswerTypes(kinds=frozenset(["title"]), forms=frozenset(["number", "amount"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from colregion.core.geometry import Box, FloatArray
 from colregion.core.regions import ParsedPage, Region, mean_confidence
@@ -12,6 +13,7 @@ from colregion.core.tables import header_text
 from colregion.errors import InvalidInput, NotIndexed
 from colregion.retrieval.labels import value_of
 
+_SENTENCE_END = re.compile(r"""[.!?:]["'\u201d\u2019)\]]*\s*$""")
 _REGION_ID = re.compile(r"(?P<page>.+#p\d+)(?:#\d+(?:\.\d+)*)?(?P<joined>\+\d+)?", re.DOTALL)
 
 
@@ -44,6 +46,34 @@ def join_pieces(parsed: ParsedPage, pieces: Sequence[Region]) -> Region:
     headers = (_header_before(parsed, position) for position in positions if position is not None)
     header = next(filter(None, headers), "")
     return replace(joined, text=f"{header}\n{joined.text}") if header else joined
+
+
+def divided_paragraphs(parsed: ParsedPage) -> dict[int, list[int]]:
+    """The paragraphs that stand in several columns: position of each piece -> those of all pieces
+    in reading order."""
+    if not any(region.continues for region in parsed.regions):
+        return {}
+    blocks = [i for i in range(len(parsed.regions)) if _is_paragraph(parsed, i)]
+    paragraphs: list[list[int]] = []
+    for position in blocks:
+        if paragraphs and _goes_on(parsed, paragraphs[-1][-1], position):
+            paragraphs[-1].append(position)
+        else:
+            paragraphs.append([position])
+    return {piece: pieces for pieces in paragraphs if len(pieces) > 1 for piece in pieces}
+
+
+def _is_paragraph(parsed: ParsedPage, position: int) -> bool:
+    """Whether a region is a block of running text, or an area that is not divided into blocks."""
+    region = parsed.regions[position]
+    is_block = region.level == "block" or (region.level == "area" and not parsed.parts[position])
+    return is_block and region.kind in ("text", "list")
+
+
+def _goes_on(parsed: ParsedPage, before: int, after: int) -> bool:
+    """Whether the second block continues the first, not one on the page before."""
+    text = parsed.regions[before].text
+    return parsed.regions[after].continues and _SENTENCE_END.search(text) is None
 
 
 def _header_before(parsed: ParsedPage, position: int) -> str:
@@ -99,12 +129,17 @@ def page_id_of(region_id: str) -> str:
 
 
 def find_region(parsed: ParsedPage, region_id: str) -> Region:
-    """The region with an id, in the page's tree (as `join_pieces` returns it), the whole page, or a
-    label joined with its value. Raises NotIndexed when the page has no such region."""
+    """The region with an id: in the page's tree (as `join_pieces` returns it), the whole page, a
+    paragraph in several columns, or a label joined with its value. Raises NotIndexed when the page
+    has no such region."""
     for region in parsed.regions:
         if region.id == region_id:
             return join_pieces(parsed, [region])
-    for region in (parsed.whole(), *_labels_with_values(parsed)):
+    paragraphs = (
+        join_regions([parsed.regions[i] for i in pieces])
+        for pieces in divided_paragraphs(parsed).values()
+    )
+    for region in chain([parsed.whole()], paragraphs, _labels_with_values(parsed)):
         if region.id == region_id:
             return region
     areas = [region.id for region in parsed.regions if len(region.path) == 1]

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colregion.core.embeddings import Candidate
-from colregion.core.geometry import FloatArray, GridPlacement
+from colregion.core.geometry import Box, FloatArray, GridPlacement
 from colregion.core.regions import LEVELS, ParsedPage, Region
 from colregion.core.text import terms
 from colregion.retrieval.evidence import PageEvidence, collect_evidence
 from colregion.retrieval.labels import is_label, value_of
-from colregion.retrieval.parts import join_pieces
+from colregion.retrieval.parts import divided_paragraphs, join_pieces
 from colregion.retrieval.question import Question
 from colregion.retrieval.scorer import ScoredRegion, Scorer
 
@@ -35,6 +35,7 @@ _FURNITURE_PENALTY = 0.1
 _FURNITURE = frozenset(("title", "header", "footer"))
 
 _COVERED = 0.9  # of a region's own area, inside a better one
+_LEAST_FILLED = 0.5  # of a merged region's box, by its parts
 
 # An area is returned in parts when one of them has at least this share of its evidence; else the
 # evidence is spread over the area. The same goes for the lines of a block.
@@ -99,15 +100,28 @@ def without_covered(scored: Iterable[ScoredRegion]) -> Iterator[ScoredRegion]:
     paragraph may follow its line, because it says more."""
     better: list[tuple[float, float, float, float]] = []
     for one in sorted(scored, key=lambda one: (-one.score, one.region.path)):
-        x0, y0, x1, y1 = one.region.box.xyxy
-        limit = _COVERED * one.region.box.area
-        for left, top, right, bottom in better:
-            width, height = min(x1, right) - max(x0, left), min(y1, bottom) - max(y0, top)
-            if width > 0 and height > 0 and width * height > limit:
-                break
-        else:
-            better.append((x0, y0, x1, y1))
+        boxes = _compact_boxes(one.region)
+        if not all(_is_covered(box, better) for box in boxes):
+            better += [box.xyxy for box in boxes]
             yield one
+
+
+def _is_covered(box: Box, better: Iterable[tuple[float, float, float, float]]) -> bool:
+    x0, y0, x1, y1 = box.xyxy
+    limit = _COVERED * box.area
+    for left, top, right, bottom in better:
+        width, height = min(x1, right) - max(x0, left), min(y1, bottom) - max(y0, top)
+        if width > 0 and height > 0 and width * height > limit:
+            return True
+    return False
+
+
+def _compact_boxes(region: Region) -> tuple[Box, ...]:
+    """The box of a region; those of its parts where most of its box is none of its own, as for a
+    paragraph in two columns."""
+    own_area = sum(part.area for part in region.parts)
+    is_scattered = bool(region.parts) and own_area < _LEAST_FILLED * region.box.area
+    return region.parts if is_scattered else (region.box,)
 
 
 class _Selection:
@@ -127,6 +141,7 @@ class _Selection:
         # A line is compared with the other lines of its block only.
         coarse = np.where([len(r.path) < len(LEVELS) for r in parsed.regions], bonus, 0.0)
         self.worth: FloatArray = own + AREA_WEIGHT * area + coarse
+        self.divided = divided_paragraphs(parsed)
         self.own: list[float] = own.tolist()
         self.own_with_bonus: list[float] = (own + bonus).tolist()
 
@@ -183,6 +198,8 @@ class _Selection:
         return (line,) if value is None else (line, value)
 
     def _scored(self, positions: Sequence[int], score: float) -> ScoredRegion:
+        if len(positions) == 1:
+            positions = self.divided.get(positions[0], positions)
         region = join_pieces(self.parsed, [self.parsed.regions[i] for i in positions])
         maxsim = max(self.own[i] for i in positions)
         page = self.evidence
