@@ -13,7 +13,7 @@ from PIL import Image
 from colregion.core.documents import TextLayer
 from colregion.core.regions import Word
 from colregion.documents import open_document
-from colregion.parsers.text_layer.reader import TextLayerReader, extract_words
+from colregion.parsers.text_layer.reader import TextLayerReader, extract_words, use_invisible
 
 # Set on a page of 400 x 200 units: each character is 10 high and 5 wide by default.
 WIDTH, HEIGHT = 400.0, 200.0
@@ -130,6 +130,32 @@ def test_characters_without_area_make_no_word() -> None:
 def test_words_without_ink_are_not_visible() -> None:
     result = words(Run("seen"), Run("unseen", y=100, visible=False))
     assert [word.visible for word in result] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("again", "expected"),
+    [
+        pytest.param(Run("Total", x=101, y=51), ["Total", "due"], id="shadow"),
+        pytest.param(Run("Total", x=100, y=56), ["Total", "due", "Total"], id="next line"),
+        pytest.param(Run("Sum", x=100), ["Total", "due", "Sum"], id="another word"),
+        pytest.param(Run("Total", visible=False), ["Total", "due"], id="invisible"),
+    ],
+)
+def test_word_drawn_again_on_itself_is_one_word(again: Run, expected: list[str]) -> None:
+    assert texts(Run("Total"), Run("due", x=200), again) == expected
+
+
+def test_visible_one_of_two_words_on_each_other_stays() -> None:
+    (word,) = words(Run("Total", visible=False), Run("Total"))
+    assert word.visible
+
+
+def test_invisible_words_are_used_and_marked_on_request() -> None:
+    result = use_invisible(words(Run("seen"), Run("unseen", y=100, visible=False)))
+    assert [(w.text, w.visible, w.hidden_text) for w in result] == [
+        ("seen", True, ""),
+        ("unseen", True, "invisible"),
+    ]
 
 
 def test_words_are_clipped_to_the_page_and_dropped_when_mostly_off_it() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colregion.core.documents import Page, TextLayer
-from colregion.core.geometry import Box, FloatArray, Upright
+from colregion.core.geometry import (
+    Box,
+    FloatArray,
+    Upright,
+    box_areas,
+    boxes_to_array,
+    pairwise_overlap,
+)
 from colregion.core.regions import Word
 from colregion.core.text import has_unspaced
 from colregion.parsers.word_reader import WordReader
@@ -32,6 +39,8 @@ _LEADERS = re.compile(r"[.\u2024\u2026\u00b7]{4,}")
 # Ligatures and the shapes of Arabic and Hebrew letters; normalized to ordinary letters.
 _PRESENTATION_FORMS = re.compile("[\ufb00-\ufdff\ufe70-\ufefc]+")
 
+_REPEAT_OVERLAP = 0.5  # of a word's area
+
 # To detect that a page lies on its side.
 _MIN_STEPS = 20  # from letter to letter; a word or two in the margin are not enough
 _MAJORITY = 0.7  # share of them
@@ -42,11 +51,18 @@ class TextLayerReader(WordReader):
     """Reads the file's own characters; a page without any has no words.
 
     Words have no lines or blocks: a PDF has only a drawing order.
+
+    Args:
+        invisible: use text that is drawn without ink, as under a scan, like any other; it is
+            marked as hidden.
     """
+
+    def __init__(self, *, invisible: bool = False) -> None:
+        self.invisible = invisible
 
     @property
     def fingerprint(self) -> str:
-        return "text_layer-2"
+        return "text_layer-3" + (" with invisible text" if self.invisible else "")
 
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         if page.load_text is None:
@@ -57,7 +73,15 @@ class TextLayerReader(WordReader):
             degrees = turn_to_upright(layer, width=page.width, height=page.height)
             upright = Upright(degrees, page.width, page.height) if degrees else None
             page = replace(page, upright=upright) if upright else page
-        return page, words
+        return page, use_invisible(words) if self.invisible else words
+
+
+def use_invisible(words: Iterable[Word]) -> tuple[Word, ...]:
+    """The words, those drawn without ink marked as hidden and no longer left out of regions."""
+    return tuple(
+        word if word.visible else replace(word, visible=True, hidden_text="invisible")
+        for word in words
+    )
 
 
 def extract_words(layer: TextLayer, *, width: float, height: float) -> tuple[Word, ...]:
@@ -65,7 +89,8 @@ def extract_words(layer: TextLayer, *, width: float, height: float) -> tuple[Wor
 
     Words end at white space, at gaps wider than the others of the word, before and after leaders
     ("Total.....12"), and between visible and invisible text. A hyphen at the end of a line stays
-    with its word. Words mostly off the page are left out. The page's size is in any one unit.
+    with its word. Words mostly off the page are left out, and so are those drawn again on
+    themselves, as for a shadow or bold type. The page's size is in any one unit.
     """
     inked = [i for i, character in enumerate(layer.characters) if not _separates_words(character)]
     if not inked:
@@ -84,7 +109,25 @@ def extract_words(layer: TextLayer, *, width: float, height: float) -> tuple[Wor
         text = _normalize("".join(layer.characters[i] for i in inked[first:last]))
         if text and box is not None:
             words.append(Word(text, box, visible=bool(visible[first])))
-    return tuple(words)
+    return tuple(_without_repeats(words))
+
+
+def _without_repeats(words: Sequence[Word]) -> list[Word]:
+    """The words without those of which half lies in an earlier one of the same text; of two the
+    visible one stays."""
+    same: dict[str, list[int]] = {}
+    for i, word in enumerate(words):
+        same.setdefault(word.text, []).append(i)
+    repeats: set[int] = set()
+    for group in same.values():
+        if len(group) < 2:
+            continue
+        ranked = sorted(group, key=lambda i: not words[i].visible)
+        boxes = boxes_to_array(words[i].box for i in ranked)
+        on_earlier = np.tril(pairwise_overlap(boxes, boxes), -1).max(axis=1)
+        hidden = on_earlier > _REPEAT_OVERLAP * box_areas(boxes)
+        repeats.update(i for i, is_hidden in zip(ranked, hidden.tolist(), strict=True) if is_hidden)
+    return [word for i, word in enumerate(words) if i not in repeats]
 
 
 @lru_cache(maxsize=8192)
@@ -166,7 +209,8 @@ def turn_to_upright(layer: TextLayer, *, width: float, height: float) -> float:
     steps = np.diff(centers, axis=0)
     size = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])[:-1]
     near = np.abs(steps).max(axis=1, initial=0.0) <= _MAX_STEP * size
-    steps = steps[counted[:-1] & counted[1:] & near & layer.visible[1:]]
+    seen = layer.visible == layer.visible.any()  # all of a page without visible text
+    steps = steps[counted[:-1] & counted[1:] & near & seen[1:]]
     if len(steps) < _MIN_STEPS:
         return 0.0
     x, y = steps.T
