@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from colregion.core.documents import Page, TextLayer
 from colregion.core.geometry import (
@@ -22,19 +21,10 @@ from colregion.core.geometry import (
 )
 from colregion.core.regions import Word
 from colregion.core.text import has_unspaced
+from colregion.parsers.text_layer.word_breaks import separates_words, word_spans
 from colregion.parsers.word_reader import WordReader
 
 SOFT_HYPHEN = "\u00ad"
-
-# Gaps between neighbouring characters, in heights of the smaller one. A gap over _WORD_GAP always
-# separates words. A gap over _MIN_GAP does if it exceeds the word's median gap by _GAP_OVER_MEDIAN:
-# tight text has negative gaps inside words and narrow ones between them, wide text has gaps
-# everywhere.
-_WORD_GAP = 0.6
-_MIN_GAP = 0.06
-_GAP_OVER_MEDIAN = 0.1
-
-_LEADERS = re.compile(r"[.\u2024\u2026\u00b7]{4,}")
 
 # Ligatures and the shapes of Arabic and Hebrew letters; normalized to ordinary letters.
 _PRESENTATION_FORMS = re.compile("[\ufb00-\ufdff\ufe70-\ufefc]+")
@@ -87,22 +77,19 @@ def use_invisible(words: Iterable[Word]) -> tuple[Word, ...]:
 def extract_words(layer: TextLayer, *, width: float, height: float) -> tuple[Word, ...]:
     """The words of a page in the file's order.
 
-    Words end at white space, at gaps wider than the others of the word, before and after leaders
-    ("Total.....12"), and between visible and invisible text. A hyphen at the end of a line stays
-    with its word. Words mostly off the page are left out, and so are those drawn again on
-    themselves, as for a shadow or bold type. The page's size is in any one unit.
+    Words end at white space, at gaps wider than the others of the word where the file sets no
+    spaces, before and after leaders ("Total.....12"), between a number and a raised or lowered
+    digit, and between visible and invisible text. Letters set apart are joined ("N O T E S"). A
+    hyphen at the end of a line stays with its word. Words mostly off the page are left out, and
+    so are those drawn again on themselves, as for a shadow or bold type. The page's size is in
+    any one unit.
     """
-    inked = [i for i, character in enumerate(layer.characters) if not _separates_words(character)]
+    inked = [i for i, character in enumerate(layer.characters) if not separates_words(character)]
     if not inked:
         return ()
-    at = np.array(inked)
-    boxes = layer.boxes_xyxy[at]
-    visible = layer.visible[at]
-    gaps = _gaps(boxes * (width, height, width, height))
-    leads = _are_leaders([layer.characters[i] for i in inked])
-    breaks = (np.diff(at) > 1) | (gaps > _WORD_GAP)
-    breaks |= (visible[1:] != visible[:-1]) | (leads[1:] != leads[:-1])
-    spans = [span for start, end in _runs(breaks) for span in _split_at_wide_gaps(gaps, start, end)]
+    boxes = layer.boxes_xyxy[inked]
+    visible = layer.visible[inked]
+    spans = word_spans(layer, inked, boxes * (width, height, width, height))
     word_boxes = _boxes_on_page(boxes, starts=[first for first, _ in spans])
     words = []
     for (first, last), box in zip(spans, word_boxes, strict=True):
@@ -128,50 +115,6 @@ def _without_repeats(words: Sequence[Word]) -> list[Word]:
         hidden = on_earlier > _REPEAT_OVERLAP * box_areas(boxes)
         repeats.update(i for i, is_hidden in zip(ranked, hidden.tolist(), strict=True) if is_hidden)
     return [word for i, word in enumerate(words) if i not in repeats]
-
-
-@lru_cache(maxsize=8192)
-def _separates_words(character: str) -> bool:
-    return character.isspace() or unicodedata.category(character) == "Cc" or character == "\u200b"
-
-
-def _are_leaders(characters: list[str]) -> NDArray[np.bool_]:
-    """(N,) true inside runs of dots."""
-    leads = np.zeros(len(characters), dtype=bool)
-    for run in _LEADERS.finditer("".join(character[0] for character in characters)):
-        leads[slice(*run.span())] = True
-    return leads
-
-
-def _gaps(boxes: FloatArray) -> FloatArray:
-    """(N - 1,) gap from each box to the next in either direction, negative for an overlap, in
-    heights of the smaller; 0 next to a box without area."""
-    widths, heights = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    # The size of vertical text is the width of its boxes.
-    sizes = np.maximum(widths, heights)
-    here, after = boxes[:-1], boxes[1:]
-    apart_x = np.maximum(after[:, 0] - here[:, 2], here[:, 0] - after[:, 2])
-    apart_y = np.maximum(after[:, 1] - here[:, 3], here[:, 1] - after[:, 3])
-    has_area = (widths > 0) & (heights > 0)
-    size = np.where(has_area[:-1] & has_area[1:], np.minimum(sizes[:-1], sizes[1:]), np.inf)
-    gaps: FloatArray = np.maximum(apart_x, apart_y) / size
-    return gaps
-
-
-def _runs(breaks: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """(start, end) of the runs between true entries."""
-    ends = [*(np.flatnonzero(breaks) + 1).tolist(), len(breaks) + 1]
-    yield from zip([0, *ends[:-1]], ends, strict=True)
-
-
-def _split_at_wide_gaps(gaps: FloatArray, start: int, end: int) -> Iterator[tuple[int, int]]:
-    inner = gaps[start : end - 1]
-    if len(inner) < 2 or inner.max() <= _MIN_GAP:
-        yield start, end
-        return
-    median = np.sort(inner)[(len(inner) - 1) // 2]
-    for first, last in _runs((inner > _MIN_GAP) & (inner > median + _GAP_OVER_MEDIAN)):
-        yield start + first, start + last
 
 
 def _normalize(text: str) -> str:
