@@ -170,7 +170,7 @@ class FallbackReader(WordReader):
         second = self.second.read_upright(page)
         if legible_content(second[1]) <= legible_content(first[1]):
             return first
-        return replace(second[0], missing=first[0].missing), second[1]
+        return replace(second[0], missing=first[0].missing or second[0].missing), second[1]
 
 
 def read_part(reader: WordReader, page: Page, part: Box) -> list[Word]:

@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 
 from colregion.core.documents import TextLayer
 from colregion.core.geometry import FloatArray
+from colregion.core.text import fold
 
 # Gaps between neighbouring characters, in heights of the smaller one. A gap over _WORD_GAP always
 # separates words. A gap over _MIN_GAP does if it exceeds the word's median gap by _GAP_OVER_MEDIAN:
 # tight text has negative gaps inside words and narrow ones between them, wide text has gaps
-# everywhere. Where the file itself sets spaces, uneven gaps mean nothing, and a space that was
-# made up from a gap counts from _MADE_UP_GAP on.
+# everywhere. Where the file itself sets spaces, gaps up to _SET_GAP are uneven type.
 _WORD_GAP = 0.6
 _MIN_GAP = 0.06
 _GAP_OVER_MEDIAN = 0.1
-_MADE_UP_GAP = 0.15
+_SET_GAP = 0.15
+_MIN_SET = 0.05  # spaces in the characters of a page that sets them; words have fewer than 20 each
 
 _LEADERS = re.compile(r"[.\u2024\u2026\u00b7]{4,}")
 
@@ -36,6 +37,7 @@ _DESCENT = 0.2  # from the base line to a box's lower edge, in heights
 _MIN_SPACED = 5  # fewer may be points of the compass, answers, or names of columns
 _SAME_LINE = 0.9  # of the larger letter's height
 _MAX_SPACING = 0.8  # in heights; wider are columns
+_MIN_DISTINCT = 4  # letters; fewer are cells of a table
 _MIN_LETTERS = 2.5  # of a word, on average
 _WORD_SPACING = 1.5  # gap between words, in those between letters
 
@@ -51,19 +53,14 @@ def word_spans(layer: TextLayer, inked: list[int], boxes: FloatArray) -> _Spans:
     visible = layer.visible[at]
     gaps = _gaps(boxes)
     leads = _are_leaders(characters)
-    set_apart, made_up, sets_spaces = _spaces(layer, at)
-    breaks = set_apart | (gaps > _WORD_GAP) | (made_up & ~(sets_spaces & (gaps <= _MADE_UP_GAP)))
+    sets_spaces = _sets_spaces(layer, at)
+    breaks = (np.diff(at) > 1) | (gaps > _WORD_GAP)
     breaks |= (visible[1:] != visible[:-1]) | (leads[1:] != leads[:-1])
     breaks |= _are_notes(characters, boxes)
-    spans = [
-        span
-        for start, end in _runs(breaks)
-        for span in (
-            [(start, end)]
-            if sets_spaces[start : end - 1].all()
-            else _split_at_wide_gaps(gaps, start, end)
-        )
-    ]
+    spans = []
+    for start, end in _runs(breaks):
+        min_gap = _SET_GAP if sets_spaces[start : end - 1].all() else _MIN_GAP
+        spans.extend(_split_at_wide_gaps(gaps, start, end, min_gap=min_gap))
     return _join_spaced_letters(spans, characters, boxes, gaps)
 
 
@@ -73,23 +70,18 @@ def separates_words(character: str) -> bool:
     return character.isspace() or unicodedata.category(character) == "Cc" or character == "\u200b"
 
 
-def _spaces(layer: TextLayer, at: NDArray[np.int64]) -> tuple[BoolArray, BoolArray, BoolArray]:
-    """For each of the N - 1 places between characters: whether the file sets a space or a line
-    break there, whether a space was made up there from the gap (it has no area), and whether the
-    file sets the spaces of that line. A line without any is like most of the page."""
+def _sets_spaces(layer: TextLayer, at: NDArray[np.int64]) -> BoolArray:
+    """(N - 1,) whether the file sets the spaces of the line of each character but the last. Those
+    made up from gaps have no area. A line without any is like most of the page."""
     widths, heights = (layer.boxes_xyxy[:, 2:] - layer.boxes_xyxy[:, :2]).T
-    has_area = (widths > 0) & (heights > 0)
-    separates = np.array([separates_words(c) for c in layer.characters], dtype=bool)
     ends_line = np.array([c in "\r\n" for c in layer.characters], dtype=bool)
-    made_up = separates & ~has_area & ~ends_line
-    is_set = separates & has_area & ~ends_line
+    is_space = np.array([separates_words(c) for c in layer.characters], dtype=bool) & ~ends_line
+    is_set = is_space & (widths > 0) & (heights > 0)
     line = np.cumsum(ends_line)
-    n_set, n_made_up = (np.bincount(line, weights=kind) for kind in (is_set, made_up))
-    is_usual = n_set.sum() > n_made_up.sum()
-    sets_spaces = np.where(n_set + n_made_up > 0, n_set > 0, is_usual)
-    before = [np.cumsum(kind)[at] for kind in (separates & ~made_up, made_up)]
-    set_apart, is_made_up = (np.diff(count) > 0 for count in before)
-    return set_apart, is_made_up, sets_spaces[line[at[:-1]]]
+    spaces, set_spaces = (np.bincount(line, weights=kind) for kind in (is_space, is_set))
+    is_usual = is_set.sum() > max(is_space.sum() / 2, _MIN_SET * len(at))
+    sets_spaces: BoolArray = np.where(spaces > 0, set_spaces > 0, is_usual)[line[at[:-1]]]
+    return sets_spaces
 
 
 def _are_leaders(characters: list[str]) -> BoolArray:
@@ -144,13 +136,15 @@ def _runs(breaks: BoolArray) -> Iterator[tuple[int, int]]:
     yield from zip([0, *ends[:-1]], ends, strict=True)
 
 
-def _split_at_wide_gaps(gaps: FloatArray, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _split_at_wide_gaps(
+    gaps: FloatArray, start: int, end: int, *, min_gap: float
+) -> Iterator[tuple[int, int]]:
     inner = gaps[start : end - 1]
-    if len(inner) < 2 or inner.max() <= _MIN_GAP:
+    if len(inner) < 2 or inner.max() <= min_gap:
         yield start, end
         return
     median = np.sort(inner)[(len(inner) - 1) // 2]
-    for first, last in _runs((inner > _MIN_GAP) & (inner > median + _GAP_OVER_MEDIAN)):
+    for first, last in _runs(inner > max(min_gap, median + _GAP_OVER_MEDIAN)):
         yield start + first, start + last
 
 
@@ -198,7 +192,12 @@ def _spaced_words(spans: _Spans, characters: list[str], gaps: FloatArray) -> _Sp
     is_even = (np.abs(between[~ends_word] - usual) <= _GAP_OVER_MEDIAN).all()
     codes = np.array([ord(characters[start][0]) for start, _ in spans])
     is_alphabet = 2 * (np.diff(codes) == 1).sum() >= len(between)
-    is_short = len(spans) < _MIN_LETTERS * (ends_word.sum() + 1)
-    if not is_even or usual <= _MIN_GAP or is_alphabet or is_short:
+    words = [(spans[first][0], spans[last - 1][1]) for first, last in _runs(ends_word)]
+    texts = ["".join(characters[first:last]) for first, last in words]
+    is_list = len({fold(c) for c in "".join(texts)}) < _MIN_DISTINCT or not all(
+        text in (text.upper(), text.lower(), text.capitalize()) for text in texts
+    )
+    is_short = len(spans) < _MIN_LETTERS * len(words)
+    if not is_even or usual <= _MIN_GAP or is_alphabet or is_list or is_short:
         return spans
-    return [(spans[first][0], spans[last - 1][1]) for first, last in _runs(ends_word)]
+    return words
