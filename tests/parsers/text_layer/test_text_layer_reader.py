@@ -171,7 +171,7 @@ def test_single_letters_that_make_no_word_stay_apart(runs: list[Run]) -> None:
         ([Run("250"), Run("9", x=115, y=49, size=0.6)], ["250", "9"]),
         ([Run("250"), Run("9", x=115, y=55.5, size=0.6)], ["250", "9"]),
         ([Run("12%"), Run("1,3", x=115, y=49, size=0.6)], ["12%", "1,3"]),
-        ([Run("10"), Run("-6", x=110, y=49, size=0.6)], ["10", "-6"]),
+        ([Run("10"), Run("-6", x=110, y=49, size=0.6)], ["10-6"]),
         ([Run("2"), Run("1", x=105, y=49, size=0.6)], ["2", "1"]),
         ([Run("9", y=49, size=0.6), Run("250", x=103)], ["9", "250"]),
         ([Run("250", down=True), Run("9", x=105, y=65, size=0.6, down=True)], ["250", "9"]),
@@ -194,6 +194,17 @@ def test_vertical_text_is_split_into_words() -> None:
     first, second = words(Run("up an", down=True))
     assert (first.text, second.text) == ("up", "an")
     assert first.box.xyxy == pytest.approx((100 / 400, 50 / 200, 110 / 400, 60 / 200))
+
+
+def test_vertical_words_side_by_side_are_words_where_the_file_sets_spaces() -> None:
+    line = Run("it is so\r\n", sets_spaces=True)
+    assert texts(line, Run("be", y=80, down=True), Run("at", x=111, y=80, down=True)) == [
+        "it",
+        "is",
+        "so",
+        "be",
+        "at",
+    ]
 
 
 def test_right_to_left_text_keeps_the_order_of_the_file() -> None:

@@ -56,7 +56,9 @@ def word_spans(layer: TextLayer, inked: list[int], boxes: FloatArray) -> _Spans:
     sets_spaces = _sets_spaces(layer, at)
     breaks = (np.diff(at) > 1) | (gaps > _WORD_GAP)
     breaks |= (visible[1:] != visible[:-1]) | (leads[1:] != leads[:-1])
-    breaks |= _are_notes(characters, boxes)
+    directions = _directions(boxes)
+    breaks[1:] |= (gaps[1:] > _MIN_GAP) & (directions[1:] != directions[:-1])
+    breaks |= _are_notes(characters, boxes, directions)
     spans = []
     for start, end in _runs(breaks):
         min_gap = _SET_GAP if sets_spaces[start : end - 1].all() else _MIN_GAP
@@ -107,27 +109,38 @@ def _gaps(boxes: FloatArray) -> FloatArray:
     return gaps
 
 
-def _are_notes(characters: list[str], boxes: FloatArray) -> BoolArray:
+def _directions(boxes: FloatArray) -> NDArray[np.int64]:
+    """(N - 1,) whether each next box lies to the right (0), below (1), to the left (2) or above."""
+    x, y = np.diff(boxes[:, :2] + boxes[:, 2:], axis=0).T
+    is_level = np.abs(x) >= np.abs(y)
+    directions: NDArray[np.int64] = np.where(
+        is_level, np.where(x >= 0, 0, 2), np.where(y >= 0, 1, 3)
+    )
+    return directions
+
+
+def _are_notes(
+    characters: list[str], boxes: FloatArray, directions: NDArray[np.int64]
+) -> BoolArray:
     """(N - 1,) true between a number and a raised or lowered one before or after it: a note, an
     exponent, the numerator of a fraction. Those at letters (m3, H2O) belong to them."""
-    ends = np.array([c.isdigit() or c in "%\u2030" for c in characters], dtype=bool)
-    starts = np.array([c.isdigit() or c in "+-\u2212\u2013" for c in characters], dtype=bool)
+    starts = np.array([c.isdigit() for c in characters], dtype=bool)
+    ends = starts | np.array([c in "%\u2030" for c in characters], dtype=bool)
     notes: BoolArray = ends[:-1] & starts[1:]
     at = np.flatnonzero(notes)
-    x, y = (boxes[at + 1] - boxes[at])[:, [[0, 2], [1, 3]]].sum(axis=2).T
-    quarters = np.where(np.abs(x) >= np.abs(y), np.where(x >= 0, 0, 2), np.where(y >= 0, 1, 3))
-    (size, line), (next_size, next_line) = (_base_lines(boxes[i], quarters) for i in (at, at + 1))
+    (size, line), (next_size, next_line) = (
+        _base_lines(boxes[i], directions[at]) for i in (at, at + 1)
+    )
     large, small = np.maximum(size, next_size), np.minimum(size, next_size)
     notes[at] = (small <= _NOTE_SIZE * large) & (np.abs(next_line - line) >= _NOTE_SHIFT * large)
     return notes
 
 
-def _base_lines(boxes: FloatArray, quarters: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
-    """(M,) type sizes, and (M,) places of the base lines, of boxes whose text runs to the right
-    (0), down (1), to the left (2) or up (3)."""
+def _base_lines(boxes: FloatArray, directions: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+    """(M,) type sizes, and (M,) places of the base lines, of text in these directions."""
     x0, y0, x1, y1 = boxes.T
-    sizes = np.where(quarters % 2 == 0, y1 - y0, x1 - x0)
-    return sizes, np.choose(quarters, [y1, -x0, -y0, x1]) - _DESCENT * sizes
+    sizes = np.where(directions % 2 == 0, y1 - y0, x1 - x0)
+    return sizes, np.choose(directions, [y1, -x0, -y0, x1]) - _DESCENT * sizes
 
 
 def _runs(breaks: BoolArray) -> Iterator[tuple[int, int]]:
