@@ -9,7 +9,7 @@ from PIL import Image
 from colregion.core.documents import Page
 from colregion.core.geometry import Box, Upright
 from colregion.core.regions import Word
-from colregion.parsers.auto_reader import AutoReader, not_covered
+from colregion.parsers.auto_reader import AutoReader, confirmed_share, not_covered
 from colregion.parsers.text_layer.quality import Assessment
 from colregion.parsers.word_reader import WordReader
 
@@ -96,6 +96,33 @@ def test_invisible_layer_gives_way_to_ocr_that_reads_the_pages_script() -> None:
     words = reader.read(make_page(7))
 
     assert [(word.text, word.visible) for word in words] == [("file", False), ("scan", True)]
+
+
+def at(text: str, x: float, confidence: float | None = None, *, visible: bool = True) -> Word:
+    return Word(text, Box(x, 0.1, x + 0.15, 0.2), confidence, visible=visible)
+
+
+def test_invisible_layer_that_ocr_confirms_completes_it_where_it_is_unsure() -> None:
+    texts = ("Siege", "of", "Vicksburg", "1863")
+    layer, ocr = WordColumn(), WordColumn()
+    layer.words = tuple(at(text, 0.2 * i, visible=False) for i, text in enumerate(texts))
+    ocr.words = (at("siege", 0.0, 0.9), at("o1", 0.2, 0.4), at("Vicksburg", 0.4, 0.9))
+    ocr.words += (at("§", 0.81, 0.3),)
+    reader = AutoReader(layer, assess=always("invisible"), ocr=ocr)
+
+    words = reader.read(make_page(7))
+
+    assert confirmed_share(layer.words, ocr.words) == 2 / 3
+    assert [w.text for w in words] == ["siege", "Vicksburg", "of", "1863", "§"]
+    assert all(w.visible and not w.hidden_text for w in words)
+
+
+def test_words_are_confirmed_only_by_the_same_text_at_their_place() -> None:
+    ocr = [at("Total", 0.0), at("due", 0.2)]
+    assert confirmed_share([at("Total", 0.1), at("Due", 0.2), at("to", 0.5)], ocr) == 1.0
+    assert confirmed_share([at("Total", 0.5), at("dues", 0.2)], ocr) == 0.0
+    assert confirmed_share([at("to", 0.5)], ocr) == 0.0
+    assert confirmed_share([at("Total", 0.5)], []) == 0.0
 
 
 def test_visible_stamp_on_a_scan_with_an_invisible_layer_is_kept() -> None:

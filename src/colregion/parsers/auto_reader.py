@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+import numpy as np
 from PIL import Image
 
 from colregion.core.documents import Page
 from colregion.core.geometry import Box, boxes_to_array, pairwise_overlap
 from colregion.core.regions import Word
+from colregion.core.text import fold
 from colregion.errors import InvalidInput
 from colregion.parsers import READERS
 from colregion.parsers.ocr.languages import how_to_install, script_of
@@ -31,6 +33,11 @@ from colregion.parsers.word_reader import WordReader
 _SUPPLEMENT_CONFIDENCE = 0.6
 _SUPPLEMENT_OVERLAP = 0.3
 _MUCH_TALLER = 3.0
+
+# Share of an invisible layer's words, of three characters and more, that OCR must read too at
+# their places for the others to be used where OCR is unsure.
+_MIN_CONFIRMED = 0.5
+_LONG = 3
 
 # Tesseract's mean confidence over characters, from which its reading is not doubted: nine in ten
 # of 135 rendered reports and slides (106 dpi and more as an A4 sheet) have it. Of coarse scans it
@@ -65,9 +72,10 @@ class AutoReader(WordReader):
 
     A page that shows more text than its text layer has gets both: the layer's words, and OCR
     words where it has none. Invisible characters, which other OCR software puts under a scan,
-    are not trusted: their places are often wrong and their quality is unknown. They are used, and
-    marked as hidden, where OCR reads nothing or does not know their script. `Page.missing` says
-    what is not read because an OCR engine or data for a script are not installed.
+    are not trusted: their places are often wrong and their quality is unknown. They complete what
+    OCR reads where it confirms half of them, and they are used, and marked as hidden, where OCR
+    reads nothing or does not know their script. `Page.missing` says what is not read because an
+    OCR engine or data for a script are not installed.
 
     Args:
         ocr: reads the other pages; None if no engine is installed.
@@ -115,7 +123,34 @@ class AutoReader(WordReader):
             if unread or not recognized:
                 missing = unread and f"{unread} (its invisible text is used)"
                 return replace(laid, missing=missing), use_invisible(words)
+            if confirmed_share(words, recognized) >= _MIN_CONFIRMED:
+                return recognized_page, _completed(words, recognized)
         return recognized_page, (*words, *not_covered(recognized, visible))
+
+
+def confirmed_share(words: Iterable[Word], recognized: Sequence[Word]) -> float:
+    """The share of the words of three letters and digits or more that OCR read too at their
+    places, 0-1; 0 without any."""
+    long = [word for word in words if sum(map(str.isalnum, word.text)) >= _LONG]
+    if not long or not recognized:
+        return 0.0
+    texts, others = (np.array([fold(w.text) for w in group]) for group in (long, recognized))
+    boxes, other_boxes = (boxes_to_array(w.box for w in group) for group in (long, recognized))
+    same = (texts[:, None] == others) & (pairwise_overlap(boxes, other_boxes) > 0)
+    return float(same.any(axis=1).mean())
+
+
+def _completed(words: Sequence[Word], recognized: Sequence[Word]) -> tuple[Word, ...]:
+    """Words of OCR that are sure, a text layer's words where there are none, visible ones first,
+    and what else OCR read."""
+    used = [word for word in words if word.visible]
+    sure, unsure = [], []
+    for word in recognized:
+        (sure if (word.confidence or 0.0) >= _SUPPLEMENT_CONFIDENCE else unsure).append(word)
+    confirmed = [replace(word, visible=True) for word in words if not word.visible]
+    for group in (sure, confirmed, unsure):
+        used += not_covered(group, used)
+    return tuple(used)
 
 
 def _unread_script(words: Iterable[Word], recognized: Iterable[Word]) -> str:
