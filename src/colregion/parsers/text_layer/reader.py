@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from colregion.core.documents import Page, TextLayer
-from colregion.core.geometry import (
-    Box,
-    FloatArray,
-    Upright,
-    box_areas,
-    boxes_to_array,
-    pairwise_overlap,
-)
+from colregion.core.geometry import Box, FloatArray, Upright
 from colregion.core.regions import Word
 from colregion.core.text import has_unspaced
 from colregion.parsers.text_layer.word_breaks import separates_words, word_spans
@@ -107,14 +100,26 @@ def _without_repeats(words: Sequence[Word]) -> list[Word]:
         same.setdefault(word.text, []).append(i)
     repeats: set[int] = set()
     for group in same.values():
-        if len(group) < 2:
-            continue
-        ranked = sorted(group, key=lambda i: not words[i].visible)
-        boxes = boxes_to_array(words[i].box for i in ranked)
-        on_earlier = np.tril(pairwise_overlap(boxes, boxes), -1).max(axis=1)
-        hidden = on_earlier > _REPEAT_OVERLAP * box_areas(boxes)
-        repeats.update(i for i, is_hidden in zip(ranked, hidden.tolist(), strict=True) if is_hidden)
+        if len(group) > 1:
+            repeats.update(_repeats(words, sorted(group, key=lambda i: not words[i].visible)))
     return [word for i, word in enumerate(words) if i not in repeats]
+
+
+def _repeats(words: Sequence[Word], group: Sequence[int]) -> Iterator[int]:
+    """Those of a group of which half lies in an earlier one; each is compared with those near it
+    only, as a table may have a thousand of one text."""
+    width = max(words[i].box.width for i in group)
+    height = max(words[i].box.height for i in group)
+    cells: dict[tuple[int, int], list[Box]] = {}
+    for i in group:
+        box = words[i].box
+        x, y = box.center[0] / width, box.center[1] / height
+        near = [(int(x + a), int(y + b)) for a in (0, 1) for b in (0, 1)]
+        area = _REPEAT_OVERLAP * box.area
+        if any(box.overlap(other) > area for cell in near for other in cells.get(cell, ())):
+            yield i
+        else:
+            cells.setdefault((int(x + 0.5), int(y + 0.5)), []).append(box)
 
 
 def _normalize(text: str) -> str:

@@ -59,10 +59,8 @@ def word_spans(layer: TextLayer, inked: list[int], boxes: FloatArray) -> _Spans:
     directions = _directions(boxes)
     breaks[1:] |= (gaps[1:] > _MIN_GAP) & (directions[1:] != directions[:-1])
     breaks |= _are_notes(characters, boxes, directions)
-    spans = []
-    for start, end in _runs(breaks):
-        min_gap = _SET_GAP if sets_spaces[start : end - 1].all() else _MIN_GAP
-        spans.extend(_split_at_wide_gaps(gaps, start, end, min_gap=min_gap))
+    min_gaps = np.where(sets_spaces, _SET_GAP, _MIN_GAP)
+    spans = list(_split_at_wide_gaps(breaks, gaps, min_gaps))
     return _join_spaced_letters(spans, characters, boxes, gaps)
 
 
@@ -150,15 +148,17 @@ def _runs(breaks: BoolArray) -> Iterator[tuple[int, int]]:
 
 
 def _split_at_wide_gaps(
-    gaps: FloatArray, start: int, end: int, *, min_gap: float
+    breaks: BoolArray, gaps: FloatArray, min_gaps: FloatArray
 ) -> Iterator[tuple[int, int]]:
-    inner = gaps[start : end - 1]
-    if len(inner) < 2 or inner.max() <= min_gap:
-        yield start, end
-        return
-    median = np.sort(inner)[(len(inner) - 1) // 2]
-    for first, last in _runs(inner > max(min_gap, median + _GAP_OVER_MEDIAN)):
-        yield start + first, start + last
+    wide_before = [0, *np.cumsum(gaps > min_gaps).tolist()]
+    for start, end in _runs(breaks):
+        if end - start < 3 or wide_before[start] == wide_before[end - 1]:
+            yield start, end
+            continue
+        inner = slice(start, end - 1)
+        median = np.sort(gaps[inner])[(end - start - 2) // 2]
+        wide = gaps[inner] > np.maximum(min_gaps[inner], median + _GAP_OVER_MEDIAN)
+        yield from ((start + first, start + last) for first, last in _runs(wide))
 
 
 def _join_spaced_letters(
