@@ -125,6 +125,12 @@ def test_words_are_confirmed_only_by_the_same_text_at_their_place() -> None:
     assert confirmed_share([at("Total", 0.5)], []) == 0.0
 
 
+def test_words_without_spaces_are_confirmed_by_half_of_their_characters() -> None:
+    ocr = [at("上海", 0.0), at("证券", 0.1), at("公司", 0.5)]
+    assert confirmed_share([at("上海证券交易所", 0.05)], ocr) == 1.0
+    assert confirmed_share([at("上海证券交易所的", 0.2)], ocr) == 0.0
+
+
 def test_visible_stamp_on_a_scan_with_an_invisible_layer_is_kept() -> None:
     layer = WordColumn("Received", "file")
     layer.words = (layer.words[0], replace(layer.words[1], visible=False))

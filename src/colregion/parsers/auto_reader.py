@@ -12,7 +12,7 @@ from PIL import Image
 from colregion.core.documents import Page
 from colregion.core.geometry import Box, boxes_to_array, pairwise_overlap
 from colregion.core.regions import Word
-from colregion.core.text import fold
+from colregion.core.text import fold, has_unspaced
 from colregion.errors import InvalidInput
 from colregion.parsers import READERS
 from colregion.parsers.ocr.languages import how_to_install, script_of
@@ -130,14 +130,19 @@ class AutoReader(WordReader):
 
 def confirmed_share(words: Iterable[Word], recognized: Sequence[Word]) -> float:
     """The share of the words of three letters and digits or more that OCR read too at their
-    places, 0-1; 0 without any."""
+    places, 0-1; 0 without any. Of a script without spaces half of the characters count: OCR cuts
+    it into other words."""
     long = [word for word in words if sum(map(str.isalnum, word.text)) >= _LONG]
     if not long or not recognized:
         return 0.0
-    texts, others = (np.array([fold(w.text) for w in group]) for group in (long, recognized))
     boxes, other_boxes = (boxes_to_array(w.box for w in group) for group in (long, recognized))
-    same = (texts[:, None] == others) & (pairwise_overlap(boxes, other_boxes) > 0)
-    return float(same.any(axis=1).mean())
+    others = [fold(word.text) for word in recognized]
+    confirmed = 0
+    for word, overlaps in zip(long, pairwise_overlap(boxes, other_boxes) > 0, strict=True):
+        text, near = fold(word.text), [others[i] for i in np.flatnonzero(overlaps)]
+        shared = set(text) & set("".join(near))
+        confirmed += text in near or (has_unspaced(text) and 2 * len(shared) >= len(set(text)))
+    return confirmed / len(long)
 
 
 def _completed(words: Sequence[Word], recognized: Sequence[Word]) -> tuple[Word, ...]:

@@ -149,15 +149,12 @@ def _spans(profile: BoolArray, *, start: int, gap: int) -> list[slice]:
 
 def _within(boxes_xyxy: FloatArray, shape: tuple[int, ...]) -> BoolArray:
     """(H, W) true inside the boxes (N, 4), rounded outward."""
-    height, width = shape
-    edges = boxes_xyxy * [width, height, width, height]
-    edges = np.clip(edges, 0, [width, height, width, height])
-    x0, y0 = np.floor(edges[:, :2]).astype(int).T
-    x1, y1 = np.ceil(edges[:, 2:]).astype(int).T
-    steps = np.zeros((height + 1, width + 1), dtype=np.int32)
-    for rows, columns, step in ((y0, x0, 1), (y0, x1, -1), (y1, x0, -1), (y1, x1, 1)):
-        np.add.at(steps, (rows, columns), step)
-    within: BoolArray = steps.cumsum(axis=0).cumsum(axis=1)[:-1, :-1] > 0
+    size = np.array([shape[1], shape[0]] * 2)
+    edges = np.clip(boxes_xyxy * size, 0, size)
+    low, high = np.floor(edges[:, :2]).astype(int), np.ceil(edges[:, 2:]).astype(int)
+    within = np.zeros(shape, dtype=bool)
+    for (x0, y0), (x1, y1) in zip(low.tolist(), high.tolist(), strict=True):
+        within[y0:y1, x0:x1] = True
     return within
 
 
