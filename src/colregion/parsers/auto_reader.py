@@ -101,10 +101,9 @@ class AutoReader(WordReader):
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         assessment = self.assess(page)
         verdict = assessment.verdict
+        laid, words = self.text_layer.read_upright(page)
         if verdict in ("missing", "garbled"):
             laid, words = page, ()
-        else:
-            laid, words = self.text_layer.read_upright(page)
         if verdict in ("", "blank"):
             return laid, words
         if self.ocr is None:
@@ -149,7 +148,8 @@ def _completed(words: Sequence[Word], recognized: Sequence[Word]) -> tuple[Word,
     """Words of OCR that are sure, a text layer's words where there are none, visible ones first,
     and what else OCR read."""
     used = [word for word in words if word.visible]
-    sure, unsure = [], []
+    sure: list[Word] = []
+    unsure: list[Word] = []
     for word in recognized:
         (sure if (word.confidence or 0.0) >= _SUPPLEMENT_CONFIDENCE else unsure).append(word)
     confirmed = [replace(word, visible=True) for word in words if not word.visible]

@@ -44,9 +44,8 @@ def layer(*runs: Run) -> TextLayer:
         for character in run.text:
             empty = character == "\u0301" or (character.isspace() and not run.sets_spaces)
             wide, high = (0, 0) if empty else (10, 5) if run.down else (5, 10)
-            wide, high = run.size * wide, run.size * high
             characters.append(character)
-            boxes.append((x, y, x + wide, y + high))
+            boxes.append((x, y, x + run.size * wide, y + run.size * high))
             visible.append(run.visible)
             step = run.size * (0 if character == "\u0301" else 5) + next(gaps, run.gap)
             x, y = (x, y + step) if run.down else (x + step, y)

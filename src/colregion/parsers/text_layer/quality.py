@@ -128,7 +128,8 @@ def _blocks(strokes: BoolArray, *, gap: int) -> list[tuple[slice, slice]]:
     pending = [(whole, 0, 0)]
     while pending:
         block, axis, uncut = pending.pop()
-        spans = _spans(strokes[block].any(axis=1 - axis), start=block[axis].start, gap=gap)
+        profile: BoolArray = np.any(strokes[block], axis=1 - axis)
+        spans = _spans(profile, start=block[axis].start, gap=gap)
         uncut = uncut + 1 if len(spans) == 1 else 0
         for span in spans:
             part = (block[0], span) if axis else (span, block[1])
