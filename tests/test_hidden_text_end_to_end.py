@@ -35,10 +35,10 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     text.textOut("drawn without ink")
     canvas.drawText(text)
     canvas.save()
-    engine = Engine.open(folder / "library", parser="text_layer+geometry")
+    engine = Engine.open(folder / "library", parser="auto+geometry")
     assert not engine.add(folder / "bill.pdf").failed
     engine.close()
-    return Engine.open(folder / "library", parser="text_layer+geometry")
+    return Engine.open(folder / "library", parser="auto+geometry")
 
 
 def test_the_hit_says_so_and_so_does_everything_made_of_it(engine: Engine) -> None:
@@ -69,6 +69,16 @@ def test_a_page_that_holds_such_text_says_so_as_a_whole(engine: Engine) -> None:
 
 def test_text_without_ink_is_in_no_region(engine: Engine) -> None:
     assert all("without ink" not in hit.text for hit in engine.search("drawn without ink", k=50))
+
+
+def test_text_layer_parser_finds_text_without_ink_and_marks_it(
+    engine: Engine, tmp_path: Path
+) -> None:
+    with Engine.open(tmp_path / "library", parser="text_layer+geometry") as trusting:
+        trusting.add(engine.documents()[0].source)
+        (hit, *_) = trusting.search("drawn without ink")
+    assert "drawn without ink" in hit.text
+    assert "invisible" in hit.region.hidden_text
 
 
 def test_suspect_regions_can_be_left_out_or_looked_for(engine: Engine) -> None:

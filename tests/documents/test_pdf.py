@@ -237,21 +237,50 @@ def test_a_character_beyond_the_basic_plane_is_one_character(make_pdf: MakePdf) 
     assert (layer.boxes_xyxy[1] == layer.boxes_xyxy[2]).all()
 
 
-def test_a_glyph_that_the_file_does_not_name_is_the_replacement_character(
-    make_pdf: MakePdf,
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        pytest.param("\x01\x01", "\ufffd\ufffd", id="numbers"),
+        pytest.param("Hi", "Hi", id="letters"),
+    ],
+)
+def test_glyphs_that_the_file_does_not_name_are_read_as_their_codes_if_these_are_letters(
+    make_pdf: MakePdf, codes: str, expected: str
 ) -> None:
     font = (
         "<</Type/Font/Subtype/Type3/FontBBox[0 0 10 10]/FontMatrix[.1 0 0 .1 0 0]"
-        "/CharProcs<</g1 7 0 R>>/Encoding<</Type/Encoding/Differences[1/g1]>>"
-        "/FirstChar 1/LastChar 1/Widths[10]>>"
+        "/CharProcs<</g1 7 0 R>>/Encoding<</Type/Encoding/Differences[1/g1 72/g1 105/g1]>>"
+        f"/FirstChar 1/LastChar 105/Widths[{'10 ' * 105}]>>"
     )
     glyph = "10 0 0 0 10 10 d1 0 0 8 8 re f"
     entries = f"{MEDIA}/Resources<</Font<</F 6 0 R>>>>"
     data = make_pdf(
-        [(entries, "BT /F 20 Tf 100 150 Td (\x01\x01) Tj ET")],
+        [(entries, f"BT /F 20 Tf 100 150 Td ({codes}) Tj ET")],
         objects=[font, f"<</Length {len(glyph)}>>stream\n{glyph}\nendstream"],
     )
-    assert text(first_page(data)) == "\ufffd\ufffd"
+    assert text(first_page(data)) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        pytest.param("Договоры".encode() + b"\0!", "Договоры!", id="two bytes of UTF-8 each"),
+        pytest.param("계약서는 두 부".encode("utf-16-be"), "계약서는 두 부", id="Korean"),
+    ],
+)
+def test_codes_of_a_font_without_names_are_read_as_utf8_where_all_are(
+    make_pdf: MakePdf, written: bytes, expected: str
+) -> None:
+    descendant = (
+        "<</Type/Font/Subtype/CIDFontType2/BaseFont/Helvetica/CIDSystemInfo"
+        "<</Registry(Adobe)/Ordering(Identity)/Supplement 0>>/DW 1000>>"
+    )
+    font = (
+        "<</Type/Font/Subtype/Type0/BaseFont/Helvetica/Encoding/Identity-H/DescendantFonts[7 0 R]>>"
+    )
+    entries = f"{MEDIA}/Resources<</Font<</F 6 0 R>>>>"
+    content = f"BT /F 20 Tf 20 150 Td <{written.hex()}> Tj ET"
+    assert text(first_page(make_pdf([(entries, content)], objects=[font, descendant]))) == expected
 
 
 def test_a_hyphen_at_a_line_end_stays_a_hyphen(make_pdf: MakePdf) -> None:

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from colregion.core.documents import Page
 from colregion.core.geometry import Box, Upright
 from colregion.core.regions import Word
-from colregion.errors import MissingDependency
-from colregion.parsers.auto_reader import AutoReader, not_covered
+from colregion.parsers.auto_reader import AutoReader, confirmed_share, not_covered
+from colregion.parsers.text_layer.quality import Assessment
 from colregion.parsers.word_reader import WordReader
 
 
@@ -18,20 +18,12 @@ def make_page(number: int) -> Page:
     return Page("doc", number, 30, 20, "px", lambda *, dpi=None: Image.new("RGB", (30, 20)))  # noqa: ARG005
 
 
-LINES = [(20 + 14 * i, y, 28 + 14 * i, y + 6) for y in range(140, 380, 12) for i in range(18)]
+LOWER = Box(0.05, 0.35, 0.9, 0.95)
 
 
-def page_of_lines() -> Page:
-    """300 x 400 points, with lines of text from (20, 140) to (267, 375)."""
-    image = Image.new("RGB", (300, 400), "white")
-    for rectangle in LINES:
-        ImageDraw.Draw(image).rectangle(rectangle, fill="black")
-    return Page("doc", 1, 300, 400, "pt", lambda *, dpi=None: image)  # noqa: ARG005
-
-
-def always(verdict: str) -> Callable[[Page], str]:
-    """The same verdict for every page."""
-    return lambda _: verdict
+def always(verdict: str, unread: Box | None = None) -> Callable[[Page], Assessment]:
+    """The same assessment of every page."""
+    return lambda _: Assessment(verdict, unread)
 
 
 class WordColumn(WordReader):
@@ -90,23 +82,136 @@ def test_invisible_layer_is_used_where_ocr_lacks_the_pages_script() -> None:
     assert page.missing == "install tesseract-ocr-rus (its invisible text is used)"
 
 
+class HiddenColumn(WordColumn):
+    """Words drawn without ink."""
+
+    def __init__(self, *texts: str) -> None:
+        super().__init__(*texts)
+        self.words = tuple(replace(word, visible=False) for word in self.words)
+
+
 def test_invisible_layer_gives_way_to_ocr_that_reads_the_pages_script() -> None:
-    reader = AutoReader(WordColumn("file"), assess=always("invisible"), ocr=WordColumn("scan"))
+    reader = AutoReader(HiddenColumn("file"), assess=always("invisible"), ocr=WordColumn("scan"))
 
-    assert [word.text for word in reader.read(make_page(7))] == ["scan"]
+    words = reader.read(make_page(7))
+
+    assert [(word.text, word.visible) for word in words] == [("file", False), ("scan", True)]
 
 
-@pytest.mark.parametrize("reason", ["missing", "invisible", "garbled"])
-def test_missing_ocr_engine_fails_only_on_pages_that_need_it(reason: str) -> None:
+def at(text: str, x: float, confidence: float | None = None, *, visible: bool = True) -> Word:
+    return Word(text, Box(x, 0.1, x + 0.15, 0.2), confidence, visible=visible)
+
+
+def test_invisible_layer_that_ocr_confirms_completes_it_where_it_is_unsure() -> None:
+    texts = ("Siege", "of", "Vicksburg", "1863")
+    layer, ocr = WordColumn(), WordColumn()
+    layer.words = tuple(at(text, 0.2 * i, visible=False) for i, text in enumerate(texts))
+    ocr.words = (at("siege", 0.0, 0.9), at("o1", 0.2, 0.4), at("Vicksburg", 0.4, 0.9))
+    ocr.words += (at("§", 0.81, 0.3),)
+    reader = AutoReader(layer, assess=always("invisible"), ocr=ocr)
+
+    words = reader.read(make_page(7))
+
+    assert confirmed_share(layer.words, ocr.words) == 2 / 3
+    assert [w.text for w in words] == ["siege", "Vicksburg", "of", "1863", "§"]
+    assert all(w.visible and not w.hidden_text for w in words)
+
+
+def test_words_are_confirmed_only_by_the_same_text_at_their_place() -> None:
+    ocr = [at("Total", 0.0), at("due", 0.2)]
+    assert confirmed_share([at("Total", 0.1), at("Due", 0.2), at("to", 0.5)], ocr) == 1.0
+    assert confirmed_share([at("Total", 0.5), at("dues", 0.2)], ocr) == 0.0
+    assert confirmed_share([at("to", 0.5)], ocr) == 0.0
+    assert confirmed_share([at("Total", 0.5)], []) == 0.0
+
+
+def test_words_without_spaces_are_confirmed_by_half_of_their_characters() -> None:
+    ocr = [at("上海", 0.0), at("证券", 0.1), at("公司", 0.5)]
+    assert confirmed_share([at("上海证券交易所", 0.05)], ocr) == 1.0
+    assert confirmed_share([at("上海证券交易所的", 0.2)], ocr) == 0.0
+
+
+def test_visible_stamp_on_a_scan_with_an_invisible_layer_is_kept() -> None:
+    layer = WordColumn("Received", "file")
+    layer.words = (layer.words[0], replace(layer.words[1], visible=False))
+    ocr = WordColumn("Rece1ved", "scan")
+    reader = AutoReader(layer, assess=always("invisible"), ocr=ocr)
+
+    assert [w.text for w in reader.read(make_page(7)) if w.visible] == ["Received", "scan"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "ocr", "missing"),
+    [
+        pytest.param(
+            "Έκθεση",
+            "EkOeon",
+            "its Greek script was not read by OCR. Install it: apt-get install tesseract-ocr-ell "
+            "(its invisible text is used)",
+            id="Greek read as Latin",
+        ),
+        pytest.param(
+            "보고서",
+            "",
+            "its Hangul script was not read by OCR. Install it: apt-get install tesseract-ocr-kor "
+            "(its invisible text is used)",
+            id="Korean not read",
+        ),
+        pytest.param("report", "", "", id="nothing read"),
+    ],
+)
+def test_invisible_layer_is_used_and_marked_where_ocr_reads_nothing_or_another_script(
+    layer: str, ocr: str, missing: str
+) -> None:
     reader = AutoReader(
-        WordColumn("file"), assess=lambda page: "" if page.number == 1 else reason, ocr=None
+        HiddenColumn(layer), assess=always("invisible"), ocr=WordColumn(*filter(None, [ocr]))
     )
 
-    assert reader.read(make_page(1))[0].text == "file"
-    with pytest.raises(MissingDependency) as caught:
-        reader.read(make_page(2))
-    for part in ("doc#p2", reason, 'pip install "colregion[ocr]"', "apt-get install tesseract-ocr"):
-        assert part in str(caught.value)
+    page, (word,) = reader.read_upright(make_page(7))
+
+    assert (word.text, word.visible, word.hidden_text) == (layer, True, "invisible")
+    assert page.missing == missing
+
+
+def test_latin_layer_under_a_page_that_ocr_reads_in_another_script_is_not_used() -> None:
+    reader = AutoReader(HiddenColumn("Otuet"), assess=always("invisible"), ocr=WordColumn("Отчёт"))
+
+    page, words = reader.read_upright(make_page(7))
+
+    assert [word.text for word in words if word.visible] == ["Отчёт"]
+    assert page.missing == ""
+
+
+def test_broken_layer_keeps_its_whole_words_and_gets_the_others_from_ocr() -> None:
+    reader = AutoReader(
+        WordColumn("density", "\ufffdopula"),
+        assess=always("broken"),
+        ocr=WordColumn("dens1ty", "copula"),
+    )
+
+    assert [word.text for word in reader.read(make_page(7))] == ["density", "copula"]
+
+
+@pytest.mark.parametrize("verdict", ["missing", "garbled"])
+def test_page_that_needs_ocr_is_blank_with_the_reason_where_no_engine_is_installed(
+    verdict: str,
+) -> None:
+    reader = AutoReader(WordColumn("file"), assess=always(verdict), ocr=None)
+
+    page, words = reader.read_upright(make_page(2))
+
+    assert words == ()
+    for part in ("it needs OCR", 'pip install "colregion[ocr]"', "apt-get install tesseract-ocr"):
+        assert part in page.missing
+
+
+def test_invisible_layer_is_used_and_marked_where_no_ocr_engine_is_installed() -> None:
+    reader = AutoReader(HiddenColumn("file"), assess=always("invisible"), ocr=None)
+
+    page, (word,) = reader.read_upright(make_page(2))
+
+    assert (word.text, word.visible, word.hidden_text) == ("file", True, "invisible")
+    assert "the invisible text under it is used" in page.missing
 
 
 def test_fingerprint_names_the_ocr_engine() -> None:
@@ -116,9 +221,9 @@ def test_fingerprint_names_the_ocr_engine() -> None:
     }
 
     assert fingerprints == {
-        "auto-3(column of 0, no OCR)",
-        "auto-3(column of 0, column of 1)",
-        "auto-3(column of 0, column of 2)",
+        "auto-4(column of 0, no OCR)",
+        "auto-4(column of 0, column of 1)",
+        "auto-4(column of 0, column of 2)",
     }
 
 
@@ -150,18 +255,16 @@ def partial_reader(*words: Word) -> AutoReader:
     """A text layer of one word at the top of the page, and OCR that reads the given words."""
     ocr = WordColumn()
     ocr.words = words
-    return AutoReader(WordColumn("file"), assess=always("partial"), ocr=ocr)
+    return AutoReader(WordColumn("file"), assess=always("partial", LOWER), ocr=ocr)
 
 
 def test_partial_text_layer_is_supplemented_by_ocr_words_outside_it() -> None:
-    # The lines and 0.01 of the page around them: x from 0.05667 to 0.9, y from 0.34 to 0.9475.
     reader = partial_reader(Word("scan", Box(0, 0.2, 0.5, 0.4), 0.9))
 
-    words = reader.read(page_of_lines())
+    words = reader.read(make_page(1))
 
     assert [word.text for word in words] == ["file", "scan"]
-    expected = (0.05667, 0.34 + 0.2 * 0.6075, 0.05667 + 0.5 * 0.84333, 0.34 + 0.4 * 0.6075)
-    assert words[1].box.xyxy == pytest.approx(expected, abs=1e-4)
+    assert words[1].box.xyxy == pytest.approx((0.05, 0.35 + 0.2 * 0.6, 0.475, 0.35 + 0.4 * 0.6))
 
 
 def test_ocr_words_on_the_text_layers_own_are_not_added() -> None:
@@ -170,17 +273,17 @@ def test_ocr_words_on_the_text_layers_own_are_not_added() -> None:
     )
     reader.text_layer = WordColumn("file", "file")  # the second from 0.3 to 0.5 of the page
 
-    assert [word.text for word in reader.read(page_of_lines())] == ["file", "file", "scan", "new"]
+    assert [word.text for word in reader.read(make_page(1))] == ["file", "file", "scan", "new"]
 
     narrow = partial_reader(Word("scan", Box(0.1, 0, 0.3, 0.2), 0.9))
     narrow.text_layer = WordColumn("file", "file")
-    assert [word.text for word in narrow.read(page_of_lines())] == ["file", "file"]
+    assert [word.text for word in narrow.read(make_page(1))] == ["file", "file"]
 
 
 def test_partial_text_layer_is_not_supplemented_by_ocr_words_of_low_confidence() -> None:
     reader = partial_reader(Word("sc@n", Box(0, 0.2, 0.5, 0.4), 0.3))
 
-    assert [word.text for word in reader.read(page_of_lines())] == ["file"]
+    assert [word.text for word in reader.read(make_page(1))] == ["file"]
 
 
 def test_ocr_sees_only_the_part_of_a_page_that_the_text_layer_lacks() -> None:
@@ -191,27 +294,22 @@ def test_ocr_sees_only_the_part_of_a_page_that_the_text_layer_lacks() -> None:
             seen.append(page)
             return page, ()
 
-    sideways = replace(page_of_lines(), upright=Upright(90.0, 300, 400))
-    AutoReader(WordColumn("file"), assess=always("partial"), ocr=Recorder()).read(sideways)
+    sideways = replace(make_page(1), upright=Upright(90.0, 30, 20))
+    assess = always("partial", Box(0.1, 0.25, 0.9, 0.75))
+    AutoReader(WordColumn("file"), assess=assess, ocr=Recorder()).read(sideways)
 
     (part,) = seen
-    assert (part.width, part.height) == pytest.approx((253, 243))
-    assert part.image.size == (253, 243)
+    assert (part.width, part.height) == pytest.approx((24, 10))
+    assert part.image.size == (24, 10)
     assert part.upright == Upright(90.0, part.width, part.height)
 
 
-def test_page_without_lines_outside_its_text_layer_is_not_read_by_ocr() -> None:
-    reader = partial_reader(Word("scan", Box(0, 0.2, 0.5, 0.4), 0.9))
-
-    assert [word.text for word in reader.read(make_page(1))] == ["file"]
-
-
-@pytest.mark.parametrize("verdict", ["partial", "sparse"])
+@pytest.mark.parametrize("verdict", ["partial", "sparse", "broken"])
 def test_incomplete_text_layer_without_ocr_engine_says_what_is_missing(verdict: str) -> None:
     reader = AutoReader(WordColumn("file"), assess=always(verdict), ocr=None)
 
     page, words = reader.read_upright(make_page(1))
 
     assert [word.text for word in words] == ["file"]
-    assert "shows text that its text layer lacks" in page.missing
+    assert "text layer lack" in page.missing
     assert "apt-get install tesseract-ocr" in page.missing

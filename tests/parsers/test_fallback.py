@@ -123,6 +123,11 @@ def test_missing_script_stays_named_when_the_second_reading_is_used() -> None:
     assert page.missing == "it looks like Cyrillic script"
 
 
+def test_what_the_second_reading_misses_is_named_when_it_is_used() -> None:
+    reader = FallbackReader(FixedConfidence("Otuet", 0.4), MissingScript("OTueT", 0.7))
+    assert reader.read_upright(PAGE)[0].missing == "it looks like Cyrillic script"
+
+
 def test_character_confidence_weights_words_by_their_length() -> None:
     words = (Word("abc", AT, 0.9), Word("d", AT, 0.5))
     assert character_confidence(words) == pytest.approx(0.8)

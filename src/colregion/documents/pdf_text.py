@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+import sys
+import unicodedata
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -20,6 +22,7 @@ UNMAPPED = "\ufffd"
 """A character that is drawn but that the file maps to no text."""
 
 _LINE_END_HYPHEN = 2  # PDFium's code for a hyphen at the end of a line
+_MIN_UTF8 = 8  # fewer may be Korean syllables by chance
 _FORM_DEPTH = 8
 _CELLS = 128  # per side, for the area under images
 
@@ -62,21 +65,42 @@ def image_sizes_px(page: pdfium.PdfPage) -> Iterator[tuple[int, int]]:
 def _characters(textpage: ctypes.c_void_p, n: int) -> list[str]:
     """N strings, "" for the second half of a UTF-16 surrogate pair."""
     unicode_of, is_unmapped = raw.FPDFText_GetUnicode, raw.FPDFText_HasUnicodeMapError
+    codes = [unicode_of(textpage, i) for i in range(n)]
+    guessed = {i for i in range(n) if is_unmapped(textpage, i) == 1}
+    in_utf8 = _are_utf8([codes[i] for i in guessed])
     characters: list[str] = []
     first_half = 0
-    for i in range(n):
-        code = unicode_of(textpage, i)
+    for i, code in enumerate(codes):
         if code == _LINE_END_HYPHEN and raw.FPDFText_IsHyphen(textpage, i) == 1:
             characters.append("-")
         elif first_half and 0xDC00 <= code < 0xE000:
             characters[-1] = chr(0x10000 + ((first_half - 0xD800) << 10) + code - 0xDC00)
             characters.append("")
-        elif code == 0 or 0xD800 <= code < 0xE000 or is_unmapped(textpage, i) == 1:
+        elif not 0 < code <= sys.maxunicode or 0xD800 <= code < 0xE000:
             characters.append(UNMAPPED)
+        elif i in guessed:
+            characters.append(_guess(code, in_utf8=in_utf8))
         else:
             characters.append(chr(code))
         first_half = code if 0xD800 <= code < 0xDC00 else 0
     return characters
+
+
+def _guess(code: int, *, in_utf8: bool) -> str:
+    """PDFium's guess of a character that the file maps to no text: its code in the font, which is
+    right in most fonts whose codes are letters at all."""
+    if in_utf8 and code > 0x7F:
+        return code.to_bytes(2, "big").decode()
+    return UNMAPPED if unicodedata.category(chr(code))[0] == "C" else chr(code)
+
+
+def _are_utf8(codes: Sequence[int]) -> bool:
+    """Whether the codes above ASCII, a few at least, are two bytes of UTF-8 each: some writers
+    put these where UTF-16 belongs."""
+    high = [code for code in codes if code > 0x7F]
+    return len(high) >= _MIN_UTF8 and all(
+        0xC2 <= code >> 8 <= 0xDF and 0x80 <= code & 0xFF <= 0xBF for code in high
+    )
 
 
 def _line_high_boxes(textpage: ctypes.c_void_p, n: int) -> FloatArray:

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+import numpy as np
 from PIL import Image
 
 from colregion.core.documents import Page
 from colregion.core.geometry import Box, boxes_to_array, pairwise_overlap
 from colregion.core.regions import Word
-from colregion.errors import InvalidInput, MissingDependency
+from colregion.core.text import fold, has_unspaced
+from colregion.errors import InvalidInput
 from colregion.parsers import READERS
+from colregion.parsers.ocr.languages import how_to_install, script_of
 from colregion.parsers.ocr.orientation import character_confidence
 from colregion.parsers.ocr.rapidocr import (
     SCRIPTS,
@@ -21,8 +24,8 @@ from colregion.parsers.ocr.rapidocr import (
     reads_script,
 )
 from colregion.parsers.ocr.tesseract import TesseractReader, sheet_dpi, tesseract_installed
-from colregion.parsers.text_layer.quality import SOUND, assess_text_layer, unread_part
-from colregion.parsers.text_layer.reader import TextLayerReader
+from colregion.parsers.text_layer.quality import Assessment, assess_text_layer, is_broken
+from colregion.parsers.text_layer.reader import TextLayerReader, use_invisible
 from colregion.parsers.word_reader import WordReader
 
 # An OCR word supplements the text layer from this confidence on, and if the text layer's words
@@ -30,6 +33,11 @@ from colregion.parsers.word_reader import WordReader
 _SUPPLEMENT_CONFIDENCE = 0.6
 _SUPPLEMENT_OVERLAP = 0.3
 _MUCH_TALLER = 3.0
+
+# Share of an invisible layer's words, of three characters and more, that OCR must read too at
+# their places for the others to be used where OCR is unsure.
+_MIN_CONFIRMED = 0.5
+_LONG = 3
 
 # Tesseract's mean confidence over characters, from which its reading is not doubted: nine in ten
 # of 135 rendered reports and slides (106 dpi and more as an A4 sheet) have it. Of coarse scans it
@@ -45,6 +53,14 @@ _RAPIDOCR_LANGUAGES = {"auto", "eng", "chi_sim", "chi_tra", "jpn"}
 WordsFrom: TypeAlias = str | WordReader | None
 """A name for `load_reader`, a reader, or None to read no words."""
 
+_NEEDS_OCR = {
+    "missing": "it needs OCR: it has no text of its own. Install OCR: ",
+    "garbled": "it needs OCR: its text layer is garbled. Install OCR: ",
+    "invisible": "it shows a scan; the invisible text under it is used. To read it, install OCR: ",
+    "broken": "many words of its text layer lack letters. To read them, install OCR: ",
+    "sparse": "it shows text that its text layer lacks. Install OCR: ",
+    "partial": "it shows text that its text layer lacks. Install OCR: ",
+}
 _INSTALL_OCR = (
     'pip install "colregion[ocr]"  (RapidOCR), or apt-get install tesseract-ocr and '
     'pip install "colregion[tesseract]"  (Tesseract)'
@@ -56,13 +72,14 @@ class AutoReader(WordReader):
 
     A page that shows more text than its text layer has gets both: the layer's words, and OCR
     words where it has none. Invisible characters, which other OCR software puts under a scan,
-    are not trusted: their places are often wrong and their quality is unknown. They are used, and
-    marked as hidden, where the data for the page's script are missing.
+    are not trusted: their places are often wrong and their quality is unknown. They complete what
+    OCR reads where it confirms half of them, and they are used, and marked as hidden, where OCR
+    reads nothing or does not know their script. `Page.missing` says what is not read because an
+    OCR engine or data for a script are not installed.
 
     Args:
-        ocr: reads the other pages; None if no engine is installed, which is an error only when a
-            page needs one.
-        assess: says whether the file's characters are sound, see `assess_text_layer`.
+        ocr: reads the other pages; None if no engine is installed.
+        assess: says what the file's characters are good for, see `assess_text_layer`.
     """
 
     def __init__(
@@ -70,7 +87,7 @@ class AutoReader(WordReader):
         text_layer: WordReader,
         *,
         ocr: WordReader | None,
-        assess: Callable[[Page], str] = assess_text_layer,
+        assess: Callable[[Page], Assessment] = assess_text_layer,
     ) -> None:
         self.text_layer = text_layer
         self.assess = assess
@@ -79,41 +96,75 @@ class AutoReader(WordReader):
     @property
     def fingerprint(self) -> str:
         ocr = self.ocr.fingerprint if self.ocr else "no OCR"
-        return f"auto-3({self.text_layer.fingerprint}, {ocr})"
+        return f"auto-4({self.text_layer.fingerprint}, {ocr})"
 
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
-        verdict = self.assess(page)
-        if verdict in ("partial", "sparse"):
-            return self._supplement(page, whole=verdict == "sparse")
-        if verdict in SOUND:
-            return self.text_layer.read_upright(page)
-        if self.ocr is None:
-            raise MissingDependency(
-                f"page {page.id} needs OCR (its text layer is {verdict}), and no OCR engine is "
-                f"installed. Install one: {_INSTALL_OCR}"
-            )
-        read = self.ocr.read_upright(page)
-        if verdict == "invisible" and read[0].missing:
-            # Of a script that OCR cannot read here, the layer has more than its garbage.
-            page, words = self.text_layer.read_upright(page)
-            return replace(page, missing=f"{read[0].missing} (its invisible text is used)"), words
-        return read
-
-    def _supplement(self, page: Page, *, whole: bool) -> tuple[Page, tuple[Word, ...]]:
-        """The text layer's words, and OCR words where it has none: of the whole page, which is
-        then turned as its OCR says, or of the part where lines are drawn outside the layer."""
+        assessment = self.assess(page)
+        verdict = assessment.verdict
         laid, words = self.text_layer.read_upright(page)
-        visible = [word for word in words if word.visible]
+        if verdict in ("missing", "garbled"):
+            laid, words = page, ()
+        if verdict in ("", "blank"):
+            return laid, words
         if self.ocr is None:
-            missing = f"it shows text that its text layer lacks. Install OCR: {_INSTALL_OCR}"
-            return replace(laid, missing=missing), words
-        if whole:
-            laid, recognized = self.ocr.read_upright(page)
-        else:
-            part = unread_part(laid, visible)
-            read = read_part(self.ocr, laid, part) if part else ()
-            recognized = tuple(w for w in read if (w.confidence or 0.0) >= _SUPPLEMENT_CONFIDENCE)
-        return laid, (*words, *not_covered(recognized, visible))
+            used = use_invisible(words) if verdict == "invisible" else words
+            return replace(laid, missing=_NEEDS_OCR[verdict] + _INSTALL_OCR), used
+        if verdict == "broken":
+            words = tuple(word for word in words if not is_broken(word.text))
+        visible = [word for word in words if word.visible]
+        if assessment.unread:
+            read = read_part(self.ocr, laid, assessment.unread)
+            sure = [w for w in read if (w.confidence or 0.0) >= _SUPPLEMENT_CONFIDENCE]
+            return laid, (*words, *not_covered(sure, visible))
+        recognized_page, recognized = self.ocr.read_upright(page)
+        if verdict == "invisible":
+            unread = recognized_page.missing or _unread_script(words, recognized)
+            if unread or not recognized:
+                missing = unread and f"{unread} (its invisible text is used)"
+                return replace(laid, missing=missing), use_invisible(words)
+            if confirmed_share(words, recognized) >= _MIN_CONFIRMED:
+                return recognized_page, _completed(words, recognized)
+        return recognized_page, (*words, *not_covered(recognized, visible))
+
+
+def confirmed_share(words: Iterable[Word], recognized: Sequence[Word]) -> float:
+    """The share of the words of three letters and digits or more that OCR read too at their
+    places, 0-1; 0 without any. Of a script without spaces half of the characters count: OCR cuts
+    it into other words."""
+    long = [word for word in words if sum(map(str.isalnum, word.text)) >= _LONG]
+    if not long or not recognized:
+        return 0.0
+    boxes, other_boxes = (boxes_to_array(w.box for w in group) for group in (long, recognized))
+    others = [fold(word.text) for word in recognized]
+    confirmed = 0
+    for word, overlaps in zip(long, pairwise_overlap(boxes, other_boxes) > 0, strict=True):
+        text, near = fold(word.text), [others[i] for i in np.flatnonzero(overlaps)]
+        shared = set(text) & set("".join(near))
+        confirmed += text in near or (has_unspaced(text) and 2 * len(shared) >= len(set(text)))
+    return confirmed / len(long)
+
+
+def _completed(words: Sequence[Word], recognized: Sequence[Word]) -> tuple[Word, ...]:
+    """Words of OCR that are sure, a text layer's words where there are none, visible ones first,
+    and what else OCR read."""
+    used = [word for word in words if word.visible]
+    sure: list[Word] = []
+    unsure: list[Word] = []
+    for word in recognized:
+        (sure if (word.confidence or 0.0) >= _SUPPLEMENT_CONFIDENCE else unsure).append(word)
+    confirmed = [replace(word, visible=True) for word in words if not word.visible]
+    for group in (sure, confirmed, unsure):
+        used += not_covered(group, used)
+    return tuple(used)
+
+
+def _unread_script(words: Iterable[Word], recognized: Iterable[Word]) -> str:
+    """A sentence if most letters of the words are of a script in which OCR read less; else "".
+    Latin is read first everywhere: where OCR saw another script, the words are wrong."""
+    script = script_of(words)
+    if script in ("", "Latin", script_of(recognized)):
+        return ""
+    return f"its {script} script was not read by OCR. {how_to_install(script)}"
 
 
 def not_covered(words: Sequence[Word], by: Sequence[Word]) -> list[Word]:
@@ -159,7 +210,7 @@ class FallbackReader(WordReader):
         second = self.second.read_upright(page)
         if legible_content(second[1]) <= legible_content(first[1]):
             return first
-        return replace(second[0], missing=first[0].missing), second[1]
+        return replace(second[0], missing=first[0].missing or second[0].missing), second[1]
 
 
 def read_part(reader: WordReader, page: Page, part: Box) -> list[Word]:
@@ -196,7 +247,7 @@ def load_reader(name: str = "auto", *, languages: str = "auto") -> WordReader:
     if name not in READERS:
         raise InvalidInput(f"unknown reader {name!r}; known are {', '.join(READERS)}")
     if name == "text_layer":
-        return TextLayerReader()
+        return TextLayerReader(invisible=True)
     if name == "tesseract":
         return TesseractReader(languages=languages)
     if name == "rapidocr":

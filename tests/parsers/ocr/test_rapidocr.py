@@ -4,8 +4,11 @@ from importlib.metadata import version
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
-from colregion.core.geometry import FloatArray
+from colregion.core.documents import Page
+from colregion.core.geometry import Box, FloatArray
+from colregion.core.regions import Word
 from colregion.parsers.ocr.rapidocr import RapidOcrReader, split_line
 
 LINE = np.array([[0.1, 0.2], [0.5, 0.2], [0.5, 0.3], [0.1, 0.3]])
@@ -54,3 +57,31 @@ def test_words_of_a_vertical_line_follow_it() -> None:
 
 def test_rapidocr_fingerprint_names_its_version() -> None:
     assert version("rapidocr") in RapidOcrReader().fingerprint
+
+
+def page_of_lines() -> Page:
+    """300 x 400 pixels, with 20 lines from y = 140 to 374."""
+    image = Image.new("RGB", (300, 400), "white")
+    for y in range(140, 380, 12):
+        for x in range(20, 260, 14):
+            ImageDraw.Draw(image).rectangle((x, y, x + 8, y + 6), fill="black")
+    return Page("d", 1, 300, 400, "px", lambda *, dpi=None: image)  # noqa: ARG005
+
+
+@pytest.mark.parametrize(
+    ("read", "is_missing"),
+    [
+        pytest.param([], True, id="nothing read"),
+        pytest.param([Word(",", Box(0.1, 0.4, 0.2, 0.45), 0.9)], True, id="two signs read"),
+        pytest.param([Word("text", Box(0, 0.34, 1, 0.8), 0.9)], False, id="most lines read"),
+    ],
+)
+def test_page_whose_lines_rapidocr_does_not_read_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, read: list[Word], is_missing: bool
+) -> None:
+    monkeypatch.setattr("colregion.parsers.ocr.rapidocr._recognize", lambda _: read)
+
+    page, words = RapidOcrReader().read_upright(page_of_lines())
+
+    assert words == tuple(read)
+    assert ("tesseract-ocr-rus for Russian" in page.missing) == is_missing

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from colregion.core.documents import Page, TextLayer
-from colregion.parsers.text_layer.quality import assess_text_layer, unread_part
+from colregion.parsers.text_layer.quality import assess_text_layer, is_broken, unread_part
 
 ENGLISH = (
     "The committee met on Tuesday to discuss the budget for the coming year and agreed that the "
@@ -87,22 +87,26 @@ def page(text: TextLayer | None, drawing: Drawing | None = None) -> Page:
     )
 
 
+def verdict(text: TextLayer | None, drawing: Drawing | None = None) -> str:
+    return assess_text_layer(page(text, drawing)).verdict
+
+
 SCAN = Drawing(((20, 60, 280, 340),))
 
 
 def test_text_layer_of_an_empty_page_is_sound() -> None:
-    assert assess_text_layer(page(layer(""))) == "blank"
-    assert assess_text_layer(page(layer(" \n "))) == "blank"
+    assert verdict(layer("")) == "blank"
+    assert verdict(layer(" \n ")) == "blank"
 
 
 def test_page_that_shows_something_without_characters_is_missing_its_text_layer() -> None:
-    assert assess_text_layer(page(layer(""), SCAN)) == "missing"
+    assert verdict(layer(""), SCAN) == "missing"
     thin_writing = Drawing(tuple((40 + 5 * i, 50, 41 + 5 * i, 59) for i in range(20)))
-    assert assess_text_layer(page(layer(""), thin_writing)) == "missing"
+    assert verdict(layer(""), thin_writing) == "missing"
 
 
 def test_image_is_missing_its_text_layer() -> None:
-    assert assess_text_layer(page(None)) == "missing"
+    assert verdict(None) == "missing"
 
 
 @pytest.mark.parametrize(
@@ -122,7 +126,7 @@ def test_image_is_missing_its_text_layer() -> None:
     ],
 )
 def test_text_of_any_language_and_tables_are_sound(text: str) -> None:
-    assert assess_text_layer(page(layer(text))) == ""
+    assert verdict(layer(text)) == ""
 
 
 @pytest.mark.parametrize(
@@ -130,16 +134,38 @@ def test_text_of_any_language_and_tables_are_sound(text: str) -> None:
     [SHIFTED, SWAPPED, CID, UNMAPPED, PRIVATE, CONTROL, SYMBOLS, MIXED, "\ufffd", "\x01\x02"],
 )
 def test_text_of_no_language_is_garbled(text: str) -> None:
-    assert assess_text_layer(page(layer(text), SCAN)) == "garbled"
+    assert verdict(layer(text), SCAN) == "garbled"
 
 
 def test_text_layer_without_ink_is_invisible() -> None:
-    assert assess_text_layer(page(layer(ENGLISH, visible=False), SCAN)) == "invisible"
+    assert verdict(layer(ENGLISH, visible=False), SCAN) == "invisible"
 
 
-def test_text_drawn_twice_at_an_offset_is_doubled() -> None:
-    text = layer(ENGLISH, times=2)
-    assert assess_text_layer(page(text)) == "doubled"
+def test_text_drawn_twice_at_an_offset_is_sound() -> None:
+    assert verdict(layer(ENGLISH, times=2)) == ""
+
+
+def test_watermark_whose_box_covers_all_words_is_sound() -> None:
+    text = layer(ENGLISH)
+    across = np.concatenate([text.boxes_xyxy, [[0, 0.1, 1, 0.9]]])
+    watermarked = TextLayer((*text.characters, "X"), across, np.append(text.visible, True))
+    assert verdict(watermarked) == ""
+
+
+def test_text_layer_of_which_a_third_lacks_letters_is_broken() -> None:
+    words = ENGLISH.split()
+    text = " ".join(w[0] + "\ufffd" + w[2:] if i % 3 == 0 else w for i, w in enumerate(words))
+    assert verdict(layer(text)) == "broken"
+    assert [is_broken(word) for word in ("c\ufffdt", "cat", "\uf0b7", "\ufffd")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+def test_formulas_in_letters_of_their_own_alphabet_are_sound() -> None:
+    assert verdict(layer(" ".join("k\U0001d434 f\U0001d465 x" for _ in range(20)))) == ""
 
 
 @pytest.mark.parametrize(
@@ -148,35 +174,41 @@ def test_text_drawn_twice_at_an_offset_is_doubled() -> None:
     ids=["stamp", "page number", "text in the margin"],
 )
 def test_few_words_beside_more_ink_are_a_sparse_text_layer(text: str, top: float) -> None:
-    assert assess_text_layer(page(layer(text, top=top), SCAN)) == "sparse"
+    assert verdict(layer(text, top=top), Drawing(LINES)) == "sparse"
 
 
 def test_short_text_with_little_ink_outside_it_is_sound() -> None:
     title = Drawing(((0, 80, 134, 86), (20, 300, 60, 302)))
-    assert assess_text_layer(page(layer("The report of the committee", top=0.2), title)) == ""
+    assert verdict(layer("The report of the committee", top=0.2), title) == ""
+
+
+def test_page_number_between_the_rules_of_an_empty_page_is_sound() -> None:
+    rules = Drawing(((20, 30, 280, 32), (20, 370, 280, 372)))
+    assert verdict(layer("page 3", top=0.95), rules) == ""
 
 
 def test_long_text_beside_a_large_image_is_sound() -> None:
-    assert assess_text_layer(page(layer(ENGLISH), SCAN)) == ""
+    assert verdict(layer(ENGLISH), SCAN) == ""
 
 
 LINES = tuple((20 + 14 * i, y, 28 + 14 * i, y + 6) for y in range(140, 380, 12) for i in range(18))
 """From (20, 140) to (267, 375)."""
+NO_BOXES = np.empty((0, 4))
 
 
 def test_text_layer_with_more_lines_outside_it_than_in_it_is_partial() -> None:
-    assert assess_text_layer(page(layer(ENGLISH), Drawing(LINES))) == "partial"
+    assert verdict(layer(ENGLISH), Drawing(LINES)) == "partial"
 
 
 def test_unread_part_surrounds_the_lines_outside_the_words_with_a_hundredth_of_the_page() -> None:
-    part = unread_part(page(None, Drawing(LINES)), [])
+    part = unread_part(page(None, Drawing(LINES)), NO_BOXES)
     assert part is not None
     expected = (20 / 300 - 0.01, 140 / 400 - 0.01, 267 / 300 + 0.01, 375 / 400 + 0.01)
     assert part.xyxy == pytest.approx(expected)
 
 
 def test_page_without_strokes_has_no_unread_part() -> None:
-    assert unread_part(page(None), []) is None
+    assert unread_part(page(None), NO_BOXES) is None
 
 
 RULES = tuple((20, y, 280, y + 1) for y in range(140, 380, 12))
@@ -188,11 +220,11 @@ SHADED = tuple((20, y, 280, y + 9) for y in range(140, 380, 24))
 def test_rules_and_shaded_rows_of_a_table_are_no_lines_outside_the_text_layer(
     rectangles: tuple[tuple[int, int, int, int], ...],
 ) -> None:
-    assert assess_text_layer(page(layer(ENGLISH), Drawing(rectangles))) == ""
+    assert verdict(layer(ENGLISH), Drawing(rectangles)) == ""
 
 
 def test_lines_between_the_rules_of_a_table_are_outside_the_text_layer() -> None:
-    assert assess_text_layer(page(layer(ENGLISH), Drawing(LINES + COLUMNS))) == "partial"
+    assert verdict(layer(ENGLISH), Drawing(LINES + COLUMNS)) == "partial"
 
 
 def test_drawing_outside_the_text_layer_is_no_missing_text() -> None:
@@ -200,4 +232,4 @@ def test_drawing_outside_the_text_layer_is_no_missing_text() -> None:
     dots = tuple(
         (int(x), int(y), int(x) + 3, int(y) + 3) for x, y in rng.integers(140, 290, (300, 2))
     )
-    assert assess_text_layer(page(layer(ENGLISH), Drawing(dots))) == ""
+    assert verdict(layer(ENGLISH), Drawing(dots)) == ""

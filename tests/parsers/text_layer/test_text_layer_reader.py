@@ -13,7 +13,7 @@ from PIL import Image
 from colregion.core.documents import TextLayer
 from colregion.core.regions import Word
 from colregion.documents import open_document
-from colregion.parsers.text_layer.reader import TextLayerReader, extract_words
+from colregion.parsers.text_layer.reader import TextLayerReader, extract_words, use_invisible
 
 # Set on a page of 400 x 200 units: each character is 10 high and 5 wide by default.
 WIDTH, HEIGHT = 400.0, 200.0
@@ -30,6 +30,8 @@ class Run:
     gaps: Sequence[float] = ()
     down: bool = False
     visible: bool = True
+    size: float = 1.0
+    sets_spaces: bool = False
 
 
 def layer(*runs: Run) -> TextLayer:
@@ -40,12 +42,12 @@ def layer(*runs: Run) -> TextLayer:
         x, y = run.x, run.y
         gaps = iter(run.gaps)
         for character in run.text:
-            empty = character.isspace() or character == "\u0301"
+            empty = character == "\u0301" or (character.isspace() and not run.sets_spaces)
             wide, high = (0, 0) if empty else (10, 5) if run.down else (5, 10)
             characters.append(character)
-            boxes.append((x, y, x + wide, y + high))
+            boxes.append((x, y, x + run.size * wide, y + run.size * high))
             visible.append(run.visible)
-            step = (0 if empty and not character.isspace() else 5) + next(gaps, run.gap)
+            step = run.size * (0 if character == "\u0301" else 5) + next(gaps, run.gap)
             x, y = (x, y + step) if run.down else (x + step, y)
     scale = np.array([WIDTH, HEIGHT, WIDTH, HEIGHT])
     return TextLayer(
@@ -80,7 +82,6 @@ def test_word_box_is_around_its_characters() -> None:
         ([Run("ab"), Run("cd", x=200)], ["ab", "cd"]),  # the next column, with no blank between
         ([Run("exam-", x=300), Run("ple", x=20, y=62)], ["exam-", "ple"]),
         ([Run("exam\u00ad", x=300), Run("ple", x=20, y=62)], ["exam-", "ple"]),
-        ([Run("x"), Run("2", x=105, y=46)], ["x2"]),  # a raised figure
         ([Run("tightlyset", gaps=[-0.4] * 6 + [1.2] + [-0.4] * 2)], ["tightly", "set"]),
         ([Run("WIDE", gap=2.5)], ["WIDE"]),
         ([Run("WIDESET", gaps=[2.5] * 3 + [5.5] + [2.5] * 2)], ["WIDE", "SET"]),
@@ -94,10 +95,115 @@ def test_characters_are_split_into_words(runs: list[Run], expected: list[str]) -
     assert texts(*runs) == expected
 
 
+UNEVEN = [0, 1.3, 0, 1.3, 0, 0, 0, 0]  # of type 10 high
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        pytest.param([Run("princ iple of it")], ["princ", "iple", "of", "it"], id="made up"),
+        pytest.param([Run("a principle", gaps=UNEVEN)], ["a", "pr", "inciple"], id="not set"),
+        pytest.param(
+            [Run("a principle", gaps=UNEVEN, sets_spaces=True)], ["a", "principle"], id="set"
+        ),
+        pytest.param(
+            [Run("of it\r\n", sets_spaces=True), Run("principle", y=80, gaps=UNEVEN[2:])],
+            ["of", "it", "principle"],
+            id="set on another line",
+        ),
+        pytest.param(
+            [
+                Run("so it is\r\n", sets_spaces=True),
+                Run("a of\r\n", y=65),
+                Run("a principle", y=80, gaps=UNEVEN),
+            ],
+            ["so", "it", "is", "a", "of", "a", "pr", "inciple"],
+            id="set on another line but not on this one",
+        ),
+        pytest.param(
+            [Run("so total", sets_spaces=True), Run("12", x=142)], ["so", "total", "12"], id="wide"
+        ),
+    ],
+)
+def test_uneven_gaps_part_words_only_where_the_file_sets_no_spaces(
+    runs: list[Run], expected: list[str]
+) -> None:
+    assert texts(*runs) == expected
+
+
+@pytest.mark.parametrize(
+    ("run", "expected"),
+    [
+        (Run("R E T U R N"), ["RETURN"]),
+        (Run("R E T U R N", down=True), ["RETURN"]),
+        (Run("S H I P P I N G  F E E S", gap=-2), ["SHIPPING", "FEES"]),
+        (Run("ist s e h r a l t", sets_spaces=True, gap=-2), ["ist", "sehralt"]),
+        (Run("N O T E S: three", gap=-2), ["NOTES:", "three"]),
+        (Run("П Р А В И Л А", gap=-2), ["ПРАВИЛА"]),
+    ],
+)
+def test_letters_set_apart_are_joined(run: Run, expected: list[str]) -> None:
+    assert texts(run) == expected
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [
+        pytest.param([Run("N E S W", gap=-2)], id="four letters"),
+        pytest.param([Run("A B C D E F", gap=-2)], id="alphabet"),
+        pytest.param([Run("2 0 2 4 1 7", gap=-2)], id="digits"),
+        pytest.param([Run("C L C L L D", gap=-2)], id="cells"),
+        pytest.param([Run("à À ç Ç é É ü Ü", gap=-2)], id="accents"),
+        pytest.param([Run("M T W T F S S", gap=4)], id="columns"),
+        pytest.param([Run("x u v a n", gaps=[0, -2, 0, 0, 0, -2])], id="uneven gaps"),
+        pytest.param([Run("T O T", gap=-2), Run("A L", y=80, gap=-2)], id="two lines"),
+        pytest.param([Run("T O T", gap=-2), Run("A L", x=125, gap=-2, size=0.8)], id="two sizes"),
+    ],
+)
+def test_single_letters_that_make_no_word_stay_apart(runs: list[Run]) -> None:
+    assert texts(*runs) == [c for run in runs for c in run.text.split()]
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        ([Run("250"), Run("9", x=115, y=49, size=0.6)], ["250", "9"]),
+        ([Run("250"), Run("9", x=115, y=55.5, size=0.6)], ["250", "9"]),
+        ([Run("12%"), Run("1,3", x=115, y=49, size=0.6)], ["12%", "1,3"]),
+        ([Run("10"), Run("-6", x=110, y=49, size=0.6)], ["10-6"]),
+        ([Run("2"), Run("1", x=105, y=49, size=0.6)], ["2", "1"]),
+        ([Run("9", y=49, size=0.6), Run("250", x=103)], ["9", "250"]),
+        ([Run("250", down=True), Run("9", x=105, y=65, size=0.6, down=True)], ["250", "9"]),
+        ([Run("19."), Run("99", x=115, y=53.2, size=0.6)], ["19.99"]),  # on the base line
+        ([Run("CO"), Run("2", x=110, y=55.5, size=0.6)], ["CO2"]),
+        ([Run("m"), Run("3", x=105, y=49, size=0.6)], ["m3"]),
+        (
+            [Run("H"), Run("2", x=105, y=55.5, size=0.6), Run("O", x=108)],
+            ["H2O"],
+        ),
+    ],
+)
+def test_raised_and_lowered_digits_are_apart_from_a_number_but_not_from_letters(
+    runs: list[Run], expected: list[str]
+) -> None:
+    assert texts(*runs) == expected
+
+
 def test_vertical_text_is_split_into_words() -> None:
     first, second = words(Run("up an", down=True))
     assert (first.text, second.text) == ("up", "an")
     assert first.box.xyxy == pytest.approx((100 / 400, 50 / 200, 110 / 400, 60 / 200))
+
+
+def test_vertical_words_side_by_side_are_words_where_the_file_sets_spaces() -> None:
+    line = Run("it is so\r\n", sets_spaces=True)
+    assert texts(line, Run("be", y=80, down=True), Run("at", x=111, y=80, down=True)) == [
+        "it",
+        "is",
+        "so",
+        "be",
+        "at",
+    ]
 
 
 def test_right_to_left_text_keeps_the_order_of_the_file() -> None:
@@ -130,6 +236,32 @@ def test_characters_without_area_make_no_word() -> None:
 def test_words_without_ink_are_not_visible() -> None:
     result = words(Run("seen"), Run("unseen", y=100, visible=False))
     assert [word.visible for word in result] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("again", "expected"),
+    [
+        pytest.param(Run("Total", x=101, y=51), ["Total", "due"], id="shadow"),
+        pytest.param(Run("Total", x=100, y=56), ["Total", "due", "Total"], id="next line"),
+        pytest.param(Run("Sum", x=100), ["Total", "due", "Sum"], id="another word"),
+        pytest.param(Run("Total", visible=False), ["Total", "due"], id="invisible"),
+    ],
+)
+def test_word_drawn_again_on_itself_is_one_word(again: Run, expected: list[str]) -> None:
+    assert texts(Run("Total"), Run("due", x=200), again) == expected
+
+
+def test_visible_one_of_two_words_on_each_other_stays() -> None:
+    (word,) = words(Run("Total", visible=False), Run("Total"))
+    assert word.visible
+
+
+def test_invisible_words_are_used_and_marked_on_request() -> None:
+    result = use_invisible(words(Run("seen"), Run("unseen", y=100, visible=False)))
+    assert [(w.text, w.visible, w.hidden_text) for w in result] == [
+        ("seen", True, ""),
+        ("unseen", True, "invisible"),
+    ]
 
 
 def test_words_are_clipped_to_the_page_and_dropped_when_mostly_off_it() -> None:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+
+from colregion.core.regions import Word
+
 LANGUAGES_OF_SCRIPT = {
     "Arabic": ("ara+eng", "fas+eng", "urd+eng"),
     "Armenian": ("hye",),
@@ -29,3 +35,26 @@ LANGUAGES_OF_SCRIPT = {
     "Thai": ("tha+eng",),
 }
 """Codes to try in turn; Latin script is missing because it is tried first anyway."""
+
+_EAST_ASIAN = {"Cjk": "Han", "Hiragana": "Han", "Katakana": "Han"}
+
+
+def script_of(words: Iterable[Word]) -> str:
+    """The script that most letters are of, "Han" for Japanese too; "" without letters."""
+    letters = Counter(c for word in words for c in word.text if c.isalpha())
+    scripts: Counter[str] = Counter()
+    for letter, count in letters.items():
+        name = unicodedata.name(letter, "").split(" ")[0].title()
+        scripts[_EAST_ASIAN.get(name, name)] += count
+    return scripts.most_common(1)[0][0] if scripts else ""
+
+
+def how_to_install(script: str) -> str:
+    """A sentence that says how to install data for a script; "" for one without any."""
+    codes = LANGUAGES_OF_SCRIPT.get(script)
+    return f"Install it: apt-get install {package_of(codes[0].split('+')[0])}" if codes else ""
+
+
+def package_of(code: str) -> str:
+    """Debian's package with the data of a language."""
+    return f"tesseract-ocr-{code.replace('_', '-').replace('/', '-').lower()}"

@@ -199,6 +199,14 @@ def has_lines(strokes: BoolArray) -> bool:
     return bool(straight > _SHARPER_THAN_FAR * _sharpness(points, far).max())
 
 
+def are_lines_unread(page: Page, image: Image.Image, words: Sequence[Word]) -> bool:
+    """Whether most strokes of a page's image form lines of text outside its words."""
+    degrees = page.upright.degrees_clockwise if page.upright else 0.0
+    rest = erase_words(image, words)
+    outside = stroke_mask(turn_image(rest, degrees_clockwise=degrees), with_rules=False)
+    return int(outside.sum()) > _UNREAD_STROKES * stroke_count(image) and has_lines(outside)
+
+
 def _long_runs(dark: BoolArray) -> BoolArray:
     """(H, W) true in runs of `_RULE_PX` points and more along a row."""
     height, width = dark.shape

@@ -6,6 +6,7 @@ import re
 import threading
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -18,7 +19,7 @@ from colregion.core.documents import Page
 from colregion.core.geometry import Box, FloatArray
 from colregion.core.regions import Word
 from colregion.errors import BackendError, InvalidBox, require
-from colregion.parsers.ocr.orientation import recognize_upright
+from colregion.parsers.ocr.orientation import are_lines_unread, recognize_upright
 from colregion.parsers.word_reader import WordReader
 
 DPI = 200
@@ -31,6 +32,12 @@ _LEGIBLE_CONFIDENCE = 0.9  # of one word
 SCRIPTS = frozenset({"Han", "Hiragana", "Katakana", "Japanese"})
 """What the models in the wheel read beside Latin, in Tesseract's names."""
 _LETTERS = ("LATIN", "CJK", "HIRAGANA", "KATAKANA", "FULLWIDTH", "HALFWIDTH KATAKANA")
+
+_UNREAD = (
+    "most of its text was not read. RapidOCR's models know Latin, Chinese and Japanese; for other "
+    "scripts install Tesseract with their data: apt-get install tesseract-ocr, and for example "
+    "tesseract-ocr-rus for Russian"
+)
 
 # Pages queue for the one engine; more threads gain little on one page.
 _MAX_THREADS = 4
@@ -55,6 +62,7 @@ class RapidOcrReader(WordReader):
 
     All readers share one engine, whose models take about 100 MB. Detects pages that lie sideways,
     upside down or skewed, see `recognize_upright`. Words have line numbers but no blocks.
+    `Page.missing` says so where most lines are of a script that the models do not know.
     """
 
     @property
@@ -63,16 +71,20 @@ class RapidOcrReader(WordReader):
         require("rapidocr", extra="ocr")
         from importlib.metadata import version  # slow to import and seldom needed
 
-        return f"rapidocr-2 {version('rapidocr')} {DPI} dpi"
+        return f"rapidocr-3 {version('rapidocr')} {DPI} dpi"
 
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
-        return recognize_upright(
+        image = page.load_image(dpi=DPI)
+        page, words = recognize_upright(
             page,
-            page.load_image(dpi=DPI),
+            image,
             _recognize,
             min_confidence=_MIN_CONFIDENCE,
             legible_confidence=_LEGIBLE_CONFIDENCE,
         )
+        if are_lines_unread(page, image, words):
+            page = replace(page, missing=_UNREAD)
+        return page, words
 
 
 def _recognize(image: Image.Image) -> list[Word]:

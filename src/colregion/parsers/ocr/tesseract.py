@@ -21,7 +21,7 @@ from colregion.core.geometry import Box
 from colregion.core.regions import Word
 from colregion.errors import BackendError, InvalidBox, InvalidInput, MissingDependency, require
 from colregion.parsers.ocr.cjk import join_unspaced
-from colregion.parsers.ocr.languages import LANGUAGES_OF_SCRIPT
+from colregion.parsers.ocr.languages import LANGUAGES_OF_SCRIPT, how_to_install, package_of
 from colregion.parsers.ocr.orientation import Recognizer, recognize_upright
 from colregion.parsers.word_reader import WordReader
 
@@ -108,8 +108,7 @@ class TesseractReader(WordReader):
             is_read = bool(installed) or script in self.read_elsewhere
             if known and is_certain and not is_read:
                 missing.append(
-                    f"it looks like {script} script, which was not read. Install it: apt-get "
-                    f"install {_package(known[0].split('+')[0])}"
+                    f"it looks like {script} script, which was not read. {how_to_install(script)}"
                 )
 
         page, words = recognize_upright(
@@ -199,12 +198,8 @@ def _missing_program() -> MissingDependency:
 def _missing_language(code: str) -> MissingDependency:
     return MissingDependency(
         f"Tesseract has no data for the language {code!r}. Install it: apt-get install "
-        f"{_package(code)}"
+        f"{package_of(code)}"
     )
-
-
-def _package(code: str) -> str:
-    return f"tesseract-ocr-{code.replace('_', '-').replace('/', '-').lower()}"
 
 
 def at_readable_dpi(image: Image.Image, *, dpi: float) -> tuple[Image.Image, float]:

@@ -24,9 +24,9 @@ def mark_hidden_text(page: Page, words: Sequence[Word]) -> tuple[Word, ...]:
     """Set `Word.hidden_text` of the words that a person would not see.
 
     "invisible": drawn without ink. "tiny": below 2 points. "faint": nothing stands out at their
-    place. OCR words and pages without a text layer are not checked.
+    place. OCR words, words already marked and pages without a text layer are not checked.
     """
-    own = [i for i, word in enumerate(words) if word.confidence is None]
+    own = [i for i, word in enumerate(words) if word.confidence is None and not word.hidden_text]
     if page.load_text is None or not own:
         return tuple(words)
     marked = list(words)

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from colregion.core.documents import Page, TextLayer
 from colregion.core.geometry import Box, FloatArray, Upright
 from colregion.core.regions import Word
 from colregion.core.text import has_unspaced
+from colregion.parsers.text_layer.word_breaks import separates_words, word_spans
 from colregion.parsers.word_reader import WordReader
 
 SOFT_HYPHEN = "\u00ad"
 
-# Gaps between neighbouring characters, in heights of the smaller one. A gap over _WORD_GAP always
-# separates words. A gap over _MIN_GAP does if it exceeds the word's median gap by _GAP_OVER_MEDIAN:
-# tight text has negative gaps inside words and narrow ones between them, wide text has gaps
-# everywhere.
-_WORD_GAP = 0.6
-_MIN_GAP = 0.06
-_GAP_OVER_MEDIAN = 0.1
-
-_LEADERS = re.compile(r"[.\u2024\u2026\u00b7]{4,}")
-
 # Ligatures and the shapes of Arabic and Hebrew letters; normalized to ordinary letters.
 _PRESENTATION_FORMS = re.compile("[\ufb00-\ufdff\ufe70-\ufefc]+")
+
+_REPEAT_OVERLAP = 0.5  # of a word's area
 
 # To detect that a page lies on its side.
 _MIN_STEPS = 20  # from letter to letter; a word or two in the margin are not enough
@@ -42,11 +34,18 @@ class TextLayerReader(WordReader):
     """Reads the file's own characters; a page without any has no words.
 
     Words have no lines or blocks: a PDF has only a drawing order.
+
+    Args:
+        invisible: use text that is drawn without ink, as under a scan, like any other; it is
+            marked as hidden.
     """
+
+    def __init__(self, *, invisible: bool = False) -> None:
+        self.invisible = invisible
 
     @property
     def fingerprint(self) -> str:
-        return "text_layer-2"
+        return "text_layer-3" + (" with invisible text" if self.invisible else "")
 
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         if page.load_text is None:
@@ -57,78 +56,70 @@ class TextLayerReader(WordReader):
             degrees = turn_to_upright(layer, width=page.width, height=page.height)
             upright = Upright(degrees, page.width, page.height) if degrees else None
             page = replace(page, upright=upright) if upright else page
-        return page, words
+        return page, use_invisible(words) if self.invisible else words
+
+
+def use_invisible(words: Iterable[Word]) -> tuple[Word, ...]:
+    """The words, those drawn without ink marked as hidden and no longer left out of regions."""
+    return tuple(
+        word if word.visible else replace(word, visible=True, hidden_text="invisible")
+        for word in words
+    )
 
 
 def extract_words(layer: TextLayer, *, width: float, height: float) -> tuple[Word, ...]:
     """The words of a page in the file's order.
 
-    Words end at white space, at gaps wider than the others of the word, before and after leaders
-    ("Total.....12"), and between visible and invisible text. A hyphen at the end of a line stays
-    with its word. Words mostly off the page are left out. The page's size is in any one unit.
+    Words end at white space, at gaps wider than the others of the word where the file sets no
+    spaces, before and after leaders ("Total.....12"), between a number and a raised or lowered
+    digit, and between visible and invisible text. Letters set apart are joined ("N O T E S"). A
+    hyphen at the end of a line stays with its word. Words mostly off the page are left out, and
+    so are those drawn again on themselves, as for a shadow or bold type. The page's size is in
+    any one unit.
     """
-    inked = [i for i, character in enumerate(layer.characters) if not _separates_words(character)]
+    inked = [i for i, character in enumerate(layer.characters) if not separates_words(character)]
     if not inked:
         return ()
-    at = np.array(inked)
-    boxes = layer.boxes_xyxy[at]
-    visible = layer.visible[at]
-    gaps = _gaps(boxes * (width, height, width, height))
-    leads = _are_leaders([layer.characters[i] for i in inked])
-    breaks = (np.diff(at) > 1) | (gaps > _WORD_GAP)
-    breaks |= (visible[1:] != visible[:-1]) | (leads[1:] != leads[:-1])
-    spans = [span for start, end in _runs(breaks) for span in _split_at_wide_gaps(gaps, start, end)]
+    boxes = layer.boxes_xyxy[inked]
+    visible = layer.visible[inked]
+    spans = word_spans(layer, inked, boxes * (width, height, width, height))
     word_boxes = _boxes_on_page(boxes, starts=[first for first, _ in spans])
     words = []
     for (first, last), box in zip(spans, word_boxes, strict=True):
         text = _normalize("".join(layer.characters[i] for i in inked[first:last]))
         if text and box is not None:
             words.append(Word(text, box, visible=bool(visible[first])))
-    return tuple(words)
+    return tuple(_without_repeats(words))
 
 
-@lru_cache(maxsize=8192)
-def _separates_words(character: str) -> bool:
-    return character.isspace() or unicodedata.category(character) == "Cc" or character == "\u200b"
+def _without_repeats(words: Sequence[Word]) -> list[Word]:
+    """The words without those of which half lies in an earlier one of the same text; of two the
+    visible one stays."""
+    same: dict[str, list[int]] = {}
+    for i, word in enumerate(words):
+        same.setdefault(word.text, []).append(i)
+    repeats: set[int] = set()
+    for group in same.values():
+        if len(group) > 1:
+            repeats.update(_repeats(words, sorted(group, key=lambda i: not words[i].visible)))
+    return [word for i, word in enumerate(words) if i not in repeats]
 
 
-def _are_leaders(characters: list[str]) -> NDArray[np.bool_]:
-    """(N,) true inside runs of dots."""
-    leads = np.zeros(len(characters), dtype=bool)
-    for run in _LEADERS.finditer("".join(character[0] for character in characters)):
-        leads[slice(*run.span())] = True
-    return leads
-
-
-def _gaps(boxes: FloatArray) -> FloatArray:
-    """(N - 1,) gap from each box to the next in either direction, negative for an overlap, in
-    heights of the smaller; 0 next to a box without area."""
-    widths, heights = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    # The size of vertical text is the width of its boxes.
-    sizes = np.maximum(widths, heights)
-    here, after = boxes[:-1], boxes[1:]
-    apart_x = np.maximum(after[:, 0] - here[:, 2], here[:, 0] - after[:, 2])
-    apart_y = np.maximum(after[:, 1] - here[:, 3], here[:, 1] - after[:, 3])
-    has_area = (widths > 0) & (heights > 0)
-    size = np.where(has_area[:-1] & has_area[1:], np.minimum(sizes[:-1], sizes[1:]), np.inf)
-    gaps: FloatArray = np.maximum(apart_x, apart_y) / size
-    return gaps
-
-
-def _runs(breaks: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """(start, end) of the runs between true entries."""
-    ends = [*(np.flatnonzero(breaks) + 1).tolist(), len(breaks) + 1]
-    yield from zip([0, *ends[:-1]], ends, strict=True)
-
-
-def _split_at_wide_gaps(gaps: FloatArray, start: int, end: int) -> Iterator[tuple[int, int]]:
-    inner = gaps[start : end - 1]
-    if len(inner) < 2 or inner.max() <= _MIN_GAP:
-        yield start, end
-        return
-    median = np.sort(inner)[(len(inner) - 1) // 2]
-    for first, last in _runs((inner > _MIN_GAP) & (inner > median + _GAP_OVER_MEDIAN)):
-        yield start + first, start + last
+def _repeats(words: Sequence[Word], group: Sequence[int]) -> Iterator[int]:
+    """Those of a group of which half lies in an earlier one; each is compared with those near it
+    only, as a table may have a thousand of one text."""
+    width = max(words[i].box.width for i in group)
+    height = max(words[i].box.height for i in group)
+    cells: dict[tuple[int, int], list[Box]] = {}
+    for i in group:
+        box = words[i].box
+        x, y = box.center[0] / width, box.center[1] / height
+        near = [(int(x + a), int(y + b)) for a in (0, 1) for b in (0, 1)]
+        area = _REPEAT_OVERLAP * box.area
+        if any(box.overlap(other) > area for cell in near for other in cells.get(cell, ())):
+            yield i
+        else:
+            cells.setdefault((int(x + 0.5), int(y + 0.5)), []).append(box)
 
 
 def _normalize(text: str) -> str:
@@ -166,7 +157,8 @@ def turn_to_upright(layer: TextLayer, *, width: float, height: float) -> float:
     steps = np.diff(centers, axis=0)
     size = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])[:-1]
     near = np.abs(steps).max(axis=1, initial=0.0) <= _MAX_STEP * size
-    steps = steps[counted[:-1] & counted[1:] & near & layer.visible[1:]]
+    seen = layer.visible == layer.visible.any()  # all of a page without visible text
+    steps = steps[counted[:-1] & counted[1:] & near & seen[1:]]
     if len(steps) < _MIN_STEPS:
         return 0.0
     x, y = steps.T
