@@ -34,7 +34,7 @@ def table_header(parsed: ParsedPage, table: int) -> list[int]:
     These are the rows at its top that have header cells only. Below one of them, a lone cell that
     starts in the first column is the head of a section instead, as is one of that column only.
     """
-    header = []
+    header: list[int] = []
     for row in table_rows(parsed, table):
         cells = row_cells(parsed, row)
         lone = len(cells) == 1 and cells[0].column == 0

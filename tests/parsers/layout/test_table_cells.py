@@ -11,6 +11,7 @@ from colregion.core.geometry import Box, FloatArray, boxes_to_array
 from colregion.core.regions import Cell
 from colregion.parsers.layout.lines import find_lines
 from colregion.parsers.layout.rules import NO_RULES, Rules
+from colregion.parsers.layout.table_pieces import is_value
 from colregion.parsers.layout.tables import TableCell, find_cells, row_texts
 
 CHAR, HEIGHT = 0.01, 0.02
@@ -413,3 +414,19 @@ def test_table_of_5000_rows_keeps_each_row() -> None:
 
     assert len(rows) == 5000
     assert lines_of(rows)[4321] == "Part4321 | steel | 4321"
+
+
+NUMBERS = (
+    "12|1.204,00|1,20,000.00|1 204|1'204|۱۲٫۵۰|(1,204)|$ (57)|CHF 12|12 %|-4|−4.1|± 0.3|1.2 ± 0.3"
+    "|53.8(0.5)|<0.01|10–20|3/8/2011|12,5 kg|17²|—|-|n/a|12 (a)"
+)
+
+
+@pytest.mark.parametrize("text", NUMBERS.split("|"))
+def test_numbers_of_many_conventions_are_values(text: str) -> None:
+    assert is_value(text)
+
+
+@pytest.mark.parametrize("text", "2021|Q1|K-10|2-hop|10-Q|Total|12 apples".split("|"))
+def test_names_and_years_are_no_values(text: str) -> None:
+    assert not is_value(text)

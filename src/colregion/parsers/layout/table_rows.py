@@ -22,6 +22,7 @@ _MARK = 3  # characters of a mark, such as "yes" or an option's letter, that cou
 OVERLAP = 0.75  # lines of one size that are closer overlap: centered cells of one row
 _LOOSE = 1.25  # ratio to the usual line spacing from which lines are not of one cell
 _HEADER_LOOSE = 1.6  # least spacing that parts the lines of a header
+_NEARER = 1.15  # ratio to the next line's distance of one that is of the row above
 _PADDED = 1.2  # ratio of the spacing of rows to that of lines in a table with space between rows
 
 _MIN_BANDS = 4  # parts of a table between rules from which each is a row,
@@ -159,7 +160,8 @@ class _Grouping:
             return own < below.columns and self._continues(group, below, leads=True)
         if self._leads(at):
             return False
-        if below.columns < own and self.padded:
+        is_near = at + 1 == len(self.lines) or self.steps[at] > _NEARER * step
+        if below.columns < own and self.padded and is_near:
             return True
         return self._continues(group, below, leads=not (values and below.columns < own))
 
