@@ -210,7 +210,9 @@ class _Grouping:
         return len(pairs) == shared and all(self._goes_on(a, b, leads=leads) for a, b in pairs)
 
     def _goes_on(self, above: Piece, below: Piece, *, leads: bool) -> bool:
-        if above.text.endswith(":") or above.is_value:
+        if above.is_value:
+            return below.text.startswith(("(", "["))
+        if above.text.endswith(":"):
             return False
         if above.text.count("(") > above.text.count(")") or _OPEN_END.search(above.text):
             return True
