@@ -11,6 +11,7 @@ from colregion.core.geometry import Box, FloatArray, boxes_to_array
 from colregion.core.regions import Cell
 from colregion.parsers.layout.lines import find_lines
 from colregion.parsers.layout.rules import NO_RULES, Rules
+from colregion.parsers.layout.table_pieces import is_value
 from colregion.parsers.layout.tables import TableCell, find_cells, row_texts
 
 CHAR, HEIGHT = 0.01, 0.02
@@ -352,6 +353,54 @@ def test_options_by_letter_between_two_rules_are_rows_of_their_own() -> None:
     assert len(cells_of(placed, across)) == 6
 
 
+def test_lines_of_words_in_one_box_of_a_table_of_boxes_are_one_row() -> None:
+    placed = [
+        *((text, x, 0.1) for text, x in (("Course", 0.1), ("Opens", 0.3), ("Fee", 0.5))),
+        *((text, x, 0.13) for text, x in (("Diploma of", 0.1), ("Start:", 0.3), ("Citizens", 0.5))),
+        *((text, x, 0.155) for text, x in (("Design", 0.1), ("In May", 0.3), ("Pay by", 0.5))),
+        ("Card", 0.5, 0.18),
+    ]
+    across = [(y, 0.09, 0.6) for y in (0.09, 0.125, 0.205)]
+    down = [(x, 0.09, 0.205) for x in (0.09, 0.28, 0.48, 0.6)]
+
+    rows = cells_of(placed, across, down)
+
+    assert lines_of(rows) == [
+        "Course | Opens | Fee",
+        "Diploma of Design | Start: In May | Citizens Pay by Card",
+    ]
+    assert [all(cell.cell.header for cell in row) for row in rows] == [True, False]
+
+
+def test_remark_below_a_value_is_in_its_cell() -> None:
+    rows = cells_of(
+        [
+            ("Director", 0.1, 0.1),
+            ("Boards", 0.5, 0.1),
+            ("Shah", 0.1, 0.14),
+            ("8", 0.5, 0.14),
+            ("(includes 4 as", 0.5, 0.165),
+            ("chairman)", 0.5, 0.19),
+            ("Modi", 0.1, 0.23),
+            ("2", 0.5, 0.23),
+        ]
+    )
+
+    assert lines_of(rows) == ["Director | Boards", "Shah | 8 (includes 4 as chairman)", "Modi | 2"]
+
+
+def test_cells_on_both_sides_of_a_rule_are_apart_however_close_they_are() -> None:
+    placed = [
+        *(item for i in range(4) for item in ((f"Cost {i}", 0.1, 0.1 + 0.03 * i),
+                                              (f"{i}.5", 0.4, 0.1 + 0.03 * i))),
+        ("A long label that ends at it", 0.1, 0.22),
+        ("Note", 0.365, 0.22),
+    ]  # fmt: skip
+    down = [(0.362, 0.09, 0.25)]
+
+    assert lines_of(cells_of(placed, [], down))[-1] == "A long label that ends at it | Note"
+
+
 def test_total_under_a_rule_is_not_joined_to_the_row_above() -> None:
     rows = cells_of(
         grid([["Sales", "4"], ["Rent", "3"], ["Total income", "7"]]), [(0.153, 0.39, 0.5)]
@@ -413,3 +462,19 @@ def test_table_of_5000_rows_keeps_each_row() -> None:
 
     assert len(rows) == 5000
     assert lines_of(rows)[4321] == "Part4321 | steel | 4321"
+
+
+NUMBERS = (
+    "12|1.204,00|1,20,000.00|1 204|1'204|۱۲٫۵۰|(1,204)|$ (57)|CHF 12|12 %|-4|−4.1|± 0.3|1.2 ± 0.3"
+    "|53.8(0.5)|<0.01|10–20|3/8/2011|12,5 kg|17²|—|-|n/a|12 (a)"
+)
+
+
+@pytest.mark.parametrize("text", NUMBERS.split("|"))
+def test_numbers_of_many_conventions_are_values(text: str) -> None:
+    assert is_value(text)
+
+
+@pytest.mark.parametrize("text", "2021|Q1|K-10|2-hop|10-Q|Total|12 apples".split("|"))
+def test_names_and_years_are_no_values(text: str) -> None:
+    assert not is_value(text)

@@ -91,12 +91,12 @@ def find_areas(
         for item, own in zip(boxes, inside, strict=True)
         if own or item.kind in FRAMED
     ]
-    areas, outside = _dissolve_cells(_with_labels(areas), outside)
+    areas, outside = _dissolve_cells(areas, outside)
     areas, outside = _absorb(areas, outside)
     areas = [part for area in areas for part in _split(area, areas)]
     for rows in line_groups(outside):
         areas.append(Area(_kind(rows), lines_of(rows)))
-    return areas
+    return _with_labels(areas)
 
 
 def _kind(rows: Sequence[Row]) -> str:

@@ -131,18 +131,27 @@ def block_regions(
 
 
 def _with_column_names(table: Area) -> Area:
-    """The table with what is attached above it and has words side by side in its lines: names of
-    columns that the model's box omits."""
+    """The table with what is attached above it and stands side by side, in lines or as a whole:
+    names of columns that the model's box omits."""
     inner = table.frame or Box.enclosing(line.box for line in table.lines)
     names = [
         part
         for part in table.attached
         if _middle(part.lines) < inner.center[1]
-        and any(len(row.lines) > 1 for row in find_rows(part.lines))
+        and (
+            any(len(row.lines) > 1 for row in find_rows(part.lines))
+            or any(_are_beside(part.box, other.box) for other in table.attached)
+        )
     ]
     lines = (*table.lines, *(line for part in names for line in part.lines))
     others = tuple(part for part in table.attached if part not in names)
     return replace(table, lines=lines, attached=others) if names and table.lines else table
+
+
+def _are_beside(box: Box, other: Box) -> bool:
+    level = min(box.y1, other.y1) - max(box.y0, other.y0)
+    is_apart = box.x1 <= other.x0 or other.x1 <= box.x0
+    return is_apart and level >= 0.5 * min(box.height, other.height)
 
 
 def table_regions(

@@ -10,7 +10,7 @@ from PIL import Image
 
 from colregion.core.geometry import Box, FloatArray, IntArray
 
-_STEP = 14  # levels (of 255) from one pixel to the next at an edge; light gray rules have 20
+_STEP = 9  # levels (of 255) from one pixel to the next at an edge; light shading has 20 in two
 _LENGTH = 2.5  # least length in text heights; the letters' own edges are shorter
 _INSET = 0.08  # text heights at the top and bottom of a word's box where a rule may be
 _IN_WORDS = 0.7  # share of an edge inside words from which it is the letters'

@@ -39,6 +39,7 @@ class Columns:
     spans: list[Span]
     height: float  # of the text
     ruled: bool  # whether rules part some of them
+    boxed: bool  # whether there are also rules at both sides of the table
 
 
 def find_columns(
@@ -54,13 +55,17 @@ def find_columns(
     words = Words(texts, boxes_xyxy, height)
     pieces = [[piece for line in row.lines for piece in words.pieces(line.words)] for row in rows]
     pieces = [sorted(row, key=lambda piece: piece.box.x0) for row in pieces]
-    ruled = _long_rules(pieces, rules, height)
+    left = min(row[0].box.x0 for row in pieces) + height / 2
+    right = max(piece.box.x1 for row in pieces for piece in row) - height / 2
+    long = _long_rules(pieces, rules)
+    ruled = [x for x in long if left < x < right]
+    boxed = bool(ruled) and long[0] < left and long[-1] > right
     spans = _with_sparse_columns(pieces, _spans(pieces, ruled, height), height)
     placed = [[_place(piece, spans, height) for piece in row] for row in pieces]
     edges = _Edges(placed, len(spans), height, rules.down)
     cut = [[part for piece in row for part in _cut(piece, spans, words, edges)] for row in placed]
     whole, spans = without_half_columns([resolve(row) for row in cut], spans, height)
-    return Columns(whole, spans, height, bool(ruled))
+    return Columns(whole, spans, height, bool(ruled), boxed)
 
 
 def _spans(rows: Sequence[Sequence[Piece]], ruled: Sequence[float], height: float) -> list[Span]:
@@ -81,16 +86,13 @@ def _spans(rows: Sequence[Sequence[Piece]], ruled: Sequence[float], height: floa
     return list(zip(edges[::2], edges[1::2], strict=True))
 
 
-def _long_rules(rows: Sequence[Sequence[Piece]], rules: Rules, height: float) -> list[float]:
-    """The x of rules that part columns: within the table, along much of its height."""
+def _long_rules(rows: Sequence[Sequence[Piece]], rules: Rules) -> list[float]:
+    """The x of rules along much of the table's height."""
     top = min(piece.box.y0 for piece in rows[0])
     bottom = max(piece.box.y1 for piece in rows[-1])
-    left = min(row[0].box.x0 for row in rows) + height / 2
-    right = max(piece.box.x1 for row in rows for piece in row) - height / 2
     x, y0, y1 = rules.down.T
     shared = np.minimum(y1, bottom) - np.maximum(y0, top)
-    long = (shared >= _RULED_SHARE * (bottom - top)) & (x > left) & (x < right)
-    return sorted(x[long].tolist())
+    return sorted(x[shared >= _RULED_SHARE * (bottom - top)].tolist())
 
 
 def _gutters(rows: Sequence[Sequence[Piece]], height: float) -> list[tuple[float, float, int]]:

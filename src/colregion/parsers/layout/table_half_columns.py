@@ -13,7 +13,7 @@ from colregion.parsers.layout.table_pieces import Piece, Span
 _NAME_REACH = 2.0  # from a name to a value that it does not stand above
 
 _OPENING = re.compile(r"\(?(?:[A-Z]{0,2}\$|[€£¥₹])\(?|[(+±]")
-_CLOSING = re.compile(r"[%‰)\]*†‡]+")
+_CLOSING = re.compile(r"[%‰)\]*†‡|¦]+")
 
 
 def resolve(row: Sequence[Piece]) -> list[Piece]:

@@ -20,8 +20,9 @@ _VALUE_SPACE = 0.25  # as much, between two numbers
 
 _NUMBER = re.compile(
     r"[^\w.,]*(?:[A-Z]{2,3}\s?)?[^\w]*\d(?:[\d.,'’:/\s−–٫٬±×=%-]*\d)?\.?(?:\s?[^\W\d]{1,3}[²³]?)?"
-    r"(?:\W*|\W*\(?[\w*]{1,2}\)\W*)"
+    r"(?:\W*|\W*\(?[\w*]{1,2}\)\W*|\W*[(\[][±\d.,%\s–-]{1,12}[)\]]\W*)"
 )
+_LONGEST_VALUE = 40  # characters
 _YEAR = re.compile(r"\W*(?:19|20)\d\d\W*")
 _BLANK = re.compile(r"[^\w$€£¥]*[-–—−.]+\W*|\(?[nN]\s?[/.]\s?[aAmM]\.?\)?")
 
@@ -46,7 +47,7 @@ class Piece:
 @lru_cache(maxsize=8192)
 def is_value(text: str) -> bool:
     """Whether a text is a number, or the mark for none; a year is not."""
-    if _YEAR.fullmatch(text):
+    if len(text) > _LONGEST_VALUE or _YEAR.fullmatch(text):
         return False
     return bool(_NUMBER.fullmatch(text) or _BLANK.fullmatch(text))
 

@@ -22,13 +22,15 @@ _MARK = 3  # characters of a mark, such as "yes" or an option's letter, that cou
 OVERLAP = 0.75  # lines of one size that are closer overlap: centered cells of one row
 _LOOSE = 1.25  # ratio to the usual line spacing from which lines are not of one cell
 _HEADER_LOOSE = 1.6  # least spacing that parts the lines of a header
+_NEARER = 1.15  # ratio to the next line's distance of one that is of the row above
 _PADDED = 1.2  # ratio of the spacing of rows to that of lines in a table with space between rows
 
-_MIN_BANDS = 4  # parts of a table between rules from which each is a row,
-_RULED_ROWS = 0.8  # if as many of them have only one line with values
+# Parts of a table between rules from which each is a row, also of one with rules around it and
+# between its columns, if as many of them have only one line with values.
+_MIN_BANDS, _BOXED_BANDS, _RULED_ROWS = 4, 2, 0.8
 
 _OPEN_END = re.compile(
-    r"(?:[-‐,–—&/]|\\b(?:and|or|of|the|for|to|in|by|with|und|et|de|y))$", re.IGNORECASE
+    r"(?:[-‐,–—&/]|\b(?:and|or|of|the|for|to|in|by|with|und|et|de|y))$", re.IGNORECASE
 )
 
 _LOW_START = re.compile(r"""[("'“&]*[^\W\d_](?<=[a-zà-öø-ÿα-ωа-я])|&""")
@@ -58,7 +60,7 @@ def _is_row_of_names(groups: Sequence[Sequence[TableLine]], n_columns: int) -> b
     first row fills."""
     first = [piece for line in groups[0] for piece in line.pieces]
     columns = {column for line in groups[0] for column in line.columns}
-    return len(groups) > 2 and len(columns) == n_columns > 2 and not any(p.is_value for p in first)
+    return len(groups) > 1 and len(columns) == n_columns > 2 and not any(p.is_value for p in first)
 
 
 class _Grouping:
@@ -66,7 +68,7 @@ class _Grouping:
         self.lines = lines
         self.height = columns.height
         self.n_columns = len(columns.spans)
-        self.is_grid = columns.ruled
+        self.is_grid, self.is_boxed = columns.ruled, columns.boxed
         self.steps = [(b.middle - a.middle) / columns.height for a, b in pairwise(lines)]
         self.rules = [barriers.between(a.middle, b.middle) for a, b in pairwise(lines)]
         steps = sorted(step for step in self.steps if step >= OVERLAP) or [1.0]
@@ -118,7 +120,8 @@ class _Grouping:
                 bands.append([])
             bands[-1].append(at)
         single = [self._has_one_row(band) for band in bands]
-        enough = len(bands) >= _MIN_BANDS and sum(single) >= _RULED_ROWS * len(bands)
+        least = _BOXED_BANDS if self.is_boxed else _MIN_BANDS
+        enough = len(bands) >= least and sum(single) >= _RULED_ROWS * len(bands)
         return [enough and one for band, one in zip(bands, single, strict=True) for _ in band]
 
     def _has_one_row(self, band: Sequence[int]) -> bool:
@@ -159,7 +162,8 @@ class _Grouping:
             return own < below.columns and self._continues(group, below, leads=True)
         if self._leads(at):
             return False
-        if below.columns < own and self.padded:
+        is_near = at + 1 == len(self.lines) or self.steps[at] > _NEARER * step
+        if below.columns < own and self.padded and is_near:
             return True
         return self._continues(group, below, leads=not (values and below.columns < own))
 
@@ -208,7 +212,9 @@ class _Grouping:
         return len(pairs) == shared and all(self._goes_on(a, b, leads=leads) for a, b in pairs)
 
     def _goes_on(self, above: Piece, below: Piece, *, leads: bool) -> bool:
-        if above.text.endswith(":") or above.is_value:
+        if above.is_value:
+            return below.text.startswith(("(", "["))
+        if above.text.endswith(":"):
             return False
         if above.text.count("(") > above.text.count(")") or _OPEN_END.search(above.text):
             return True
