@@ -1,0 +1,81 @@
+"""Engines to serve, and clients of an application in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+from colregion.core.geometry import Box
+from colregion.demo import DOCUMENTS
+from colregion.engine import Engine
+from colregion.indexes import LocalIndex, MemoryIndex
+from colregion.testing import LineParser, WordEncoder
+
+if TYPE_CHECKING:
+    from starlette.testclient import TestClient
+
+LINES = [
+    ("alpha beta", Box(0.1, 0.1, 0.9, 0.2)),
+    ("gamma \ud800 delta", Box(0.25, 0.5, 0.75, 0.7)),
+]
+(REPORT,) = DOCUMENTS.glob("*report*.pdf")
+(RECEIPT,) = DOCUMENTS.glob("*receipt*.jpg")
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    """200 x 100 px, white, red where the second line is."""
+    image = Image.new("RGB", (200, 100), "white")
+    image.paste((255, 0, 0), (50, 50, 150, 70))
+    path = tmp_path / "scan.png"
+    image.save(path)
+    return path
+
+
+@pytest.fixture
+def engine(scan: Path) -> Engine:
+    """One page of two lines, in memory."""
+    engine = Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser(LINES))
+    assert not engine.add(scan, metadata={"team": "x"}, workers=0).failed
+    return engine
+
+
+@pytest.fixture
+def local_engine(scan: Path, tmp_path: Path) -> Engine:
+    """The same page in a folder."""
+    index = LocalIndex(tmp_path / "library")
+    engine = Engine(index, encoder=WordEncoder(), parser=LineParser(LINES))
+    assert not engine.add(scan, workers=0).failed
+    return engine
+
+
+@pytest.fixture(scope="session")
+def demo_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an index of the demo's annual report, read without OCR."""
+    folder = tmp_path_factory.mktemp("served") / "library"
+    with Engine.open(folder, parser="text_layer+geometry") as engine:
+        assert not engine.add(REPORT, workers=0).failed
+    return folder
+
+
+@pytest.fixture
+def client_of() -> Callable[..., TestClient]:
+    """A client of the application of an engine, which takes the options of `app`."""
+
+    def make(engine: Engine, **options: Any) -> TestClient:
+        from starlette.testclient import TestClient
+
+        from colregion.server import app
+
+        return TestClient(app(engine, **options), base_url="http://localhost:8010")
+
+    return make
+
+
+@pytest.fixture
+def client(engine: Engine, client_of: Callable[..., TestClient]) -> TestClient:
+    return client_of(engine)
