@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +27,22 @@ LINES = [
 ]
 (REPORT,) = DOCUMENTS.glob("*report*.pdf")
 (RECEIPT,) = DOCUMENTS.glob("*receipt*.jpg")
+
+
+@contextmanager
+def served(application: Any) -> Iterator[str]:
+    """The address of an application on a port of this machine."""
+    import uvicorn
+
+    config = uvicorn.Config(application, port=0, log_level="warning", lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(timeout=20)
 
 
 @pytest.fixture

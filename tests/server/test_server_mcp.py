@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from mcp import ClientSession
 from mcp.client import streamable_http
 from starlette.applications import Starlette
@@ -18,6 +15,7 @@ from starlette.routing import Mount
 
 from colregion.engine import Engine
 from colregion.server import app
+from tests.server.conftest import served
 
 # The name in version 1 and in version 2 of the SDK.
 connect: Any = getattr(streamable_http, "streamable_http_client", None) or getattr(
@@ -28,16 +26,9 @@ connect: Any = getattr(streamable_http, "streamable_http_client", None) or getat
 @pytest.fixture
 def address(engine: Engine) -> Iterator[str]:
     """Of a server in a thread: the application itself, and mounted below /docs."""
-    served = app(engine)
-    outer = Starlette(routes=[Mount("/docs", served), Mount("/", served)])
-    server = uvicorn.Server(uvicorn.Config(outer, port=0, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    thread.join(timeout=20)
+    inner = app(engine)
+    with served(Starlette(routes=[Mount("/docs", inner), Mount("/", inner)])) as address:
+        yield address
 
 
 @asynccontextmanager

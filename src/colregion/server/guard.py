@@ -30,7 +30,7 @@ _HEADERS = {
     "content-security-policy": PAGE_POLICY,
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    "referrer-policy": "no-referrer",
+    "referrer-policy": "same-origin",  # without a referrer a form's Origin is "null"
     "x-content-type-options": "nosniff",
 }
 

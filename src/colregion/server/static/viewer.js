@@ -67,7 +67,7 @@ function layOut(page) {
   const pieces = [];
   let last = null;
   for (const word of page.words) {
-    if (last) pieces.push(startsLine(last, word) ? el("br") : " ");
+    if (last && startsLine(last, word)) pieces.push(el("br"));
     pieces.push(wordSpan(word, height));
     last = word;
   }
@@ -81,9 +81,9 @@ function startsLine([, , , lastX1, lastY1], [, x0, y0, , y1]) {
 const measuring = document.createElement("canvas").getContext("2d");
 measuring.font = "100px sans-serif";
 
-/** A word at its box: as high as that, and stretched to its width, at any zoom. */
+/** A word and a space at its box: as high as that, and stretched to its width, at any zoom. */
 function wordSpan([text, x0, y0, x1, y1], height) {
-  const span = el("span", {}, text);
+  const span = el("span", {}, `${text} `);
   const size = (y1 - y0) * height; // in widths of the page
   const natural = (measuring.measureText(text).width / 100) * size;
   span.style.left = `${100 * x0}%`;
