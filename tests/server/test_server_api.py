@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from colregion.engine import Engine
 from tests.server.conftest import REPORT
 
 PAGE = "/api/pages/scan.png%23p1"
+JSON = {"content-type": "application/json"}
 REGION = "/api/regions/scan.png%23p1%232"
 
 
@@ -196,8 +198,10 @@ def test_missing_file_has_no_address(client: TestClient, scan: Path) -> None:
         ("/api/search", {"question": "x", "filters": {"doc_id": "no"}}, 404, "no document 'no'"),
         ("/api/search", {"question": "x", "min_confidence": 0.5}, 400, "calibrat"),
         ("/api/context", {"question": "x", "max_tokens": 0}, 400, "max_tokens: "),
-        ("/api/resolve", {"answer": "y" * 100_001, "citations": {}}, 400, "the answer has 100,001"),
+        ("/api/resolve", {"answer": "y" * 20_001, "citations": {}}, 400, "the answer has 20,001"),
         ("/api/resolve", {"answer": "", "citations": {"[r1]": "table"}}, 400, "report.pdf#p3#2.1"),
+        ("/api/resolve", {"answer": "", "citations": {str(n): "" for n in range(61)}}, 400, "60"),
+        ("/api/search", {"question": "x", "min_confidence": float("inf")}, 400, "min_confidence: "),
         ("/api/maps", {"question": "x", "page_id": "scan.png#p9"}, 404, "no page 'scan.png#p9'"),
         ("/api/nothing", {}, 404, "Not Found"),
     ],
@@ -205,7 +209,7 @@ def test_missing_file_has_no_address(client: TestClient, scan: Path) -> None:
 def test_mistakes_are_answered_by_a_sentence(
     client: TestClient, path: str, body: Any, status: int, said: str
 ) -> None:
-    answer = client.post(path, json=body)
+    answer = client.post(path, content=json.dumps(body), headers=JSON)
     assert (answer.status_code, list(answer.json())) == (status, ["error"])
     assert said in answer.json()["error"]
 
@@ -231,8 +235,7 @@ def test_unknown_addresses_are_answered_by_a_sentence(
 
 
 def test_malformed_json_is_answered_by_a_sentence(client: TestClient) -> None:
-    headers = {"content-type": "application/json"}
-    answer = client.post("/api/search", content=b'{"question": ', headers=headers)
+    answer = client.post("/api/search", content=b'{"question": ', headers=JSON)
     assert answer.status_code == 400
     assert "JSON" in answer.json()["error"]
 

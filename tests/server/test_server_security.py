@@ -44,7 +44,17 @@ def test_other_hosts_are_refused(client: TestClient, host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "http://localhost:9999", "http://localhost"]
+    "origin",
+    [
+        "http://evil.example",
+        "null",
+        "",
+        "localhost:8010",
+        "http://localhost:9999",
+        "http://localhost",
+        "http://[",
+        "http://localhost:8010.evil.example",
+    ],
 )
 def test_other_origins_are_refused(client: TestClient, origin: str) -> None:
     answer = client.post("/api/search", json={"question": "alpha"}, headers={"origin": origin})
@@ -179,7 +189,7 @@ def guarded(engine: Engine, client_of: Callable[..., TestClient]) -> TestClient:
 def test_without_the_token_nothing_is_answered(
     guarded: TestClient, headers: dict[str, str]
 ) -> None:
-    encoded = {name: value.encode("latin-1") for name, value in headers.items()}
+    encoded = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
     for path in ("/api/documents", "/api/openapi.json", "/report", "/static/app.js"):
         answer = guarded.get(path, headers=encoded)
         assert answer.status_code == 401

@@ -57,14 +57,14 @@ class Api:
             ("/maps", self.maps, records.MapsAnswer),
         ):
             router.add_api_route(path, endpoint, methods=["POST"], response_model=model)
-        for path, endpoint, media_type in (
+        for path, image, media_type in (
             ("/pages/{page_id:path}.png", self.page_png, "image/png"),
             ("/pages/{page_id:path}.jpg", self.page_jpeg, "image/jpeg"),
             ("/regions/{region_id:path}.png", self.region_png, "image/png"),
             ("/documents/{doc_id:path}/file", self.file, "application/octet-stream"),
         ):
-            content = {200: {"content": {media_type: {}}}}
-            router.add_api_route(path, endpoint, response_class=Response, responses=content)
+            content: dict[int | str, dict[str, Any]] = {200: {"content": {media_type: {}}}}
+            router.add_api_route(path, image, response_class=Response, responses=content)
         router.add_api_route("/pages/{page_id:path}", self.page, response_model=records.PageText)
         router.add_api_route("/documents", self.documents, response_model=records.FileList)
         return router

@@ -120,7 +120,7 @@ class Guard:
         if self._hosts is not None and _name(host) not in self._hosts:
             return _error(421, f"this server does not answer for the host {host!r}")
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and origin.partition("://")[2] != host:
             return _error(403, f"pages of {origin} may not use this server")
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and (
             scope["method"] not in ("GET", "HEAD")

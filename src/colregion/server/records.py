@@ -22,7 +22,7 @@ from colregion.export.html.markup import clean, term_spans
 from colregion.export.html.views import quarter_turns
 from colregion.mcp.records import DocumentRecord, RegionRecord, document_record, region_record
 
-_MAX_CITATIONS = 200
+_MAX_CITATIONS = 60  # a context has up to 50; finding marks takes time for each
 _BoxTuple = tuple[float, float, float, float]
 
 

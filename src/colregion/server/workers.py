@@ -33,7 +33,7 @@ class ServerLimits:
     """
 
     question_characters: int = 4000
-    answer_characters: int = 100_000
+    answer_characters: int = 20_000
     request_bytes: int = 1 << 20
     upload_bytes: int = 256 << 20
     image_px: int = 2400

@@ -71,7 +71,7 @@ function card(hit, rank, pick) {
   });
   const texts = hit.excerpt
     ? [bestPart(hit.excerpt, hit.matches), [0, Infinity]].map((range, i) =>
-        el("blockquote", { dir: "auto", className: i ? "whole" : "part" }, ...marked(hit.excerpt, hit.matches, range)),
+        el("blockquote", { dir: "auto", ...(i ? { className: "whole", tabIndex: 0 } : { className: "part" }) }, ...marked(hit.excerpt, hit.matches, range)),
       )
     : [el("p", { className: "quiet" }, "No text was read here.")];
   const copyButton = el("button", { className: "cite" }, "Copy citation");
