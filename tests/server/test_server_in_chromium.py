@@ -183,6 +183,19 @@ def test_text_of_the_page_can_be_selected_at_its_place(tab: Chromium, address: s
         assert (left, right, top) == pytest.approx((x0, x1, y0), abs=0.01)
 
 
+def test_words_of_the_question_are_marked_within_the_selected_hit(
+    tab: Chromium, address: str
+) -> None:
+    show(tab, address, QUESTION)
+    marked = "[...document.querySelectorAll('#words .match')].map(e => e.textContent)"
+    assert tab.js(marked) == ["Fuel "]
+    tab.press("]", "BracketRight", 221, text="]")
+    tab.press("[", "BracketLeft", 219, text="[")
+    tab.wait_for("document.querySelector('#page-place').textContent === 'page 4 of 5'")
+    tab.wait_for("document.querySelectorAll('#marks .selected').length === 0")
+    assert tab.js(marked) == []
+
+
 def test_zoom_enlarges_page_and_boxes_together(tab: Chromium, address: str) -> None:
     show(tab, address, QUESTION)
     measure = """['#paper', '#marks .selected', '#words span'].map(s =>

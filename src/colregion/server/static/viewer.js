@@ -143,7 +143,20 @@ function drawMarks(pick) {
     });
   });
   $("marks").replaceChildren(...marks);
+  markWords(view.hits[view.rank - 1]);
   scrollToSelected();
+}
+
+/** Mark the question's words within the selected hit. */
+function markWords(hit) {
+  const boxes = hit?.page_id === view.page.page_id ? hit.boxes : [];
+  const characters = Array.from(hit?.excerpt ?? "");
+  const matches = new Set((hit?.matches ?? []).map(([start, end]) => characters.slice(start, end).join("")));
+  const within = (x, y) => boxes.some(([x0, y0, x1, y1]) => x0 <= x && x <= x1 && y0 <= y && y <= y1);
+  const spans = document.querySelectorAll("#words span");
+  view.page.words.forEach(([text, x0, y0, x1, y1], i) => {
+    spans[i].classList.toggle("match", matches.has(text) && within((x0 + x1) / 2, (y0 + y1) / 2));
+  });
 }
 
 /** A box on the page after quarter turns clockwise. */
