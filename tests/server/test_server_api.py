@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
@@ -15,7 +18,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from colregion.engine import Engine
-from tests.server.conftest import REPORT
+from colregion.indexes import MemoryIndex
+from colregion.testing import LineParser, WordEncoder
+from tests.server.conftest import LINES, REPORT
 
 PAGE = "/api/pages/scan.png%23p1"
 JSON = {"content-type": "application/json"}
@@ -271,3 +276,53 @@ def test_answers_fit_their_schema(client: TestClient) -> None:
     for name, value in (("SearchAnswer", search), ("PageText", page)):
         whole = {**schema, "$ref": f"#/components/schemas/{name}"}
         jsonschema.Draft202012Validator(whole).validate(value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sub/scan.png",
+        "a b/c d.png",
+        "100 % sure?.png",
+        "no#1.png",
+        "Ünïcode 報告.png",
+        "a.png/file/scan.png",
+        "api/pages/scan.jpg.png",
+    ],
+)
+def test_any_name_of_a_document_works_in_every_address(
+    scan: Path, tmp_path: Path, client_of: Callable[..., TestClient], name: str
+) -> None:
+    path = tmp_path / "folder" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(scan.read_bytes())
+    engine = Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser(LINES))
+    assert not engine.add(tmp_path / "folder", workers=0).failed
+    client = client_of(engine, writable=True)
+    (region, _) = client.post("/api/search", json={"question": "alpha"}).json()["regions"]
+    assert region["doc_id"] == name
+    assert client.get(region["image_url"]).headers["content-type"] == "image/png"
+    assert client.get(region["file_url"]).content == scan.read_bytes()
+    page = f"/api/pages/{quote(region['page_id'], safe='')}"
+    assert client.get(page).json()["doc_id"] == name
+    assert client.get(f"{page}.jpg").headers["content-type"] == "image/jpeg"
+    removed = client.delete(f"/api/documents/{quote(name, safe='')}")
+    assert removed.json() == {"doc_id": name}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_name_that_is_no_unicode_is_shown_with_a_question_mark(
+    scan: Path, tmp_path: Path, client_of: Callable[..., TestClient]
+) -> None:
+    path = tmp_path / os.fsdecode(b"bad\xff.png")
+    path.write_bytes(scan.read_bytes())
+    engine = Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser(LINES))
+    assert not engine.add(path, workers=0).failed
+    client = client_of(engine)
+    (region, _) = client.post("/api/search", json={"question": "alpha"}).json()["regions"]
+    assert region["doc_id"] == "bad?.png"
+    for address in (region["image_url"], region["file_url"], "/api/documents/bad%FF.png/file"):
+        answer = client.get(address)
+        assert answer.status_code == 404
+        assert "in the index" in answer.json()["error"]
+    assert client.get("/report?q=alpha").status_code == 200
