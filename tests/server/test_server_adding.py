@@ -62,6 +62,21 @@ def test_unreadable_upload_is_reported_and_replaces_nothing(
     assert writable.get("/api/documents/new.png/file").content == content
 
 
+def test_upload_that_the_end_of_the_server_interrupts_leaves_nothing(
+    writable: TestClient, scan: Path, tmp_path: Path
+) -> None:
+    upload(writable, "old.png", scan.read_bytes())
+    writable.app.state.workers.stop()  # type: ignore[attr-defined]
+    for name in ("new.png", "old.png"):
+        answer = upload(writable, name, scan.read_bytes() + b" ")
+        assert answer.status_code == 503
+        assert "the server was stopped before" in answer.json()["error"]
+    stored = tmp_path / "library" / "uploads"
+    assert [path.name for path in stored.iterdir()] == ["old.png"]
+    assert (stored / "old.png").read_bytes() == scan.read_bytes()
+    assert writable.get("/api/documents").json()["total"] == 2
+
+
 def test_upload_does_not_replace_a_document_from_elsewhere(
     writable: TestClient, scan: Path
 ) -> None:

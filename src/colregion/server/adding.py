@@ -14,6 +14,7 @@ from colregion.core.results import AddReport
 from colregion.engine import Engine
 from colregion.errors import BackendError, InvalidInput
 from colregion.indexes import LocalIndex
+from colregion.ingestion.pipeline import Progress
 from colregion.mcp.records import AddResult, RemoveResult
 from colregion.server.api import json_answer
 from colregion.server.records import ErrorAnswer
@@ -57,7 +58,7 @@ class Adding:
         name = safe_name(file.filename or "")
         if self._folder is None:
             self._check_free(name, source="sha256-")
-            return self._engine.add(file.file.read(), doc_id=name)
+            return self._engine.add(file.file.read(), doc_id=name, on_progress=self._on_progress)
         target = self._folder / name
         self._check_free(name, source=str(target))
         previous = target.with_name(f".{name}.previous")
@@ -69,14 +70,21 @@ class Adding:
                 shutil.copyfileobj(file.file, copy)
         except OSError as cause:
             raise BackendError(f"{name} cannot be stored: {cause.strerror}") from cause
-        report = self._engine.add(target, doc_id=name)
-        if not report.failed:
-            previous.unlink(missing_ok=True)
-        elif previous.exists():
-            previous.replace(target)
-        else:
-            target.unlink()
+        is_stored = False
+        try:
+            report = self._engine.add(target, doc_id=name, on_progress=self._on_progress)
+            is_stored = not report.failed
+        finally:
+            if is_stored:
+                previous.unlink(missing_ok=True)
+            elif previous.exists():
+                previous.replace(target)
+            else:
+                target.unlink()
         return report
+
+    def _on_progress(self, _step: Progress) -> None:
+        self._workers.check_stopped()
 
     def _check_free(self, name: str, *, source: str) -> None:
         """Refuse to replace a document that did not come from an upload of this name: one with

@@ -65,6 +65,7 @@ def app(
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
     )
+    application.state.workers = workers
     application.add_exception_handler(ColregionError, problems.answer_error)
     application.add_exception_handler(HTTPException, problems.answer_http_error)
     application.add_exception_handler(RequestValidationError, problems.answer_invalid)

@@ -7,6 +7,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from contextlib import closing
+from types import FrameType
 
 import uvicorn
 
@@ -16,7 +17,7 @@ from colregion.indexes import open_index
 from colregion.server.application import app
 from colregion.server.guard import LOOPBACK
 
-_GRACE_S = 3  # for requests under way when the server is stopped
+_GRACE_S = 30  # for requests under way when the server is stopped, such as a page being read
 
 
 def serve(
@@ -51,8 +52,9 @@ def serve(
         closing(_listen(host, port)) as listener,
         Engine.open(open_index(index, create=writable)) as engine,
     ):
+        application = app(engine, writable=writable, token=token)
         config = uvicorn.Config(
-            app(engine, writable=writable, token=token),
+            application,
             log_level="warning",
             lifespan="off",
             timeout_graceful_shutdown=_GRACE_S,
@@ -60,7 +62,19 @@ def serve(
         )
         name = f"[{host}]" if ":" in host else host
         on_start(f"http://{name}:{listener.getsockname()[1]}/")
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, on_exit=application.state.workers.stop).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Tells the application when it is about to stop; a lifespan would end after the requests."""
+
+    def __init__(self, config: uvicorn.Config, *, on_exit: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_exit = on_exit
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._on_exit()
+        super().handle_exit(sig, frame)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -61,6 +62,7 @@ class Workers:
         self.limiter = CapacityLimiter(limits.concurrent)
         self._adding = CapacityLimiter(1)  # so that adding documents leaves threads for questions
         self._waiting = limits.waiting
+        self._stopped = threading.Event()
         self._database = index.folder / DATABASE if isinstance(index, LocalIndex) else None
         self._opened = self._file()
 
@@ -72,6 +74,15 @@ class Workers:
     async def run_add(self, call: Callable[[], _Result]) -> _Result:
         """As `run`, for a call that adds documents: one at a time."""
         return await self._run(self._adding, call)
+
+    def stop(self) -> None:
+        """Let the adding of documents end with the page being read."""
+        self._stopped.set()
+
+    def check_stopped(self) -> None:
+        """Raises BackendError after `stop`."""
+        if self._stopped.is_set():
+            raise BackendError("the server was stopped before the document was read; add it again")
 
     def check(self) -> None:
         """Raises as `run` would before the call."""
