@@ -45,22 +45,30 @@ def served(application: Any) -> Iterator[str]:
     thread.join(timeout=20)
 
 
-@pytest.fixture
-def scan(tmp_path: Path) -> Path:
+def make_scan(folder: Path) -> Path:
     """200 x 100 px, white, red where the second line is."""
     image = Image.new("RGB", (200, 100), "white")
     image.paste((255, 0, 0), (50, 50, 150, 70))
-    path = tmp_path / "scan.png"
+    path = folder / "scan.png"
     image.save(path)
     return path
 
 
-@pytest.fixture
-def engine(scan: Path) -> Engine:
+def make_engine(scan: Path) -> Engine:
     """One page of two lines, in memory."""
     engine = Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser(LINES))
     assert not engine.add(scan, metadata={"team": "x"}, workers=0).failed
     return engine
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    return make_scan(tmp_path)
+
+
+@pytest.fixture
+def engine(scan: Path) -> Engine:
+    return make_engine(scan)
 
 
 @pytest.fixture
@@ -95,6 +103,12 @@ def client_of() -> Callable[..., TestClient]:
     return make
 
 
-@pytest.fixture
-def client(engine: Engine, client_of: Callable[..., TestClient]) -> TestClient:
-    return client_of(engine)
+@pytest.fixture(scope="session")
+def client(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
+    """A client that only reads, of a server that only reads."""
+    from starlette.testclient import TestClient
+
+    from colregion.server import app
+
+    engine = make_engine(make_scan(tmp_path_factory.mktemp("read")))
+    return TestClient(app(engine), base_url="http://localhost:8010")

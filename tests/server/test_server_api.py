@@ -174,14 +174,20 @@ def test_pdf_is_sent_to_be_shown_in_the_browser(
     assert answer.content == REPORT.read_bytes()
 
 
-def test_changed_file_is_not_sent(client: TestClient, scan: Path) -> None:
+def test_changed_file_is_not_sent(
+    engine: Engine, client_of: Callable[..., TestClient], scan: Path
+) -> None:
+    client = client_of(engine)
     scan.write_bytes(b"something else")
     answer = client.get("/api/documents/scan.png/file")
     assert answer.status_code == 409
     assert "has changed since it was indexed; add it again" in answer.json()["error"]
 
 
-def test_missing_file_has_no_address(client: TestClient, scan: Path) -> None:
+def test_missing_file_has_no_address(
+    engine: Engine, client_of: Callable[..., TestClient], scan: Path
+) -> None:
+    client = client_of(engine)
     scan.unlink()
     (region, _) = client.post("/api/search", json={"question": "alpha"}).json()["regions"]
     assert region["file_url"] is None
