@@ -6,13 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from PIL import Image
 
-from colregion.core.geometry import Box
+from colregion.core.documents import Document
+from colregion.core.geometry import Box, Upright
+from colregion.core.regions import ParsedPage
 from colregion.demo import DOCUMENTS
 from colregion.engine import Engine
 from colregion.indexes import LocalIndex, MemoryIndex
@@ -54,6 +57,16 @@ def make_scan(folder: Path) -> Path:
     return path
 
 
+class SidewaysParser(LineParser):
+    """Pages that a quarter turn clockwise makes upright."""
+
+    def parse(self, document: Document) -> Iterator[ParsedPage]:
+        for parsed in super().parse(document):
+            page = parsed.page
+            upright = Upright(90, page.width, page.height)
+            yield replace(parsed, page=replace(page, upright=upright))
+
+
 def make_engine(scan: Path) -> Engine:
     """One page of two lines, in memory."""
     engine = Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser(LINES))
@@ -69,6 +82,14 @@ def scan(tmp_path: Path) -> Path:
 @pytest.fixture
 def engine(scan: Path) -> Engine:
     return make_engine(scan)
+
+
+@pytest.fixture
+def sideways_engine(scan: Path) -> Engine:
+    """The same page, as a scan that lies on its side."""
+    engine = Engine(MemoryIndex(), encoder=WordEncoder(), parser=SidewaysParser(LINES))
+    assert not engine.add(scan, workers=0).failed
+    return engine
 
 
 @pytest.fixture

@@ -128,6 +128,15 @@ def test_images_have_the_width_asked_for_and_no_more_than_the_page(client: TestC
     assert crop.getpixel((52, 12)) == (255, 0, 0)
 
 
+def test_sideways_page_says_so_and_its_regions_are_upright(
+    sideways_engine: Engine, client_of: Callable[..., TestClient]
+) -> None:
+    client = client_of(sideways_engine)
+    assert client.get(PAGE).json()["quarter_turns"] == 1
+    assert image_of(client.get(f"{PAGE}.png").content).size == (200, 100)
+    assert image_of(client.get(f"{REGION}.png").content).size == (24, 104)
+
+
 def test_image_is_not_sent_again_while_its_document_is_the_same(client: TestClient) -> None:
     for address in (f"{PAGE}.png?width=50", f"{PAGE}.jpg", f"{REGION}.png"):
         tag = client.get(address).headers["etag"]

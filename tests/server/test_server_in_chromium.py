@@ -196,6 +196,33 @@ def test_words_of_the_question_are_marked_within_the_selected_hit(
     assert tab.js(marked) == []
 
 
+def test_sideways_page_is_shown_upright_with_its_boxes_and_text(
+    tab: Chromium, sideways_engine: Engine
+) -> None:
+    with served(app(sideways_engine)) as address:
+        tab.open(url(address, "delta"))
+        tab.wait_for("document.querySelectorAll('#marks .mark').length > 0")
+        paper, sheet, mark, word = tab.js(
+            """['#paper', '#sheet', '#marks .selected', '#words span:last-child'].map(s => {
+            const r = document.querySelector(s).getBoundingClientRect();
+            return [r.left, r.top, r.right, r.bottom]; })"""
+        )
+    width, height = paper[2] - paper[0], paper[3] - paper[1]
+    assert height == pytest.approx(2 * width, rel=0.01)
+    assert sheet == pytest.approx(paper, abs=1)
+    # A quarter turn clockwise takes (x, y) to (1 - y, x).
+    x0, y0, x1, y1 = 1 - 0.7, 0.25, 1 - 0.5, 0.75
+    expected = (
+        paper[0] + x0 * width,
+        paper[1] + y0 * height,
+        paper[0] + x1 * width,
+        paper[1] + y1 * height,
+    )
+    assert mark == pytest.approx(expected, abs=1)
+    assert mark[0] - 1 <= word[0] < word[2] <= mark[2] + 1
+    assert mark[1] < word[1] < mark[3]
+
+
 def test_zoom_enlarges_page_and_boxes_together(tab: Chromium, address: str) -> None:
     show(tab, address, QUESTION)
     measure = """['#paper', '#marks .selected', '#words span'].map(s =>

@@ -186,8 +186,7 @@ class Api:
         packed = io.BytesIO()
         options = {"quality": _JPEG_QUALITY} if form == "JPEG" else {"compress_level": 3}
         scaled.save(packed, form, **options)
-        headers = {"etag": tag, "cache-control": "private, no-cache"}
-        return Response(packed.getvalue(), 200, headers, f"image/{form.lower()}")
+        return Response(packed.getvalue(), 200, {"etag": tag}, f"image/{form.lower()}")
 
     def _documents(self, limit: int, offset: int) -> BaseModel:
         entries = self._engine.documents()
@@ -212,11 +211,8 @@ class Api:
             )
         media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         disposition = "inline" if media_type in _INLINE else "attachment"
-        headers = {
-            "cache-control": "private, no-cache",
-            # The browser's own viewer of PDF needs what the policy of the page forbids.
-            "content-security-policy": "frame-ancestors 'none'",
-        }
+        # The browser's own viewer of PDF needs what the policy of the page forbids.
+        headers = {"content-security-policy": "frame-ancestors 'none'"}
         return FileResponse(
             path,
             headers=headers,

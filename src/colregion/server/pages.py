@@ -27,7 +27,6 @@ _STATIC = Path(__file__).parent / "static"
 _MAX_QUESTIONS = 8
 _SHARED_CSS = "/base.css"
 _LOGIN = "/login"
-_NO_CACHE = {"cache-control": "no-cache"}
 _POLICY = re.compile(r'http-equiv="Content-Security-Policy" content="([^"]+)"')
 
 Questions = Annotated[list[str], Query(max_length=_MAX_QUESTIONS)]
@@ -63,7 +62,7 @@ class Pages:
 
     async def home(self, request: Request) -> Response:
         html = _render("index.html", writable=self._writable, query=request.url.query)
-        return HTMLResponse(html, headers=_NO_CACHE)
+        return HTMLResponse(html)
 
     async def report(self, q: Questions = []) -> Response:  # noqa: B006  (FastAPI copies it)
         """The questions and their answers as one page without script."""
@@ -77,7 +76,7 @@ class Pages:
         return HTMLResponse(html, headers=headers)
 
     async def shared_css(self) -> Response:
-        return Response(base_css(), headers=_NO_CACHE, media_type="text/css")
+        return Response(base_css(), media_type="text/css")
 
     async def login(self, request: Request) -> Response:
         """Take the token from the form and store its hash in a cookie."""
