@@ -89,6 +89,11 @@ PUBLIC = {
         "UnstructuredParser",
         "load_parser",
     ],
+    "colregion.server": [
+        "ServerLimits",
+        "app",
+        "serve",
+    ],
     "colregion.testing": [
         "ColorEncoder",
         "EncoderContract",

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from mcp.types import CallToolResult, ToolAnnotations
 from pydantic import ValidationError
 
@@ -52,16 +52,27 @@ def serve(index: str, *, writable: bool = False) -> None:
         _Server(engine, writable=writable, lifespan=_print_to_stderr).run("stdio")
 
 
-def build_server(engine: Engine, *, writable: bool = False) -> MCPServer[Any]:
+def build_server(
+    engine: Engine, *, writable: bool = False, limiter: CapacityLimiter | None = None
+) -> MCPServer[Any]:
     """A server of an open engine, to run on any transport of the SDK. Mistakes of the model and
-    errors of colregion are returned as text, in a result marked as an error."""
-    return _Server(engine, writable=writable)
+    errors of colregion are returned as text, in a result marked as an error. `limiter` bounds the
+    threads in which the tools run."""
+    return _Server(engine, writable=writable, limiter=limiter)
 
 
 class _Server(MCPServer[Any]):
     """Reports unknown arguments, and errors as we word them; tools run in worker threads."""
 
-    def __init__(self, engine: Engine, *, writable: bool, **options: Any) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        writable: bool,
+        limiter: CapacityLimiter | None = None,
+        **options: Any,
+    ) -> None:
+        self._limiter = limiter
         tools = EngineTools(engine)
         read = (tools.search_regions, tools.get_page, tools.get_region_image, tools.list_documents)
         registered = [_tool(method, readOnlyHint=True) for method in read]
@@ -95,7 +106,7 @@ class _Server(MCPServer[Any]):
             return error_result(validation_message(error, schema))
         call: Callable[[], CallToolResult] = partial(tool.fn, **checked.model_dump_one_level())
         try:
-            return await to_thread.run_sync(call)
+            return await to_thread.run_sync(call, limiter=self._limiter)
         except ColregionError as error:
             return error_result(str(error))
 

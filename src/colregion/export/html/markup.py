@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -42,15 +42,19 @@ def bdi(text: str) -> Markup:
 
 def mark_terms(text: str, question_terms: Set[str]) -> Markup:
     """Text in a `<bdi>`, with each word that contains one of the terms in a `<mark>`."""
+    text, marked, end = clean(text), Markup(), 0
+    for start, stop in term_spans(text, question_terms):
+        marked += escape(text[end:start]) + Markup("<mark>{}</mark>").format(text[start:stop])
+        end = stop
+    return Markup("<bdi>{}</bdi>").format(marked + escape(text[end:]))
 
-    def mark(match: re.Match[str]) -> str:
+
+def term_spans(text: str, question_terms: Set[str]) -> Iterator[tuple[int, int]]:
+    """Start and end of each word of `text` that contains one of the terms, in order."""
+    for match in _WORD.finditer(text):
         word_terms = terms(match.group())
-        word = escape(match.group())
         if len(word_terms) <= _MAX_TERMS_PER_WORD and not question_terms.isdisjoint(word_terms):
-            return f"<mark>{word}</mark>"
-        return word
-
-    return Markup(f"<bdi>{_WORD.sub(mark, clean(text))}</bdi>")
+            yield match.span()
 
 
 def sha256(text: str) -> str:

@@ -17,15 +17,24 @@ from colregion.export.html.views import TAG_WIDTH, Section, section_view
 _TITLE = "Answers on their pages"
 
 
-def html_report(sections: Sequence[Section], *, title: str = _TITLE) -> str:
+def html_report(
+    sections: Sequence[Section], *, title: str = _TITLE, home: str | None = None
+) -> str:
     """Render the report as one HTML document.
 
     Every page of a question's hits is shown once, with the boxes of its hits, a relevance map
     that can be switched on, and each hit's crop, text, score and citation beside it. Images are
-    embedded, pages at most 1100 pixels wide. Without sections the report says so.
+    embedded, pages at most 1100 pixels wide. Without sections the report says so. `home` is the
+    address of a page to ask from, which the report then links to.
     """
     views = [section_view(section) for section in sections]
-    return _templates().get_template("report.html").render(title=title, sections=views)
+    template = _templates().get_template("report.html")
+    return template.render(title=title, sections=views, home=home)
+
+
+def base_css() -> str:
+    """The style sheet that the report shares with other pages: colors, type, controls, boxes."""
+    return _templates().get_template("base.css").render()
 
 
 def write_html(path: str | Path, sections: Sequence[Section], *, title: str = _TITLE) -> None:

@@ -101,7 +101,7 @@ def tag_drops(boxes: Sequence[Box], *, height: float) -> list[float]:
 
 def _hit_view(rank: int, hit: Hit) -> HitView:
     text = readable(hit)
-    crop = embed_jpeg(_upright_crop(hit), size_px=_CROP_PX, max_bytes=_CROP_BYTES)
+    crop = embed_jpeg(upright_crop(hit), size_px=_CROP_PX, max_bytes=_CROP_BYTES)
     boxes = [box for quote in hit.quotes for box in quote.boxes]
     return HitView(rank, hit, crop, text, key_words(hit, text), preview(text), boxes)
 
@@ -115,8 +115,12 @@ def _page_view(hits: Sequence[HitView], relevance: RelevanceMap | None) -> PageV
     return PageView(page, image, maps, hits, drops)
 
 
-def _upright_crop(hit: Hit) -> Image.Image:
-    """The crop, turned by the quarter turn that is nearest to upright."""
-    crop, upright = hit.crop(margin=CROP_MARGIN), hit.parsed.page.upright
-    turns = round(upright.degrees_clockwise / 90) if upright else 0
-    return crop.rotate(-90 * turns, expand=True)
+def upright_crop(hit: Hit) -> Image.Image:
+    """The hit's crop with `CROP_MARGIN`, turned by the quarter turn that is nearest to upright."""
+    turns = quarter_turns(hit.parsed.page)
+    return hit.crop(margin=CROP_MARGIN).rotate(-90 * turns, expand=True)
+
+
+def quarter_turns(page: Page) -> int:
+    """How many quarter turns clockwise bring the displayed page nearest to upright."""
+    return round(page.upright.degrees_clockwise / 90) if page.upright else 0
