@@ -57,6 +57,7 @@ def test_search_returns_regions_with_addresses_of_image_and_file(client: TestCli
         "confidence": None,
         "ocr_confidence": None,
         "hidden_text": "",
+        "quotes": ["gamma ? delta"],
         "caution": "",
         "metadata": {"team": "x"},
         "image_url": "api/regions/scan.png%23p1%232.png",
