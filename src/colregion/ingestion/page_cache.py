@@ -11,7 +11,7 @@ from colregion.core.embeddings import EmbeddedPage
 from colregion.core.interfaces import Encoder, Parser
 from colregion.errors import InvalidInput
 from colregion.ingestion.pipeline import embed
-from colregion.ingestion.sources import Source, find_items, open_item
+from colregion.ingestion.sources import Source, find_items, list_sources, open_item
 
 
 class PageCache:
@@ -29,13 +29,13 @@ class PageCache:
         self._lock = threading.Lock()
 
     def read(self, source: Source) -> list[EmbeddedPage]:
-        """The embedded pages of a file, folder, glob, bytes or image.
+        """The embedded pages of a file, folder, glob, bytes, open file or image.
 
         Raises:
             InvalidInput: there is nothing to read.
             UnreadableDocument: a file that cannot be read.
         """
-        items, outcomes = find_items(source)
+        items, outcomes = find_items(list_sources(source))
         for outcome in outcomes:
             if outcome.status == "failed":
                 raise InvalidInput(outcome.reason)
