@@ -43,6 +43,9 @@ _USER_UNIT_VALUE = re.compile(rb"/UserUnit\s*([0-9]*\.?[0-9]+)(?!\s+\d+\s+R)")
 _OBJECT_STREAM = re.compile(rb"/ObjStm\b.{0,400}?stream\r?\n", re.DOTALL)
 _OBJECT_STREAM_LIMIT = 1 << 26
 
+_MIN_SIDE_PT = 0.1
+"""Of a page; none is meant to be smaller."""
+
 _DRAWN_ANNOTATIONS = (raw.FPDF_ANNOT_WIDGET, raw.FPDF_ANNOT_FREETEXT, raw.FPDF_ANNOT_STAMP)
 
 
@@ -177,6 +180,13 @@ class PdfFile:
         page = document[index]
         if raw.FPDFPage_GetRotation(page) < 0:  # older versions load other objects as pages
             raise pdfium.PdfiumError("no page object")
+        if min(page.get_size()) < _MIN_SIDE_PT:
+            # What is left of the CropBox within the MediaBox; viewers show the MediaBox then.
+            page.set_cropbox(*page.get_mediabox())
+            page.close()
+            page = document[index]
+            if min(page.get_size()) < _MIN_SIDE_PT:
+                raise pdfium.PdfiumError("its MediaBox is {:g} x {:g} pt".format(*page.get_size()))
         if index in self._flattened or not _has_drawn_annotations(page):
             return page
         # Flattening takes a page that inherits its size to be US letter, so the page gets its own.

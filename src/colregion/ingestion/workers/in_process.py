@@ -13,7 +13,7 @@ from pathlib import Path
 from colregion.core.documents import Document
 from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage
-from colregion.errors import BackendError, ColregionError, UnreadableDocument
+from colregion.errors import ColregionError
 from colregion.ingestion.workers.reading import Reading, ReadRequest
 from colregion.ingestion.workers.spool import blank_page, write_page
 
@@ -46,12 +46,11 @@ def read_in_process(
 def read_pages(document: Document, parser: Parser, numbers: Iterable[int]) -> Iterator[ParsedPage]:
     """The pages of these numbers, or the whole document where `parser.by_page` is false.
 
-    A page that is damaged, or that recognition fails on, becomes a `blank_page` where the parser
-    reads page by page; for other parsers it is an error.
+    A page that is damaged, that recognition fails on, or that needs what is not installed, becomes
+    a `blank_page` where the parser reads page by page. For other parsers it is an error.
 
     Raises:
-        UnreadableDocument, BackendError: from a parser that does not read page by page.
-        MissingDependency: something that the parser needs is not installed.
+        ColregionError: from a parser that does not read page by page.
     """
     if not parser.by_page:
         yield from parser.parse(document)
@@ -59,5 +58,5 @@ def read_pages(document: Document, parser: Parser, numbers: Iterable[int]) -> It
     for number in numbers:
         try:
             yield from parser.parse(document.alone(number))
-        except (UnreadableDocument, BackendError) as error:
+        except ColregionError as error:
             yield blank_page(document.id, number, missing=str(error))

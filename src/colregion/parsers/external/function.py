@@ -29,6 +29,8 @@ class FunctionRegions(Parser):
         InvalidInput: no name, or an unknown reader.
     """
 
+    by_page = True
+
     def __init__(
         self,
         find: Callable[[Page], Iterable[ExternalRegion]],
