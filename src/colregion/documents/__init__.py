@@ -7,6 +7,7 @@ take a third of the time of `import colregion`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -21,7 +22,6 @@ from colregion.errors import InvalidInput, NotIndexed, UnreadableDocument
 __all__ = ["Identity", "identify", "open_document", "plain_source", "read_image"]
 
 _OpenPage: TypeAlias = Callable[[int], Page]
-_Close: TypeAlias = Callable[[], None]
 
 _IMAGE_FORMATS = "PNG, JPEG, WebP, BMP, GIF, TIFF, PNM"
 _DEFAULT_LIMITS = Limits()
@@ -63,9 +63,10 @@ def open_document(
         name, doc_id = name or str(source), doc_id or Path(source).name
     identity = identity or identify(plain, doc_id=doc_id, name=name, limits=limits)
     if isinstance(plain, Image.Image):
-        page_count, open_page, close = _open_image(plain, identity)
+        opened = _open_image(plain, identity)
     else:
-        page_count, open_page, close = _open_file(plain, identity, password=password, limits=limits)
+        opened = _open_file(plain, identity, password=password, limits=limits)
+    page_count, open_page = opened.page_count, opened.open_page
     if page_count > limits.pages:
         most = f"{identity.name} has more than {limits.pages:,} pages"
         raise UnreadableDocument(f"{most}. Split it, or raise the limit `pages`")
@@ -73,10 +74,11 @@ def open_document(
         id=identity.doc_id,
         source=identity.name,
         content_hash=identity.content_hash,
-        open_pages=partial(_all_pages, open_page, page_count, close),
+        open_pages=partial(_all_pages, open_page, page_count, opened.close),
         page_count=page_count,
         metadata=metadata or {},
         open_page=open_page,
+        unread=opened.unread,
     )
 
 
@@ -111,7 +113,7 @@ def read_image(source: str, number: int, *, content_hash: str, dpi: int | None) 
     return page.load_image(dpi=dpi)
 
 
-def _all_pages(open_page: _OpenPage, page_count: int, close: _Close) -> Iterator[Page]:
+def _all_pages(open_page: _OpenPage, page_count: int, close: Callable[[], None]) -> Iterator[Page]:
     """All pages; then the file is closed, and opens itself again for a page that is used later."""
     try:
         yield from map(open_page, range(1, page_count + 1))
@@ -123,9 +125,19 @@ def _close_nothing() -> None:
     """Images are open only while they are read."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """How to read the pages of a source; `unread` as in `Document`."""
+
+    page_count: int
+    open_page: _OpenPage
+    close: Callable[[], None] = _close_nothing
+    unread: str = ""
+
+
 def _open_file(
     source: Path | bytes, identity: Identity, *, password: str | None, limits: Limits
-) -> tuple[int, _OpenPage, _Close]:
+) -> _Opened:
     head, name, doc_id = head_of(source), identity.name, identity.doc_id
     suffix = office_suffix(source, head, name=name)
     if suffix is not None:
@@ -136,17 +148,18 @@ def _open_file(
         from colregion.documents.pdf import PdfFile, count_pages, pdf_page
 
         pdf = PdfFile(source, name=name, password=password, max_pixels=limits.pixels)
-        return count_pages(pdf), partial(pdf_page, pdf, doc_id=doc_id), pdf.close
+        open_page = partial(pdf_page, pdf, doc_id=doc_id)
+        return _Opened(count_pages(pdf), open_page, pdf.close, pdf.unread())
     from colregion.documents.images import ImageSource, frame_page, image_opener
 
     if image_opener(head) is None:
         raise UnreadableDocument(_unknown_type(head, name=name))
     image = ImageSource(source, name=name, max_pixels=limits.pixels, max_frames=limits.pages)
     frames = image.frames()
-    return len(frames), partial(frame_page, image, frames, doc_id=doc_id), _close_nothing
+    return _Opened(len(frames), partial(frame_page, image, frames, doc_id=doc_id))
 
 
-def _open_image(image: Image.Image, identity: Identity) -> tuple[int, _OpenPage, _Close]:
+def _open_image(image: Image.Image, identity: Identity) -> _Opened:
     from colregion.documents.images import in_memory_image
 
     load_image = partial(in_memory_image, image)
@@ -154,7 +167,7 @@ def _open_image(image: Image.Image, identity: Identity) -> tuple[int, _OpenPage,
     def open_page(number: int) -> Page:
         return Page(identity.doc_id, number, *image.size, "px", load_image=load_image)
 
-    return 1, open_page, _close_nothing
+    return _Opened(1, open_page)
 
 
 def _unknown_type(head: bytes, *, name: str) -> str:

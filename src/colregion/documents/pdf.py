@@ -20,7 +20,14 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 from PIL import Image
 
-from colregion.core.documents import Limits, Page, TextLayer
+from colregion.core.documents import Limits, Note, Page, TextLayer
+from colregion.documents.pdf_notes import (
+    XFA_PLACEHOLDER,
+    attached_files,
+    files_attached_to,
+    not_read,
+    read_notes,
+)
 from colregion.documents.pdf_text import image_sizes_px, text_layer
 from colregion.errors import InvalidInput, UnreadableDocument
 
@@ -77,6 +84,7 @@ class PdfFile:
         self._layer: TextLayer | None = None
         self._loaded = 0
         self._flattened: set[int] = set()
+        self._notes: dict[int, tuple[tuple[Note, ...], str]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         make = partial(PdfFile, name=self.name, password=self.password, max_pixels=self.max_pixels)
@@ -136,6 +144,16 @@ class PdfFile:
                 self._layer = text_layer(page)
             return self._layer
 
+    def notes(self, index: int) -> tuple[tuple[Note, ...], str]:
+        """A page's notes (0-based), and what of it cannot be read, for people."""
+        with self.page(index):
+            return self._notes[index]
+
+    def unread(self) -> str:
+        """What of the file is on none of its pages, for people; "" for nothing."""
+        with self.document() as document:
+            return not_read(attached_files(document))
+
     @cached_property
     def has_user_units(self) -> bool:
         """Whether any of its pages may declare a /UserUnit."""
@@ -187,6 +205,8 @@ class PdfFile:
             page = document[index]
             if min(page.get_size()) < _MIN_SIDE_PT:
                 raise pdfium.PdfiumError("its MediaBox is {:g} x {:g} pt".format(*page.get_size()))
+        if index not in self._notes:  # flattening removes all annotations
+            self._notes[index] = read_notes(page), not_read(files_attached_to(page))
         if index in self._flattened or not _has_drawn_annotations(page):
             return page
         # Flattening takes a page that inherits its size to be US letter, so the page gets its own.
@@ -241,6 +261,9 @@ def pdf_page(file: PdfFile, number: int, *, doc_id: str) -> Page:
     with file.page(index) as page, file.document() as document:
         unit_pt = _user_unit(document, index) if file.has_user_units else 1.0
         width, height = page.get_size()
+        notes, missing = file.notes(index)
+        if document.get_formtype() == raw.FORMTYPE_XFA_FULL:
+            missing = XFA_PLACEHOLDER
         return Page(
             doc_id=doc_id,
             number=number,
@@ -251,6 +274,8 @@ def pdf_page(file: PdfFile, number: int, *, doc_id: str) -> Page:
             load_text=partial(file.text_layer, index),
             label=document.get_page_label(index) or None,
             rotation=page.get_rotation(),
+            missing=missing,
+            notes=notes,
         )
 
 

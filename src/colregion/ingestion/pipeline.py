@@ -198,7 +198,8 @@ class IngestJob:
             return _outcome(entry, "failed", reading.failure, seconds=reading.seconds)
         # With missing pages the entry differs from that of the next `add`, which tries again.
         entry = replace(entry, missing_pages=tuple(reading.missing))
-        reason = "; ".join(f"page {number}: {why}" for number, why in reading.missing.items())
+        parts = [f"page {number}: {why}" for number, why in reading.missing.items()]
+        reason = "; ".join(filter(None, [*parts, reading.unread]))
         try:
             outcome = self._store(entry, self._unless_taken(entry, reading))
             self._check_not_taken(entry)

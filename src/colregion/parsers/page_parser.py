@@ -12,8 +12,12 @@ from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidInput
 from colregion.parsers.layout import Layout
+from colregion.parsers.notes import with_notes
 from colregion.parsers.text_layer.hidden_text import mark_hidden_text
 from colregion.parsers.word_reader import WordReader
+
+PAGES = "pages-2"
+"""Version of what documents give as pages, for the fingerprints of parsers."""
 
 
 class PageParser(Parser):
@@ -34,7 +38,7 @@ class PageParser(Parser):
 
     @property
     def fingerprint(self) -> str:
-        return f"{self.reader.fingerprint} + {self.layout.fingerprint}"
+        return f"{self.reader.fingerprint} + {self.layout.fingerprint} + {PAGES}"
 
     def for_one_core(self) -> PageParser:
         return PageParser(self.reader, self.layout, workers=1)
@@ -56,7 +60,7 @@ def read_words(reader: WordReader, page: Page) -> tuple[Page, tuple[Word, ...]]:
 def parse_pages(
     document: Document, parse_page: Callable[[Page], ParsedPage], *, workers: int | None = None
 ) -> Iterator[ParsedPage]:
-    """Parse pages in threads and yield them in order.
+    """Parse pages in threads and yield them in order, each with regions for its notes.
 
     Pages are opened as threads become free: at most `workers` + 1 (by default as many as there
     are cores) are in memory, however long the document is.
@@ -66,7 +70,7 @@ def parse_pages(
     pending: deque[Future[ParsedPage]] = deque()
     try:
         for page in document.pages():
-            pending.append(pool.submit(parse_page, page))
+            pending.append(pool.submit(lambda page: with_notes(parse_page(page)), page))
             if len(pending) > workers:
                 yield pending.popleft().result()
         while pending:

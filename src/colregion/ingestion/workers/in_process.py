@@ -27,7 +27,7 @@ def read_in_process(
         started = time.monotonic()
         try:
             document = request.open()
-            reading.page_count = document.page_count
+            reading.page_count, reading.unread = document.page_count, document.unread
             for parsed in read_pages(document, parser, range(1, document.page_count + 1)):
                 page = parsed.page
                 write_page(parsed, reading.folder / str(page.number))

@@ -70,6 +70,7 @@ class Reading:
     Args:
         folder: of its pages' files, for this document only.
         page_count: 0 until the document is open.
+        unread: as in `Document`, once it is open.
         has_ended: nothing more of it is read.
         failure: why nothing of the document could be read; None while there is no such reason.
         missing: the reason for each page that could not be read whole, by number.
@@ -81,6 +82,7 @@ class Reading:
     request: ReadRequest
     folder: Path
     page_count: int = 0
+    unread: str = ""
     has_ended: bool = False
     failure: str | None = None
     missing: dict[int, str] = field(default_factory=dict)

@@ -16,7 +16,7 @@ from colregion.errors import InvalidInput, UnreadableDocument
 from colregion.parsers.auto_reader import WordsFrom, load_reader
 from colregion.parsers.external.page_builder import build_page
 from colregion.parsers.external.regions import ExternalPage
-from colregion.parsers.page_parser import parse_pages, read_words
+from colregion.parsers.page_parser import PAGES, parse_pages, read_words
 
 SourceData: TypeAlias = str | Path | bytes | Mapping[str, Any] | Sequence[Any]
 """A file's path, its bytes, or the data of a JSON file."""
@@ -62,7 +62,8 @@ class RegionSource(Parser):
 
     @property
     def fingerprint(self) -> str:
-        return f"{self.name}-1 ({self._reader.fingerprint if self._reader else 'own words'})"
+        reader = self._reader.fingerprint if self._reader else "own words"
+        return f"{self.name}-1 ({reader}) + {PAGES}"
 
     def fingerprint_for(self, document: Document) -> str:
         content, _ = self._load(document)
