@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
     for name in (
         "b.pdf",
         "a.PNG",
-        "notes.txt",
+        "notes.log",
         ".hidden.pdf",
         "2024/q1/report.pdf",
         "2024/q2/report.pdf",
@@ -67,8 +67,8 @@ def test_a_folder_gives_its_known_files_sorted_by_id_without_hidden_ones(folder:
 
 
 def test_a_named_file_is_read_whatever_its_suffix_under_its_bare_name(folder: Path) -> None:
-    path = folder / "notes.txt"
-    assert list_files(str(path)) == ([SourceFile("notes.txt", path)], [])
+    path = folder / "notes.log"
+    assert list_files(str(path)) == ([SourceFile("notes.log", path)], [])
 
 
 def test_a_file_whose_name_looks_like_a_glob_is_that_file(folder: Path) -> None:
@@ -91,15 +91,15 @@ def test_a_glob_gives_ids_below_its_fixed_part(
 
 
 def test_files_of_other_types_in_a_folder_or_glob_are_listed_as_ignored(folder: Path) -> None:
-    assert ignored(folder) == [folder / "notes.txt"]
-    assert ignored(folder / "*") == [folder / "notes.txt"]
+    assert ignored(folder) == [folder / "notes.log"]
+    assert ignored(folder / "*") == [folder / "notes.log"]
     assert ignored(folder / "*.pdf") == []
 
 
 def test_files_that_belong_to_a_document_are_not_listed_as_ignored(folder: Path) -> None:
     for name in ("b.docling.json", "b.xml", "2024/b.xml", "bb.json"):
         (folder / name).touch()
-    assert ignored(folder) == [folder / name for name in ("2024/b.xml", "bb.json", "notes.txt")]
+    assert ignored(folder) == [folder / name for name in ("2024/b.xml", "bb.json", "notes.log")]
 
 
 def test_a_local_index_in_the_folder_gives_no_documents(folder: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_local_index_in_the_folder_gives_no_documents(folder: Path) -> None:
         (index / name).touch()
     for path in (folder, folder / "**"):
         assert "2024/library/images/1.webp" not in ids(path)
-        assert ignored(path) == [folder / "notes.txt"]
+        assert ignored(path) == [folder / "notes.log"]
     with pytest.raises(InvalidInput, match="no document"):
         list_files(index)
 
@@ -121,7 +121,7 @@ def test_a_missing_path_is_refused(folder: Path, name: str) -> None:
         list_files(folder / name)
 
 
-@pytest.mark.parametrize("pattern", ["*.tiff", "*.txt"])
+@pytest.mark.parametrize("pattern", ["*.tiff", "*.log"])
 def test_a_glob_that_matches_no_known_file_is_refused(folder: Path, pattern: str) -> None:
     with pytest.raises(InvalidInput, match="no document matching"):
         list_files(folder / pattern)
@@ -256,10 +256,10 @@ def test_find_items_reports_failed_and_ignored_sources(folder: Path) -> None:
     gone, other_type = outcomes
     assert (gone.status, gone.source) == ("failed", str(folder / "gone.pdf"))
     assert other_type == Outcome(
-        str(folder / "notes.txt"),
+        str(folder / "notes.log"),
         "",
         "ignored",
-        reason="files of type .txt in a folder are not read; name it itself to have its content "
+        reason="files of type .log in a folder are not read; name it itself to have its content "
         "looked at",
     )
 

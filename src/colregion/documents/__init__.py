@@ -15,8 +15,9 @@ from typing import TypeAlias
 from PIL import Image
 
 from colregion.core.documents import Document, Limits, Metadata, Page
+from colregion.documents.file_types import TEXT_SUFFIXES, text_suffix
 from colregion.documents.identity import Identity, head_of, identify
-from colregion.documents.office import office_suffix, to_pdf
+from colregion.documents.office import OFFICE_SUFFIXES, office_suffix, to_pdf
 from colregion.errors import InvalidInput, NotIndexed, UnreadableDocument
 
 __all__ = ["Identity", "identify", "open_document", "plain_source", "read_image"]
@@ -41,7 +42,8 @@ def open_document(
     """Open a file, its bytes or an image as a document.
 
     The first bytes tell the type, not the name: PDF, PNG, JPEG, WebP, BMP, GIF, TIFF and PNM, and
-    office files where LibreOffice is installed. A TIFF has one page per frame (thumbnails left
+    office files where LibreOffice is installed. Text, Markdown, HTML, CSV and mail, which it prints
+    too, are told by their names. A TIFF has one page per frame (thumbnails left
     out); of an animation the first frame is the page. Pages are read from the file when they are
     used, so it must stay where it is.
 
@@ -56,7 +58,7 @@ def open_document(
         InvalidInput: no such path, or another type of argument.
         UnreadableDocument: damaged, encrypted, empty, too large, of an unknown type, not a file,
             or not readable by this user.
-        MissingDependency: an office file, and LibreOffice is not installed.
+        MissingDependency: an office or text file, and LibreOffice is not installed.
     """
     plain = plain_source(source)
     if isinstance(source, str | Path):
@@ -139,17 +141,15 @@ def _open_file(
     source: Path | bytes, identity: Identity, *, password: str | None, limits: Limits
 ) -> _Opened:
     head, name, doc_id = head_of(source), identity.name, identity.doc_id
-    suffix = office_suffix(source, head, name=name)
-    if suffix is not None:
-        # A little sooner than the worker pool gives up on this process.
-        timeout_s = _OFFICE_SHARE * limits.seconds_per_page
-        source, password = to_pdf(source, suffix, name=name, timeout_s=timeout_s), None
-    if suffix is not None or b"%PDF-" in head:
+    printed, unread = _print_as_pdf(source, head, name=name, limits=limits)
+    if printed is not None or b"%PDF-" in head:
         from colregion.documents.pdf import PdfFile, count_pages, pdf_page
 
+        if printed is not None:
+            source, password = printed, None
         pdf = PdfFile(source, name=name, password=password, max_pixels=limits.pixels)
         open_page = partial(pdf_page, pdf, doc_id=doc_id)
-        return _Opened(count_pages(pdf), open_page, pdf.close, pdf.unread())
+        return _Opened(count_pages(pdf), open_page, pdf.close, unread or pdf.unread())
     from colregion.documents.images import ImageSource, frame_page, image_opener
 
     if image_opener(head) is None:
@@ -157,6 +157,25 @@ def _open_file(
     image = ImageSource(source, name=name, max_pixels=limits.pixels, max_frames=limits.pages)
     frames = image.frames()
     return _Opened(len(frames), partial(frame_page, image, frames, doc_id=doc_id))
+
+
+def _print_as_pdf(
+    source: Path | bytes, head: bytes, *, name: str, limits: Limits
+) -> tuple[bytes | None, str]:
+    """An office or text file as PDF, None for any other; and its `Document.unread`."""
+    unread = ""
+    suffix = office_suffix(source, head, name=name)
+    if suffix is None and (kind := text_suffix(head, name=name)) is not None:
+        from colregion.documents.text_files import printable
+
+        content = source if isinstance(source, bytes) else source.read_bytes()
+        text = printable(content, kind, name=name)
+        source, suffix, unread = text.content, text.suffix, text.unread
+    if suffix is None:
+        return None, ""
+    # A little sooner than the worker pool gives up on this process.
+    timeout_s = _OFFICE_SHARE * limits.seconds_per_page
+    return to_pdf(source, suffix, name=name, timeout_s=timeout_s), unread
 
 
 def _open_image(image: Image.Image, identity: Identity) -> _Opened:
@@ -175,4 +194,8 @@ def _unknown_type(head: bytes, *, name: str) -> str:
         return f"{name} is HEIC, AVIF or a video; save it as JPEG or PNG"
     if head.startswith(b"PK\x03\x04"):
         return f"{name} is an archive, which is not opened; unpack it and add what is in it"
-    return f"{name} is of no known type; colregion reads PDF and images ({_IMAGE_FORMATS})"
+    return (
+        f"{name} is of no known type; colregion reads PDF, images ({_IMAGE_FORMATS}), office files "
+        f"({' '.join(sorted(OFFICE_SUFFIXES))}) and, by their names, texts "
+        f"({' '.join(sorted(TEXT_SUFFIXES))})"
+    )

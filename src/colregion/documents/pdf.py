@@ -21,11 +21,11 @@ import pypdfium2.raw as raw
 from PIL import Image
 
 from colregion.core.documents import Limits, Note, Page, TextLayer
+from colregion.documents.attachments import attachments_not_read
 from colregion.documents.pdf_notes import (
     XFA_PLACEHOLDER,
     attached_files,
     files_attached_to,
-    not_read,
     read_notes,
 )
 from colregion.documents.pdf_text import image_sizes_px, text_layer
@@ -152,7 +152,7 @@ class PdfFile:
     def unread(self) -> str:
         """What of the file is on none of its pages, for people; "" for nothing."""
         with self.document() as document:
-            return not_read(attached_files(document))
+            return attachments_not_read(attached_files(document))
 
     @cached_property
     def has_user_units(self) -> bool:
@@ -206,7 +206,7 @@ class PdfFile:
             if min(page.get_size()) < _MIN_SIDE_PT:
                 raise pdfium.PdfiumError("its MediaBox is {:g} x {:g} pt".format(*page.get_size()))
         if index not in self._notes:  # flattening removes all annotations
-            self._notes[index] = read_notes(page), not_read(files_attached_to(page))
+            self._notes[index] = read_notes(page), attachments_not_read(files_attached_to(page))
         if index in self._flattened or not _has_drawn_annotations(page):
             return page
         # Flattening takes a page that inherits its size to be US letter, so the page gets its own.

@@ -32,8 +32,6 @@ _NOT_SHOWN = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
 _MIN_SIDE_PT = 16.0
 """Of a note's box: a sticky note may have a rectangle without area."""
 
-_MOST_NAMES = 5
-
 
 def read_notes(page: pdfium.PdfPage) -> tuple[Note, ...]:
     """The texts that a viewer shows although they are not in the page's content, in the file's
@@ -67,14 +65,14 @@ def _note(annotation: Any) -> tuple[str, str]:
         return "", ""
     if raw.FPDFAnnot_GetFlags(annotation) & _NOT_SHOWN:
         return "", ""
-    author = "" if is_text_box else _annotation_string(annotation, b"T").strip()
+    author = "" if is_text_box else _annotation_string(annotation, b"T").strip(" ,\r\n\t")
     title = "" if is_text_box else f"[Note by {author}]" if author else "[Note]"
     return _annotation_string(annotation, b"Contents").strip(), title
 
 
 def _widened(low: float, high: float, least: float) -> tuple[float, float]:
     """The interval, of at least this length and moved to lie in 0-1."""
-    if 0.0 <= low and high <= 1.0 and high - low >= least:
+    if low >= 0.0 and high <= 1.0 and high - low >= least:
         return low, high
     length = min(max(high - low, least), 1.0)
     start = min(max((low + high - length) / 2, 0.0), 1.0 - length)
@@ -95,15 +93,6 @@ def attached_files(document: pdfium.PdfDocument) -> list[str]:
     """Names of the files that are attached to a whole document, as the parts of a portfolio are."""
     count = raw.FPDFDoc_GetAttachmentCount(document)
     return [_file_name(raw.FPDFDoc_GetAttachment(document, index)) for index in range(count)]
-
-
-def not_read(names: list[str]) -> str:
-    """The sentence that names attached files; "" for none."""
-    if not names:
-        return ""
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    listed = ", ".join(names[:_MOST_NAMES]) + more
-    return f"attached files are not read ({listed}); save them and add them by themselves"
 
 
 def _file_name(attachment: Any) -> str:

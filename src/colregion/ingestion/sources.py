@@ -16,11 +16,14 @@ from PIL import Image
 from colregion.core.documents import Document, Metadata
 from colregion.core.results import Outcome
 from colregion.documents import open_document
+from colregion.documents.file_types import TEXT_SUFFIXES
 from colregion.documents.office import OFFICE_SUFFIXES
 from colregion.errors import ColregionError, InvalidInput, UnreadableDocument
 
-SUFFIXES = OFFICE_SUFFIXES | frozenset(
-    ".pdf .png .jpg .jpeg .jfif .webp .bmp .gif .tif .tiff .pbm .pgm .ppm .pnm".split()
+SUFFIXES = (
+    frozenset(".pdf .png .jpg .jpeg .jfif .webp .bmp .gif .tif .tiff .pbm .pgm .ppm .pnm".split())
+    | OFFICE_SUFFIXES
+    | TEXT_SUFFIXES
 )
 """Files of a folder or glob that are read. Their real type is told from their content."""
 
