@@ -11,7 +11,7 @@ _OASIS = "urn:oasis:names:tc:opendocument:xmlns:"
 OFFICE, STYLE = f"{{{_OASIS}office:1.0}}", f"{{{_OASIS}style:1.0}}"
 TABLE, TEXT = f"{{{_OASIS}table:1.0}}", f"{{{_OASIS}text:1.0}}"
 _CONFIG = f"{{{_OASIS}config:1.0}}"
-FO = f"{{{_OASIS}xsl-fo-compatible:1.0}}"
+FO, SVG = f"{{{_OASIS}xsl-fo-compatible:1.0}}", f"{{{_OASIS}svg-compatible:1.0}}"
 
 
 def read_flat(content: bytes) -> Element:
