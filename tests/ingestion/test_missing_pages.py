@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+import numpy as np
 import pytest
 
 from colregion import Engine
@@ -13,6 +14,7 @@ from colregion.core.interfaces import Parser
 from colregion.core.regions import Word
 from colregion.errors import MissingDependency
 from colregion.indexes.memory import MemoryIndex
+from colregion.parsers.auto_reader import AutoReader
 from colregion.parsers.external.function import FunctionRegions
 from colregion.parsers.external.region_source import RegionSource
 from colregion.parsers.external.regions import ExternalPage, ExternalRegion
@@ -20,6 +22,7 @@ from colregion.parsers.layout import Layout
 from colregion.parsers.page_parser import PageParser
 from colregion.parsers.text_layer.reader import TextLayerReader
 from colregion.testing import WordEncoder
+from tests.documents.conftest import write_pdf
 from tests.ingestion.hostile_parsers import TroubledParser
 from tests.ingestion.test_workers import tiff
 
@@ -96,3 +99,22 @@ def test_a_cover_that_needs_ocr_costs_itself_whatever_the_parser(
 ) -> None:
     (outcome,) = engine_of(parser).add(tiff(2)).outcomes
     assert (outcome.status, outcome.pages, outcome.reason) == ("added", 2, "page 1: install OCR")
+
+
+def test_an_image_only_cover_without_ocr_costs_its_words_and_keeps_its_image(
+    engine_of: Callable[[Parser], Engine],
+) -> None:
+    media = "/MediaBox[0 0 300 200]"
+    cover = (media, "1 0 0 rg 50 50 200 100 re f")
+    text = (media, "BT /F 20 Tf 20 150 Td (The canal survey of the year) Tj ET")
+    parser = PageParser(AutoReader(TextLayerReader(), ocr=None), Layout("geometry"))
+    engine = engine_of(parser)
+    (outcome,) = engine.add(write_pdf([cover, text, text, text, text])).incomplete
+    assert (outcome.pages, outcome.missing_pages) == (5, (1,))
+    assert outcome.reason.startswith("page 1: page ")
+    assert "no OCR engine is installed" in outcome.reason
+    pages = [page.parsed for page in engine.index.load(engine.index.page_ids(outcome.doc_id))]
+    assert [page.text for page in pages] == ["", *["The canal survey of the year"] * 4]
+    assert (pages[0].page.width, pages[0].page.height) == (300, 200)
+    middle = pages[0].page.image.crop((250, 150, 350, 250))  # at 150 dpi
+    assert np.asarray(middle).mean(axis=(0, 1)) == pytest.approx([255, 0, 0], abs=3)

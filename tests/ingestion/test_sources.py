@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -130,7 +130,12 @@ def test_a_glob_that_matches_no_known_file_is_refused(folder: Path, pattern: str
 def test_a_folder_is_walked_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     walked: list[Path] = []
     walk = sources._folders_below
-    monkeypatch.setattr(sources, "_folders_below", lambda top: walked.append(top) or walk(top))
+
+    def counting_walk(top: Path) -> Iterator[tuple[Path, list[str]]]:
+        walked.append(top)
+        return walk(top)
+
+    monkeypatch.setattr(sources, "_folders_below", counting_walk)
     items, outcomes = find_items([folder])
     assert (len(items), len(outcomes)) == (5, 1)
     assert walked == [folder]

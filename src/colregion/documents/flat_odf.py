@@ -24,7 +24,8 @@ def read_flat(content: bytes) -> Element:
 
 def write_flat(root: Element) -> bytes:
     """The file of a root."""
-    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    written: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
 
 
 def hide_deleted(root: Element) -> None:

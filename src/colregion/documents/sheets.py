@@ -136,7 +136,7 @@ class _Cell(NamedTuple):
     of columns, the columns that each spans, the width of each line of text, and the font."""
 
     column: int
-    count: int
+    repeats: int
     span: int
     lines_pt: list[float]
     font_pt: float
@@ -168,7 +168,7 @@ def _needed_widths(rows: list[Element], fonts_pt: Mapping[str, float]) -> list[f
             for cell in _cells(row, fonts_pt):
                 # The text of a merged cell is spread evenly over its columns.
                 width_pt = min(max(cell.lines_pt) / cell.span, _WIDEST_COLUMN_PT)
-                for column in range(cell.column, cell.column + cell.count * cell.span):
+                for column in range(cell.column, cell.column + cell.repeats * cell.span):
                     needed_pt[column] = max(needed_pt[column], width_pt)
     return [needed_pt[column] for column in range(max(needed_pt, default=-1) + 1)]
 
@@ -284,7 +284,7 @@ def _repeat_headings(rows: list[tuple[Element, Element]]) -> None:
     if any(parent.tag == f"{TABLE}table-header-rows" for parent, _ in rows):
         return
     single = [one for one in rows if one[1].attrib.keys().isdisjoint(_NO_HEADING)]
-    counts = [sum(cell.count for cell in _cells(row, defaultdict(float))) for _, row in single]
+    counts = [sum(cell.repeats for cell in _cells(row, defaultdict(float))) for _, row in single]
     for (parent, row), count in islice(zip(single, counts, strict=True), _HEADINGS_WITHIN):
         if count >= 2 and 2 * count > max(counts):
             _repeat_on_each_page(parent, row, "rows")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from colregion.core.documents import Document
@@ -46,8 +47,9 @@ def read_in_process(
 def read_pages(document: Document, parser: Parser, numbers: Iterable[int]) -> Iterator[ParsedPage]:
     """The pages of these numbers, or the whole document where `parser.by_page` is false.
 
-    A page that is damaged, that recognition fails on, or that needs what is not installed, becomes
-    a `blank_page` where the parser reads page by page. For other parsers it is an error.
+    A page that is damaged, that recognition fails on, or that needs what is not installed, comes
+    without words where the parser reads page by page, with its image if that can be drawn. For
+    other parsers it is an error.
 
     Raises:
         ColregionError: from a parser that does not read page by page.
@@ -59,4 +61,13 @@ def read_pages(document: Document, parser: Parser, numbers: Iterable[int]) -> It
         try:
             yield from parser.parse(document.alone(number))
         except ColregionError as error:
-            yield blank_page(document.id, number, missing=str(error))
+            yield _unread_page(document, number, missing=str(error))
+
+
+def _unread_page(document: Document, number: int, *, missing: str) -> ParsedPage:
+    try:
+        (page,) = document.alone(number).pages()
+        page.load_image()
+    except ColregionError:
+        return blank_page(document.id, number, missing=missing)
+    return ParsedPage(replace(page, missing=missing), (), ())
