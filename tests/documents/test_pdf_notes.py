@@ -10,6 +10,7 @@ from colregion import Engine
 from colregion.core.documents import Note, Page
 from colregion.core.geometry import Box
 from colregion.documents import open_document
+from colregion.errors import UnreadableDocument
 from colregion.indexes.memory import MemoryIndex
 from colregion.testing import WordEncoder
 from tests.ingestion.hostile_parsers import TroubledParser
@@ -159,12 +160,34 @@ def test_an_attachment_without_a_file_is_named_too(make_pdf: MakePdf) -> None:
     assert "(without a name)" in page.missing
 
 
-def test_a_dynamic_xfa_form_is_incomplete(make_pdf: MakePdf) -> None:
-    xfa = "/NeedsRendering true/AcroForm<</Fields[]/XFA 6 0 R>>"
-    packet = "<</Length 6>>stream\n<xdp/>\nendstream"
-    wait = "BT /F 20 Tf 9 9 Td (Please wait...) Tj ET"
-    (page,) = open_document(make_pdf([(MEDIA, wait)], objects=[packet], catalog=xfa)).pages()
-    assert "dynamic form (XFA)" in page.missing
-    static = xfa.replace("/NeedsRendering true", "")
-    (page,) = open_document(make_pdf([(MEDIA, wait)], objects=[packet], catalog=static)).pages()
-    assert page.missing == ""
+XFA = "/NeedsRendering true/AcroForm<</Fields[]/XFA[(datasets) 8 0 R]>>"
+WAIT = "BT /F 20 Tf 9 9 Td (Please wait...) Tj ET"
+
+
+def xfa_pages(make_pdf: MakePdf, data: str, *, catalog: str = XFA) -> list[Page]:
+    packet = f"<</Length {len(data)}>>stream\n{data}\nendstream"
+    pdf = make_pdf([(MEDIA, WAIT), (MEDIA, "")], objects=[packet], catalog=catalog)
+    return list(open_document(pdf).pages())
+
+
+def test_a_dynamic_xfa_form_is_incomplete_and_its_filled_fields_are_read(make_pdf: MakePdf) -> None:
+    data = (
+        '<x:datasets xmlns:x="http://www.xfa.org/schema/xfa-data/1.0/"><x:data><form><Name>Ana \n'
+        "Diaz</Name><Empty> </Empty><Child><Age>7</Age></Child></form></x:data></x:datasets>"
+    )
+    first, second = xfa_pages(make_pdf, data)
+    whole = Box(0.0, 0.0, 1.0, 1.0)
+    assert first.notes == (Note("Name: Ana Diaz\nAge: 7", whole, "[Form data]"),)
+    assert second.notes == ()
+    assert all("dynamic form (XFA)" in page.missing for page in (first, second))
+
+
+def test_a_dynamic_xfa_form_of_damaged_data_is_damaged(make_pdf: MakePdf) -> None:
+    with pytest.raises(UnreadableDocument, match="its form data are damaged"):
+        xfa_pages(make_pdf, "<x:datasets>")
+
+
+def test_an_xfa_form_with_pages_of_its_own_is_complete(make_pdf: MakePdf) -> None:
+    static = XFA.replace("/NeedsRendering true", "")
+    first, _ = xfa_pages(make_pdf, "<datasets><a>b</a></datasets>", catalog=static)
+    assert (first.missing, first.notes) == ("", ())

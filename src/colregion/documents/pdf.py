@@ -27,6 +27,7 @@ from colregion.documents.pdf_notes import (
     attached_files,
     files_attached_to,
     read_notes,
+    xfa_values,
 )
 from colregion.documents.pdf_text import image_sizes_px, text_layer
 from colregion.errors import InvalidInput, UnreadableDocument
@@ -264,6 +265,7 @@ def pdf_page(file: PdfFile, number: int, *, doc_id: str) -> Page:
         notes, missing = file.notes(index)
         if document.get_formtype() == raw.FORMTYPE_XFA_FULL:
             missing = XFA_PLACEHOLDER
+            notes = (*notes, *(xfa_values(document) if index == 0 else ()))
         return Page(
             doc_id=doc_id,
             number=number,

@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pypdfium2 as pdfium
@@ -16,8 +17,8 @@ from colregion.core.geometry import Box
 from colregion.documents.pdf_text import _as_displayed
 
 XFA_PLACEHOLDER = (
-    "it stands in for a dynamic form (XFA), whose fields are not read; open it in Adobe Reader and "
-    "print it to PDF"
+    "it stands in for a dynamic form (XFA), of which only names and values of the filled fields "
+    "are read; open it in Adobe Reader and print it to PDF"
 )
 
 _COMMENTS = {
@@ -93,6 +94,39 @@ def attached_files(document: pdfium.PdfDocument) -> list[str]:
     """Names of the files that are attached to a whole document, as the parts of a portfolio are."""
     count = raw.FPDFDoc_GetAttachmentCount(document)
     return [_file_name(raw.FPDFDoc_GetAttachment(document, index)) for index in range(count)]
+
+
+def xfa_values(document: pdfium.PdfDocument) -> tuple[Note, ...]:
+    """The filled fields of a form in XFA, "name: value" line by line, as a note of the whole page.
+    Raises PdfiumError for damaged data."""
+    for index in range(max(raw.FPDF_GetXFAPacketCount(document), 0)):
+        name = ctypes.create_string_buffer(64)
+        raw.FPDF_GetXFAPacketName(document, index, name, len(name))
+        if name.value == b"datasets":
+            return _filled_fields(_xfa_packet(document, index))
+    return ()
+
+
+def _xfa_packet(document: pdfium.PdfDocument, index: int) -> bytes:
+    size = ctypes.c_ulong()
+    raw.FPDF_GetXFAPacketContent(document, index, None, 0, size)
+    buffer = ctypes.create_string_buffer(size.value)
+    raw.FPDF_GetXFAPacketContent(document, index, buffer, size.value, size)
+    return buffer.raw
+
+
+def _filled_fields(datasets: bytes) -> tuple[Note, ...]:
+    try:
+        root = ElementTree.fromstring(datasets)
+    except (ElementTree.ParseError, LookupError, ValueError) as cause:
+        raise pdfium.PdfiumError(f"its form data are damaged: {cause}") from cause
+    lines = [
+        f"{field.tag.rpartition('}')[2]}: {' '.join(field.text.split())}"
+        for field in root.iter()
+        if len(field) == 0 and field.text and field.text.strip()
+    ]
+    whole_page = Box(0.0, 0.0, 1.0, 1.0)
+    return (Note("\n".join(lines), whole_page, "[Form data]"),) if lines else ()
 
 
 def _file_name(attachment: Any) -> str:
