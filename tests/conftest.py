@@ -81,12 +81,14 @@ def _tesseract_languages() -> frozenset[str]:
     return frozenset(listing.split())
 
 
+_LIBREOFFICE = "libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui"
+
 # What each mark needs. A mark's arguments go to its check: `ocr("rus")` needs Russian data too.
 _CHECKS: dict[str, Callable[..., None]] = {
     "fonts": require_dejavu_fonts,
     "ocr": require_tesseract,
     "torch": lambda: require_package("torch", install='"colregion[colpali]"'),
-    "office": lambda: require_program("soffice", "libreoffice", package="libreoffice-writer-nogui"),
+    "office": lambda: require_program("soffice", "libreoffice", package=_LIBREOFFICE),
     "browser": lambda: require_program("chromium", "chromium-browser", package="chromium"),
     "qdrant": lambda: require_package("qdrant_client", install='"colregion[qdrant]"'),
 }

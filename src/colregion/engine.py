@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
+from unicodedata import normalize
 
 from colregion.citations.context import MIN_CONFIDENCE, Context, CountTokens, build_context
 from colregion.citations.locate import Locations, locate
@@ -151,7 +152,7 @@ class Engine:
 
     def add(
         self,
-        sources: Source | Sequence[Source] | Sequence[EmbeddedPage],
+        sources: Source | Iterable[Source] | Iterable[EmbeddedPage],
         *,
         doc_id: str | None = None,
         metadata: Metadata | None = None,
@@ -172,8 +173,8 @@ class Engine:
         an interruption (Ctrl-C), the same call continues from the documents already stored.
 
         Args:
-            sources: files, folders, globs, bytes, images, or the pages of one document with
-                embeddings made elsewhere.
+            sources: one, or an iterable, of files, folders, globs, bytes, files open for bytes
+                and images; or the pages of one document with embeddings made elsewhere.
             doc_id: names the document, when there is exactly one; by default its path relative
                 to the folder in `sources`.
             metadata: stored with every document, and usable in filters as `metadata.KEY`.
@@ -188,8 +189,8 @@ class Engine:
             on_outcome: called after every document.
 
         Raises:
-            InvalidInput: `doc_id` for several documents, an unknown parser, or workers for a
-                parser that cannot be pickled.
+            InvalidInput: a source of another type, `doc_id` for several documents, an unknown
+                parser, or workers for a parser that cannot be pickled.
             BackendError: no worker process starts.
         """
         reading = load_parser(parser) if isinstance(parser, str) else parser or self.parser
@@ -354,7 +355,7 @@ class Engine:
 
     def remove(self, doc_id: str) -> None:
         """Take a document out of the index. Raises NotIndexed when it is not there."""
-        self.index.remove(doc_id)
+        self.index.remove(normalize("NFC", doc_id))
 
     def copy_to(
         self, target: str | Path | Index, *, on_progress: Callable[[Progress], None] | None = None

@@ -16,6 +16,8 @@ import pytest
 
 from colregion.cli import main
 from colregion.demo import DOCUMENTS
+from tests.documents.conftest import write_pdf
+from tests.documents.test_pdf_notes import attached
 
 (REPORT,) = DOCUMENTS.glob("*report*.pdf")
 (SLIDE,) = DOCUMENTS.glob("*slide*.pdf")  # of one page
@@ -71,6 +73,15 @@ def test_add_reports_unreadable_files_and_adds_the_others(
     assert "missing" in errors
     assert "save it again" in errors
     assert "Traceback" not in errors
+
+
+def test_add_names_attached_files_that_it_does_not_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.pdf").write_bytes(attached(write_pdf, "bill.pdf"))
+    assert run("add", tmp_path / "a.pdf", "--index", tmp_path / "library", *HERE) == 0
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "a.pdf: attached files are not read (bill.pdf)" in printed
 
 
 def test_add_writes_a_json_report_of_every_file(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from colregion.documents import office, open_document
 from colregion.documents.office import office_suffix, to_pdf
 from colregion.errors import MissingDependency, UnreadableDocument
+from tests.documents.office_files import excel_file
 
 TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
 LINKS = "http://schemas.openxmlformats.org/package/2006/relationships"
@@ -102,6 +103,23 @@ def test_links_are_not_followed_to_the_network_or_to_other_files(
     (page,) = open_document(local).pages()
     colours = page.image.getcolors(1 << 24) or []
     assert (255, 0, 0) not in [colour for _, colour in colours]
+
+
+@pytest.mark.office
+def test_formulas_and_links_of_a_changed_file_are_not_followed_either(
+    local_server: tuple[str, list[str]],
+) -> None:
+    address, paths = local_server
+    calls = (f'WEBSERVICE("{address}/a.xml")', f"'{address}/[b.xlsx]Sheet1'!A1")
+    formulas = "".join(f"<c><f>{call.replace(chr(34), '&quot;')}</f></c>" for call in calls)
+    sheet = (
+        f'<sheetData><row><c t="inlineStr"><is><t>apple</t></is></c>{formulas}</row></sheetData>'
+    )
+    assert b"%PDF-" in to_pdf(excel_file(sheet), ".xlsx", name="a.xlsx")
+    change = 'a</w:t></w:r><w:ins w:id="1"><w:r><w:t>b</w:t></w:r></w:ins><w:r><w:t>'
+    linked = docx(change, image=f"{address}/beacon.png")
+    assert b"%PDF-" in to_pdf(linked, ".docx", name="a.docx")
+    assert paths == []
 
 
 @pytest.mark.office

@@ -116,6 +116,37 @@ def test_boxes_lie_where_the_glyph_shows_cropped_and_rotated(
     assert along[0] - 0.003 < ink[axis] < ink[axis + 2] < along[1] + 0.003
 
 
+@pytest.mark.parametrize(
+    ("crop", "rotation", "size"),
+    [
+        ("700 900 800 1000", 0, (300, 200)),  # outside the MediaBox
+        ("-90 -80 -10 -20", 90, (200, 300)),
+        ("300 0 400 200", 180, (300, 200)),  # beside it
+        ("299.99995 0 400 200", 0, (300, 200)),  # a sliver of it
+        ("100 100 100 100", 270, (200, 300)),  # a point
+    ],
+)
+def test_a_page_whose_crop_box_leaves_nothing_is_shown_at_its_media_box(
+    make_pdf: MakePdf, crop: str, rotation: int, size: tuple[int, int]
+) -> None:
+    entries = f"{MEDIA}/CropBox[{crop}]/Rotate {rotation}"
+    page = first_page(make_pdf([(entries, H_AT_100_150)]))
+    assert (page.width, page.height, text(page)) == (*size, "H")
+    turned = 0 if rotation in (0, 180) else 1
+    assert drawn_xyxy(page)[turned] == pytest.approx(
+        {0: 100 / 300, 90: 100 / 300, 180: 1 - 114.4 / 300, 270: 1 - 114.4 / 300}[rotation],
+        abs=0.01,
+    )
+
+
+def test_a_page_of_no_size_costs_only_itself(make_pdf: MakePdf) -> None:
+    data = make_pdf([(MEDIA, H_AT_100_150), ("/MediaBox[0 0 0.01 0.01]", ""), (MEDIA, "")])
+    document = open_document(data)
+    with pytest.raises(UnreadableDocument, match=r"page 2 of .*its MediaBox is 0\.01 x 0\.01 pt"):
+        next(document.alone(2).pages())
+    assert [next(document.alone(number).pages()).width for number in (1, 3)] == [300, 300]
+
+
 def test_an_inherited_rotation_beyond_a_full_turn_is_applied(make_pdf: MakePdf) -> None:
     data = make_pdf([("", H_AT_100_150)], inherited=f"{MEDIA}/Rotate 450")
     page = first_page(data)

@@ -160,13 +160,6 @@ def test_a_document_is_given_up_after_four_crashes(
     assert outcome.reason.startswith("given up after 4 such pages")
 
 
-def test_a_missing_dependency_fails_the_document_and_is_no_missing_page(
-    engine_of: Callable[[Parser], Engine],
-) -> None:
-    (outcome,) = engine_of(TroubledParser({2: "uninstalled"})).add(tiff(3)).outcomes
-    assert (outcome.status, outcome.reason) == ("failed", "apt-get install something")
-
-
 def test_output_that_a_library_prints_does_not_disturb_the_replies(
     engine_of: Callable[[Parser], Engine],
 ) -> None:

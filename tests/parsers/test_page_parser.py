@@ -150,7 +150,10 @@ def test_orientation_from_the_reader_reaches_the_layout() -> None:
 
 
 def test_fingerprint_joins_reader_and_layout() -> None:
-    assert PageParser(Numbered(), GEOMETRY).fingerprint == f"numbered page + {GEOMETRY.fingerprint}"
+    assert (
+        PageParser(Numbered(), GEOMETRY).fingerprint
+        == f"numbered page + {GEOMETRY.fingerprint} + pages-2"
+    )
 
 
 def test_fewer_than_one_worker_is_refused() -> None:

@@ -65,7 +65,9 @@ def print_report(report: AddReport, into: str = "", *, as_json: bool, output: Pa
     if not emit_json(report.outcomes, to_stdout=as_json, output=output):
         counts = ", ".join(f"{n} {status}" for status, n in _counts(report).items() if n)
         out.print(counts or "no files", f"({report.pages} pages{into})", highlight=False)
+    stored = report.of("added", "replaced")
     for label, problems in (
+        ("[yellow]not all read[/]", [o for o in stored if o.reason and not o.missing_pages]),
         ("[yellow]incomplete[/]", report.incomplete),
         ("[red]failed[/]", report.failed),
     ):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colregion.core.geometry import FloatArray, Upright
+from colregion.core.geometry import Box, FloatArray, Upright
 from colregion.core.repr import one_line_repr
 from colregion.errors import InvalidInput, ShapeMismatch
 
@@ -72,6 +72,20 @@ class TextLoader(Protocol):
     def __call__(self) -> TextLayer: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A text that a viewer shows on request at a place of the page, such as a comment.
+
+    Args:
+        box: the place: of a note's icon, of the words that it marks.
+        title: put before the text in the region that is made from it; "" for none.
+    """
+
+    text: str
+    box: Box
+    title: str = ""
+
+
 @one_line_repr("id", "width", "height", "unit")
 @dataclass(frozen=True, eq=False)
 class Page:
@@ -86,6 +100,7 @@ class Page:
         rotation: the quarter turn (0, 90, 180, 270) that the file demands and that is applied.
         upright: how the displayed page has to be turned for its text to be upright.
         missing: what of the page could not be read, and why; "" for a page that was read whole.
+        notes: on the page, in the file's order.
     """
 
     doc_id: str
@@ -99,6 +114,7 @@ class Page:
     rotation: int = 0
     upright: Upright | None = None
     missing: str = ""
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.doc_id:
@@ -133,6 +149,8 @@ class Document:
         content_hash: changes when the content does.
         open_pages: iterates over the pages from the first.
         open_page: opens one page by its number; None for a source that is only read in order.
+        unread: what of the source is on none of its pages and is not read, such as attached
+            files, for people.
     """
 
     id: str
@@ -142,6 +160,7 @@ class Document:
     page_count: int
     metadata: Metadata = field(default_factory=dict)
     open_page: Callable[[int], Page] | None = None
+    unread: str = ""
 
     def __post_init__(self) -> None:
         if not self.id:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import operator
 import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -130,7 +131,9 @@ def _condition(name: str, op: str, value: Any) -> Condition:
     values = tuple(value) if _is_list(value) else (value,)
     for single in values:
         _check_value(name, single)
-    return Condition(name, op, values if _is_list(value) else value)
+    if name == "doc_id":  # the form of all ids
+        values = tuple(unicodedata.normalize("NFC", single) for single in values)
+    return Condition(name, op, values if _is_list(value) else values[0])
 
 
 def _check_value(name: str, value: Any) -> None:

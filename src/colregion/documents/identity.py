@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import stat
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +19,8 @@ HEAD_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which document a source is: its id in an index, its name for people, and the SHA-256 of its
-    bytes, hexadecimal; for an image, of its size and pixels."""
+    """Which document a source is: its id in an index, in Unicode's form NFC; its name for people;
+    and the SHA-256 of its bytes, hexadecimal; for an image, of its size and pixels."""
 
     doc_id: str
     name: str
@@ -49,7 +50,7 @@ def identify(
         size = f"{source.width}x{source.height}".encode()
         content_hash = hashlib.sha256(size + source.tobytes()).hexdigest()
     name = name or f"sha256-{content_hash[:16]}"
-    return Identity(doc_id or name, name, content_hash)
+    return Identity(unicodedata.normalize("NFC", doc_id or name), name, content_hash)
 
 
 def head_of(source: Path | bytes) -> bytes:

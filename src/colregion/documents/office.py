@@ -1,12 +1,16 @@
-"""Converting office files to PDF with LibreOffice, where it is installed.
+"""Converting office and text files to PDF with LibreOffice, where it is installed.
 
-The file is hostile until proved otherwise: LibreOffice gets a copy of it in a folder of its own,
-a profile that runs no macros and follows no links, and limits of time, memory and written bytes.
+Spreadsheets, and texts with tracked changes, are changed on the way, where LibreOffice has written
+them as flat XML.
+
+The file is hostile until proved otherwise: LibreOffice gets a copy of it in a folder of its own, a
+profile that runs no macros and follows no links, and limits of time, memory and written bytes.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shutil
@@ -14,8 +18,11 @@ import subprocess
 import tempfile
 import time
 import zipfile
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from colregion.documents.flat_odf import hide_deleted, read_flat, write_flat
+from colregion.documents.sheets import fit_sheets
 from colregion.errors import BackendError, MissingDependency, UnreadableDocument
 
 TIMEOUT_S = 60.0
@@ -46,9 +53,25 @@ _FILTERS = {
     ".xls": "MS Excel 97",
     ".ppt": "MS PowerPoint 97",
     ".rtf": "Rich Text Format",
+    ".fodt": "OpenDocument Text Flat XML",
+    ".fods": "OpenDocument Spreadsheet Flat XML",
+    ".html": "HTML (StarWriter)",
+    ".txt": "Text (encoded):UTF8",
+    # Commas, double quotes, UTF-8, from line 1, what is quoted is text.
+    ".csv": "Text - txt - csv (StarCalc):44,34,76,1,,0,true",
 }
 
-OFFICE_SUFFIXES = frozenset(_FILTERS)
+_SHEETS = frozenset([".xlsx", ".xls", ".ods", ".csv"])
+_SLIDES = frozenset([".pptx", ".ppt", ".odp"])
+_OLD_TEXTS = frozenset([".doc", ".rtf"])  # in which changes are not easily seen
+_CHANGES = {
+    ".docx": re.compile(rb"<w:(del|ins|moveFrom|moveTo)\b"),
+    ".odt": re.compile(rb"<text:tracked-changes\b"),
+}
+
+OFFICE_SUFFIXES = frozenset([*_FOLDERS.values(), *_OPEN_DOCUMENT.values(), *_OLE_STREAMS.values()])
+OFFICE_SUFFIXES |= {".rtf"}
+"""Of the formats that are told by their content."""
 
 _PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
 <oor:items xmlns:oor="http://openoffice.org/2001/registry">{}</oor:items>
@@ -106,7 +129,12 @@ def _zip_suffix(source: Path | bytes, *, name: str) -> str | None:
 
 
 def to_pdf(source: Path | bytes, suffix: str, *, name: str, timeout_s: float = TIMEOUT_S) -> bytes:
-    """Convert an office file with the suffix that `office_suffix` returns to PDF.
+    """Convert an office file with the suffix that `office_suffix` returns, or a `PrintableText`,
+    to PDF.
+
+    Every column of a sheet is wide enough for its texts, and every page for the columns. Deleted
+    text of tracked changes is left out, comments become annotations, speaker notes pages behind
+    the slides; hidden slides are pages, hidden sheets, rows and columns are not.
 
     Raises:
         MissingDependency: LibreOffice is not installed.
@@ -116,64 +144,120 @@ def to_pdf(source: Path | bytes, suffix: str, *, name: str, timeout_s: float = T
     program = shutil.which("soffice") or shutil.which("libreoffice")
     if program is None:
         raise MissingDependency(
-            f"{name} is an office file, which LibreOffice has to turn into PDF. Install it: "
+            f"LibreOffice has to turn {name} into PDF. Install it: "
             "apt-get install --no-install-recommends libreoffice-writer-nogui "
             "libreoffice-calc-nogui libreoffice-impress-nogui  (Debian and Ubuntu), "
             "brew install --cask libreoffice  (macOS); or save the file as PDF"
         )
     with tempfile.TemporaryDirectory(prefix="colregion-office-") as folder:
+        conversion = _Conversion(program, Path(folder), name, timeout_s)
+        _write_profile(conversion.profile)
         # Not the file's own name, which could be an option or hold anything else.
-        copy = Path(folder, f"document{suffix}")
+        copy = conversion.folder / f"document{suffix}"
         copy.write_bytes(source if isinstance(source, bytes) else source.read_bytes())
-        _convert(program, copy, name=name, timeout_s=timeout_s)
-        pdf = copy.with_suffix(".pdf")
-        if not pdf.is_file():
+        if suffix in _SHEETS:
+            copy = conversion.run(copy, "fods")
+            root = read_flat(copy.read_bytes())
+            fit_sheets(root, headers=suffix != ".csv")
+            copy.write_bytes(write_flat(root))
+        elif suffix in _OLD_TEXTS or _has_changes(copy):
+            copy = conversion.run(copy, "fodt")
+            root = read_flat(copy.read_bytes())
+            hide_deleted(root)
+            copy.write_bytes(write_flat(root))
+        pdf = conversion.run(copy, "pdf", options=_pdf_options(suffix)).read_bytes()
+    if suffix not in _SLIDES:
+        return pdf
+    from colregion.documents.slides import drop_empty_notes
+
+    return drop_empty_notes(pdf, name=name)
+
+
+def _has_changes(copy: Path) -> bool:
+    pattern = _CHANGES.get(copy.suffix)
+    if pattern is None:
+        return False
+    with zipfile.ZipFile(copy) as parts:
+        names = [name for name in parts.namelist() if name.endswith(".xml")]
+        return any(pattern.search(parts.read(name)) for name in names)
+
+
+def _pdf_options(suffix: str) -> str:
+    kind = "calc" if suffix in _SHEETS else "impress" if suffix in _SLIDES else "writer"
+    kind = "draw" if suffix == ".odg" else kind
+    chosen = ["ExportNotes", *(["ExportNotesPages", "ExportHiddenSlides"] * (kind == "impress"))]
+    options = {key: {"type": "boolean", "value": "true"} for key in chosen}
+    return f"{kind}_pdf_Export:{json.dumps(options)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Conversion:
+    """Runs LibreOffice on files in a folder of their own, all within a time; `name` is for
+    messages."""
+
+    program: str
+    folder: Path
+    name: str
+    timeout_s: float
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def profile(self) -> Path:
+        return self.folder / "profile"
+
+    def run(self, copy: Path, suffix: str, *, options: str = "") -> Path:
+        """The file as another one, beside it. Raises as `to_pdf`."""
+        command = _limited(
+            [
+                _binary(self.program),
+                f"-env:UserInstallation={self.profile.as_uri()}",
+                *("--headless", "--norestore", "--nolockcheck", "--nodefault", "--nologo"),
+                f"--infilter={_FILTERS[copy.suffix]}",
+                *("--convert-to", f"{suffix}:{options}" if options else suffix),
+                *("--outdir", str(self.folder), str(copy)),
+            ]
+        )
+        status = _START_AGAIN
+        try:
+            while status == _START_AGAIN:
+                status = subprocess.run(
+                    command,
+                    cwd=self.folder,
+                    env={**os.environ, "HOME": str(self.folder), "TMPDIR": str(self.folder)},
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    timeout=max(self.started + self.timeout_s - time.monotonic(), 0.0),
+                    check=False,
+                ).returncode
+        except subprocess.TimeoutExpired as cause:
             raise UnreadableDocument(
-                f"LibreOffice cannot turn {name} into PDF: it is damaged, has a password, or the "
-                "part of LibreOffice for its kind is not installed (libreoffice-writer-nogui, "
+                f"LibreOffice took more than {self.timeout_s:g} seconds over {self.name}; save it "
+                "as PDF"
+            ) from cause
+        except OSError as cause:
+            raise BackendError(f"LibreOffice could not be started: {cause}") from cause
+        converted = copy.with_suffix(f".{suffix}")
+        if not converted.is_file():
+            raise UnreadableDocument(
+                f"LibreOffice cannot turn {self.name} into PDF: it is damaged, has a password, or "
+                "the part of LibreOffice for its kind is not installed (libreoffice-writer-nogui, "
                 "-calc-nogui, -impress-nogui). Save it as PDF"
             )
-        return pdf.read_bytes()
+        return converted
 
 
-def _convert(program: str, copy: Path, *, name: str, timeout_s: float) -> None:
-    profile = copy.parent / "profile"
-    _write_profile(profile)
-    command = [
-        _binary(program),
-        f"-env:UserInstallation={profile.as_uri()}",
-        *("--headless", "--norestore", "--nolockcheck", "--nodefault", "--nologo"),
-        f"--infilter={_FILTERS[copy.suffix]}",
-        *("--convert-to", "pdf", "--outdir", str(copy.parent), str(copy)),
-    ]
-    if os.name == "posix":
-        # The shell sets limits and becomes the program, because setting them between fork and exec
-        # is not safe in a process with threads. An existing limit on memory stays.
-        limits = (
-            f'[ "$(ulimit -v)" = unlimited ] && ulimit -v {_MEMORY_KIB}; '
-            f'ulimit -f {_WRITTEN_BLOCKS}; exec "$@"'
-        )
-        command = ["/bin/sh", "-c", limits, "sh", *command]
-    deadline = time.monotonic() + timeout_s
-    status = _START_AGAIN
-    try:
-        while status == _START_AGAIN:
-            status = subprocess.run(
-                command,
-                cwd=copy.parent,
-                env={**os.environ, "HOME": str(copy.parent), "TMPDIR": str(copy.parent)},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=max(deadline - time.monotonic(), 0.0),
-                check=False,
-            ).returncode
-    except subprocess.TimeoutExpired as cause:
-        raise UnreadableDocument(
-            f"LibreOffice took more than {timeout_s:g} seconds over {name}; save it as PDF"
-        ) from cause
-    except OSError as cause:
-        raise BackendError(f"LibreOffice could not be started: {cause}") from cause
+def _limited(command: list[str]) -> list[str]:
+    """The command with limits on memory and written bytes, where the system has them. The shell
+    sets them and becomes the program, because setting them between fork and exec is not safe in a
+    process with threads. An existing limit on memory stays."""
+    if os.name != "posix":
+        return command
+    limits = (
+        f'[ "$(ulimit -v)" = unlimited ] && ulimit -v {_MEMORY_KIB}; '
+        f'ulimit -f {_WRITTEN_BLOCKS}; exec "$@"'
+    )
+    return ["/bin/sh", "-c", limits, "sh", *command]
 
 
 def _binary(program: str) -> str:

@@ -20,8 +20,16 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 from PIL import Image
 
-from colregion.core.documents import Limits, Page, TextLayer
+from colregion.core.documents import Limits, Note, Page, TextLayer
+from colregion.documents.attachments import attachments_not_read
 from colregion.documents.form_fields import CheckBox, check_boxes, with_check_boxes
+from colregion.documents.pdf_notes import (
+    XFA_PLACEHOLDER,
+    attached_files,
+    files_attached_to,
+    read_notes,
+    xfa_values,
+)
 from colregion.documents.pdf_text import image_sizes_px, text_layer
 from colregion.errors import InvalidInput, UnreadableDocument
 
@@ -43,6 +51,9 @@ _USER_UNIT = b"/UserUnit"
 _USER_UNIT_VALUE = re.compile(rb"/UserUnit\s*([0-9]*\.?[0-9]+)(?!\s+\d+\s+R)")
 _OBJECT_STREAM = re.compile(rb"/ObjStm\b.{0,400}?stream\r?\n", re.DOTALL)
 _OBJECT_STREAM_LIMIT = 1 << 26
+
+_MIN_SIDE_PT = 0.1
+"""Of a page; none is meant to be smaller."""
 
 _DRAWN_ANNOTATIONS = (raw.FPDF_ANNOT_WIDGET, raw.FPDF_ANNOT_FREETEXT, raw.FPDF_ANNOT_STAMP)
 
@@ -75,6 +86,7 @@ class PdfFile:
         self._layer: TextLayer | None = None
         self._loaded = 0
         self._flattened: dict[int, list[CheckBox]] = {}
+        self._notes: dict[int, tuple[tuple[Note, ...], str]] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
         make = partial(PdfFile, name=self.name, password=self.password, max_pixels=self.max_pixels)
@@ -135,6 +147,16 @@ class PdfFile:
                 self._layer = with_check_boxes(text_layer(page), boxes)
             return self._layer
 
+    def notes(self, index: int) -> tuple[tuple[Note, ...], str]:
+        """A page's notes (0-based), and what of it cannot be read, for people."""
+        with self.page(index):
+            return self._notes[index]
+
+    def unread(self) -> str:
+        """What of the file is on none of its pages, for people; "" for nothing."""
+        with self.document() as document:
+            return attachments_not_read(attached_files(document))
+
     @cached_property
     def has_user_units(self) -> bool:
         """Whether any of its pages may declare a /UserUnit."""
@@ -179,6 +201,15 @@ class PdfFile:
         page = document[index]
         if raw.FPDFPage_GetRotation(page) < 0:  # older versions load other objects as pages
             raise pdfium.PdfiumError("no page object")
+        if min(page.get_size()) < _MIN_SIDE_PT:
+            # What is left of the CropBox within the MediaBox; viewers show the MediaBox then.
+            page.set_cropbox(*page.get_mediabox())
+            page.close()
+            page = document[index]
+            if min(page.get_size()) < _MIN_SIDE_PT:
+                raise pdfium.PdfiumError("its MediaBox is {:g} x {:g} pt".format(*page.get_size()))
+        if index not in self._notes:  # flattening removes all annotations
+            self._notes[index] = read_notes(page), attachments_not_read(files_attached_to(page))
         if index in self._flattened or not _has_drawn_annotations(page):
             return page
         boxes = check_boxes(document, page)
@@ -234,6 +265,10 @@ def pdf_page(file: PdfFile, number: int, *, doc_id: str) -> Page:
     with file.page(index) as page, file.document() as document:
         unit_pt = _user_unit(document, index) if file.has_user_units else 1.0
         width, height = page.get_size()
+        notes, missing = file.notes(index)
+        if document.get_formtype() == raw.FORMTYPE_XFA_FULL:
+            missing = XFA_PLACEHOLDER
+            notes = (*notes, *(xfa_values(document) if index == 0 else ()))
         return Page(
             doc_id=doc_id,
             number=number,
@@ -244,6 +279,8 @@ def pdf_page(file: PdfFile, number: int, *, doc_id: str) -> Page:
             load_text=partial(file.text_layer, index),
             label=document.get_page_label(index) or None,
             rotation=page.get_rotation(),
+            missing=missing,
+            notes=notes,
         )
 
 

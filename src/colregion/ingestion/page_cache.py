@@ -14,7 +14,7 @@ from colregion.core.interfaces import Encoder, Index, Parser
 from colregion.core.regions import ParsedPage
 from colregion.errors import InvalidInput
 from colregion.ingestion.pipeline import embed
-from colregion.ingestion.sources import Source, find_items, open_item
+from colregion.ingestion.sources import Source, find_items, list_sources, open_item
 
 Rankable: TypeAlias = Source | ParsedPage | EmbeddedPage
 
@@ -45,13 +45,13 @@ class PageCache:
         return self.read(page)
 
     def read(self, source: Source) -> list[EmbeddedPage]:
-        """The embedded pages of a file, folder, glob, bytes or image.
+        """The embedded pages of a file, folder, glob, bytes, open file or image.
 
         Raises:
             InvalidInput: there is nothing to read.
             UnreadableDocument: a file that cannot be read.
         """
-        items, outcomes = find_items(source)
+        items, outcomes = find_items(list_sources(source))
         for outcome in outcomes:
             if outcome.status == "failed":
                 raise InvalidInput(outcome.reason)

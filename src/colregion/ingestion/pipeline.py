@@ -6,8 +6,10 @@ Many documents are read at a time, one is embedded and stored at a time, whole o
 from __future__ import annotations
 
 import hashlib
+import os
 import tempfile
 import time
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -19,8 +21,16 @@ from colregion.core.interfaces import Encoder, Index, IndexSetting
 from colregion.core.regions import ParsedPage
 from colregion.core.results import Outcome
 from colregion.documents import Identity, identify, plain_source
-from colregion.errors import ColregionError, InvalidInput
-from colregion.ingestion.sources import DocumentOptions, Item, Source, SourceFile, find_items
+from colregion.errors import ColregionError, InvalidInput, NotIndexed
+from colregion.ingestion.sources import (
+    DocumentOptions,
+    Item,
+    Source,
+    SourceBytes,
+    SourceFile,
+    find_items,
+    list_sources,
+)
 from colregion.ingestion.workers.pool import WorkerPool
 from colregion.ingestion.workers.reading import Reading, ReadRequest
 
@@ -75,7 +85,7 @@ class IngestJob:
     _estimator: _Estimator = field(init=False)
 
     def run(
-        self, sources: Source | Sequence[Source] | Sequence[EmbeddedPage]
+        self, sources: Source | Iterable[Source] | Iterable[EmbeddedPage]
     ) -> tuple[Outcome, ...]:
         """Read, embed and store the sources.
 
@@ -88,7 +98,7 @@ class IngestJob:
             InvalidInput: a source of another type, or `options.doc_id` for several documents.
             BackendError: no worker process starts.
         """
-        listed: list[object] = [sources] if isinstance(sources, Source) else list(sources)
+        listed = list_sources(sources)
         pages = [source for source in listed if isinstance(source, EmbeddedPage)]
         if pages and len(pages) == len(listed):
             self._start(1)
@@ -149,13 +159,15 @@ class IngestJob:
 
     def _identify(self, item: Item) -> tuple[ReadRequest, DocumentEntry]:
         check_metadata(self.options.metadata)
-        file = item if isinstance(item, SourceFile) else None
-        source = plain_source(item.path if isinstance(item, SourceFile) else item)
+        doc_id = name = None
+        if isinstance(item, SourceFile):
+            source, doc_id, name = plain_source(item.path), item.doc_id, str(item.path)
+        elif isinstance(item, SourceBytes):
+            source, doc_id, name = item.data, Path(item.name).name or None, item.name or None
+        else:
+            source = plain_source(item)
         identity = identify(
-            source,
-            doc_id=self.options.doc_id or (file.doc_id if file else None),
-            name=str(file.path) if file else None,
-            limits=self.pool.limits,
+            source, doc_id=self.options.doc_id or doc_id, name=name, limits=self.pool.limits
         )
         if self.options.doc_id is None:
             identity = replace(identity, doc_id=self._free_id(identity))
@@ -170,16 +182,11 @@ class IngestJob:
         return request, entry
 
     def _free_id(self, identity: Identity) -> str:
-        """The document's own id, or with a short hash of its source where another file has it.
-        A file of the same content elsewhere is the same document, moved."""
+        """The document's own id, or with a short hash of its source where another file has it."""
         other = self._claimed.get(identity.doc_id) or self._entries.get(identity.doc_id)
-        if (
-            other is None
-            or identity.name == other.source
-            or identity.content_hash == other.content_hash
-        ):
+        if other is None or _is_same(other, identity.name, identity.content_hash):
             return identity.doc_id
-        return f"{identity.doc_id}~{hashlib.sha256(identity.name.encode()).hexdigest()[:6]}"
+        return _id_with_source(identity.doc_id, identity.name)
 
     def _is_unchanged(self, entry: DocumentEntry) -> bool:
         """Whether the index has this document whole; where its file lies does not matter."""
@@ -191,15 +198,40 @@ class IngestJob:
             return _outcome(entry, "failed", reading.failure, seconds=reading.seconds)
         # With missing pages the entry differs from that of the next `add`, which tries again.
         entry = replace(entry, missing_pages=tuple(reading.missing))
-        reason = "; ".join(f"page {number}: {why}" for number, why in reading.missing.items())
-        # Pages were read one by one: what goes on over a page's end is joined here.
-        # Pages are read one by one; loaded when used, as it is a parser's.
-        from colregion.parsers.page_parser import join_over_pages
-
-        outcome = self._store(entry, embed(join_over_pages(reading.pages()), self.encoder))
+        parts = [f"page {number}: {why}" for number, why in reading.missing.items()]
+        reason = "; ".join(filter(None, [*parts, reading.unread]))
+        try:
+            outcome = self._store(entry, self._unless_taken(entry, reading))
+            self._check_not_taken(entry)
+        except _IdTaken:
+            entry = replace(entry, id=_id_with_source(entry.id, entry.source))
+            outcome = self._store(entry, self._embedded(entry, reading))
         return replace(
             outcome, reason=outcome.reason or reason, seconds=outcome.seconds + reading.seconds
         )
+
+    def _unless_taken(self, entry: DocumentEntry, reading: Reading) -> Iterator[EmbeddedPage]:
+        """The pages. The last thing before an index commits them is to look whether another
+        process has used their document's id meanwhile; an index that locks is locked by then."""
+        yield from self._embedded(entry, reading)
+        self._check_not_taken(entry)
+
+    def _embedded(self, entry: DocumentEntry, reading: Reading) -> Iterator[EmbeddedPage]:
+        # Pages are read one by one: what goes on over a page's end is joined here. Loaded when
+        # used, as it is a parser's.
+        from colregion.parsers.page_parser import join_over_pages
+
+        return embed(join_over_pages(reading.pages(entry.id)), self.encoder)
+
+    def _check_not_taken(self, entry: DocumentEntry) -> None:
+        if self.options.doc_id is not None:
+            return
+        try:
+            other = self.index.entry(entry.id)
+        except NotIndexed:
+            return
+        if not _is_same(other, entry.source, entry.content_hash):
+            raise _IdTaken
 
     def _store(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> Outcome:
         return store(self.index, entry, pages, "replaced" if entry.id in self._entries else "added")
@@ -273,6 +305,26 @@ class _Estimator:
         )
 
 
+class _IdTaken(Exception):
+    """Another process has put another file in under a document's id."""
+
+
+def _is_same(entry: DocumentEntry, source: str, content_hash: str) -> bool:
+    """Whether an entry is that of a source. A file of the same content elsewhere is the same
+    document, moved."""
+    return entry.content_hash == content_hash or _place(entry.source) == _place(source)
+
+
+def _place(source: str) -> str:
+    """A source without what may differ between two spellings of a path."""
+    return unicodedata.normalize("NFC", os.path.realpath(source))
+
+
+def _id_with_source(doc_id: str, source: str) -> str:
+    digest = hashlib.sha256(_place(source).encode("utf-8", "surrogateescape")).hexdigest()
+    return f"{doc_id}~{digest[:6]}"
+
+
 def _outcome(
     entry: DocumentEntry, status: str, reason: str = "", *, seconds: float = 0.0
 ) -> Outcome:
@@ -298,4 +350,4 @@ def _entry_of_pages(pages: Sequence[EmbeddedPage], options: DocumentOptions) -> 
 def _name(item: Item) -> str:
     if isinstance(item, SourceFile):
         return str(item.path)
-    return "bytes" if isinstance(item, bytes) else "image"
+    return item.name or "bytes" if isinstance(item, SourceBytes) else "image"

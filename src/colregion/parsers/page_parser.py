@@ -14,8 +14,12 @@ from colregion.errors import InvalidInput
 from colregion.parsers.layout import Layout
 from colregion.parsers.layout.continuation import carry_over
 from colregion.parsers.layout.table_continuation import carry_tables
+from colregion.parsers.notes import with_notes
 from colregion.parsers.text_layer.hidden_text import mark_hidden_text
 from colregion.parsers.word_reader import WordReader
+
+PAGES = "pages-2"
+"""Version of what documents give as pages, for the fingerprints of parsers."""
 
 
 class PageParser(Parser):
@@ -36,7 +40,7 @@ class PageParser(Parser):
 
     @property
     def fingerprint(self) -> str:
-        return f"{self.reader.fingerprint} + {self.layout.fingerprint}"
+        return f"{self.reader.fingerprint} + {self.layout.fingerprint} + {PAGES}"
 
     def for_one_core(self) -> PageParser:
         return PageParser(self.reader, self.layout, workers=1)
@@ -58,7 +62,8 @@ def read_words(reader: WordReader, page: Page) -> tuple[Page, tuple[Word, ...]]:
 def parse_pages(
     document: Document, parse_page: Callable[[Page], ParsedPage], *, workers: int | None = None
 ) -> Iterator[ParsedPage]:
-    """Parse pages in threads and yield them in order, joined by `join_over_pages`.
+    """Parse pages in threads and yield them in order, each with regions for its notes, joined by
+    `join_over_pages`.
 
     Pages are opened as threads become free: at most `workers` + 1 (by default as many as there
     are cores), and those for whose last paragraph the end is awaited, are in memory, however long
@@ -80,7 +85,7 @@ def _parse_each(
     pending: deque[Future[ParsedPage]] = deque()
     try:
         for page in document.pages():
-            pending.append(pool.submit(parse_page, page))
+            pending.append(pool.submit(lambda page: with_notes(parse_page(page)), page))
             if len(pending) > workers:
                 yield pending.popleft().result()
         while pending:

@@ -25,7 +25,7 @@ from colregion.core.interfaces import Index, IndexSetting
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexed
 from colregion.indexes.local import schema
 from colregion.indexes.local.compaction import WASTEFUL, compact
-from colregion.indexes.local.pages import EMPTY, PageTable, StoredPage, read_table
+from colregion.indexes.local.pages import EMPTY, PageTable, StoredPage, read_table, to_entry
 from colregion.indexes.local.records import DocumentWriter, PageRecord, forget, read_record
 from colregion.indexes.local.schema import REPAIR_HINT, translate_errors
 from colregion.indexes.local.scoring import PageScores
@@ -218,6 +218,14 @@ class LocalIndex(Index):
     def entries(self, doc_ids: Iterable[str]) -> dict[str, DocumentEntry]:
         entries = self._table().entries
         return {doc_id: entries[doc_id] for doc_id in doc_ids if doc_id in entries}
+
+    def entry(self, doc_id: str) -> DocumentEntry:
+        select = "SELECT doc_id, entry FROM document WHERE doc_id = ?"
+        with self._reading() as database:
+            row = database.execute(select, (schema.to_blob(doc_id),)).fetchone()
+        if row is None:
+            raise NotIndexed(f"no document {doc_id!r} in the index")
+        return to_entry(*row)
 
     @property
     def page_count(self) -> int:

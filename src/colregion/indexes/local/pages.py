@@ -195,11 +195,16 @@ def _read_documents(
             doc_id, entry, images = database.execute(
                 "SELECT doc_id, entry, images FROM document WHERE id = ?", (row_id,)
             ).fetchone()
-            fields: dict[str, Any] = json.loads(entry)
-            fields["missing_pages"] = tuple(fields["missing_pages"])
-            document = StoredDocument(DocumentEntry(id=from_blob(doc_id), **fields), images)
+            document = StoredDocument(to_entry(doc_id, entry), images)
         documents[row_id] = document
     return documents
+
+
+def to_entry(doc_id: bytes, entry: str) -> DocumentEntry:
+    """A document's entry from the two columns of its row."""
+    fields: dict[str, Any] = json.loads(entry)
+    fields["missing_pages"] = tuple(fields["missing_pages"])
+    return DocumentEntry(id=from_blob(doc_id), **fields)
 
 
 def _read_pages(

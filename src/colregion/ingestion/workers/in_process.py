@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from colregion.core.documents import Document
 from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage
-from colregion.errors import BackendError, ColregionError, UnreadableDocument
+from colregion.errors import ColregionError
 from colregion.ingestion.workers.reading import Reading, ReadRequest
 from colregion.ingestion.workers.spool import blank_page, write_page
 
@@ -27,7 +28,7 @@ def read_in_process(
         started = time.monotonic()
         try:
             document = request.open()
-            reading.page_count = document.page_count
+            reading.page_count, reading.unread = document.page_count, document.unread
             for parsed in read_pages(document, parser, range(1, document.page_count + 1)):
                 page = parsed.page
                 write_page(parsed, reading.folder / str(page.number))
@@ -46,12 +47,12 @@ def read_in_process(
 def read_pages(document: Document, parser: Parser, numbers: Iterable[int]) -> Iterator[ParsedPage]:
     """The pages of these numbers, or the whole document where `parser.by_page` is false.
 
-    A page that is damaged, or that recognition fails on, becomes a `blank_page` where the parser
-    reads page by page; for other parsers it is an error.
+    A page that is damaged, that recognition fails on, or that needs what is not installed, comes
+    without words where the parser reads page by page, with its image if that can be drawn. For
+    other parsers it is an error.
 
     Raises:
-        UnreadableDocument, BackendError: from a parser that does not read page by page.
-        MissingDependency: something that the parser needs is not installed.
+        ColregionError: from a parser that does not read page by page.
     """
     if not parser.by_page:
         yield from parser.parse(document)
@@ -59,5 +60,14 @@ def read_pages(document: Document, parser: Parser, numbers: Iterable[int]) -> It
     for number in numbers:
         try:
             yield from parser.parse(document.alone(number))
-        except (UnreadableDocument, BackendError) as error:
-            yield blank_page(document.id, number, missing=str(error))
+        except ColregionError as error:
+            yield _unread_page(document, number, missing=str(error))
+
+
+def _unread_page(document: Document, number: int, *, missing: str) -> ParsedPage:
+    try:
+        (page,) = document.alone(number).pages()
+        page.load_image()
+    except ColregionError:
+        return blank_page(document.id, number, missing=missing)
+    return ParsedPage(replace(page, missing=missing), (), ())

@@ -224,10 +224,10 @@ class _Schedule:
                 if not worker.has_begun:
                     worker.has_begun = True
                     self._busy_since = run.last_message
-            case ["opened", int(page_count)]:
+            case ["opened", int(page_count), str(unread)]:
                 run.has_opened = True
                 if reading.page_count == 0:
-                    reading.page_count = page_count
+                    reading.page_count, reading.unread = page_count, unread
                     if self.pool.parser.by_page:
                         for first in range(1 + _PAGES_PER_TASK, page_count + 1, _PAGES_PER_TASK):
                             self._add_task(reading, first, first + _PAGES_PER_TASK - 1)

@@ -70,6 +70,7 @@ class Reading:
     Args:
         folder: of its pages' files, for this document only.
         page_count: 0 until the document is open.
+        unread: as in `Document`, once it is open.
         has_ended: nothing more of it is read.
         failure: why nothing of the document could be read; None while there is no such reason.
         missing: the reason for each page that could not be read whole, by number.
@@ -81,6 +82,7 @@ class Reading:
     request: ReadRequest
     folder: Path
     page_count: int = 0
+    unread: str = ""
     has_ended: bool = False
     failure: str | None = None
     missing: dict[int, str] = field(default_factory=dict)
@@ -114,14 +116,18 @@ class Reading:
         if self.failure is None and self.missing and not self._has_content:
             self.failure = next(iter(self.missing.values()))
 
-    def pages(self) -> Iterator[ParsedPage]:
-        """The pages in order, from their files; a blank one for each that was lost."""
+    def pages(self, doc_id: str) -> Iterator[ParsedPage]:
+        """The pages in order, from their files; a blank one for each that was lost.
+
+        Args:
+            doc_id: the id of their document; another than before where that was taken meanwhile.
+        """
         for number, on_disk in sorted(self._on_disk.items()):
             if on_disk:
                 fallback = partial(self.request.load_image, number)
-                yield read_page(self.folder / str(number), fallback=fallback)
+                path = self.folder / str(number)
+                yield read_page(path, doc_id=doc_id, fallback=fallback)
             else:
-                doc_id = self.request.identity.doc_id
                 yield blank_page(doc_id, number, missing=self.missing[number])
 
     def delete_files(self) -> None:

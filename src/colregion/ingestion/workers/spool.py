@@ -41,8 +41,9 @@ def write_page(parsed: ParsedPage, path: Path) -> None:
         ) from cause
 
 
-def read_page(path: Path, *, fallback: ImageLoader) -> ParsedPage:
-    """The page that `write_page` wrote; its image is loaded on first use.
+def read_page(path: Path, *, doc_id: str, fallback: ImageLoader) -> ParsedPage:
+    """The page that `write_page` wrote, of a document of this id; its image is loaded on first
+    use.
 
     Args:
         fallback: loads the image once the file is gone, for an index that stores no images.
@@ -52,7 +53,7 @@ def read_page(path: Path, *, fallback: ImageLoader) -> ParsedPage:
     head = json.loads(line)
     width, height = map(int, head["size"])
     load_image = partial(_load_image, path, len(line), (width, height), fallback)
-    return parsed_from_json(head["page"], load_image=load_image)
+    return parsed_from_json({**head["page"], "doc_id": doc_id}, load_image=load_image)
 
 
 def _load_image(

@@ -217,7 +217,7 @@ def _work(
             opened.clear()
             opened[task.folder] = task.request.open()
         document = opened[task.folder]
-        reply("opened", document.page_count)
+        reply("opened", document.page_count, document.unread)
         numbers = range(task.first, min(task.last, document.page_count) + 1)
         for parsed in read_pages(document, parser, numbers):
             write_page(parsed, task.folder / str(parsed.page.number))

@@ -11,7 +11,7 @@ from colregion.errors import InvalidInput
 from colregion.parsers.auto_reader import WordsFrom, load_reader
 from colregion.parsers.external.page_builder import build_page
 from colregion.parsers.external.regions import ExternalPage, ExternalRegion
-from colregion.parsers.page_parser import parse_pages, read_words
+from colregion.parsers.page_parser import PAGES, parse_pages, read_words
 
 
 class FunctionRegions(Parser):
@@ -29,6 +29,8 @@ class FunctionRegions(Parser):
         InvalidInput: no name, or an unknown reader.
     """
 
+    by_page = True
+
     def __init__(
         self,
         find: Callable[[Page], Iterable[ExternalRegion]],
@@ -45,7 +47,7 @@ class FunctionRegions(Parser):
     @property
     def fingerprint(self) -> str:
         reader = self._reader.fingerprint if self._reader else "own words"
-        return f"function-1 {self._name} ({reader})"
+        return f"function-1 {self._name} ({reader}) + {PAGES}"
 
     def parse(self, document: Document) -> Iterator[ParsedPage]:
         """Yield every page in order. Errors of the function are not caught.

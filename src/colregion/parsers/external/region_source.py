@@ -16,7 +16,7 @@ from colregion.errors import InvalidInput, UnreadableDocument
 from colregion.parsers.auto_reader import WordsFrom, load_reader
 from colregion.parsers.external.page_builder import build_page
 from colregion.parsers.external.regions import ExternalPage
-from colregion.parsers.page_parser import parse_pages, read_words
+from colregion.parsers.page_parser import PAGES, parse_pages, read_words
 
 SourceData: TypeAlias = str | Path | bytes | Mapping[str, Any] | Sequence[Any]
 """A file's path, its bytes, or the data of a JSON file."""
@@ -39,6 +39,8 @@ class RegionSource(Parser):
         InvalidInput: `source` is none of these, or an unknown reader.
     """
 
+    by_page = True
+
     name: ClassVar[str]
     suffix: ClassVar[str]
     lists_blank_pages: ClassVar[bool] = True
@@ -48,6 +50,10 @@ class RegionSource(Parser):
         self._path = Path(source).expanduser() if isinstance(source, str | Path) else None
         self._content = None if source is None or self._path is not None else _as_bytes(source)
         self._reader = load_reader(words) if isinstance(words, str) else words
+        self._latest: tuple[bytes, Mapping[int, ExternalPage]] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_latest": None}
 
     @abstractmethod
     def pages(self, content: bytes, *, name: str) -> Mapping[int, ExternalPage]:
@@ -56,7 +62,8 @@ class RegionSource(Parser):
 
     @property
     def fingerprint(self) -> str:
-        return f"{self.name}-2 ({self._reader.fingerprint if self._reader else 'own words'})"
+        reader = self._reader.fingerprint if self._reader else "own words"
+        return f"{self.name}-2 ({reader}) + {PAGES}"
 
     def fingerprint_for(self, document: Document) -> str:
         content, _ = self._load(document)
@@ -71,7 +78,7 @@ class RegionSource(Parser):
             MissingDependency: a page needs OCR and no engine is installed.
         """
         content, name = self._load(document)
-        pages = self.pages(content, name=name)
+        pages = self._listed_pages(content, name=name)
 
         def parse_page(page: Page) -> ParsedPage:
             external = pages.get(page.number)
@@ -88,6 +95,13 @@ class RegionSource(Parser):
             return build_page(page, external, words)
 
         yield from parse_pages(document, parse_page)
+
+    def _listed_pages(self, content: bytes, *, name: str) -> Mapping[int, ExternalPage]:
+        """The result of `pages`, kept for the document's next page."""
+        latest = self._latest
+        if latest is None or latest[0] != content:
+            self._latest = latest = (content, self.pages(content, name=name))
+        return latest[1]
 
     def _load(self, document: Document) -> tuple[bytes, str]:
         """The file's content and its name for messages."""
