@@ -62,6 +62,7 @@ def test_text_cut_in_three_is_one_again() -> None:
         text("(a) an item of a list", y=0.16),
         text("in larger type", y=0.16, scale=1.3),
         text("two line gaps below", y=0.18),
+        text("Text below a heading of two lines is wider", "than that.", y=0.16),
         text("in the next column", y=0.16, x=0.5),
         text("a note", y=0.16, kind="footer"),
     ],

@@ -35,10 +35,10 @@ def test_no_boxes_stay_none_and_without_words_nothing_changes() -> None:
     assert complete_figures(image((100, 380, 120, 400)), [FIGURE], np.zeros((0, 4))) == [FIGURE]
 
 
-def test_other_kinds_of_boxes_stay_as_they_are() -> None:
-    text = ModelBox("text", FIGURE.box, 0.9)
+def test_other_boxes_and_figures_with_nothing_painted_stay_as_they_are() -> None:
+    others = [ModelBox("text", FIGURE.box, 0.9), ModelBox("figure", FIGURE.box, 0.9, painted=0.01)]
 
-    assert complete_figures(image((100, 380, 120, 400)), [text], WORDS) == [text]
+    assert complete_figures(image((100, 380, 120, 400)), others, WORDS) == others
 
 
 def test_figure_grows_over_ink_up_to_a_blank_of_more_than_one_and_a_half_heights() -> None:
@@ -72,7 +72,7 @@ def boxes(*items: ModelBox, words: np.ndarray = WORDS) -> list[tuple[float, ...]
 
 
 def figure(x0: float, y0: float, x1: float, y1: float) -> ModelBox:
-    return ModelBox("figure", Box(x0, y0, x1, y1), 0.5)
+    return ModelBox("figure", Box(x0, y0, x1, y1), 0.5, painted=0.1)
 
 
 def test_figures_as_wide_and_right_above_each_other_are_one() -> None:

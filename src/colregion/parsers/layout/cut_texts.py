@@ -18,7 +18,7 @@ from colregion.parsers.layout.paragraphs import ends_sentence, starts_lower
 _SAME_SIZE = 1.2  # largest ratio of the type of two parts of one text
 _LINE_GAP = 0.25  # by which the gap between two parts may exceed that of their lines
 _SINGLE_LINE_GAP = 0.75  # between parts of one line each, whose gap between lines is unknown
-_FULL = 0.9  # share of a text's width from which its last line is full
+_FULL = 0.9  # share of the width of both parts from which the last line of the first is full
 # Text that runs around an image is narrow beside it and wide below: one box would cover the image.
 _AROUND = 1.3  # ratio of the widths of two parts,
 _AROUND_ROWS = 3  # if the narrow one has as many rows
@@ -69,7 +69,7 @@ def _goes_on(upper: Area, lower: Area) -> bool:
         return False
     if len(last.lines) + len(first.lines) > 2 or ends_sentence(last):
         return False
-    is_full = len(above) > 1 and last.box.width >= _FULL * box.width
+    is_full = len(above) > 1 and last.box.width >= _FULL * max(box.width, other.width)
     return starts_lower(first) or (is_full and kinds <= {"text", "caption"})
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from colregion.core.geometry import Box, FloatArray, IntArray
 from colregion.parsers.layout.model import ModelBox
 
+_DRAWN = 0.03  # painted share of a chart or photo; a table that the model takes for one has less
 _INK = 48  # levels (of 255) from the color of the paper
 _BLANK = 1.5  # heights of a word: a wider blank ends a figure
 _RULE = 0.9  # share of a figure's width from which a row of ink is a rule that ends it,
@@ -29,16 +30,17 @@ _TOUCHING = 0.25  # heights of a word between two parts side by side
 def complete_figures(
     image: Image.Image, boxes: Sequence[ModelBox], words_xyxy: FloatArray
 ) -> list[ModelBox]:
-    """Extend figures upwards and downwards over ink, and join those that are parts of one.
+    """Extend charts and photos upwards and downwards over ink, and join the parts of one.
 
     Words, rules across the figure, and blank space end it. Two figures are parts of one if they
     are as wide, one above the other with nothing written between, or as high and side by side
-    without a gap. Figures one inside the other and other boxes stay as they are.
+    without a gap. Figures one inside the other and other boxes
+    stay as they are.
 
     Args:
         words_xyxy: (N, 4) boxes of the page's words; without any nothing is done.
     """
-    figures = [item for item in boxes if item.kind == "figure"]
+    figures = [item for item in boxes if item.kind == "figure" and item.painted >= _DRAWN]
     if not figures or not len(words_xyxy):
         return list(boxes)
     size = np.array([image.width, image.height] * 2)
@@ -62,7 +64,7 @@ def complete_figures(
                 painted=max(item.painted, other.painted),
             )
         joined.append(item)
-    return [*joined, *(item for item in boxes if item.kind != "figure")]
+    return [*joined, *(item for item in boxes if item not in figures)]
 
 
 def _ink(image: Image.Image, words: IntArray) -> NDArray[np.bool_]:

@@ -38,7 +38,9 @@ MAX_WORDS = 150
 """A paragraph of more words is divided where a sentence ends."""
 _LEAST_PART = 0.25  # of a divided paragraph's words
 
-_STOP = re.compile(r"(?<!\b\w)(?<!\bal)[.!?][\"'”’»)\]]*(?=\s+[\"'“‘«(\[]?[^\W\d_a-z]|$)|[。！？]")
+_STOP = re.compile(
+    r"(?<!\b\w)(?<!\bal)(?<!\b[A-Z][a-z])[.!?][\"'”’»)\]]*(?=\s+[\"'“‘«(\[]?[^\W\d_a-z]|$)|[。！？]"
+)
 SENTENCE_END = re.compile(r"[.!?:;…。！？：；][\"'”’»)\]]*[\d*†‡]{0,2}$")
 _SECTION = re.compile(r"(\d+\.)+\d+\.?|§+\s?\d*\w?\.?")
 _CONJUNCTION = re.compile(r"(?:,|\b(?:and|or|und|oder|et|ou|y|o|e))$")
