@@ -120,6 +120,22 @@ def test_elements_are_accepted_as_objects_or_saved_json(
     ]
 
 
+def test_table_has_the_rows_of_its_html(make_document: MakeDocument, outline: Outline) -> None:
+    html = "<table><thead><tr><th>item</th><th>sum</th></tr></thead><tbody><tr><td>rent <b>a</b>"
+    html += "</td><td></td></tr><tr></tr></tbody></table>"
+    table = element_at(Table, "item sum rent a", 20, 200, 180, 300)
+    table.metadata.text_as_html = html
+    (page,) = UnstructuredElements([table], words=None).parse(make_document((200, 400)))
+    assert outline(page) == [("1", "table", "item | sum\nrent a |", (0.1, 0.5, 0.9, 0.75))]
+
+
+def test_damaged_html_of_a_table_is_refused(make_document: MakeDocument) -> None:
+    table = element_at(Table, "item", 20, 200, 180, 300)
+    table.metadata.text_as_html = "<table><![foo[x]]>"
+    with pytest.raises(UnreadableDocument, match="text_as_html is no HTML"):
+        list(UnstructuredElements([table], words=None).parse(make_document((200, 400))))
+
+
 def test_points_with_a_bottom_left_origin_are_converted(
     make_document: MakeDocument, outline: Outline
 ) -> None:

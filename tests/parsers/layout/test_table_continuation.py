@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from PIL import Image
@@ -77,6 +78,18 @@ def test_table_that_repeats_its_header_keeps_its_text() -> None:
     assert second.regions[table].text == "Part | Price\nBolt | 4.10\nHose | 7.00"
     assert header_text(second, table) == "Part | Price"
     assert rows_of(second) == [3, 4, 5]
+
+
+def test_rows_that_the_source_has_counted_on_keep_their_numbers() -> None:
+    second = page(2, VALUES)
+    regions = [
+        replace(r, cell=replace(r.cell, row=r.cell.row + 3)) if r.cell else r
+        for r in second.regions
+    ]
+
+    _, after = carry_tables([FIRST, replace(second, regions=tuple(regions))])
+
+    assert rows_of(after) == [3, 4]
 
 
 def test_pages_whose_tables_are_joined_already_do_not_change() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from html.parser import HTMLParser
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from colregion.core.documents import Document
 from colregion.core.geometry import Box
 from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage
+from colregion.core.tables import CELL_SEPARATOR
 from colregion.errors import (
     BackendError,
     InvalidInput,
@@ -99,7 +101,39 @@ def _region(element: Node, box: Box, *, aspect: float) -> ExternalRegion:
     if label == "CheckBox":
         selected = element["checked"].value is True
         return marked_region(box, text, "text", selected=selected, aspect=aspect)
-    return ExternalRegion(box, text, _KINDS.get(label, "text"))
+    kind = _KINDS.get(label, "text")
+    rows = _rows_text(element["metadata"]["text_as_html"]) if kind == "table" else ""
+    return ExternalRegion(box, rows or text, kind)
+
+
+class _HtmlRows(HTMLParser):
+    """Collects the texts of the cells of a table, row by row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[list[str]] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th") and self.rows:
+            self.rows[-1].append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.rows and self.rows[-1]:
+            self.rows[-1][-1] += f" {data}"
+
+
+def _rows_text(markup: Node) -> str:
+    """One line per row of an HTML table; "" for null and anything else."""
+    parser = _HtmlRows()
+    try:
+        parser.feed(markup.text())
+        parser.close()
+    except AssertionError as cause:  # how the standard library complains of a declaration
+        raise UnreadableDocument(f"{markup.where} is no HTML ({cause}); export it again") from cause
+    cells = [[" ".join(cell.split()) for cell in row] for row in parser.rows]
+    return "\n".join(CELL_SEPARATOR.join(row) for row in cells if any(row))
 
 
 def _box(place: Node, width: float, height: float) -> Box | None:

@@ -116,11 +116,13 @@ def _continued(parsed: ParsedPage, table: int, last: _Open) -> ParsedPage:
     regions = list(parsed.regions)
     text = region.text if is_repeated or not last.header else f"{last.header}\n{region.text}"
     regions[table] = replace(region, continues=True, text=text)
+    # A source that has the table as one has counted its rows on already.
+    shift = max(last.rows - min(cell.row for row in rows for cell in row_cells(parsed, row)), 0)
     for row in rows:
         for part in parsed.parts[row]:
             if cell := parsed.regions[part].cell:
                 header = cell.header and (row not in demoted or cell.column == 0)
-                cell = replace(cell, row=cell.row + last.rows, header=header)
+                cell = replace(cell, row=cell.row + shift, header=header)
                 regions[part] = replace(regions[part], cell=cell)
     return replace(parsed, regions=tuple(regions))
 
