@@ -206,6 +206,11 @@ def test_vertical_words_side_by_side_are_words_where_the_file_sets_spaces() -> N
     ]
 
 
+def test_first_letter_of_a_line_stays_with_its_word() -> None:
+    runs = Run("so it is\r\n", sets_spaces=True), Run("principle", x=30, y=65, gaps=[1])
+    assert texts(*runs) == ["so", "it", "is", "principle"]
+
+
 def test_right_to_left_text_keeps_the_order_of_the_file() -> None:
     assert texts(Run("\u05e9\u05dc\u05d5\u05dd \u05e8\u05d1", x=300, gap=-10)) == [
         "\u05e9\u05dc\u05d5\u05dd",

@@ -57,7 +57,8 @@ def word_spans(layer: TextLayer, inked: list[int], boxes: FloatArray) -> _Spans:
     breaks = (np.diff(at) > 1) | (gaps > _WORD_GAP)
     breaks |= (visible[1:] != visible[:-1]) | (leads[1:] != leads[:-1])
     directions = _directions(boxes)
-    breaks[1:] |= (gaps[1:] > _MIN_GAP) & (directions[1:] != directions[:-1])
+    turns = (gaps[1:] > _MIN_GAP) & (directions[1:] != directions[:-1])
+    breaks[1:] |= turns & ~breaks[:-1]
     breaks |= _are_notes(characters, boxes, directions)
     min_gaps = np.where(sets_spaces, _SET_GAP, _MIN_GAP)
     spans = list(_split_at_wide_gaps(breaks, gaps, min_gaps))
