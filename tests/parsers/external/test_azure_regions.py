@@ -179,7 +179,7 @@ def test_figure_contains_its_lines_and_its_caption_once(
     data["figures"] = [figure]
     page = read(data, make_document((720, 1440)))
     assert [row[:3] for row in outline(page)][7:] == [
-        ("3", "figure", "Table 1\nrent | 7.00"),
+        ("3", "figure", "Table 1\nrent\n7.00"),
         ("3.1", "caption", "Table 1"),
         ("3.1.1", "caption", "Table 1"),
         ("3.2", "text", "rent\n7.00"),

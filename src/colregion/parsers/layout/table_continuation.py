@@ -117,7 +117,7 @@ def _continued(parsed: ParsedPage, table: int, last: _Open) -> ParsedPage:
     text = region.text if is_repeated or not last.header else f"{last.header}\n{region.text}"
     regions[table] = replace(region, continues=True, text=text)
     # A source that has the table as one has counted its rows on already.
-    shift = max(last.rows - min(cell.row for row in rows for cell in row_cells(parsed, row)), 0)
+    shift = max(last.rows - min(cell.row for row in rows for cell in parsed.cells_of(row)), 0)
     for row in rows:
         for part in parsed.parts[row]:
             if cell := parsed.regions[part].cell:
