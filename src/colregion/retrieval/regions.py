@@ -40,6 +40,10 @@ _LEAST_FILLED = 0.5  # of a merged region's box, by its parts
 # An area is returned in parts when one of them has at least this share of its evidence; else the
 # evidence is spread over the area. The same goes for the lines of a block.
 _CONCENTRATION = 0.97
+_TEXT_CONCENTRATION = 0.97
+_LONG_CONCENTRATION = 0.97
+_LONG = 150  # words
+_DIVIDED_KINDS = frozenset(("text", "list", "table"))
 # The share of their block's additional evidence that the lines beside its best line retain.
 _REST_SHARE = 0.5
 # The words of a figure mean little apart, but a larger region is seldom one figure.
@@ -209,8 +213,8 @@ class _Selection:
 
 def select_levels(parsed: ParsedPage, worth: FloatArray) -> NDArray[np.bool_]:
     """(R,) whether a region represents its area: the area itself, or its blocks when one of several
-    has at least 97 % of its worth. A figure up to 15 % of the page stays whole, and a larger one is
-    not replaced by its title or caption."""
+    has most of its worth (`_least_share`). A figure up to 15 % of the page stays whole, and a
+    larger one is not replaced by its title or caption."""
     selected = parsed.parents < 0
     values = worth.tolist()
     for area in np.flatnonzero(selected).tolist():
@@ -220,10 +224,20 @@ def select_levels(parsed: ParsedPage, worth: FloatArray) -> NDArray[np.bool_]:
         best = max(blocks, key=lambda i: values[i], default=area)
         if region.kind == "figure" and parsed.regions[best].kind in _NAMING_KINDS:
             continue
-        if len(blocks) > 1 and values[best] >= _CONCENTRATION * values[area]:
+        if len(blocks) > 1 and values[best] >= _least_share(region) * values[area]:
             selected[area] = False
             selected[blocks] = True
     return selected
+
+
+def _least_share(area: Region) -> float:
+    """The share of an area's worth that one of its blocks needs to represent it. Paragraphs of
+    running text and rows of long tables say most alone; a short table is read whole."""
+    if area.kind in _DIVIDED_KINDS and len(area.text.split()) > _LONG:
+        return _LONG_CONCENTRATION
+    if area.kind in ("text", "list"):
+        return _TEXT_CONCENTRATION
+    return _CONCENTRATION
 
 
 def separable_lines(parsed: ParsedPage, position: int) -> Sequence[int]:
