@@ -125,6 +125,7 @@ def test_images_have_the_width_asked_for_and_no_more_than_the_page(client: TestC
     jpeg = client.get(f"{PAGE}.jpg?width=50")
     assert jpeg.headers["content-type"] == "image/jpeg"
     assert image_of(jpeg.content).size == (50, 25)
+    assert image_of(client.get(f"{REGION}.jpg?width=52").content).size == (52, 12)
     crop = image_of(client.get(f"{REGION}.png").content).convert("RGB")
     assert crop.getpixel((52, 12)) == (255, 0, 0)
 
@@ -271,6 +272,7 @@ def test_openapi_describes_every_address_and_its_errors(client: TestClient) -> N
         "/api/pages/{page_id}",
         "/api/pages/{page_id}.jpg",
         "/api/pages/{page_id}.png",
+        "/api/regions/{region_id}.jpg",
         "/api/regions/{region_id}.png",
         "/api/resolve",
         "/api/search",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -438,6 +439,17 @@ def test_errors_of_the_server_are_sentences_on_the_page(tab: Chromium, address: 
     tab.wait_for("!document.querySelector('#problem').hidden")
     problem = tab.js("document.querySelector('#problem').textContent")
     assert problem == "no page 'nothing#p1' in the index"
+
+
+def test_page_whose_image_is_gone_says_so_and_shows_its_text(
+    tab: Chromium, local_engine: Engine, tmp_path: Path
+) -> None:
+    shutil.rmtree(tmp_path / "library" / "images")
+    with served(app(local_engine)) as address:
+        tab.open(url(address, "alpha"))
+        tab.wait_for("!document.querySelector('#problem').hidden")
+        assert "is gone" in tab.js("document.querySelector('#problem').textContent")
+        assert "alpha beta" in tab.js("document.querySelector('#words').textContent")
 
 
 def test_names_texts_and_questions_with_markup_stay_text(tab: Chromium, tmp_path: Path) -> None:

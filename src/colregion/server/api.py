@@ -61,6 +61,7 @@ class Api:
             ("/pages/{page_id:path}.png", self.page_png, "image/png"),
             ("/pages/{page_id:path}.jpg", self.page_jpeg, "image/jpeg"),
             ("/regions/{region_id:path}.png", self.region_png, "image/png"),
+            ("/regions/{region_id:path}.jpg", self.region_jpeg, "image/jpeg"),
             ("/documents/{doc_id:path}/file", self.file, "application/octet-stream"),
         ):
             content: dict[int | str, dict[str, Any]] = {200: {"content": {media_type: {}}}}
@@ -109,7 +110,13 @@ class Api:
         self, region_id: str, width: Width = _FULL_WIDTH, if_none_match: IfNoneMatch = ""
     ) -> Response:
         """The image of a region with a little around it, turned upright."""
-        return await self._workers.run(self._region_image, region_id, width, if_none_match)
+        return await self._workers.run(self._region_image, region_id, "PNG", width, if_none_match)
+
+    async def region_jpeg(
+        self, region_id: str, width: Width = _FULL_WIDTH, if_none_match: IfNoneMatch = ""
+    ) -> Response:
+        """The image of a region with a little around it, turned upright."""
+        return await self._workers.run(self._region_image, region_id, "JPEG", width, if_none_match)
 
     async def documents(self, limit: Limit = 100, offset: Offset = 0) -> Response:
         """List the documents and what could not be read of them."""
@@ -174,10 +181,10 @@ class Api:
         tag = _tag(self._engine.index.entry(page.doc_id), page_id, form, width)
         return _not_modified(tag, known) or self._image(page.image, form, width, tag)
 
-    def _region_image(self, region_id: str, width: int, known: str) -> Response:
+    def _region_image(self, region_id: str, form: str, width: int, known: str) -> Response:
         hit: Hit = self._engine.region(region_id)
-        tag = _tag(hit.entry, region_id, "PNG", width)
-        return _not_modified(tag, known) or self._image(upright_crop(hit), "PNG", width, tag)
+        tag = _tag(hit.entry, region_id, form, width)
+        return _not_modified(tag, known) or self._image(upright_crop(hit), form, width, tag)
 
     def _image(self, image: Image.Image, form: str, width: int, tag: str) -> Response:
         most = self._limits.image_px

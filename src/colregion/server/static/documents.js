@@ -9,7 +9,9 @@ let total = 0;
 
 /** Load the list, and fill the choice of where to search. */
 export async function loadDocuments() {
+  const listed = JSON.stringify(documents);
   ({ documents, total } = await request(`api/documents?limit=${SHOWN}`));
+  if (documents.length && JSON.stringify(documents) === listed) return; // nothing loses its focus
   const scope = $("scope");
   const before = scope.value;
   const options = documents.map((one) => el("option", { value: one.doc_id }, one.doc_id));

@@ -67,7 +67,7 @@ export async function copy(text, button, done = "Copied") {
   }
 }
 
-export const percent = (share) => `${Math.round(100 * share)} %`;
+export const percent = (share) => (share > 0 && share < 0.005 ? "under 1 %" : `${Math.round(100 * share)} %`);
 
 export const baseName = (source) => source.split(/[\\/]/).pop() || source;
 

@@ -3,6 +3,7 @@
 import { baseName, copy, el, pageNumber, percent } from "./dom.js";
 
 const COLORS = 6;
+const CARD_WIDTH = 450;
 const UNLIKELY = 0.05;
 
 export const colorClass = (rank) => `c${((rank - 1) % COLORS) + 1}`;
@@ -46,6 +47,8 @@ export function markSelected(column, rank) {
     const button = item.querySelector(".pick");
     if (selected) button.setAttribute("aria-current", "true");
     else button.removeAttribute("aria-current");
+    const match = selected && item.querySelector(".whole mark");
+    if (match) match.parentElement.scrollTop = match.offsetTop - match.parentElement.clientHeight / 2;
   });
 }
 
@@ -65,7 +68,7 @@ function card(hit, rank, pick) {
   );
   const image = el("img", {
     className: "crop",
-    src: `${hit.image_url}?width=900`,
+    src: `${hit.image_url.replace(/png$/, "jpg")}?width=${CARD_WIDTH * (devicePixelRatio > 1 ? 2 : 1)}`,
     alt: hit.text ? "" : `The region, a ${hit.kind} without text`,
     loading: "lazy",
   });
