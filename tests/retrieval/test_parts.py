@@ -135,6 +135,12 @@ def test_row_fetched_by_its_id_has_the_header_of_its_table_before_it() -> None:
     assert (row.text, row.box) == ("part | price\nB2 | 7", Box(0, 0.5, 1, 0.75))
 
 
+def test_id_of_rows_joined_in_a_context_gives_their_table() -> None:
+    assert find_region(price_list(), "doc#p1#1.2+1").kind == "table"
+    with pytest.raises(NotIndexed):
+        find_region(price_list(), "doc#p1#11.2+1")
+
+
 class TestCutToFit:
     evidence = np.array([0.9, 0.5, 0.2, 0.1, 0.8, 0.7, 0.3, 0.2, 0.1, 0.1])
 

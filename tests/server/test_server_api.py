@@ -44,6 +44,7 @@ def test_search_returns_regions_with_addresses_of_image_and_file(client: TestCli
         "x1": 0.75,
         "y1": 0.7,
         "boxes": [[0.25, 0.5, 0.75, 0.7]],
+        "quote_boxes": [[0.25, 0.5, 0.75, 0.7]],
         "doc_id": "scan.png",
         "page_id": "scan.png#p1",
         "page_number": 1,

@@ -130,8 +130,9 @@ def page_id_of(region_id: str) -> str:
 
 def find_region(parsed: ParsedPage, region_id: str) -> Region:
     """The region with an id: in the page's tree (as `join_pieces` returns it), the whole page, a
-    paragraph in several columns, or a label joined with its value. Raises NotIndexed when the page
-    has no such region."""
+    paragraph in several columns, or a label joined with its value. For other regions joined from
+    pieces of an area, as in a context, the area. Raises NotIndexed when the page has no such
+    region."""
     for region in parsed.regions:
         if region.id == region_id:
             return join_pieces(parsed, [region])
@@ -141,6 +142,9 @@ def find_region(parsed: ParsedPage, region_id: str) -> Region:
     )
     for region in chain([parsed.whole()], paragraphs, _labels_with_values(parsed)):
         if region.id == region_id:
+            return region
+    for region in parsed.regions:
+        if region.level == "area" and re.match(rf"{re.escape(region.id)}(\.[\d.]+)?\+", region_id):
             return region
     areas = [region.id for region in parsed.regions if len(region.path) == 1]
     known = f"its areas are {areas[0]} to {areas[-1]}" if areas else "it has none"

@@ -146,7 +146,12 @@ class Api:
             records.ContextCitation(mark=mark, region=records.hit_record(hit, question))
             for mark, hit in context.citations.items()
         ]
-        return records.ContextAnswer(text=context.text, tokens=context.tokens, citations=citations)
+        return records.ContextAnswer(
+            text=context.text,
+            tokens=context.tokens,
+            reason=context.reason,
+            citations=citations,
+        )
 
     def _resolve(self, body: records.ResolveRequest) -> BaseModel:
         hits = {mark: self._engine.region(one) for mark, one in body.citations.items()}

@@ -73,6 +73,7 @@ class HitRecord(RegionRecord):
     page_height: float
     page_count: int = Field(description="Pages of the document.")
     boxes: list[_BoxTuple] = Field(description="x0, y0, x1, y1 of each part of the region.")
+    quote_boxes: list[_BoxTuple] = Field(description="Of each line of its quotes.")
     excerpt: str = Field(description="The text with line breaks only where they carry meaning.")
     matches: list[tuple[int, int]] = Field(
         description="Start and end, in characters of the excerpt, of words of the question."
@@ -94,6 +95,7 @@ class ContextCitation(BaseModel):
 class ContextAnswer(BaseModel):
     text: str = Field(description="Regions in reading order, each led by its mark.")
     tokens: int
+    reason: str = Field(description="Why there is no text; empty where there is some.")
     citations: list[ContextCitation]
 
 
@@ -165,6 +167,7 @@ def hit_record(hit: Hit, question: str = "") -> HitRecord:
         page_height=float(page.height),
         page_count=hit.entry.page_count,
         boxes=[_box_tuple(box.xyxy) for box in hit.region.boxes],
+        quote_boxes=[_box_tuple(box.xyxy) for quote in hit.quotes for box in quote.boxes],
         excerpt=excerpt,
         matches=list(term_spans(excerpt, frozenset(content_terms(question)))),
         caution=hit.hidden_text_warning,

@@ -114,6 +114,14 @@ function showProblem(text) {
   $("problem").textContent = text;
 }
 
+function place(element, [x0, y0, x1, y1]) {
+  element.style.left = `${100 * x0}%`;
+  element.style.top = `${100 * y0}%`;
+  element.style.width = `${100 * (x1 - x0)}%`;
+  element.style.height = `${100 * (y1 - y0)}%`;
+  return element;
+}
+
 function drawMarks(pick) {
   const pageId = view.page.page_id;
   const taken = [];
@@ -127,10 +135,7 @@ function drawMarks(pick) {
       const mark = el("div", {
         className: `mark ${colorClass(rank)}${selected ? " selected" : ""}${x0 < TAG_WIDTH ? " inside" : ""}`,
       });
-      mark.style.left = `${100 * x0}%`;
-      mark.style.top = `${100 * y0}%`;
-      mark.style.width = `${100 * (x1 - x0)}%`;
-      mark.style.height = `${100 * (y1 - y0)}%`;
+      place(mark, [x0, y0, x1, y1]);
       mark.style.zIndex = selected ? 1000 : Math.round(999 - 900 * Math.min(1, (x1 - x0) * (y1 - y0)));
       if (part === 0) {
         const label = `Hit ${rank}, ${hit.kind}, ${likelihood(hit)}`;
@@ -140,6 +145,11 @@ function drawMarks(pick) {
         mark.append(tag);
       }
       marks.push(mark);
+    });
+    if (rank !== view.rank) return;
+    hit.quote_boxes.forEach((box) => {
+      const quote = el("div", { className: `quote ${colorClass(rank)}` });
+      marks.push(place(quote, turned(box, view.page.quarter_turns)));
     });
   });
   $("marks").replaceChildren(...marks);
