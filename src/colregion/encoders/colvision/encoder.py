@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from PIL import Image
@@ -15,7 +17,8 @@ from colregion.core.geometry import FloatArray
 from colregion.core.interfaces import Encoder
 from colregion.core.regions import ParsedPage
 from colregion.encoders.colvision import placement
-from colregion.encoders.colvision.loading import find_checkpoint, load, visual_tokens
+from colregion.encoders.colvision.checkpoint_files import find_checkpoint
+from colregion.encoders.colvision.loading import load, process_question, visual_tokens
 from colregion.encoders.colvision.pooling import pool
 from colregion.encoders.torch_utils.batching import plan, run_halving
 from colregion.encoders.torch_utils.model_files import commit_of, digest
@@ -36,6 +39,8 @@ class ColVisionOptions:
 
     Args:
         revision: a branch, tag or commit of the hub.
+        base: for an adapter, the hub id or folder of the model to use as its base, instead of the
+            one that the adapter names.
         device: "cpu", "cuda", "cuda:1", "mps"; None for the best that is available.
         dtype: "bfloat16", "float16" or "float32"; None for bfloat16 on an accelerator and
             float32 on a CPU.
@@ -54,6 +59,7 @@ class ColVisionOptions:
     """
 
     revision: str | None = None
+    base: str | None = None
     device: str | None = None
     dtype: str | None = None
     attention: str | None = None
@@ -110,7 +116,10 @@ class ColVisionEncoder(Encoder):
     def __init__(self, source: str, options: ColVisionOptions | None = None) -> None:
         options = options or ColVisionOptions()
         checkpoint = find_checkpoint(
-            source, revision=options.revision, local_files_only=options.local_files_only
+            source,
+            revision=options.revision,
+            base=options.base,
+            local_files_only=options.local_files_only,
         )
         self.model, self.processor, self.device = load(
             checkpoint,
@@ -128,12 +137,13 @@ class ColVisionEncoder(Encoder):
         settings = options.vector_settings
         weights = digest([folder for folder in (checkpoint.folder, checkpoint.base) if folder])
         commit = commit_of(checkpoint.folder)
-        base = source if commit else str(checkpoint.folder)
-        all_settings = "&".join(filter(None, (commit and f"revision={commit}", settings)))
-        self._fingerprint = "?".join(
-            filter(None, (f"{checkpoint.family.model}@{weights}", settings))
-        )
-        self.spec = "?".join(filter(None, (base, all_settings)))
+        place = source if commit else str(checkpoint.folder)
+        base = options.base and f"base={quote(_absolute(options.base))}"
+        all_settings = "&".join(filter(None, (commit and f"revision={commit}", base, settings)))
+        family = self._family = checkpoint.family
+        name = family.model if family.version == 1 else f"{family.model}-{family.version}"
+        self._fingerprint = "?".join(filter(None, (f"{name}@{weights}", settings)))
+        self.spec = "?".join(filter(None, (place, all_settings)))
 
     @property
     def fingerprint(self) -> str:
@@ -163,14 +173,17 @@ class ColVisionEncoder(Encoder):
         tokenizer = self.processor.tokenizer
         safe = without_specials(text, tokenizer.all_special_tokens)
         with self._lock:
-            # By position, because the classes differ in the argument's name.
-            batch, empty = (self.processor.process_queries([part]) for part in (safe, ""))
+            batch, empty = (self.process_question(part) for part in (safe, ""))
             (vectors,) = self._run(batch, [repr(text)])
         labels = label(
             batch["input_ids"][0].tolist(), empty["input_ids"][0].tolist(), decode=self._decode
         )
         weights = np.ones(len(vectors), dtype=np.float32)
         return QueryEmbedding(vectors, labels.tokens, labels.content, weights)
+
+    def process_question(self, text: str) -> Any:
+        """The model's inputs for a question, with the text around it of the family's training."""
+        return process_question(self.processor, text, family=self._family)
 
     def _encode(
         self, pages: Sequence[ParsedPage], images: Sequence[Image.Image]
@@ -204,20 +217,41 @@ class ColVisionEncoder(Encoder):
         dtype = self.model.dtype
         inputs = {
             key: value.to(self.device, dtype=dtype if value.is_floating_point() else None)
-            for key, value in batch.items()
+            for key, value in self._with_positions(batch).items()
             if key != "labels"
         }
-        with require("torch", extra="colpali").inference_mode():
-            output = self.model(**inputs)
+        try:
+            with require("torch", extra="colpali").inference_mode():
+                output = self.model(**inputs)
+        except ValueError as cause:
+            raise BackendError(
+                f"the model refuses what its processor made of {', '.join(names)}: {cause}. The "
+                "two do not fit; fetch the model again"
+            ) from cause
         rows = getattr(output, "embeddings", output).float().cpu()
         mask = batch["attention_mask"].bool()
         vectors = [row[real].numpy() for row, real in zip(rows, mask, strict=True)]
         for name, row in zip(names, vectors, strict=True):
             if not np.isfinite(row).all():
-                raise BackendError(
-                    f"the model's vectors of {name} are not finite; try dtype='float32'"
-                )
+                exact = str(dtype) == "torch.float32"
+                cure = "its weights are damaged; fetch it again" if exact else "try dtype='float32'"
+                raise BackendError(f"the model's vectors of {name} are not finite; {cure}")
         return vectors
+
+    def _with_positions(self, batch: Any) -> dict[str, Any]:
+        """The batch, with the rows and columns of patches where neither the processor nor the
+        model's class provides them (transformers' `ColQwen2ForRetrieval`, since release 5)."""
+        inputs = dict(batch)
+        backbone = getattr(self.model, "vlm", self.model)
+        if "image_grid_thw" in inputs and "mm_token_type_ids" not in inputs:
+            ids = inputs["input_ids"]
+            inputs["position_ids"], _ = backbone.get_rope_index(
+                ids,
+                (ids == self._image_id).int(),
+                image_grid_thw=inputs["image_grid_thw"],
+                attention_mask=inputs["attention_mask"],
+            )
+        return inputs
 
     def _process_images(self, pages: Sequence[ParsedPage], images: Sequence[Image.Image]) -> Any:
         try:
@@ -240,6 +274,11 @@ class ColVisionEncoder(Encoder):
 
     def _decode(self, ids: Sequence[int]) -> str:
         return str(self.processor.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
+
+
+def _absolute(source: str) -> str:
+    folder = Path(source).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else source
 
 
 def _quarter_turns(page: ParsedPage) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from colregion.core.geometry import GridPlacement, IntArray
-from colregion.errors import BackendError
+from colregion.errors import BackendError, InvalidInput
 
 _TILE = re.compile(r"<row_(\d+)_col_(\d+)>")
 
@@ -22,6 +22,33 @@ _TILE = re.compile(r"<row_(\d+)_col_(\d+)>")
 def image_token_id(config: Any) -> int:
     """The id of the tokens that the model replaces with the page's patches."""
     return int(getattr(config, "vlm_config", config).image_token_id)
+
+
+def check_processor(processor: Any, config: Any, *, name: str) -> None:
+    """Raise InvalidInput where the processor cuts a page into other cells than the model."""
+    vlm = getattr(config, "vlm_config", config)
+    vision, images = vlm.vision_config, processor.image_processor
+    if hasattr(images, "merge_size"):
+        pairs = {
+            "patch_size": (images.patch_size, vision.patch_size),
+            "merge_size": (images.merge_size, vision.spatial_merge_size),
+            "temporal_patch_size": (images.temporal_patch_size, vision.temporal_patch_size),
+        }
+    elif hasattr(processor, "image_seq_len"):
+        scale = getattr(vlm, "scale_factor", None) or vlm.pixel_shuffle_factor
+        side = images.max_image_size["longest_edge"] // vision.patch_size // scale
+        pairs = {"image_seq_len": (processor.image_seq_len, side**2)}
+    else:
+        side = images.size["height"] // vision.patch_size
+        pooled = getattr(vlm, "mm_tokens_per_image", None)
+        pairs = {"image_seq_length": (processor.image_seq_length, pooled or side**2)}
+    for setting, (own, of_model) in pairs.items():
+        if own != of_model:
+            raise InvalidInput(
+                f"the processor of {name} does not fit its model: {setting} is {own}, and the "
+                f"model needs {of_model}. Set it in processor_config.json (create the file if "
+                "there is none), or fetch the model again"
+            )
 
 
 def layers_of(
