@@ -68,9 +68,10 @@ def _conversion(cls: Any, checkpoint: Checkpoint) -> dict[str, Any]:
     if family.backbone is not None:
         config = getattr(require("transformers", extra="colpali"), family.backbone)
         values = read_json(checkpoint.base or checkpoint.folder, "config.json")
-        own_code = {"auto_map", "model_type"}
-        kept = {key: value for key, value in values.items() if key not in own_code}
-        options["config"] = config.from_dict(kept)
+        unknown = {"auto_map", "model_type"}
+        options["config"] = config.from_dict(
+            {key: value for key, value in values.items() if key not in unknown}
+        )
     return options
 
 
