@@ -235,6 +235,13 @@ def test_weights_that_would_be_random_are_named(
         load_encoder(str(folder))
 
 
+def test_adapter_of_another_adapter_is_refused(models: ModelShelf, tmp_path: Path) -> None:
+    save_adapter(models, "colqwen2", tmp_path / "base")
+    save_adapter(models, "colqwen2", tmp_path / "adapter", base=str(tmp_path / "base"))
+    with pytest.raises(InvalidInput, match=r"its base .* is an adapter itself; merge that one"):
+        load_encoder(str(tmp_path / "adapter"))
+
+
 def test_adapter_without_its_base_names_what_is_missing(models: ModelShelf, tmp_path: Path) -> None:
     save_adapter(models, "colqwen2", tmp_path, base="nobody/no-such-base")
     with pytest.raises(BackendError, match=r"base of the adapter .*no-such-base.*hf download"):
@@ -366,4 +373,4 @@ def test_torchvision_built_for_another_torch_is_explained(
 
     monkeypatch.setattr(loading, "require", broken)
     with pytest.raises(MissingDependency, match="pip install --force-reinstall torch torchvision"):
-        loading._classes(COLQWEN2_5)
+        loading._classes(Family(*COLQWEN2_5))

@@ -192,7 +192,7 @@ def test_shard_of_another_length_is_named(models: ModelShelf, tmp_path: Path, n_
     folder = shutil.copytree(models.folder("colqwen2"), tmp_path / "shards")
     weights = list(load_file(folder / "model.safetensors").items())
     (folder / "model.safetensors").unlink()
-    places = {}
+    places: dict[str, str] = {}
     for number, part in enumerate((weights[:9], weights[9:]), start=1):
         file = folder / f"model-0000{number}-of-00002.safetensors"
         save_file(dict(part), file, metadata={"format": "pt"})
@@ -216,7 +216,9 @@ def test_shard_of_another_length_is_named(models: ModelShelf, tmp_path: Path, n_
         ),
         ("colqwen2_5", {"patch_size": 16}, "patch_size is 16.*needs 14"),
         ("colqwen3", {"merge_size": 1}, "merge_size is 1.*needs 2"),
-        ("colpali", {"size": {"height": 224, "width": 224}}, "image_seq_length is 1024.*needs 256"),
+        ("colpali", {"size": {"height": 224, "width": 224}}, "size is 224.*needs 448"),
+        ("colpali", {"size": {"shortest_edge": 448}}, "size is None.*needs 448"),
+        ("colgemma3", {"size": {"height": 896, "width": 896}}, "size is 896.*needs 448"),
     ],
 )
 def test_processor_that_makes_other_cells_than_the_model_is_refused(

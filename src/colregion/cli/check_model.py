@@ -40,7 +40,7 @@ def check_model(
     encoder = load_encoder(model, **({"device": device} if device else {}))
     if not isinstance(encoder, ColVisionEncoder):
         raise InvalidInput(f"check-model is for visual models; {model} reads no images")
-    report = {"model": encoder.spec, **_facts(encoder), "load": f"{_since(start):.1f} s"}
+    report = {"model": encoder.spec or model, **_facts(encoder), "load": f"{_since(start):.1f} s"}
     proofs = _proofs(encoder)
     report |= {"speed": _speed(encoder), "memory": _memory(encoder)}
     report |= {name: text for name, (_, text) in proofs.items()}

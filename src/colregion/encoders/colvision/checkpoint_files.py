@@ -64,6 +64,11 @@ def find_checkpoint(
     base_name, base_folder = _fetch_base(
         source, adapter, base=base, local_files_only=local_files_only
     )
+    if read_json(base_folder, "adapter_config.json"):
+        raise InvalidInput(
+            f"the adapter {source} cannot be applied: its base {base_name} is an adapter itself; "
+            "merge that one into its own base, and name the result, base=FOLDER"
+        )
     family = find_family(folder, base_folder, name=source)
     _fetch_weights(source, folder, adapter=True, local_files_only=local_files_only)
     shapes = model_files.weight_shapes(folder, adapter=True)

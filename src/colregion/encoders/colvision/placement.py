@@ -29,7 +29,7 @@ def check_processor(processor: Any, config: Any, *, name: str) -> None:
     vlm = getattr(config, "vlm_config", config)
     vision, images = vlm.vision_config, processor.image_processor
     if hasattr(images, "merge_size"):
-        pairs = {
+        pairs: dict[str, tuple[Any, Any]] = {
             "patch_size": (images.patch_size, vision.patch_size),
             "merge_size": (images.merge_size, vision.spatial_merge_size),
             "temporal_patch_size": (images.temporal_patch_size, vision.temporal_patch_size),
@@ -39,15 +39,18 @@ def check_processor(processor: Any, config: Any, *, name: str) -> None:
         side = images.max_image_size["longest_edge"] // vision.patch_size // scale
         pairs = {"image_seq_len": (processor.image_seq_len, side**2)}
     else:
-        side = images.size["height"] // vision.patch_size
+        side = vision.image_size // vision.patch_size
         pooled = getattr(vlm, "mm_tokens_per_image", None)
-        pairs = {"image_seq_length": (processor.image_seq_length, pooled or side**2)}
+        pairs = {
+            "size": (dict(images.size).get("height"), vision.image_size),
+            "image_seq_length": (processor.image_seq_length, pooled or side**2),
+        }
     for setting, (own, of_model) in pairs.items():
         if own != of_model:
             raise InvalidInput(
                 f"the processor of {name} does not fit its model: {setting} is {own}, and the "
-                f"model needs {of_model}. Set it in processor_config.json (create the file if "
-                "there is none), or fetch the model again"
+                f"model needs {of_model}. Correct it in processor_config.json (create the file if "
+                "there is none) or preprocessor_config.json, or fetch the model again"
             )
 
 
