@@ -93,6 +93,9 @@ _RETRIEVAL: Mapping[str, Family] = {
         NATIVE,
         projection=_NATIVE_PROJECTION,
     ),
+    "neomme": Family(
+        "NeoMMEForRetrieval", "NeoMMEProcessor", NATIVE, projection="multi_vector_head.proj"
+    ),
     # TomoroAI's and VAGOsolutions' models: the engine's ColQwen3, wrapped once more by the first.
     "colqwen3": Family(
         "ColQwen3",

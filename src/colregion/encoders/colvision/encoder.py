@@ -202,6 +202,7 @@ class ColVisionEncoder(Encoder):
                 grid=(grids[i][1] // merge, grids[i][2] // merge) if grids else None,
                 tiled=tiled,
                 decode=self._decode,
+                row_id=getattr(self.processor, "row_id", None),
             )
             page_vectors, layers = pool(page_vectors, layers, factor=self._options.pool_factor)
             places = placement.placement_of(

@@ -7,8 +7,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from colregion.encoders.colvision.checkpoint import Family
+from colregion.encoders.colvision.checkpoint import ENGINE, Family
 from colregion.encoders.colvision.checkpoint_files import Checkpoint
+from colregion.encoders.colvision.neomme import NeoMMEPages
 from colregion.encoders.colvision.placement import check_processor
 from colregion.encoders.torch_utils.devices import pick_device, pick_dtype
 from colregion.encoders.torch_utils.model_files import read_json, weight_shapes
@@ -42,7 +43,11 @@ def load(
         processor = getattr(classes, family.processor).from_pretrained(
             _processor_folder(checkpoint), local_files_only=True, trust_remote_code=False
         )
-        cls = _sized(getattr(classes, family.model), checkpoint, torch)
+        if family.model == "NeoMMEForRetrieval":
+            processor = NeoMMEPages(processor)
+        cls = getattr(classes, family.model)
+        if family.module == ENGINE:
+            cls = _sized(cls, checkpoint, torch)
         model = _load_weights(cls, checkpoint, {**options, **_conversion(cls, checkpoint)})
     except (*errors, damaged, refused) as cause:
         raise BackendError(
@@ -160,7 +165,14 @@ def _classes(family: Family) -> ModuleType:
             f"torchvision does not work with the torch that is installed ({cause}). Install the "
             "two together, from the same index: pip install --force-reinstall torch torchvision"
         ) from cause
-    return require(family.module, extra="colpali")
+    module = require(family.module, extra="colpali")
+    if not hasattr(module, family.model):
+        name = family.module.partition(".")[0]
+        raise MissingDependency(
+            f"the installed release of {name} has no {family.model}; install a newer one: "
+            "pip install --upgrade transformers colpali-engine"
+        )
+    return module
 
 
 def process_question(processor: Any, text: str, *, family: Family) -> Any:
@@ -200,6 +212,8 @@ def visual_tokens(processor: Any, *, width_px: int, height_px: int) -> int:
     if merge is not None:
         n_patches = int(images.get_number_of_image_patches(height_px, width_px, {}))
         return n_patches // int(merge) ** 2
+    if isinstance(processor, NeoMMEPages):
+        return int(images.get_number_of_image_patches(height_px, width_px, {}))
     tokens_per_tile = getattr(processor, "image_seq_len", None)
     if tokens_per_tile is not None:
         n_tiles, _, _ = images.get_number_of_image_patches(height_px, width_px, {})

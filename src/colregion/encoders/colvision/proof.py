@@ -21,7 +21,8 @@ from colregion.errors import BackendError, InvalidInput
 SHAPES = ((850, 1100), (1200, 500))  # width x height
 _CELLS = 6
 _ATTENTION_OUTPUT = re.compile(
-    r"(self_attn|attn|attention|linear_attn|self_attention)\.(o_proj|out_proj|proj|Wo|dense)$"
+    r"(self_attn|attn|attention|linear_attn|self_attention)(\.output_projection)?"
+    r"\.(o_proj|out_proj|proj|Wo|dense)$"
 )
 
 
@@ -128,7 +129,11 @@ def prove_positions(encoder: ColVisionEncoder) -> Proof | None:
     width_px, height_px = SHAPES[0]
     batch = encoder.processor.process_images([Image.new("RGB", (width_px, height_px))])
     backbone = getattr(encoder.model, "vlm", encoder.model)
-    if "image_grid_thw" not in batch or not hasattr(backbone, "get_rope_index"):
+    if "position_ids" in batch:
+        receiver = encoder.model
+    elif "image_grid_thw" in batch and hasattr(backbone, "get_rope_index"):
+        receiver = backbone.language_model
+    else:
         return None
     (embedding,) = encoder.encode_pages([_page(np.zeros((height_px, width_px, 3), np.uint8))])
     assert isinstance(embedding.placement, GridPlacement)
@@ -138,13 +143,13 @@ def prove_positions(encoder: ColVisionEncoder) -> Proof | None:
     def read(_module: Any, _args: Any, inputs: dict[str, Any]) -> None:
         inputs_seen.append(inputs)
 
-    hook = backbone.language_model.register_forward_pre_hook(read, with_kwargs=True)
+    hook = receiver.register_forward_pre_hook(read, with_kwargs=True)
     try:
         encoder._run(batch, ["proof"])
     finally:
         hook.remove()
     positions = inputs_seen[0].get("position_ids")
-    if positions is None or positions.ndim != 3 or len(positions) < 3:
+    if positions is None or positions.ndim != 3:
         return Proof(layer.size, (f"positions without rows and columns, of {layer.size} patches",))
     patches = positions[-2:, 0].cpu().numpy()[:, layer]
     expected = np.indices(layer.shape)
