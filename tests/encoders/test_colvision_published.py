@@ -133,7 +133,12 @@ def test_wrapped_colqwen3_is_loaded_without_running_its_code(
     )
     for name in ("modeling.py", "processing.py"):
         (folder / name).write_text(RUN_NOTHING)
-    assert_same_vectors(load(folder), models.encoder("colqwen3"))
+    encoder = load(folder)
+    assert_same_vectors(encoder, models.encoder("colqwen3"))
+    # The limit that its own processor sets: 1,280 cells of 32 x 32 px.
+    assert encoder.processor.image_processor.size["longest_edge"] == 1280 * 32 * 32
+    limited = load(folder, max_num_visual_tokens=64)
+    assert limited.processor.image_processor.size["longest_edge"] == 64 * 32 * 32
 
 
 @pytest.mark.parametrize("family", ["colqwen3", "colqwen2_5", "colidefics3"])

@@ -8,7 +8,7 @@ backbone without its projection.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ class Family:
             unknown there.
         around: text before a question, and after its augmentation tokens, in training; None where
             the processor puts there what the model was trained with.
+        max_tokens: the limit of visual tokens per page that the model's own processor sets when
+            it is loaded, whatever its files say; None for that of the files.
         version: raised when the same checkpoint gets other vectors than before, so that an
             index made with the old ones is refused.
     """
@@ -41,6 +43,7 @@ class Family:
     renamed: tuple[tuple[str, str], ...] = ()
     backbone: str | None = None
     around: tuple[str, str] | None = None
+    max_tokens: int | None = None
     version: int = 1
 
 
@@ -96,15 +99,16 @@ _RETRIEVAL: Mapping[str, Family] = {
     "neomme": Family(
         "NeoMMEForRetrieval", "NeoMMEProcessor", NATIVE, projection="multi_vector_head.proj"
     ),
-    # TomoroAI's and VAGOsolutions' models: the engine's ColQwen3, wrapped once more by the first.
-    "colqwen3": Family(
-        "ColQwen3",
-        "ColQwen3Processor",
-        ENGINE,
-        renamed=((r"^vlm\.model\.", ""), (r"^embedding_proj_layer\.", "custom_text_proj.")),
-        backbone="Qwen3VLConfig",
-    ),
+    # VAGOsolutions' name for colpali-engine's ColQwen3.
+    "colqwen3": Family("ColQwen3", "ColQwen3Processor", ENGINE, backbone="Qwen3VLConfig"),
 }
+# TomoroAI's ColQwen3: the same model type, with code for a wrapper around the same layers. Its
+# prompts are colpali-engine's.
+_WRAPPED_COLQWEN3 = replace(
+    _RETRIEVAL["colqwen3"],
+    renamed=((r"^vlm\.model\.", ""), (r"^embedding_proj_layer\.", "custom_text_proj.")),
+    max_tokens=1280,
+)
 _PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
 
 
@@ -126,6 +130,8 @@ def find_family(folder: Path, base: Path | None, *, name: str) -> Family:
         known = any(family.model in named for family in families)
         if not known:
             _refuse_own_code(config, name=name)
+        if kind == "colqwen3" and config.get("auto_map"):
+            return _WRAPPED_COLQWEN3
         if kind in _RETRIEVAL:
             return _RETRIEVAL[kind]
         processors = _processor_classes(place)

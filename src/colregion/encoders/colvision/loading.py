@@ -58,8 +58,9 @@ def load(
         # Its head for generating text is neither loaded nor used, but would run, over 257,000 words
         # for each of 1,000 patches, and cannot be moved to a device.
         model.model.lm_head = torch.nn.Identity()
-    if max_num_visual_tokens is not None:
-        limit_tokens(processor, max_num_visual_tokens, name=family.model)
+    limit = max_num_visual_tokens or family.max_tokens
+    if limit is not None:
+        limit_tokens(processor, limit, name=family.model)
     return model.to(device).eval(), processor, device
 
 
