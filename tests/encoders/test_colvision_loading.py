@@ -200,7 +200,7 @@ def without_projection(source: Path, folder: Path) -> Path:
 
     shutil.copytree(source, folder)
     file = folder / "model.safetensors"
-    weights = {k: v for k, v in load_file(file).items() if not k.startswith("custom_text_proj")}
+    weights = {k: v for k, v in load_file(file).items() if "_proj" not in k.split(".")[0]}
     save_file(weights, file, metadata={"format": "pt"})
     return folder
 

@@ -412,6 +412,23 @@ def test_unusable_model_is_refused_before_its_weights_are_fetched(
     assert not {name for name in files if name.startswith("model")}
 
 
+def test_backbone_that_only_its_weights_tell_is_refused(models: ModelShelf, hub: Path) -> None:
+    without_projection(models.folder("colqwen2_5"), hub / "a" / "model")
+    config = json.loads((hub / "a" / "model" / "config.json").read_text())
+    write(hub / "a" / "model", config={**config, "architectures": None})
+    with pytest.raises(InvalidInput, match="a/model is a backbone that was not trained"):
+        load("a/model")
+
+
+def test_model_for_sentence_transformers_is_named_as_one(
+    models: ModelShelf, tmp_path: Path
+) -> None:
+    folder = without_projection(models.folder("colpali-native"), tmp_path / "model")
+    (folder / "modules.json").write_text("[]")
+    with pytest.raises(InvalidInput, match="is a model for sentence-transformers, with layers in"):
+        load(folder)
+
+
 QWEN_END = "<|endoftext|>" * 10
 TILED_END = "<end_of_utterance>" * 10
 

@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from colregion.encoders.colvision.checkpoint import Family, find_family, refuse_unsupported
 from colregion.encoders.torch_utils import model_files
@@ -50,41 +49,44 @@ def find_checkpoint(
         BackendError: as `model_files.fetch`, and for damaged weights.
     """
     folder = _fetch_small(source, revision=revision, local_files_only=local_files_only)
-    adapter = read_json(folder, "adapter_config.json")
-    if not adapter:
-        if base is not None:
-            raise InvalidInput(f"{source} is not an adapter and has no base; omit base={base!r}")
-        family = find_family(folder, None, name=source)
-        if _lacks_projection(folder, family):
-            raise InvalidInput(_backbone(source, family))
-        _fetch_weights(source, folder, adapter=False, local_files_only=local_files_only)
-        shapes = model_files.weight_shapes(folder, adapter=False)
-        return Checkpoint(folder, None, family, _dimensions(shapes, family, name=source))
+    if (folder / "adapter_config.json").is_file():
+        return _find_adapter(source, folder, base=base, local_files_only=local_files_only)
+    if base is not None:
+        raise InvalidInput(f"{source} is not an adapter and has no base; omit base={base!r}")
+    family = find_family(folder, None, name=source)
+    untrained = _untrained(source, folder, family)
+    _check_projection(folder, family, untrained)
+    _fetch_weights(source, folder, adapter=False, local_files_only=local_files_only)
+    _check_projection(folder, family, untrained)
+    shapes = model_files.weight_shapes(folder, adapter=False)
+    return Checkpoint(folder, None, family, _dimensions(shapes, family))
+
+
+def _find_adapter(
+    source: str, folder: Path, *, base: str | None, local_files_only: bool
+) -> Checkpoint:
     refuse_unsupported(folder, name=source)
     base_name, base_folder = _fetch_base(
-        source, adapter, base=base, local_files_only=local_files_only
+        source, folder, base=base, local_files_only=local_files_only
     )
-    if read_json(base_folder, "adapter_config.json"):
-        raise InvalidInput(
-            f"the adapter {source} cannot be applied: its base {base_name} is an adapter itself; "
-            "merge that one into its own base, and name the result, base=FOLDER"
-        )
     family = find_family(folder, base_folder, name=source)
     _fetch_weights(source, folder, adapter=True, local_files_only=local_files_only)
     shapes = model_files.weight_shapes(folder, adapter=True)
     whole = {name: shape for name, shape in shapes.items() if "lora_" not in name}
     brings_projection = any(_is_projection(name, family) for name in whole)
-    if not brings_projection and _lacks_projection(base_folder, family):
-        raise InvalidInput(
-            f"the adapter {source} does not bring the layer that makes vectors "
-            f"({family.projection}), and its base {base_name} has none: it was random in training "
-            "and is lost. Name a base that has it, base=ID, or use another model"
-        )
+    lost = (
+        f"the adapter {source} does not bring the layer that makes vectors ({family.projection}), "
+        f"and its base {base_name} has none: it was random in training and is lost. Name a base "
+        "that has it, base=ID, or use another model"
+    )
+    if not brings_projection:
+        _check_projection(base_folder, family, lost)
     _check_fit(shapes, family, base_folder, names=(source, base_name))
     _fetch_weights(base_name, base_folder, adapter=False, local_files_only=local_files_only)
+    if not brings_projection:
+        _check_projection(base_folder, family, lost)
     base_shapes = model_files.weight_shapes(base_folder, adapter=False)
-    n_dimensions = _dimensions({**base_shapes, **whole}, family, name=source)
-    return Checkpoint(folder, base_folder, family, n_dimensions)
+    return Checkpoint(folder, base_folder, family, _dimensions({**base_shapes, **whole}, family))
 
 
 def _fetch_small(source: str, *, revision: str | None, local_files_only: bool) -> Path:
@@ -112,9 +114,10 @@ def _fetch_weights(source: str, folder: Path, *, adapter: bool, local_files_only
 
 
 def _fetch_base(
-    source: str, adapter: Mapping[str, Any], *, base: str | None, local_files_only: bool
+    source: str, adapter_folder: Path, *, base: str | None, local_files_only: bool
 ) -> tuple[str, Path]:
     """The base's name and the folder with its small files."""
+    adapter = read_json(adapter_folder, "adapter_config.json")
     named = adapter.get("base_model_name_or_path")
     name = base or named
     if not isinstance(name, str) or not name:
@@ -136,6 +139,11 @@ def _fetch_base(
         raise type(cause)(
             f"the base of the adapter {source} is missing: {cause}. Or name another, base=ID"
         ) from cause
+    if (folder / "adapter_config.json").is_file():
+        raise InvalidInput(
+            f"the adapter {source} cannot be applied: its base {name} is an adapter itself; merge "
+            "that one into its own base, and name the result, base=FOLDER"
+        )
     return name, folder
 
 
@@ -145,28 +153,35 @@ def _is_projection(name: str, family: Family) -> bool:
     return f".{name}".endswith(f".{family.projection}.weight")
 
 
-def _lacks_projection(folder: Path, family: Family) -> bool:
-    """Whether a model is a backbone that was not trained for retrieval: from its weights' names
-    where they are known, else from the class that saved it."""
+def _check_projection(folder: Path, family: Family, untrained: str) -> None:
+    """Raise InvalidInput for a model without projection: from its weights' names where they are
+    known, else from the class that saved it."""
     names = model_files.saved_names(folder)
-    if names:
-        return not any(_is_projection(name, family) for name in names)
     classes = read_json(folder, "config.json").get("architectures") or ()
-    return any(str(cls).endswith("ForConditionalGeneration") for cls in classes)
+    if names:
+        lacks = not any(_is_projection(name, family) for name in names)
+    else:
+        lacks = any(str(cls).endswith("ForConditionalGeneration") for cls in classes)
+    if lacks:
+        raise InvalidInput(untrained)
 
 
-def _backbone(name: str, family: Family) -> str:
+def _untrained(name: str, folder: Path, family: Family) -> str:
+    lacks = f"lacks the layer that makes vectors ({family.projection})"
+    if (folder / "modules.json").is_file():
+        return (
+            f"{name} {lacks}: it is a model for sentence-transformers, with layers in folders of "
+            "their own, which is not supported for images. Use its form for transformers or "
+            "colpali-engine"
+        )
     return (
-        f"{name} is a backbone that was not trained for retrieval, or incomplete: it lacks the "
-        f"layer that makes vectors ({family.projection}). {_TRAINED}"
+        f"{name} is a backbone that was not trained for retrieval, or incomplete: it {lacks}. "
+        f"{_TRAINED}"
     )
 
 
-def _dimensions(shapes: Shapes, family: Family, *, name: str) -> int:
-    for weight, shape in shapes.items():
-        if _is_projection(weight, family):
-            return shape[0]
-    raise InvalidInput(_backbone(name, family))
+def _dimensions(shapes: Shapes, family: Family) -> int:
+    return next(shape[0] for name, shape in shapes.items() if _is_projection(name, family))
 
 
 def _check_fit(shapes: Shapes, family: Family, base: Path, *, names: tuple[str, str]) -> None:
