@@ -348,6 +348,22 @@ def test_revision_can_be_pinned() -> None:
     assert load_encoder(HUB_ID, revision=OLD).fingerprint.startswith("ColPali@")
 
 
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [("model", r"model\*\.safetensors"), ("adapter", r"adapter_model\.safetensors")],
+)
+def test_cached_model_without_weights_says_how_to_download_them(
+    models: ModelShelf, cache: Path, kind: str, file: str
+) -> None:
+    snapshot = cache / "snapshots" / COMMIT
+    if kind == "adapter":
+        save_adapter(models, "colqwen2", snapshot)
+    for weights in snapshot.glob("*.safetensors"):
+        weights.unlink()
+    with pytest.raises(BackendError, match=rf"has no {file} in the local cache.*hf download"):
+        load_encoder(HUB_ID)
+
+
 @pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("options", [{}, {"local_files_only": True}, {"revision": "v9"}])
 def test_model_neither_cached_nor_reachable_says_how_to_download_it(

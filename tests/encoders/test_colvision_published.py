@@ -293,15 +293,71 @@ def test_adapter_for_another_width_of_the_family_is_refused(
 def test_adapter_for_another_depth_of_the_family_is_refused(
     models: ModelShelf, tmp_path: Path
 ) -> None:
-    from safetensors.torch import load_file, save_file
-
-    save_adapter(models, "colqwen2", tmp_path)
-    file = tmp_path / "adapter_model.safetensors"
-    weights = load_file(file)
-    layer_8 = {name.replace("layers.0.", "layers.7."): one.clone() for name, one in weights.items()}
-    save_file({**weights, **layer_8}, file, metadata={"format": "pt"})
+    changed_adapter(
+        models,
+        tmp_path,
+        lambda all_: (
+            all_ | {name.replace("layers.0.", "layers.7."): one for name, one in all_.items()}
+        ),
+    )
     with pytest.raises(InvalidInput, match=r"model of depth 8, and its base .* has 1: .* size"):
         load(tmp_path)
+
+
+def changed_adapter(
+    models: ModelShelf, folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> Path:
+    from safetensors.torch import load_file, save_file
+
+    save_adapter(models, "colqwen2", folder)
+    file = folder / "adapter_model.safetensors"
+    changed = {name: weight.clone() for name, weight in change(load_file(file)).items()}
+    save_file(changed, file, metadata={"format": "pt"})
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (  # of a model with wider layers inside
+            lambda weights: {
+                name: weight.repeat(2, 1) if name.endswith("q_proj.lora_B.weight") else weight
+                for name, weight in weights.items()
+            },
+            r"other sizes than its model: .*q_proj\.lora_B.* \(64, 4\) for \(32, 4\)\. ",
+        ),
+        (
+            lambda weights: {name: one for name, one in weights.items() if "v_proj" not in name},
+            r"lacks the weights .*v_proj\.lora_A.*It is incomplete",
+        ),
+        (
+            lambda weights: (
+                weights | {name.replace("q_proj", "k_proj"): one for name, one in weights.items()}
+            ),
+            r"does not name, which would be ignored: .*k_proj\.lora_A.*Correct target_modules",
+        ),
+    ],
+    ids=["other-sizes", "missing", "not-named"],
+)
+def test_adapter_that_would_be_applied_in_part_is_refused(
+    models: ModelShelf,
+    tmp_path: Path,
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+    message: str,
+) -> None:
+    with pytest.raises(BackendError, match=message):
+        load(changed_adapter(models, tmp_path, change))
+
+
+def test_weights_of_other_sizes_than_the_configuration_are_named(
+    models: ModelShelf, tmp_path: Path
+) -> None:
+    config = json.loads((models.folder("colqwen2") / "config.json").read_text())
+    other = {**config["text_config"], "intermediate_size": 48}
+    folder = variant(models.folder("colqwen2"), tmp_path / "other", text_config=other)
+    message = r"other sizes than its model: .*\.mlp\.\w+\.weight \(32, 64\) for \(32, 48\)"
+    with pytest.raises(BackendError, match=message):
+        load(folder)
 
 
 def test_configuration_with_impossible_values_is_an_error(

@@ -102,14 +102,23 @@ def _fetch_small(source: str, *, revision: str | None, local_files_only: bool) -
 
 def _fetch_weights(source: str, folder: Path, *, adapter: bool, local_files_only: bool) -> None:
     commit = commit_of(folder)
-    if commit is not None:
-        model_files.fetch(
-            source,
-            revision=commit,
-            local_files_only=local_files_only,
-            extra="colpali",
-            patterns=model_files.weight_patterns(folder, adapter=adapter),
-            top_only=True,
+    if commit is None:
+        return
+    patterns = model_files.weight_patterns(folder, adapter=adapter)
+    model_files.fetch(
+        source,
+        revision=commit,
+        local_files_only=local_files_only,
+        extra="colpali",
+        patterns=patterns,
+        top_only=True,
+    )
+    # Offline, the hub's library returns a cached folder without them.
+    if not any(file for pattern in patterns for file in folder.glob(pattern)):
+        raise BackendError(
+            f"{source} has no {' or '.join(patterns[:3])} in the local cache. Fetch it where there "
+            f"is a network, `hf download {source}`; a repository without safetensors is not "
+            "supported"
         )
 
 

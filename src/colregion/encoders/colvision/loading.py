@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -98,10 +98,15 @@ def _sized(cls: Any, checkpoint: Checkpoint, torch: ModuleType) -> Any:
 
 
 def _load_weights(cls: Any, checkpoint: Checkpoint, options: dict[str, Any]) -> Any:
-    fixed = {"use_safetensors": True, "local_files_only": True, "output_loading_info": True}
+    fixed = {
+        "use_safetensors": True,
+        "local_files_only": True,
+        "output_loading_info": True,
+        "ignore_mismatched_sizes": True,  # they are in the report, and refused below
+    }
     if checkpoint.base is None:
         model, info = cls.from_pretrained(checkpoint.folder, **fixed, **options)
-        _check_complete(info["missing_keys"], info["unexpected_keys"], checkpoint.folder)
+        _check_complete(info, checkpoint.folder)
         return model
     # Loading an adapter reports on the adapter only, and a projection that the base lacks would be
     # random: check the base first, without reading its numbers.
@@ -109,14 +114,14 @@ def _load_weights(cls: Any, checkpoint: Checkpoint, options: dict[str, Any]) -> 
     shapes = weight_shapes(checkpoint.folder, adapter=True)
     whole = [name for name in shapes if "lora_" not in name]
     missing = [key for key in info["missing_keys"] if not _in_adapter(key, whole)]
-    _check_complete(missing, info["unexpected_keys"], checkpoint.base)
+    _check_complete({**info, "missing_keys": missing}, checkpoint.base)
     model, info = cls.from_pretrained(
         checkpoint.base,
         adapter_kwargs={"_adapter_model_path": str(checkpoint.folder)},
         **fixed,
         **options,
     )
-    _check_complete(info["missing_keys"], info["unexpected_keys"], checkpoint.folder)
+    _check_complete(info, checkpoint.folder)
     return model
 
 
@@ -126,19 +131,35 @@ def _in_adapter(key: str, adapter_names: Sequence[str]) -> bool:
     return any(f"{module}." in name and name.endswith(part) for name in adapter_names)
 
 
-def _check_complete(missing: Any, unexpected: Any, folder: Path) -> None:
-    if not missing:
-        return
-    if unexpected:
+def _check_complete(info: Mapping[str, Any], folder: Path) -> None:
+    """Raise BackendError, from transformers' report on loading, for weights of other sizes, for
+    missing ones, which would be random, and for changes by an adapter that would be ignored."""
+    sizes = [
+        f"{name} {(*own,)} for {(*of_model,)}" for name, own, of_model in info["mismatched_keys"]
+    ]
+    if sizes:
+        raise BackendError(
+            f"{folder} has weights of other sizes than its model: {_first(sizes)}. Its "
+            "configuration belongs to another model, or it is an adapter of another base"
+        )
+    missing, unexpected = info["missing_keys"], info["unexpected_keys"]
+    if missing and unexpected:
         reason = (
             f"It has others instead ({_first(unexpected)}): names of another release of the "
             "library that saved it"
         )
     else:
         reason = "It is incomplete, or a backbone that was not trained for retrieval"
-    raise BackendError(
-        f"{folder} lacks the weights {_first(missing)}, which would be random. {reason}"
-    )
+    if missing:
+        raise BackendError(
+            f"{folder} lacks the weights {_first(missing)}, which would be random. {reason}"
+        )
+    ignored = [name for name in unexpected if "lora_" in name]
+    if ignored:
+        raise BackendError(
+            f"{folder} changes layers that its adapter_config.json does not name, which would be "
+            f"ignored: {_first(ignored)}. Correct target_modules there, or fetch it again"
+        )
 
 
 def _first(names: Any) -> str:
