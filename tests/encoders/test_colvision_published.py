@@ -16,8 +16,10 @@ import pytest
 from colregion.encoders import load_encoder
 from colregion.encoders.colvision import ColVisionEncoder
 from colregion.encoders.torch_utils import model_files
+from colregion.engine import Engine
 from colregion.errors import BackendError, ColregionError, InvalidInput
-from colregion.testing.fakes import PlainImage, make_parsed_page
+from colregion.indexes.memory import MemoryIndex
+from colregion.testing.fakes import LineParser, PlainImage, make_parsed_page
 from tests.encoders.test_colvision_loading import save_adapter, without_projection, write
 from tests.encoders.tiny_colvision import FAMILIES, QWEN, ModelShelf
 
@@ -514,6 +516,37 @@ def test_question_has_the_text_around_it_that_the_family_was_trained_with(
     assert len(query.tokens) == len(ids)
     if "Query: " in text:  # bytes are tokens here
         assert "".join(query.tokens).replace("totaltotal", "").count("Query:") == 1
+
+
+@pytest.mark.parametrize("family", ["colpali", "colqwen2", "colqwen2_5", "colidefics3"])
+def test_query_prefix_replaces_that_of_the_family(models: ModelShelf, family: str) -> None:
+    encoder = load(models.folder(family), query_prefix="")
+    ids = encoder.process_question("total?")["input_ids"]
+    assert ids.tolist() == encoder.processor.process_queries(["total?"])["input_ids"].tolist()
+    usual = models.encoder(family)
+    assert encoder.fingerprint == usual.fingerprint
+    assert encoder.spec == f"{models.folder(family)}?query_prefix="
+    again = load(f"{models.folder(family)}?query_prefix=Find%20%26%3A%20")
+    assert again.spec == f"{models.folder(family)}?query_prefix=Find%20%26%3A%20"
+    text = again.processor.tokenizer.decode(again.process_question("total?")["input_ids"][0])
+    assert text.removeprefix("<bos>").startswith("Find &: total?")
+
+
+def test_query_prefix_is_refused_where_the_processor_has_its_own(models: ModelShelf) -> None:
+    with pytest.raises(InvalidInput, match="query_prefix is not for ColQwen3"):
+        load(models.folder("colqwen3"), query_prefix="x")
+    with pytest.raises(InvalidInput, match="query_prefix must be text, got 3"):
+        load(f"{models.folder('colqwen2')}?query_prefix=3")
+
+
+def test_explain_has_a_map_for_the_text_before_the_question(models: ModelShelf) -> None:
+    encoder = models.encoder("colqwen2")
+    with Engine(MemoryIndex(), encoder=encoder, parser=LineParser([])) as engine:
+        engine.add(PAGES[0].page.image, doc_id="d")
+        query = engine.explain("total?", "d#p1").query
+    # Bytes are tokens here: seven of "Query: ", six of the question, ten that augment it.
+    assert query.tokens[:7] == ("Q", "u", "e", "r", "y", ":", " ")
+    assert query.content.tolist() == [False] * 7 + [True] * 5 + [False] * 11
 
 
 @pytest.mark.parametrize("size", [(40_000, 40), (40, 40_000)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from colregion.core.geometry import FloatArray
 from colregion.core.interfaces import Encoder
 from colregion.core.regions import ParsedPage
 from colregion.encoders.colvision import placement
+from colregion.encoders.colvision.checkpoint import Family
 from colregion.encoders.colvision.checkpoint_files import find_checkpoint
 from colregion.encoders.colvision.loading import load, process_question, visual_tokens
 from colregion.encoders.colvision.pooling import pool
@@ -47,6 +48,9 @@ class ColVisionOptions:
         attention: transformers' attention: "sdpa", "eager", "flash_attention_2"; None for its
             default.
         max_num_visual_tokens: for the ColQwen families, the maximum of visual tokens per page.
+        query_prefix: text before a question, for a ColPali, ColQwen2, ColQwen2.5 or ColIdefics3
+            that was trained with another one than "Query: ": "" for training with colpali-engine
+            0.3.13 and later. Pages do not depend on it, nor does the fingerprint.
         pool_factor: average number of patches pooled into one vector; 1 keeps all.
         thumbnail_in_map: for models that also see a small image of the whole page (ColIdefics3,
             ColModernVBert), include it in the map and in regions' scores. It always counts for
@@ -55,7 +59,7 @@ class ColVisionOptions:
         local_files_only: never ask the hub, use its cache. `HF_HUB_OFFLINE=1` does the same.
 
     Raises:
-        InvalidInput: a number that is not a whole number of 1 or more.
+        InvalidInput: a number that is not a whole number of 1 or more, a prefix that is no text.
     """
 
     revision: str | None = None
@@ -64,6 +68,7 @@ class ColVisionOptions:
     dtype: str | None = None
     attention: str | None = None
     max_num_visual_tokens: int | None = None
+    query_prefix: str | None = None
     pool_factor: int = 1
     thumbnail_in_map: bool = False
     batch_tokens: int | None = None
@@ -76,6 +81,9 @@ class ColVisionOptions:
                 raise InvalidInput(f"{name} must be a whole number, got {value!r}")
             if value is not None and value < 1:
                 raise InvalidInput(f"{name} must be 1 or more, got {value}")
+
+        if self.query_prefix is not None and not isinstance(self.query_prefix, str):
+            raise InvalidInput(f"query_prefix must be text, got {self.query_prefix!r}")
 
     @property
     def vector_settings(self) -> str:
@@ -121,6 +129,7 @@ class ColVisionEncoder(Encoder):
             base=options.base,
             local_files_only=options.local_files_only,
         )
+        self._family = _with_prefix(checkpoint.family, options.query_prefix)
         self.model, self.processor, self.device = load(
             checkpoint,
             device=options.device,
@@ -138,12 +147,10 @@ class ColVisionEncoder(Encoder):
         weights = digest([folder for folder in (checkpoint.folder, checkpoint.base) if folder])
         commit = commit_of(checkpoint.folder)
         place = source if commit else str(checkpoint.folder)
-        base = options.base and f"base={quote(_absolute(options.base))}"
-        all_settings = "&".join(filter(None, (commit and f"revision={commit}", base, settings)))
-        family = self._family = checkpoint.family
-        name = family.model if family.version == 1 else f"{family.model}-{family.version}"
+        name = self._family.model + (f"-{self._family.version}" if self._family.version > 1 else "")
         self._fingerprint = "?".join(filter(None, (f"{name}@{weights}", settings)))
-        self.spec = "?".join(filter(None, (place, all_settings)))
+        all_settings = [commit and f"revision={commit}", *_loading_settings(options), settings]
+        self.spec = "?".join(filter(None, (place, "&".join(filter(None, all_settings)))))
 
     @property
     def fingerprint(self) -> str:
@@ -277,9 +284,21 @@ class ColVisionEncoder(Encoder):
         return str(self.processor.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
 
 
-def _absolute(source: str) -> str:
-    folder = Path(source).expanduser()
-    return str(folder.resolve()) if folder.is_dir() else source
+def _loading_settings(options: ColVisionOptions) -> list[str]:
+    """The settings, as in a spec, that are part of what is loaded and asked, and so of an index,
+    but change no vector of the same page and weights."""
+    settings = {"base": options.base, "query_prefix": options.query_prefix}
+    if options.base is not None and (folder := Path(options.base).expanduser()).is_dir():
+        settings["base"] = str(folder.resolve())
+    return [f"{key}={quote(value)}" for key, value in settings.items() if value is not None]
+
+
+def _with_prefix(family: Family, prefix: str | None) -> Family:
+    if prefix is None:
+        return family
+    if family.around is None:
+        raise InvalidInput(f"query_prefix is not for {family.model}, whose processor has its own")
+    return replace(family, around=(prefix, ""))
 
 
 def _quarter_turns(page: ParsedPage) -> int:
