@@ -55,9 +55,7 @@ def test_the_artifact_is_json_safe_and_has_the_regions(engine: Engine) -> None:
 def test_a_model_can_restrict_the_search_to_a_document_and_a_page(
     engine: Engine, arguments: dict[str, Any], documents: set[str], pages: set[int] | None
 ) -> None:
-    found = call(
-        region_search_tool(engine), query="electricity of Tarrow", k=50, **arguments
-    ).artifact
+    found = call(region_search_tool(engine), query="electricity of Tarrow", k=50, **arguments).artifact
     assert {region["metadata"]["doc_id"] for region in found} == documents
     if pages is not None:
         assert {region["metadata"]["page_number"] for region in found} == pages
