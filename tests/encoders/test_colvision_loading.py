@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from colregion.encoders import load_encoder
-from colregion.encoders.colvision import loading
+from colregion.encoders.colvision import ColVisionEncoder, loading
 from colregion.encoders.colvision.checkpoint import ENGINE, NATIVE, Family, find_family
 from colregion.encoders.torch_utils import model_files
 from colregion.errors import BackendError, InvalidInput, MissingDependency
@@ -31,7 +31,11 @@ def write(folder: Path, **files: dict[str, Any]) -> Path:
     return folder
 
 
-COLQWEN2_5 = Family("ColQwen2_5", "ColQwen2_5_Processor", ENGINE)
+COLQWEN2_5 = ("ColQwen2_5", "ColQwen2_5_Processor", ENGINE)
+
+
+def classes_of(family: Family) -> tuple[str, str, str]:
+    return family.model, family.processor, family.module
 
 
 @pytest.mark.parametrize(
@@ -49,15 +53,15 @@ COLQWEN2_5 = Family("ColQwen2_5", "ColQwen2_5_Processor", ENGINE)
                 "config": {"model_type": "colpali", "architectures": ["ColPaliForRetrieval"]},
                 "processor_config": {"processor_class": "ColPaliProcessor"},
             },
-            Family("ColPaliForRetrieval", "ColPaliProcessor", NATIVE),
+            ("ColPaliForRetrieval", "ColPaliProcessor", NATIVE),
         ),
         (
             {"config": {"model_type": "colqwen2"}},
-            Family("ColQwen2ForRetrieval", "ColQwen2Processor", NATIVE),
+            ("ColQwen2ForRetrieval", "ColQwen2Processor", NATIVE),
         ),
         (
             {"config": {"model_type": "colmodernvbert"}},
-            Family("ColModernVBertForRetrieval", "ColModernVBertProcessor", NATIVE),
+            ("ColModernVBertForRetrieval", "ColModernVBertProcessor", NATIVE),
         ),
         (  # the architecture counts before the backbone's type
             {"config": {"model_type": "qwen2_vl", "architectures": ["ColQwen2_5"]}},
@@ -73,14 +77,14 @@ COLQWEN2_5 = Family("ColQwen2_5", "ColQwen2_5_Processor", ENGINE)
         ({"config": {"model_type": "qwen2_5_vl", "vision_config": {}}}, COLQWEN2_5),
         (
             {"config": {"model_type": "gemma3", "vision_config": {}}},
-            Family("ColGemma3", "ColGemmaProcessor3", ENGINE),
+            ("ColGemma3", "ColGemmaProcessor3", ENGINE),
         ),
     ],
 )
 def test_model_class_is_read_from_the_json_files(
-    tmp_path: Path, files: dict[str, dict[str, Any]], family: Family
+    tmp_path: Path, files: dict[str, dict[str, Any]], family: tuple[str, str, str]
 ) -> None:
-    assert find_family(write(tmp_path, **files), None, name="m") == family
+    assert classes_of(find_family(write(tmp_path, **files), None, name="m")) == family
 
 
 def test_adapter_without_class_has_its_bases_family(tmp_path: Path) -> None:
@@ -100,8 +104,11 @@ def test_adapter_without_class_has_its_bases_family(tmp_path: Path) -> None:
         ),
         ({"processor_config": {"processor_class": "BiIdefics3Processor"}}, "bi-encoder"),
         ({"config": {"model_type": "bert"}}, r'text model \(bert\).*encoder="text:m"'),
-        ({"config": {"model_type": "llava", "vision_config": {}}}, r"\(llava\); known are ColPali"),
-        ({}, "no config.json.*ColGemma3"),
+        (
+            {"config": {"model_type": "llava", "vision_config": {}}},
+            r"\(llava\); supported are ColPali",
+        ),
+        ({}, "m has no model at its top: no config.json.*hf download m --local-dir"),
     ],
 )
 def test_unsupported_models_are_refused_with_the_reason(
@@ -115,7 +122,13 @@ def test_unsupported_models_are_refused_with_the_reason(
 def test_saved_checkpoint_of_every_family_is_recognized(models: ModelShelf, family: str) -> None:
     model, processor, module = classes(family)
     detected = find_family(models.folder(family), None, name=family)
-    assert detected == Family(model.__name__, processor.__name__, module.__name__)
+    assert classes_of(detected) == (model.__name__, processor.__name__, module.__name__)
+
+
+def load(folder: Path) -> ColVisionEncoder:
+    encoder = load_encoder(str(folder))
+    assert isinstance(encoder, ColVisionEncoder)
+    return encoder
 
 
 TARGETS = r"(.*\.(q_proj|v_proj|query_key_value|Wqkv)$)|(.*custom_text_proj$)|(^linear$)"
@@ -154,10 +167,10 @@ def test_adapter_gives_the_merged_models_output(
     import torch
 
     merged = save_adapter(models, family, tmp_path)
-    encoder = load_encoder(str(tmp_path))
+    encoder = load(tmp_path)
     processor = classes(family)[1].from_pretrained(models.folder(family))
     with torch.inference_mode():
-        asked = merged(**processor.process_queries(["total amount"]))[0]
+        asked = merged(**encoder.process_question("total amount"))[0]
         shown = merged(**processor.process_images([PAGE.page.image]))[0]
     plain = models.encoder(family)
     query = encoder.encode_query("total amount")
@@ -175,10 +188,9 @@ def test_adapter_with_a_whole_projection_needs_none_in_its_base(
 
     base = without_projection(models.folder("colqwen2"), tmp_path / "base")
     merged = save_adapter(models, "colqwen2", tmp_path / "a", base=str(base), whole=True)
-    encoder = load_encoder(str(tmp_path / "a"))
-    processor = classes("colqwen2")[1].from_pretrained(models.folder("colqwen2"))
+    encoder = load(tmp_path / "a")
     with torch.inference_mode():
-        asked = merged(**processor.process_queries(["total"]))[0]
+        asked = merged(**encoder.process_question("total"))[0]
     np.testing.assert_allclose(encoder.encode_query("total").vectors, asked.numpy(), atol=1e-4)
 
 
@@ -188,18 +200,45 @@ def without_projection(source: Path, folder: Path) -> Path:
 
     shutil.copytree(source, folder)
     file = folder / "model.safetensors"
-    weights = {k: v for k, v in load_file(file).items() if not k.startswith("custom_text_proj")}
+    weights = {k: v for k, v in load_file(file).items() if "_proj" not in k.split(".")[0]}
     save_file(weights, file, metadata={"format": "pt"})
     return folder
 
 
-def test_missing_weights_are_an_error(models: ModelShelf, tmp_path: Path) -> None:
+def test_backbone_without_the_layer_that_makes_vectors_is_refused(
+    models: ModelShelf, tmp_path: Path
+) -> None:
     backbone = without_projection(models.folder("colqwen2"), tmp_path / "backbone")
-    message = r"backbone lacks the weights custom_text_proj\.bias, custom_text_proj\.weight"
-    with pytest.raises(BackendError, match=message):
+    with pytest.raises(InvalidInput, match=r"backbone that was not trained .*\(custom_text_proj\)"):
         load_encoder(str(backbone))
     save_adapter(models, "colqwen2", tmp_path / "adapter", base=str(backbone))
-    with pytest.raises(BackendError, match=message):
+    message = rf"adapter does not bring the layer .*its base {backbone} has none.*base=ID"
+    with pytest.raises(InvalidInput, match=message):
+        load_encoder(str(tmp_path / "adapter"))
+
+
+@pytest.mark.parametrize("renamed", [False, True], ids=["missing", "renamed"])
+def test_weights_that_would_be_random_are_named(
+    models: ModelShelf, tmp_path: Path, renamed: bool
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = copy_of(models, tmp_path / "model")
+    weights = load_file(folder / "model.safetensors")
+    norm = weights.pop("language_model.norm.weight")
+    if renamed:
+        weights["decoder.norm.weight"] = norm
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    message = r"lacks the weights language_model\.norm\.weight, which would be random. "
+    message += r"It has others .decoder\.norm\.weight" if renamed else "It is incomplete"
+    with pytest.raises(BackendError, match=message.replace("others ", r"others instead \(?")):
+        load_encoder(str(folder))
+
+
+def test_adapter_of_another_adapter_is_refused(models: ModelShelf, tmp_path: Path) -> None:
+    save_adapter(models, "colqwen2", tmp_path / "base")
+    save_adapter(models, "colqwen2", tmp_path / "adapter", base=str(tmp_path / "base"))
+    with pytest.raises(InvalidInput, match=r"its base .* is an adapter itself; merge that one"):
         load_encoder(str(tmp_path / "adapter"))
 
 
@@ -229,7 +268,11 @@ def test_folder_without_weights_is_refused(models: ModelShelf, tmp_path: Path) -
 
 def test_missing_weight_file_is_named(models: ModelShelf, tmp_path: Path) -> None:
     folder = copy_of(models, tmp_path / "model")
-    index = {"weight_map": {"a": "model.safetensors", "b": "model-00002-of-00002.safetensors"}}
+    shards = {
+        "a": "model.safetensors",
+        "custom_text_proj.weight": "model-00002-of-00002.safetensors",
+    }
+    index = {"weight_map": shards}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     with pytest.raises(BackendError, match=r"lacks model-00002-of-00002\.safetensors"):
         load_encoder(str(folder))
@@ -305,14 +348,30 @@ def test_revision_can_be_pinned() -> None:
     assert load_encoder(HUB_ID, revision=OLD).fingerprint.startswith("ColPali@")
 
 
+@pytest.mark.parametrize(
+    ("kind", "file"),
+    [("model", r"model\*\.safetensors"), ("adapter", r"adapter_model\.safetensors")],
+)
+def test_cached_model_without_weights_says_how_to_download_them(
+    models: ModelShelf, cache: Path, kind: str, file: str
+) -> None:
+    snapshot = cache / "snapshots" / COMMIT
+    if kind == "adapter":
+        save_adapter(models, "colqwen2", snapshot)
+    for weights in snapshot.glob("*.safetensors"):
+        weights.unlink()
+    with pytest.raises(BackendError, match=rf"has no {file} in the local cache.*hf download"):
+        load_encoder(HUB_ID)
+
+
 @pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("options", [{}, {"local_files_only": True}, {"revision": "v9"}])
 def test_model_neither_cached_nor_reachable_says_how_to_download_it(
     options: dict[str, Any],
 ) -> None:
-    name = HUB_ID if "revision" in options else "someone/else"
-    with pytest.raises(BackendError, match=f"hf download {name}"):
-        load_encoder(name, **options)
+    command = f"{HUB_ID} --revision v9" if "revision" in options else "someone/else"
+    with pytest.raises(BackendError, match=f"hf download {command}`"):
+        load_encoder(command.partition(" ")[0], **options)
 
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "./nothing", "~/nothing-here"])
@@ -330,4 +389,4 @@ def test_torchvision_built_for_another_torch_is_explained(
 
     monkeypatch.setattr(loading, "require", broken)
     with pytest.raises(MissingDependency, match="pip install --force-reinstall torch torchvision"):
-        loading._classes(COLQWEN2_5)
+        loading._classes(Family(*COLQWEN2_5))

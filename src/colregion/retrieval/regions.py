@@ -5,6 +5,7 @@ Positions are those of the R `ParsedPage.regions`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from statistics import median
@@ -37,13 +38,12 @@ _FURNITURE = frozenset(("title", "header", "footer"))
 _COVERED = 0.9  # of a region's own area, inside a better one
 _LEAST_FILLED = 0.5  # of a merged region's box, by its parts
 
-# An area is returned in parts when one of them has at least this share of its evidence; else the
+# An area is returned in parts when one of them has at least this share of its worth; else the
 # evidence is spread over the area. The same goes for the lines of a block.
-_CONCENTRATION = 0.97
-_TEXT_CONCENTRATION = 0.97
-_LONG_CONCENTRATION = 0.97
-_LONG = 150  # words
-_DIVIDED_KINDS = frozenset(("text", "list", "table"))
+_CONCENTRATION = 0.94
+_PROSE_CONCENTRATION = 0.7
+_PROSE_KINDS = frozenset(("text", "list"))
+_SHORT_TABLE, _LONG_TABLE = 100, 400  # words
 # The share of their block's additional evidence that the lines beside its best line retain.
 _REST_SHARE = 0.5
 # The words of a figure mean little apart, but a larger region is seldom one figure.
@@ -224,19 +224,25 @@ def select_levels(parsed: ParsedPage, worth: FloatArray) -> NDArray[np.bool_]:
         best = max(blocks, key=lambda i: values[i], default=area)
         if region.kind == "figure" and parsed.regions[best].kind in _NAMING_KINDS:
             continue
-        if len(blocks) > 1 and values[best] >= _least_share(region) * values[area]:
+        if len(blocks) > 1 and values[best] >= _least_share(parsed, area) * values[area]:
             selected[area] = False
             selected[blocks] = True
     return selected
 
 
-def _least_share(area: Region) -> float:
+def _least_share(parsed: ParsedPage, area: int) -> float:
     """The share of an area's worth that one of its blocks needs to represent it. Paragraphs of
-    running text and rows of long tables say most alone; a short table is read whole."""
-    if area.kind in _DIVIDED_KINDS and len(area.text.split()) > _LONG:
-        return _LONG_CONCENTRATION
-    if area.kind in ("text", "list"):
-        return _TEXT_CONCENTRATION
+    running text say most alone, and so do the rows of a very long table; other tables whose columns
+    have names are read whole, except for the smallest, which are often forms."""
+    region = parsed.regions[area]
+    if region.kind in _PROSE_KINDS:
+        return _PROSE_CONCENTRATION
+    if region.kind == "table" and parsed.is_header[parsed.parts[area]].any():
+        n_words = len(region.text.split())
+        if n_words > _LONG_TABLE:
+            return _PROSE_CONCENTRATION
+        if n_words > _SHORT_TABLE:
+            return math.inf
     return _CONCENTRATION
 
 
@@ -249,7 +255,7 @@ def separable_lines(parsed: ParsedPage, position: int) -> Sequence[int]:
     if not parts:
         return (position,)
     if len(parsed.regions[parts[0]].path) < len(LEVELS):
-        return ()
+        return separable_lines(parsed, parts[0]) if len(parts) == 1 else ()
     return () if is_running_text([parsed.regions[line] for line in parts]) else parts
 
 

@@ -1,4 +1,5 @@
-"""The classes that load a checkpoint, determined from its JSON files.
+"""The family of a checkpoint, determined from its JSON files: its classes, and how it differs from
+what these expect.
 
 transformers' automatic classes do not suffice: for most of this family they silently load the bare
 backbone without its projection.
@@ -7,7 +8,7 @@ backbone without its projection.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,49 +20,121 @@ ENGINE, NATIVE = "colpali_engine.models", "transformers"
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """The classes of a checkpoint, and the module that defines both."""
+    """The classes of a checkpoint, and how to load and ask it.
+
+    Args:
+        model, processor, module: the classes' names, and the module that defines both.
+        projection: the layer that makes a retrieval model of a backbone.
+        renamed: patterns and replacements for names of weights that the class does not know.
+        backbone: the class of transformers that reads config.json, when its model type is
+            unknown there.
+        around: text before a question, and after its augmentation tokens, in training; None where
+            the processor puts there what the model was trained with.
+        max_tokens: the limit of visual tokens per page that the model's own processor sets when
+            it is loaded, whatever its files say; None for that of the files.
+        version: raised when the same checkpoint gets other vectors than before, so that an
+            index made with the old ones is refused.
+    """
 
     model: str
     processor: str
     module: str
+    projection: str = "custom_text_proj"
+    renamed: tuple[tuple[str, str], ...] = ()
+    backbone: str | None = None
+    around: tuple[str, str] | None = None
+    max_tokens: int | None = None
+    version: int = 1
 
 
+# colpali-engine up to 0.3.12 put "Query: " before a question (`query_prefix` of its processors),
+# and for ColPali and ColIdefics3 a line break at its end, in training too. 0.3.13 dropped both
+# (commit 174055b, 2025-10-27); the published models of these families were trained before it.
+# The later families were trained without. transformers' ColQwen2Processor has the prefix and, since
+# release 5, a line break that its model, a conversion of colpali-engine's, did not know.
+_PREFIX = ("Query: ", "")
+_PREFIX_AND_LINE = ("Query: ", "\n")
 # By the model type of the backbone.
 _BACKBONES: Mapping[str, Family] = {
-    "paligemma": Family("ColPali", "ColPaliProcessor", ENGINE),
-    "qwen2_vl": Family("ColQwen2", "ColQwen2Processor", ENGINE),
-    "qwen2_5_vl": Family("ColQwen2_5", "ColQwen2_5_Processor", ENGINE),
+    "paligemma": Family("ColPali", "ColPaliProcessor", ENGINE, around=_PREFIX_AND_LINE),
+    "qwen2_vl": Family("ColQwen2", "ColQwen2Processor", ENGINE, around=_PREFIX),
+    "qwen2_5_vl": Family("ColQwen2_5", "ColQwen2_5_Processor", ENGINE, around=_PREFIX),
     "qwen3_vl": Family("ColQwen3", "ColQwen3Processor", ENGINE),
     "qwen3_5": Family("ColQwen3_5", "ColQwen3_5Processor", ENGINE),
-    "idefics3": Family("ColIdefics3", "ColIdefics3Processor", ENGINE),
+    "idefics3": Family(
+        "ColIdefics3",
+        "ColIdefics3Processor",
+        ENGINE,
+        projection="linear",
+        around=_PREFIX_AND_LINE,
+    ),
     "modernvbert": Family("ColModernVBert", "ColModernVBertProcessor", ENGINE),
     "gemma3": Family("ColGemma3", "ColGemmaProcessor3", ENGINE),
 }
-_NATIVE: Mapping[str, Family] = {
-    "colpali": Family("ColPaliForRetrieval", "ColPaliProcessor", NATIVE),
-    "colqwen2": Family("ColQwen2ForRetrieval", "ColQwen2Processor", NATIVE),
-    "colmodernvbert": Family("ColModernVBertForRetrieval", "ColModernVBertProcessor", NATIVE),
+_NATIVE_PROJECTION = "embedding_proj_layer"
+# By a model type that says by itself that the model is trained for retrieval.
+_RETRIEVAL: Mapping[str, Family] = {
+    "colpali": Family(
+        "ColPaliForRetrieval",
+        "ColPaliProcessor",
+        NATIVE,
+        projection=_NATIVE_PROJECTION,
+        # transformers 4.52 to 4.57 saved the backbone one level deeper.
+        renamed=((r"^vlm\.model\.", "vlm."),),
+    ),
+    "colqwen2": Family(
+        "ColQwen2ForRetrieval",
+        "ColQwen2Processor",
+        NATIVE,
+        projection=_NATIVE_PROJECTION,
+        around=_PREFIX,
+        version=2,  # 1 had no rows and columns in the positions of patches
+    ),
+    "colmodernvbert": Family(
+        "ColModernVBertForRetrieval",
+        "ColModernVBertProcessor",
+        NATIVE,
+        projection=_NATIVE_PROJECTION,
+    ),
+    "neomme": Family(
+        "NeoMMEForRetrieval", "NeoMMEProcessor", NATIVE, projection="multi_vector_head.proj"
+    ),
+    # VAGOsolutions' name for colpali-engine's ColQwen3.
+    "colqwen3": Family("ColQwen3", "ColQwen3Processor", ENGINE, backbone="Qwen3VLConfig"),
 }
+# TomoroAI's ColQwen3: the same model type, with code for a wrapper around the same layers. Its
+# prompts are colpali-engine's.
+_WRAPPED_COLQWEN3 = replace(
+    _RETRIEVAL["colqwen3"],
+    renamed=((r"^vlm\.model\.", ""), (r"^embedding_proj_layer\.", "custom_text_proj.")),
+    max_tokens=1280,
+)
 _PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
 
 
 def find_family(folder: Path, base: Path | None, *, name: str) -> Family:
-    """The classes for the model in `folder`.
+    """The family of the model in `folder`.
 
-    Checked in this order: the class that an adapter was trained on, a model type defined by
-    transformers, the architecture, the processor's class, the backbone; then the same for `base`,
+    Checked in this order: the class that an adapter was trained on, a model type that is one of
+    retrieval, the architecture, the processor's class, the backbone; then the same for `base`,
     the model that an adapter adapts. Raises InvalidInput for a model with one vector per page, a
-    text model, or an unknown family.
+    text model, one that needs code of its repository, or an unknown family.
     """
     for place in filter(None, (folder, base)):
         config = read_json(place, "config.json")
         mapping = read_json(place, "adapter_config.json").get("auto_mapping") or {}
         kind = str(config.get("model_type", ""))
         named = [str(mapping.get("base_model_class", "")), *(config.get("architectures") or ())]
-        processors = [read_json(place, file).get("processor_class") for file in _PROCESSOR_FILES]
-        _refuse_others([*map(str, [*named, *processors]), kind], name=name)
-        if kind in _NATIVE:
-            return _NATIVE[kind]
+        refuse_unsupported(place, name=name)
+        families = (*_RETRIEVAL.values(), *_BACKBONES.values())
+        known = any(family.model in named for family in families)
+        if not known:
+            _refuse_own_code(config, name=name)
+        if kind == "colqwen3" and config.get("auto_map"):
+            return _WRAPPED_COLQWEN3
+        if kind in _RETRIEVAL:
+            return _RETRIEVAL[kind]
+        processors = _processor_classes(place)
         engine = _BACKBONES.values()
         by_class = [family for model in named for family in engine if family.model == model]
         by_processor = [family for family in engine if family.processor in processors]
@@ -69,14 +142,16 @@ def find_family(folder: Path, base: Path | None, *, name: str) -> Family:
         for family in (*by_class, *by_processor, *by_backbone):
             return family
         _refuse_text(config, name=name)
-    config = read_json(base or folder, "config.json")
-    kind = config.get("model_type") or "no config.json, or one without model_type"
-    known = ", ".join(family.model for family in (*_BACKBONES.values(), *_NATIVE.values()))
-    raise InvalidInput(f"{name} is of an unknown family ({kind}); known are {known}")
+    raise InvalidInput(_unknown(base or folder, name=name))
 
 
-def _refuse_others(classes: list[str], *, name: str) -> None:
-    for cls in classes:
+def refuse_unsupported(folder: Path, *, name: str) -> None:
+    """Raise InvalidInput for a model or adapter whose class cannot be used: a bi-encoder, or
+    ColQwen2.5-Omni."""
+    config = read_json(folder, "config.json")
+    mapping = read_json(folder, "adapter_config.json").get("auto_mapping") or {}
+    named = [mapping.get("base_model_class"), *(config.get("architectures") or ())]
+    for cls in map(str, [*named, *_processor_classes(folder), config.get("model_type")]):
         if "omni" in cls.lower():
             raise InvalidInput(
                 f"{name} is a ColQwen2.5-Omni model, which colpali-engine 0.3.18 cannot load with "
@@ -89,6 +164,20 @@ def _refuse_others(classes: list[str], *, name: str) -> None:
             )
 
 
+def _processor_classes(folder: Path) -> list[Any]:
+    return [read_json(folder, file).get("processor_class") for file in _PROCESSOR_FILES]
+
+
+def _refuse_own_code(config: Mapping[str, Any], *, name: str) -> None:
+    code = config.get("auto_map")
+    if code:
+        cls = next(iter(config.get("architectures") or ()), config.get("model_type"))
+        raise InvalidInput(
+            f"{name} ({cls}) needs Python code of its own repository, which is not run. "
+            f"Supported are {_known()}"
+        )
+
+
 def _refuse_text(config: Mapping[str, Any], *, name: str) -> None:
     sees = any(key in config for key in ("vision_config", "vlm_config", "image_token_id"))
     if config.get("model_type") and not sees:
@@ -96,3 +185,21 @@ def _refuse_text(config: Mapping[str, Any], *, name: str) -> None:
             f"{name} is a text model ({config['model_type']}), which cannot read images. "
             f'Use it on the words of a page: encoder="text:{name}"'
         )
+
+
+def _unknown(folder: Path, *, name: str) -> str:
+    kind = read_json(folder, "config.json").get("model_type")
+    if kind:
+        return f"{name} is of an unknown family ({kind}); supported are {_known()}"
+    configs = (*folder.glob("*/adapter_config.json"), *folder.glob("*/config.json"))
+    inner = ", ".join(sorted({str(folder / path.parent.name) for path in configs}))
+    cure = inner or f"that folder, after `hf download {name} --local-dir FOLDER`"
+    return (
+        f"{name} has no model at its top: no config.json with a model_type, and no "
+        f"adapter_config.json. If the model lies in a folder inside it, name {cure}"
+    )
+
+
+def _known() -> str:
+    families = (*_BACKBONES.values(), *_RETRIEVAL.values())
+    return ", ".join(dict.fromkeys(family.model for family in families))

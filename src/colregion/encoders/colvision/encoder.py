@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from PIL import Image
@@ -15,7 +17,9 @@ from colregion.core.geometry import FloatArray
 from colregion.core.interfaces import Encoder
 from colregion.core.regions import ParsedPage
 from colregion.encoders.colvision import placement
-from colregion.encoders.colvision.loading import find_checkpoint, load, visual_tokens
+from colregion.encoders.colvision.checkpoint import Family
+from colregion.encoders.colvision.checkpoint_files import find_checkpoint
+from colregion.encoders.colvision.loading import load, process_question, visual_tokens
 from colregion.encoders.colvision.pooling import pool
 from colregion.encoders.torch_utils.batching import plan, run_halving
 from colregion.encoders.torch_utils.model_files import commit_of, digest
@@ -36,12 +40,17 @@ class ColVisionOptions:
 
     Args:
         revision: a branch, tag or commit of the hub.
+        base: for an adapter, the hub id or folder of the model to use as its base, instead of the
+            one that the adapter names.
         device: "cpu", "cuda", "cuda:1", "mps"; None for the best that is available.
         dtype: "bfloat16", "float16" or "float32"; None for bfloat16 on an accelerator and
             float32 on a CPU.
         attention: transformers' attention: "sdpa", "eager", "flash_attention_2"; None for its
             default.
         max_num_visual_tokens: for the ColQwen families, the maximum of visual tokens per page.
+        query_prefix: text before a question, for a ColPali, ColQwen2, ColQwen2.5 or ColIdefics3
+            that was trained with another one than "Query: ": "" for training with colpali-engine
+            0.3.13 and later. Pages do not depend on it, nor does the fingerprint.
         pool_factor: average number of patches pooled into one vector; 1 keeps all.
         thumbnail_in_map: for models that also see a small image of the whole page (ColIdefics3,
             ColModernVBert), include it in the map and in regions' scores. It always counts for
@@ -50,14 +59,16 @@ class ColVisionOptions:
         local_files_only: never ask the hub, use its cache. `HF_HUB_OFFLINE=1` does the same.
 
     Raises:
-        InvalidInput: a number that is not a whole number of 1 or more.
+        InvalidInput: a number that is not a whole number of 1 or more, a prefix that is no text.
     """
 
     revision: str | None = None
+    base: str | None = None
     device: str | None = None
     dtype: str | None = None
     attention: str | None = None
     max_num_visual_tokens: int | None = None
+    query_prefix: str | None = None
     pool_factor: int = 1
     thumbnail_in_map: bool = False
     batch_tokens: int | None = None
@@ -70,6 +81,9 @@ class ColVisionOptions:
                 raise InvalidInput(f"{name} must be a whole number, got {value!r}")
             if value is not None and value < 1:
                 raise InvalidInput(f"{name} must be 1 or more, got {value}")
+
+        if self.query_prefix is not None and not isinstance(self.query_prefix, str):
+            raise InvalidInput(f"query_prefix must be text, got {self.query_prefix!r}")
 
     @property
     def vector_settings(self) -> str:
@@ -110,8 +124,12 @@ class ColVisionEncoder(Encoder):
     def __init__(self, source: str, options: ColVisionOptions | None = None) -> None:
         options = options or ColVisionOptions()
         checkpoint = find_checkpoint(
-            source, revision=options.revision, local_files_only=options.local_files_only
+            source,
+            revision=options.revision,
+            base=options.base,
+            local_files_only=options.local_files_only,
         )
+        self._family = _with_prefix(checkpoint.family, options.query_prefix)
         self.model, self.processor, self.device = load(
             checkpoint,
             device=options.device,
@@ -128,12 +146,11 @@ class ColVisionEncoder(Encoder):
         settings = options.vector_settings
         weights = digest([folder for folder in (checkpoint.folder, checkpoint.base) if folder])
         commit = commit_of(checkpoint.folder)
-        base = source if commit else str(checkpoint.folder)
-        all_settings = "&".join(filter(None, (commit and f"revision={commit}", settings)))
-        self._fingerprint = "?".join(
-            filter(None, (f"{checkpoint.family.model}@{weights}", settings))
-        )
-        self.spec = "?".join(filter(None, (base, all_settings)))
+        place = source if commit else str(checkpoint.folder)
+        name = self._family.model + (f"-{self._family.version}" if self._family.version > 1 else "")
+        self._fingerprint = "?".join(filter(None, (f"{name}@{weights}", settings)))
+        all_settings = [commit and f"revision={commit}", *_loading_settings(options), settings]
+        self.spec = "?".join(filter(None, (place, "&".join(filter(None, all_settings)))))
 
     @property
     def fingerprint(self) -> str:
@@ -163,14 +180,17 @@ class ColVisionEncoder(Encoder):
         tokenizer = self.processor.tokenizer
         safe = without_specials(text, tokenizer.all_special_tokens)
         with self._lock:
-            # By position, because the classes differ in the argument's name.
-            batch, empty = (self.processor.process_queries([part]) for part in (safe, ""))
+            batch, empty = (self.process_question(part) for part in (safe, ""))
             (vectors,) = self._run(batch, [repr(text)])
         labels = label(
             batch["input_ids"][0].tolist(), empty["input_ids"][0].tolist(), decode=self._decode
         )
         weights = np.ones(len(vectors), dtype=np.float32)
         return QueryEmbedding(vectors, labels.tokens, labels.content, weights)
+
+    def process_question(self, text: str) -> Any:
+        """The model's inputs for a question, with the text around it of the family's training."""
+        return process_question(self.processor, text, family=self._family)
 
     def _encode(
         self, pages: Sequence[ParsedPage], images: Sequence[Image.Image]
@@ -189,6 +209,7 @@ class ColVisionEncoder(Encoder):
                 grid=(grids[i][1] // merge, grids[i][2] // merge) if grids else None,
                 tiled=tiled,
                 decode=self._decode,
+                row_id=getattr(self.processor, "row_id", None),
             )
             page_vectors, layers = pool(page_vectors, layers, factor=self._options.pool_factor)
             places = placement.placement_of(
@@ -204,20 +225,41 @@ class ColVisionEncoder(Encoder):
         dtype = self.model.dtype
         inputs = {
             key: value.to(self.device, dtype=dtype if value.is_floating_point() else None)
-            for key, value in batch.items()
+            for key, value in self._with_positions(batch).items()
             if key != "labels"
         }
-        with require("torch", extra="colpali").inference_mode():
-            output = self.model(**inputs)
+        try:
+            with require("torch", extra="colpali").inference_mode():
+                output = self.model(**inputs)
+        except ValueError as cause:
+            raise BackendError(
+                f"the model refuses what its processor made of {', '.join(names)}: {cause}. The "
+                "two do not fit; fetch the model again"
+            ) from cause
         rows = getattr(output, "embeddings", output).float().cpu()
         mask = batch["attention_mask"].bool()
         vectors = [row[real].numpy() for row, real in zip(rows, mask, strict=True)]
         for name, row in zip(names, vectors, strict=True):
             if not np.isfinite(row).all():
-                raise BackendError(
-                    f"the model's vectors of {name} are not finite; try dtype='float32'"
-                )
+                exact = str(dtype) == "torch.float32"
+                cure = "its weights are damaged; fetch it again" if exact else "try dtype='float32'"
+                raise BackendError(f"the model's vectors of {name} are not finite; {cure}")
         return vectors
+
+    def _with_positions(self, batch: Any) -> dict[str, Any]:
+        """The batch, with the rows and columns of patches where neither the processor nor the
+        model's class provides them (transformers' `ColQwen2ForRetrieval`, since release 5)."""
+        inputs = dict(batch)
+        backbone = getattr(self.model, "vlm", self.model)
+        if "image_grid_thw" in inputs and "mm_token_type_ids" not in inputs:
+            ids = inputs["input_ids"]
+            inputs["position_ids"], _ = backbone.get_rope_index(
+                ids,
+                (ids == self._image_id).int(),
+                image_grid_thw=inputs["image_grid_thw"],
+                attention_mask=inputs["attention_mask"],
+            )
+        return inputs
 
     def _process_images(self, pages: Sequence[ParsedPage], images: Sequence[Image.Image]) -> Any:
         try:
@@ -240,6 +282,23 @@ class ColVisionEncoder(Encoder):
 
     def _decode(self, ids: Sequence[int]) -> str:
         return str(self.processor.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
+
+
+def _loading_settings(options: ColVisionOptions) -> list[str]:
+    """The settings, as in a spec, that are part of what is loaded and asked, and so of an index,
+    but change no vector of the same page and weights."""
+    settings = {"base": options.base, "query_prefix": options.query_prefix}
+    if options.base is not None and (folder := Path(options.base).expanduser()).is_dir():
+        settings["base"] = str(folder.resolve())
+    return [f"{key}={quote(value)}" for key, value in settings.items() if value is not None]
+
+
+def _with_prefix(family: Family, prefix: str | None) -> Family:
+    if prefix is None:
+        return family
+    if family.around is None:
+        raise InvalidInput(f"query_prefix is not for {family.model}, whose processor has its own")
+    return replace(family, around=(prefix, ""))
 
 
 def _quarter_turns(page: ParsedPage) -> int:

@@ -1,48 +1,19 @@
-"""Loads a checkpoint: its files, its model on a device, and its processor."""
+"""Loads a checkpoint: its model on a device, and its processor."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from colregion.encoders.colvision.checkpoint import Family, find_family
+from colregion.encoders.colvision.checkpoint import ENGINE, Family
+from colregion.encoders.colvision.checkpoint_files import Checkpoint
+from colregion.encoders.colvision.neomme import NeoMMEPages
+from colregion.encoders.colvision.placement import check_processor
 from colregion.encoders.torch_utils.devices import pick_device, pick_dtype
-from colregion.encoders.torch_utils.model_files import check_weights, fetch, read_json, weight_names
+from colregion.encoders.torch_utils.model_files import read_json, weight_shapes
 from colregion.errors import BackendError, InvalidInput, MissingDependency, require
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """The folder of a model or adapter, and for an adapter that of the base that it adapts."""
-
-    folder: Path
-    base: Path | None
-    family: Family
-
-
-def find_checkpoint(source: str, *, revision: str | None, local_files_only: bool) -> Checkpoint:
-    """Fetch a model's files, and those of its base when it is an adapter. Raises InvalidInput for
-    no such model, one without weights, or one of an unknown family; BackendError as `fetch`."""
-    folder = fetch(source, revision=revision, local_files_only=local_files_only, extra="colpali")
-    adapter = read_json(folder, "adapter_config.json")
-    if not adapter:
-        checkpoint = Checkpoint(folder, None, find_family(folder, None, name=source))
-        check_weights(folder, adapter=False)
-        return checkpoint
-    name, revision = adapter.get("base_model_name_or_path"), adapter.get("revision")
-    if not isinstance(name, str) or not name:
-        raise InvalidInput(f"the adapter {source} does not name its base model")
-    try:
-        base = fetch(name, revision=revision, local_files_only=local_files_only, extra="colpali")
-    except (InvalidInput, BackendError) as cause:
-        raise type(cause)(f"the base of the adapter {source} is missing: {cause}") from cause
-    checkpoint = Checkpoint(folder, base, find_family(folder, base, name=source))
-    check_weights(folder, adapter=True)
-    check_weights(base, adapter=False)
-    return checkpoint
 
 
 def load(
@@ -60,52 +31,97 @@ def load(
     """
     torch = require("torch", extra="colpali")
     device = pick_device(torch, device)
-    number_type = getattr(torch, pick_dtype(device, dtype))
-    classes = _classes(checkpoint.family)
-    options = {"dtype": number_type}
+    options = {"dtype": getattr(torch, pick_dtype(device, dtype))}
     if attention is not None:
         options["attn_implementation"] = attention
+    family = checkpoint.family
+    classes = _classes(family)
     damaged = require("safetensors", extra="colpali").SafetensorError
+    refused = require("huggingface_hub.errors", extra="colpali").StrictDataclassError
     errors = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError)
     try:
-        model = _load_weights(getattr(classes, checkpoint.family.model), checkpoint, options)
-        processor = getattr(classes, checkpoint.family.processor).from_pretrained(
-            _processor_folder(checkpoint), local_files_only=True
+        processor = getattr(classes, family.processor).from_pretrained(
+            _processor_folder(checkpoint), local_files_only=True, trust_remote_code=False
         )
-    except (*errors, damaged) as cause:
+        if family.model == "NeoMMEForRetrieval":
+            processor = NeoMMEPages(processor)
+        cls = getattr(classes, family.model)
+        if family.module == ENGINE:
+            cls = _sized(cls, checkpoint, torch)
+        model = _load_weights(cls, checkpoint, {**options, **_conversion(cls, checkpoint)})
+    except (*errors, damaged, refused) as cause:
         raise BackendError(
-            f"{checkpoint.folder} could not be loaded as {checkpoint.family.model}: {cause}"
+            f"{checkpoint.folder} could not be loaded as {family.model}: {cause}"
         ) from cause
-    if checkpoint.family.model == "ColPali":
+    check_processor(processor, model.config, name=str(checkpoint.folder))
+    if family.model == "ColPali":
         # Its head for generating text is neither loaded nor used, but would run, over 257,000 words
         # for each of 1,000 patches, and cannot be moved to a device.
         model.model.lm_head = torch.nn.Identity()
-    if max_num_visual_tokens is not None:
-        limit_tokens(processor, max_num_visual_tokens, name=checkpoint.family.model)
+    limit = max_num_visual_tokens or family.max_tokens
+    if limit is not None:
+        limit_tokens(processor, limit, name=family.model)
     return model.to(device).eval(), processor, device
 
 
+def _conversion(cls: Any, checkpoint: Checkpoint) -> dict[str, Any]:
+    """Options that make the class read weights and a configuration of other names."""
+    family = checkpoint.family
+    options: dict[str, Any] = {}
+    if family.renamed:
+        own = getattr(cls, "_checkpoint_conversion_mapping", None) or {}
+        options["key_mapping"] = {**dict(family.renamed), **own}
+    if family.backbone is not None:
+        config = getattr(require("transformers", extra="colpali"), family.backbone)
+        values = read_json(checkpoint.base or checkpoint.folder, "config.json")
+        unknown = {"auto_map", "model_type"}
+        options["config"] = config.from_dict(
+            {key: value for key, value in values.items() if key not in unknown}
+        )
+    return options
+
+
+def _sized(cls: Any, checkpoint: Checkpoint, torch: ModuleType) -> Any:
+    """The class, with a projection to the checkpoint's number of dimensions: colpali-engine's have
+    a fixed one."""
+    name, n_dimensions = checkpoint.family.projection, checkpoint.dimensions
+
+    def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
+        cls.__init__(self, *args, **kwargs)
+        layer = getattr(self, name)
+        if layer.out_features != n_dimensions:
+            setattr(self, name, torch.nn.Linear(layer.in_features, n_dimensions))
+            self.dim = n_dimensions
+
+    # transformers looks classes up by their names, and reads the source of their module.
+    return type(cls.__name__, (cls,), {"__init__": initialize, "__module__": cls.__module__})
+
+
 def _load_weights(cls: Any, checkpoint: Checkpoint, options: dict[str, Any]) -> Any:
-    fixed = {"use_safetensors": True, "local_files_only": True, "output_loading_info": True}
+    fixed = {
+        "use_safetensors": True,
+        "local_files_only": True,
+        "output_loading_info": True,
+        "ignore_mismatched_sizes": True,  # they are in the report, and refused below
+    }
     if checkpoint.base is None:
         model, info = cls.from_pretrained(checkpoint.folder, **fixed, **options)
-        _check_complete(info["missing_keys"], checkpoint.folder)
+        _check_complete(info, checkpoint.folder)
         return model
     # Loading an adapter reports on the adapter only, and a projection that the base lacks would be
     # random: check the base first, without reading its numbers.
     _, info = cls.from_pretrained(checkpoint.base, device_map="meta", **fixed, **options)
-    (weights,) = check_weights(checkpoint.folder, adapter=True)
-    whole = [name for name in weight_names(weights) if "lora_" not in name]
-    _check_complete(
-        [key for key in info["missing_keys"] if not _in_adapter(key, whole)], checkpoint.base
-    )
+    shapes = weight_shapes(checkpoint.folder, adapter=True)
+    whole = [name for name in shapes if "lora_" not in name]
+    missing = [key for key in info["missing_keys"] if not _in_adapter(key, whole)]
+    _check_complete({**info, "missing_keys": missing}, checkpoint.base)
     model, info = cls.from_pretrained(
         checkpoint.base,
         adapter_kwargs={"_adapter_model_path": str(checkpoint.folder)},
         **fixed,
         **options,
     )
-    _check_complete(info["missing_keys"], checkpoint.folder)
+    _check_complete(info, checkpoint.folder)
     return model
 
 
@@ -115,14 +131,41 @@ def _in_adapter(key: str, adapter_names: Sequence[str]) -> bool:
     return any(f"{module}." in name and name.endswith(part) for name in adapter_names)
 
 
-def _check_complete(missing: Any, folder: Path) -> None:
-    if missing:
-        names = sorted(missing)
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+def _check_complete(info: Mapping[str, Any], folder: Path) -> None:
+    """Raise BackendError, from transformers' report on loading, for weights of other sizes, for
+    missing ones, which would be random, and for changes by an adapter that would be ignored."""
+    sizes = [
+        f"{name} {(*own,)} for {(*of_model,)}" for name, own, of_model in info["mismatched_keys"]
+    ]
+    if sizes:
         raise BackendError(
-            f"{folder} lacks the weights {', '.join(names[:3])}{more}, which would be random. "
-            "It is incomplete, or a backbone that was not trained for retrieval"
+            f"{folder} has weights of other sizes than its model: {_first(sizes)}. Its "
+            "configuration belongs to another model, or it is an adapter of another base"
         )
+    missing, unexpected = info["missing_keys"], info["unexpected_keys"]
+    if missing and unexpected:
+        reason = (
+            f"It has others instead ({_first(unexpected)}): names of another release of the "
+            "library that saved it"
+        )
+    else:
+        reason = "It is incomplete, or a backbone that was not trained for retrieval"
+    if missing:
+        raise BackendError(
+            f"{folder} lacks the weights {_first(missing)}, which would be random. {reason}"
+        )
+    ignored = [name for name in unexpected if "lora_" in name]
+    if ignored:
+        raise BackendError(
+            f"{folder} changes layers that its adapter_config.json does not name, which would be "
+            f"ignored: {_first(ignored)}. Correct target_modules there, or fetch it again"
+        )
+
+
+def _first(names: Any) -> str:
+    ordered = sorted(names)
+    more = f" and {len(ordered) - 3} more" if len(ordered) > 3 else ""
+    return f"{', '.join(ordered[:3])}{more}"
 
 
 def _processor_folder(checkpoint: Checkpoint) -> Path:
@@ -144,7 +187,26 @@ def _classes(family: Family) -> ModuleType:
             f"torchvision does not work with the torch that is installed ({cause}). Install the "
             "two together, from the same index: pip install --force-reinstall torch torchvision"
         ) from cause
-    return require(family.module, extra="colpali")
+    module = require(family.module, extra="colpali")
+    if not hasattr(module, family.model):
+        name = family.module.partition(".")[0]
+        raise MissingDependency(
+            f"the installed release of {name} has no {family.model}; install a newer one: "
+            "pip install --upgrade transformers colpali-engine"
+        )
+    return module
+
+
+def process_question(processor: Any, text: str, *, family: Family) -> Any:
+    """The model's inputs for a question, with the text around it of the family's training."""
+    if family.around is None:
+        # By position, because the classes differ in the argument's name.
+        return processor.process_queries([text])
+    before, after = family.around
+    whole = f"{before}{text}{processor.query_augmentation_token * 10}{after}"
+    if hasattr(processor, "process_texts"):
+        return processor.process_texts([whole])
+    return processor.tokenizer([whole], return_tensors="pt")
 
 
 def limit_tokens(processor: Any, limit: int, *, name: str) -> None:
@@ -172,6 +234,8 @@ def visual_tokens(processor: Any, *, width_px: int, height_px: int) -> int:
     if merge is not None:
         n_patches = int(images.get_number_of_image_patches(height_px, width_px, {}))
         return n_patches // int(merge) ** 2
+    if isinstance(processor, NeoMMEPages):
+        return int(images.get_number_of_image_patches(height_px, width_px, {}))
     tokens_per_tile = getattr(processor, "image_seq_len", None)
     if tokens_per_tile is not None:
         n_tiles, _, _ = images.get_number_of_image_patches(height_px, width_px, {})

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from colregion.core.geometry import GridPlacement, IntArray
-from colregion.errors import BackendError
+from colregion.errors import BackendError, InvalidInput
 
 _TILE = re.compile(r"<row_(\d+)_col_(\d+)>")
 
@@ -24,6 +24,39 @@ def image_token_id(config: Any) -> int:
     return int(getattr(config, "vlm_config", config).image_token_id)
 
 
+def check_processor(processor: Any, config: Any, *, name: str) -> None:
+    """Raise InvalidInput where the processor cuts a page into other cells than the model."""
+    vlm = getattr(config, "vlm_config", config)
+    vision, images = getattr(vlm, "vision_config", None), processor.image_processor
+    pairs: dict[str, tuple[Any, Any]]
+    if vision is None:  # the model has no image encoder of its own
+        pairs = {"patch_size": (images.patch_size, vlm.patch_size)}
+    elif hasattr(images, "merge_size"):
+        pairs = {
+            "patch_size": (images.patch_size, vision.patch_size),
+            "merge_size": (images.merge_size, vision.spatial_merge_size),
+            "temporal_patch_size": (images.temporal_patch_size, vision.temporal_patch_size),
+        }
+    elif hasattr(processor, "image_seq_len"):
+        scale = getattr(vlm, "scale_factor", None) or vlm.pixel_shuffle_factor
+        side = images.max_image_size["longest_edge"] // vision.patch_size // scale
+        pairs = {"image_seq_len": (processor.image_seq_len, side**2)}
+    else:
+        side = vision.image_size // vision.patch_size
+        pooled = getattr(vlm, "mm_tokens_per_image", None)
+        pairs = {
+            "size": (dict(images.size).get("height"), vision.image_size),
+            "image_seq_length": (processor.image_seq_length, pooled or side**2),
+        }
+    for setting, (own, of_model) in pairs.items():
+        if own != of_model:
+            raise InvalidInput(
+                f"the processor of {name} does not fit its model: {setting} is {own}, and the "
+                f"model needs {of_model}. Correct it in processor_config.json (create the file if "
+                "there is none) or preprocessor_config.json, or fetch the model again"
+            )
+
+
 def layers_of(
     ids: Sequence[int],
     *,
@@ -31,6 +64,7 @@ def layers_of(
     grid: tuple[int, int] | None,
     tiled: bool,
     decode: Callable[[Sequence[int]], str],
+    row_id: int | None = None,
 ) -> tuple[IntArray, ...]:
     """The layers of one page: (rows, cols) arrays of positions in the sequence.
 
@@ -41,12 +75,17 @@ def layers_of(
         tiled: whether the page was split into tiles, each named before its patches, followed by
             a thumbnail of the whole page.
         decode: token ids to text.
+        row_id: the id of a token that ends each row of patches; the first token with the id of a
+            patch then marks the image and is none.
 
     Returns:
         The finest layer first. A tiled page has its thumbnail as the second, unless it fits one
         tile and is its own thumbnail. Raises BackendError where patches and grid do not match.
     """
     positions = np.flatnonzero(np.asarray(ids) == image_id)
+    if row_id is not None:
+        positions, n_rows = positions[1:], list(ids).count(row_id)
+        grid = (n_rows, len(positions) // max(n_rows, 1))
     if len(positions) == 0:
         raise BackendError("the processor produced no visual tokens for the page")
     if grid is not None:

@@ -8,20 +8,34 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from colregion.errors import BackendError, InvalidInput, require
 
-_FILE_PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model", "*.jinja", "*.metadata"]
+# Everything but weights: configurations, tokenizers, templates.
+SMALL_FILES = ("*.json", "*.txt", "*.model", "*.jinja")
+_INDEX = "model.safetensors.index.json"
+_ADAPTER = "adapter_model.safetensors"
+_IN_FOLDERS = "*/*"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SAMPLES = 64
 _SAMPLE_BYTES = 4096
 # Paths at the time of training, and the version that saved the file.
-_VARYING_KEYS = ("_name_or_path", "base_model_name_or_path", "transformers_version")
+_VARYING_KEYS = ("_name_or_path", "base_model_name_or_path", "revision", "transformers_version")
+_POINTER = b"version https://git-lfs"
 
 
-def fetch(source: str, *, revision: str | None, local_files_only: bool, extra: str) -> Path:
+def fetch(
+    source: str,
+    *,
+    revision: str | None,
+    local_files_only: bool,
+    extra: str,
+    patterns: Sequence[str] = (*SMALL_FILES, "*.safetensors", "*.metadata"),
+    top_only: bool = False,
+) -> Path:
     """The folder with a model's files, downloaded if necessary.
 
     Args:
@@ -29,6 +43,8 @@ def fetch(source: str, *, revision: str | None, local_files_only: bool, extra: s
         revision: a branch, tag or commit of the hub; None for its main branch.
         local_files_only: use the cache only. `HF_HUB_OFFLINE=1` does the same.
         extra: the extra that installs the hub's library.
+        patterns: of the names of the files to download.
+        top_only: leave out the folders of the repository: often checkpoints of its training.
 
     Raises:
         InvalidInput: no such folder or repository, or a revision of a folder.
@@ -45,8 +61,14 @@ def fetch(source: str, *, revision: str | None, local_files_only: bool, extra: s
     # The package does not import this submodule automatically.
     errors = require("huggingface_hub.errors", extra=extra)
     try:
-        options = {"local_files_only": local_files_only, "allow_patterns": _FILE_PATTERNS}
-        return Path(hub.snapshot_download(source, revision=revision, **options))
+        path = hub.snapshot_download(
+            source,
+            revision=revision,
+            local_files_only=local_files_only,
+            allow_patterns=list(patterns),
+            ignore_patterns=[_IN_FOLDERS] if top_only else None,
+        )
+        return Path(path)
     except errors.HFValidationError as cause:
         raise InvalidInput(
             f"{source!r} is neither an existing folder nor a hub id such as vidore/colqwen2.5-v0.2"
@@ -60,10 +82,11 @@ def fetch(source: str, *, revision: str | None, local_files_only: bool, extra: s
         ) from cause
     except (errors.HfHubHTTPError, OSError) as cause:
         # The hub's errors "offline" and "not in the cache" are OSErrors too.
+        at, flag = (f" at {revision!r}", f" --revision {revision}") if revision else ("", "")
         raise BackendError(
-            f"{source} is not complete in the local cache and cannot be fetched from the hub "
-            f"({type(cause).__name__}). Fetch it where there is a network, `hf download {source}`, "
-            "or name a folder that holds its files"
+            f"{source}{at} is not complete in the local cache and cannot be fetched from the hub "
+            f"({type(cause).__name__}). Fetch it where there is a network, "
+            f"`hf download {source}{flag}`, or name a folder that holds its files"
         ) from cause
 
 
@@ -87,14 +110,25 @@ def read_json(folder: Path, name: str) -> dict[str, Any]:
     return content
 
 
+def weight_patterns(folder: Path, *, adapter: bool) -> list[str]:
+    """The names of the weight files to fetch for a model whose small files are in `folder`."""
+    if adapter:
+        return [_ADAPTER]
+    return sorted(set(_weight_map(folder).values())) or ["model*.safetensors"]
+
+
+def _weight_map(folder: Path) -> dict[str, str]:
+    """The file of each tensor, from the model's index; {} without one."""
+    return dict(read_json(folder, _INDEX).get("weight_map", {}))
+
+
 def check_weights(folder: Path, *, adapter: bool) -> list[Path]:
     """The files with the weights. Raises InvalidInput without any in the safetensors format,
-    BackendError where a part that the model's index names is missing."""
+    BackendError where a part that the model's index names is missing or damaged."""
     if adapter:
-        files = list(folder.glob("adapter_model.safetensors"))
+        files = list(folder.glob(_ADAPTER))
     else:
-        index = read_json(folder, "model.safetensors.index.json")
-        files = [folder / name for name in sorted(set(index.get("weight_map", {}).values()))]
+        files = [folder / name for name in sorted(set(_weight_map(folder).values()))]
         for file in files:
             if not file.is_file():
                 raise BackendError(f"{folder} lacks {file.name}; fetch the model again")
@@ -106,12 +140,48 @@ def check_weights(folder: Path, *, adapter: bool) -> list[Path]:
             f"{folder} has no weights (safetensors){pickle}. Save the model with "
             "save_pretrained(folder, safe_serialization=True), or check the folder"
         )
+    for file in files:
+        _check_length(file)
     return files
+
+
+def weight_shapes(folder: Path, *, adapter: bool) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor of a model or adapter. Raises as `check_weights`."""
+    return {
+        name: tuple(tensor["shape"])
+        for file in check_weights(folder, adapter=adapter)
+        for name, tensor in _tensors(file).items()
+    }
+
+
+def saved_names(folder: Path) -> list[str]:
+    """The names of a model's tensors, from its index or its weights; [] where neither is there."""
+    files = sorted(folder.glob("model*.safetensors"))
+    return list(_weight_map(folder)) or [name for file in files for name in _tensors(file)]
 
 
 def weight_names(file: Path) -> list[str]:
     """The names of the tensors in a safetensors file."""
-    return [name for name in json.loads(_header(file)) if name != "__metadata__"]
+    return list(_tensors(file))
+
+
+def _tensors(file: Path) -> dict[str, dict[str, Any]]:
+    try:
+        header = json.loads(_header(file))
+    except ValueError as cause:
+        raise _damaged(file) from cause
+    return {name: tensor for name, tensor in header.items() if name != "__metadata__"}
+
+
+def _check_length(file: Path) -> None:
+    """Raise BackendError for a file that is shorter or longer than its list of tensors says."""
+    end = max((tensor["data_offsets"][1] for tensor in _tensors(file).values()), default=0)
+    if file.stat().st_size != 8 + len(_header(file)) + end:
+        raise _damaged(file)
+
+
+def _damaged(file: Path) -> BackendError:
+    return BackendError(f"{file} is damaged or not a safetensors file; fetch the model again")
 
 
 def digest(folders: list[Path]) -> str:
@@ -122,7 +192,8 @@ def digest(folders: list[Path]) -> str:
     """
     hashed = hashlib.sha256()
     for folder in folders:
-        for file in sorted(folder.glob("*.safetensors")):
+        adapter = (folder / "adapter_config.json").is_file()
+        for file in check_weights(folder, adapter=adapter):
             hashed.update(file.name.encode() + _header(file))
             size = file.stat().st_size
             with file.open("rb") as weights:
@@ -138,8 +209,14 @@ def digest(folders: list[Path]) -> str:
 def _header(file: Path) -> bytes:
     """The JSON list of tensors at the start of a safetensors file, after its length in 8 bytes."""
     with file.open("rb") as weights:
-        length = int.from_bytes(weights.read(8), "little")
+        start = weights.read(8)
+        if _POINTER.startswith(start) and start:
+            raise BackendError(
+                f"{file} is a pointer of Git LFS and not the weights; run `git lfs pull` in its "
+                "folder, or fetch the model with `hf download`"
+            )
+        length = int.from_bytes(start, "little")
         header = weights.read(length) if length < file.stat().st_size else b""
     if not header.startswith(b"{"):
-        raise BackendError(f"{file} is damaged or not a safetensors file; fetch the model again")
+        raise _damaged(file)
     return header
