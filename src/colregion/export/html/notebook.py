@@ -6,7 +6,6 @@ the file, and long lists and texts are cut or scroll, so that no output is highe
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,7 @@ from colregion.core.quotes import Quote
 from colregion.core.results import AddReport, Hit, Hits, PageHit, RelevanceMap
 from colregion.errors import ColregionError
 from colregion.export.colors import rank_color
-from colregion.export.html.excerpt import key_words, readable
+from colregion.export.html.excerpt import key_words, quote_spans, readable
 from colregion.export.html.images import EmbeddedImage, embed_jpeg
 from colregion.export.html.markup import clean
 from colregion.export.html.report import templates
@@ -146,15 +145,12 @@ def _hit_view(rank: int, hit: Hit) -> _HitView:
 def mark_quotes(text: str, quotes: Sequence[Quote]) -> Markup:
     """Text, escaped, with the words of the quotes in `<mark>`, also where other white space
     separates them."""
-    text, marked, end = clean(text), Markup(), 0
-    for quote in quotes:
-        words = r"\s+".join(map(re.escape, clean(quote.text).split()))
-        match = re.compile(words).search(text, end)
-        if match is not None:
-            marked += escape(text[end : match.start()])
-            marked += Markup("<mark>{}</mark>").format(match.group())
-            end = match.end()
-    return marked + escape(text[end:])
+    marked, end = Markup(), 0
+    for start, stop in quote_spans(text, quotes):
+        marked += escape(clean(text[end:start]))
+        marked += Markup("<mark>{}</mark>").format(clean(text[start:stop]))
+        end = stop
+    return marked + escape(clean(text[end:]))
 
 
 def _embedded_page(
