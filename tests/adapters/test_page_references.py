@@ -234,7 +234,9 @@ class TestDocumentsWithoutPage:
         self, action: WithoutPage, rest: list[str]
     ) -> None:
         result = RankedPages([], (1,))
-        assert documents_without_page(["a", "b"], result, action=action, metadata=dict) == rest
+        assert (
+            documents_without_page(["a", "b"], result, action=action, metadata=lambda _: {}) == rest
+        )
 
     def test_a_warning_lists_the_keys_when_no_document_names_a_page(self) -> None:
         documents = [{"title": "x"}, {"url": "y"}]

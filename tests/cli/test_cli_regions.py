@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -21,16 +22,16 @@ ENTRY = DocumentEntry("doc", "in/doc.pdf", "hash", "parser")
 
 
 def printed(*hits: Hit, width: int = 40, brief: bool = False, terminal: bool = False) -> str:
-    color = "standard" if terminal else None
+    color: Literal["standard"] | None = "standard" if terminal else None
     console = Console(file=io.StringIO(), width=width, force_terminal=terminal, color_system=color)
     print_hits(console, hits, brief=brief)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
-def text_hit(text: str, **settings: float) -> Hit:
+def text_hit(text: str, *, confidence: float | None = None) -> Hit:
     parsed = make_parsed_page([(text, Box(0.1, 0.1, 0.6, 0.2))])
-    return Hit(parsed.regions[0], parsed, ENTRY, 0.5, **settings)
+    return Hit(parsed.regions[0], parsed, ENTRY, 0.5, confidence)
 
 
 def table_hit(*rows: tuple[str, ...]) -> Hit:

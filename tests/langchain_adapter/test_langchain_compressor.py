@@ -174,7 +174,8 @@ def test_compressor_finds_byaldis_documents_by_their_files() -> None:
 
 def test_compressor_leaves_out_unlikely_regions(engine: Engine) -> None:
     page = Document(page_content="", metadata={"page_id": "report#p5"})
-    confidences = sorted(hit.confidence for hit in engine.rank(FUEL, "report#p5", k=None))
+    hits = engine.rank(FUEL, "report#p5", k=None)
+    confidences = sorted(hit.confidence or 0.0 for hit in hits)
     least = confidences[-2]
     found = RegionCompressor(engine=engine, k=9, min_confidence=least)
     regions = found.compress_documents([page], FUEL)

@@ -14,7 +14,7 @@ from colregion.errors import BackendError
 from colregion.export.overlay import CROP_MARGIN
 
 
-def write_crop(hit: Hit, folder: str | Path) -> str:
+def write_crop(hit: Hit, folder: str | Path) -> Path:
     """Write an image of a region to a folder, which is made where there is none; return the file's
     absolute path. Raises BackendError where it cannot be written."""
     data = to_png(hit.crop(margin=CROP_MARGIN))
@@ -33,4 +33,4 @@ def write_crop(hit: Hit, folder: str | Path) -> str:
             Path(unfinished).replace(file)
         except OSError as cause:
             raise BackendError(f"crops cannot be written to {folder}: {cause}") from cause
-    return str(file)
+    return file

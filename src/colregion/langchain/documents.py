@@ -31,7 +31,7 @@ def region_document(
     else:
         metadata = {**hit.to_metadata(), score_key: hit.score}
     if crops is not None:
-        metadata["crop_path"] = write_crop(hit, crops)
+        metadata["crop_path"] = str(write_crop(hit, crops))
     return Document(id=hit.id, page_content=hit.text, metadata=metadata)
 
 

@@ -66,7 +66,9 @@ class RegionPostprocessor(BaseNodePostprocessor):
     ) -> None:
         if index is not None or engine is not None:
             validate_source(index, engine)
-        super().__init__(index=index, engine=engine, **settings)
+        super().__init__(**settings)
+        self.index = index
+        self.engine = engine
 
     @classmethod
     def class_name(cls) -> str:
