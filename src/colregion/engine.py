@@ -14,7 +14,8 @@ from colregion.core.documents import DocumentEntry, Limits, Metadata
 from colregion.core.embeddings import EmbeddedPage
 from colregion.core.filters import FilterInput, parse_filters
 from colregion.core.interfaces import Encoder, Index, IndexSetting, Parser
-from colregion.core.results import DEFAULT_K, AddReport, Hit, Outcome, PageHit, RelevanceMap
+from colregion.core.repr import ShowsItself, one_line_repr
+from colregion.core.results import DEFAULT_K, AddReport, Hit, Hits, Outcome, PageHit, RelevanceMap
 from colregion.core.text import estimate_tokens
 from colregion.encoders import load_encoder
 from colregion.errors import InvalidInput, ModelMismatch
@@ -22,6 +23,7 @@ from colregion.indexes import open_index
 from colregion.ingestion.copy import copy_index
 from colregion.ingestion.page_cache import PageCache, Rankable
 from colregion.ingestion.pipeline import IngestJob, Progress
+from colregion.ingestion.progress import ignore, reported
 from colregion.ingestion.sources import DocumentOptions, Source
 from colregion.ingestion.workers.pool import WorkerPool
 from colregion.parsers import load_parser
@@ -39,11 +41,8 @@ _LOCATED_HITS = 20
 _DEFAULT_LIMITS = Limits()
 
 
-def _ignore(_event: object) -> None:
-    """The callback that does nothing."""
-
-
-class Engine:
+@one_line_repr("index", "encoder.fingerprint")
+class Engine(ShowsItself):
     """Adds documents to an index and answers questions with regions of their pages.
 
     Safe to use from threads. `open` makes index, encoder and parser from names.
@@ -160,6 +159,7 @@ class Engine:
         parser: str | Parser | None = None,
         workers: int | None = None,
         limits: Limits = _DEFAULT_LIMITS,
+        progress: bool = True,
         on_progress: Callable[[Progress], None] | None = None,
         on_outcome: Callable[[Outcome], None] | None = None,
     ) -> AddReport:
@@ -185,8 +185,8 @@ class Engine:
                 and memory or protection from crashes of libraries. By default one per core, and 0
                 for a parser that cannot be pickled or that the running script itself defines.
             limits: bounds on each document.
-            on_progress: called after every page.
-            on_outcome: called after every document.
+            progress: show a bar in a notebook or terminal, unless `on_progress` is given.
+            on_progress, on_outcome: called after every page and every document.
 
         Raises:
             InvalidInput: a source of another type, `doc_id` for several documents, an unknown
@@ -194,15 +194,15 @@ class Engine:
             BackendError: no worker process starts.
         """
         reading = load_parser(parser) if isinstance(parser, str) else parser or self.parser
-        job = IngestJob(
-            index=self.index,
-            encoder=self.encoder,
-            pool=WorkerPool(reading, workers=workers, limits=limits),
-            options=DocumentOptions(doc_id, metadata or {}, password),
-            on_progress=on_progress or _ignore,
-            on_outcome=on_outcome or _ignore,
-        )
-        with self._adding:
+        with self._adding, reported(on_progress, progress=progress) as show:
+            job = IngestJob(
+                index=self.index,
+                encoder=self.encoder,
+                pool=WorkerPool(reading, workers=workers, limits=limits),
+                options=DocumentOptions(doc_id, metadata or {}, password),
+                on_progress=show,
+                on_outcome=on_outcome or ignore,
+            )
             return AddReport(job.run(sources), job.pool.workers)
 
     def search(
@@ -230,7 +230,8 @@ class Engine:
         """
         check_k(k)
         limits = RegionLimits(min_confidence, max_area)
-        return self.retriever.search(question, k=k, filters=parse_filters(filters), limits=limits)
+        hits = self.retriever.search(question, k=k, filters=parse_filters(filters), limits=limits)
+        return Hits(hits)
 
     def search_pages(
         self, question: str, *, k: int = DEFAULT_K, filters: FilterInput = None
@@ -266,7 +267,7 @@ class Engine:
         several = [pages] if isinstance(pages, Rankable) else list(pages)
         embedded = [page for one in several for page in self.page_cache.pages(one, self.index)]
         limits = RegionLimits(min_confidence, max_area)
-        return self.retriever.rank(question, embedded, k=k, limits=limits)
+        return Hits(self.retriever.rank(question, embedded, k=k, limits=limits))
 
     @property
     def calibration(self) -> Calibration | None:
@@ -308,7 +309,7 @@ class Engine:
             raise InvalidInput(f"explain needs one page, got {len(embedded)}; name one by its id")
         encoded, (page_scored,) = self.retriever.score(question, embedded)
         candidate = page_scored.candidate
-        shown = RelevanceMap(candidate.similarity, candidate.placement, encoded.embedding)
+        shown = RelevanceMap.of(candidate, encoded.embedding)
         return shown if layers is None else shown.with_layers(layers)
 
     def context(

@@ -45,8 +45,14 @@ def engine() -> Engine:
     return engine
 
 
+OF_THE_QUESTION = ("score", "confidence", "quotes", "quote_boxes_json")
+
+
 def of_hits(hits: list[Hit]) -> list[Any]:
-    return [(hit.id, hit.text, hit.to_metadata(confidence=False), hit.score) for hit in hits]
+    return [
+        (hit.id, hit.text, hit.to_metadata(confidence=False, quotes=False), hit.score)
+        for hit in hits
+    ]
 
 
 def of_documents(documents: list[Document]) -> list[Any]:
@@ -54,7 +60,7 @@ def of_documents(documents: list[Document]) -> list[Any]:
         (
             document.id,
             document.page_content,
-            {k: v for k, v in document.metadata.items() if k not in ("score", "confidence")},
+            {k: v for k, v in document.metadata.items() if k not in OF_THE_QUESTION},
             document.metadata["score"],
         )
         for document in documents

@@ -1,25 +1,36 @@
 from __future__ import annotations
 
-import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pypdf
 import pytest
 from PIL import Image
+from pypdf.constants import PageLabelStyle
 
-from colregion import Document, Engine, InvalidInput, NotIndexed, ParsedPage, UnreadableDocument
+from colregion import (
+    Document,
+    Engine,
+    Hit,
+    InvalidInput,
+    NotIndexed,
+    ParsedPage,
+    UnreadableDocument,
+)
+from colregion.adapters.page_metadata import PageReference
 from colregion.adapters.page_references import (
-    PageReference,
+    RankedPages,
+    WithoutPage,
+    documents_without_page,
     engine_without_index,
-    is_image_text,
-    page_reference,
     rank_pages,
 )
 from colregion.core.geometry import Box
 from colregion.demo import DOCUMENTS
+from colregion.documents import open_document
 from colregion.indexes import MemoryIndex
 from colregion.ingestion.pipeline import embed
 from colregion.testing import LineParser, WordEncoder, make_parsed_page
@@ -63,104 +74,19 @@ def report() -> Engine:
     return engine
 
 
-@pytest.mark.parametrize(
-    ("metadata", "doc_id", "number", "file"),
-    [
-        ({"page_id": "a#p1#p12"}, "a#p1", 12, None),
-        ({"page_id": "a#p3", "page_number": 9, "page": 2}, "a", 3, None),
-        ({"doc_id": "a", "page_number": 3}, "a", 3, None),
-        ({"document_id": "a", "page_num": "3"}, "a", 3, None),
-        ({"doc_id": "a", "page_number": 3.0}, "a", 3, None),
-        ({"source": "a.pdf", "page_number": 3, "page": 2}, None, 3, "a.pdf"),
-        ({"file_path": Path("scans/a.png")}, None, None, "scans/a.png"),
-        ({"doc_id": "", "path": "a.png", "page_number": None}, None, None, "a.png"),
-    ],
-)
-def test_a_page_is_identified_by_any_of_the_usual_keys(
-    metadata: dict[str, Any], doc_id: str | None, number: int | None, file: str | None
-) -> None:
-    reference = page_reference(metadata)
-    assert (reference.doc_id, reference.page_number, reference.file) == (doc_id, number, file)
-    assert reference.image is None
-
-
-@pytest.mark.parametrize(("first_page", "number"), [(0, 4), (1, 3)])
-def test_first_page_says_what_the_key_page_counts_from(first_page: int, number: int) -> None:
-    reference = page_reference({"source": "a.pdf", "page": 3}, first_page=first_page)
-    assert reference.page_number == number
-
-
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "WEBP", "TIFF"])
-def test_base64_images_are_recognised_by_their_first_characters(kind: str) -> None:
-    data = image_bytes(kind=kind)
-    text = base64.b64encode(data).decode()
-    assert is_image_text(text)
-    assert page_reference({"image": text}).image == data
-    assert page_reference({}, image=text).image == data
-    assert page_reference({}, image=f"data:image/png;base64,{text}").image == data
-
-
-@pytest.mark.parametrize("key", ["image_base64", "base64", "image_bytes", "image"])
-def test_an_image_is_read_from_any_of_the_usual_keys(key: str) -> None:
-    text = base64.b64encode(image_bytes()).decode()
-    broken = "\n".join(text[i : i + 76] for i in range(0, len(text), 76))
-    assert page_reference({key: broken}).image == image_bytes()
-    assert page_reference({key: image_bytes()}).image == image_bytes()
-
-
-def test_an_image_may_be_a_path_or_a_pil_image() -> None:
-    image = Image.new("RGB", (6, 8))
-    assert page_reference({"image": image}).image is image
-    assert page_reference({"image": "scans/1.png"}).image == "scans/1.png"
-    assert page_reference({"image_path": Path("1.png")}).image == "1.png"
-
-
-def test_text_that_is_not_an_image_is_ignored() -> None:
-    assert page_reference({"source": "a.png"}, image="The total is 42.").image is None
-    with pytest.raises(InvalidInput, match="must name its page"):
-        page_reference({}, image="The total is 42.")
-
-
-def test_a_reference_keeps_flat_user_metadata_without_reserved_keys_and_images() -> None:
-    metadata = {
-        "source": "a.pdf",
-        "page_number": 3,
-        "score": 0.5,
-        "image_base64": base64.b64encode(image_bytes()).decode(),
-        "tenant": "t",
-        "year": 2024,
-        "nothing": None,
-        "nested": {"a": 1},
-        "nan": float("nan"),
-        "small": np.float32(1.5),
-    }
-    assert page_reference(metadata).metadata == {"tenant": "t", "year": 2024, "nothing": None}
-
-
-@pytest.mark.parametrize(
-    ("metadata", "message"),
-    [
-        ({}, "got the keys"),
-        ({"title": "x", "doc_id": "a"}, r"\['doc_id', 'title'\]"),
-        ({"page_number": 3}, "must name its page"),
-        ({"doc_id": "a", "page_number": 0}, "from 1 up, got 0"),
-        ({"doc_id": "a", "page_number": True}, "got True"),
-        ({"doc_id": "a", "page_number": 2.5}, r"got 2\.5"),
-        ({"doc_id": "a", "page_number": "iv"}, "got 'iv'"),
-        ({"source": "a.pdf", "page": 3}, "first_page=0"),
-        ({"base64": "no image!"}, "cannot be decoded"),
-        ({"image": "data:image/svg+xml,<svg/>"}, "is empty"),
-    ],
-)
-def test_metadata_that_names_no_page_is_refused(metadata: dict[str, Any], message: str) -> None:
-    with pytest.raises(InvalidInput, match=message):
-        page_reference(metadata)
+def ranked(
+    engine: Engine, question: str, pages: Sequence[PageReference], *, k: int | None
+) -> list[Hit]:
+    """The hits on pages of one document each, all of which name their page."""
+    result = rank_pages(engine, question, [[page] for page in pages], k=k)
+    assert result.without_page == ()
+    return result.hits
 
 
 def test_ranking_no_pages_returns_no_hits(engine: Engine) -> None:
-    assert rank_pages(engine, "total", [], k=3) == []
+    assert ranked(engine, "total", [], k=3) == []
     with pytest.raises(InvalidInput, match="empty"):
-        rank_pages(engine, " \n", [], k=3)
+        ranked(engine, " \n", [], k=3)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +100,7 @@ def test_ranking_no_pages_returns_no_hits(engine: Engine) -> None:
 )
 def test_an_indexed_page_is_loaded_from_the_index(report: Engine, reference: PageReference) -> None:
     expected = report.rank(FUEL, "report#p5", k=3)
-    found = rank_pages(report, FUEL, [reference], k=3)
+    found = ranked(report, FUEL, [reference], k=3)
     assert [(hit.id, hit.score) for hit in found] == [(hit.id, hit.score) for hit in expected]
     assert [hit.to_metadata() for hit in found] == [hit.to_metadata() for hit in expected]
 
@@ -183,28 +109,26 @@ def test_hits_on_indexed_pages_carry_both_metadata_and_the_index_has_precedence(
     report: Engine,
 ) -> None:
     given = PageReference(doc_id="report", page_number=5, metadata={"team": "y", "tenant": "t"})
-    (hit,) = rank_pages(report, FUEL, [given], k=1)
+    (hit,) = ranked(report, FUEL, [given], k=1)
     assert hit.entry.metadata == {"team": "x", "tenant": "t"}
     assert hit.source == str(REPORT)
 
 
 def test_the_one_page_of_a_document_needs_no_number(engine: Engine) -> None:
     engine.add(image_bytes(), doc_id="scan", workers=0)
-    assert rank_pages(engine, "total", [PageReference(doc_id="scan")], k=1)[0].page_id == "scan#p1"
+    assert ranked(engine, "total", [PageReference(doc_id="scan")], k=1)[0].page_id == "scan#p1"
 
 
 def test_a_page_named_twice_counts_once(report: Engine) -> None:
     once = [PageReference(doc_id="report", page_number=5)]
     twice = [*once, PageReference(file=REPORT, page_number=5)]
-    assert len(rank_pages(report, FUEL, twice, k=None)) == len(
-        rank_pages(report, FUEL, once, k=None)
-    )
+    assert len(ranked(report, FUEL, twice, k=None)) == len(ranked(report, FUEL, once, k=None))
 
 
 def test_a_page_of_a_file_that_is_not_indexed_is_read_alone() -> None:
     engine = Engine.open(MemoryIndex(), parser="text_layer+geometry")
     given = PageReference(doc_id="mine", page_number=5, file=REPORT, metadata={"tenant": "t"})
-    hits = rank_pages(engine, FUEL, [given], k=None)
+    hits = ranked(engine, FUEL, [given], k=None)
     assert {hit.page_id for hit in hits} == {"mine#p5"}
     assert "8.6" in hits[0].text
     assert hits[0].source == str(REPORT)
@@ -224,7 +148,7 @@ def test_an_image_is_ranked_as_the_page_that_it_shows(
         "image": Image.new("RGB", (60, 80), "red"),
     }
     given = PageReference(doc_id="acme", page_number=7, image=images[how], file="s3://b/a.pdf")
-    (hit,) = rank_pages(engine, "total", [given], k=1)
+    (hit,) = ranked(engine, "total", [given], k=1)
     assert (hit.id, hit.page_number, hit.source) == ("acme#p7#1", 7, "s3://b/a.pdf")
     assert hit.box.xyxy == (0.1, 0.1, 0.6, 0.2)
     assert hit.crop().size == (30, 8)
@@ -243,7 +167,7 @@ def test_images_without_a_document_get_distinct_document_ids(
         *(PageReference(image=path) for path in paths),
         *(PageReference(image=image_bytes(colour)) for colour in ("red", "blue")),
     ]
-    hits = rank_pages(engine, "total", references, k=None)
+    hits = ranked(engine, "total", references, k=None)
     assert len({hit.page_id for hit in hits}) == 4
     assert {str(path) for path in paths} < {hit.doc_id for hit in hits}
 
@@ -251,7 +175,7 @@ def test_images_without_a_document_get_distinct_document_ids(
 def test_two_images_of_one_page_are_refused(engine: Engine) -> None:
     pages = [PageReference(doc_id="a", image=image_bytes(colour)) for colour in ("red", "blue")]
     with pytest.raises(InvalidInput, match="two different images of page a#p1"):
-        rank_pages(engine, "total", pages, k=1)
+        ranked(engine, "total", pages, k=1)
 
 
 def test_a_page_is_read_again_only_when_its_content_changes(
@@ -261,7 +185,7 @@ def test_a_page_is_read_again_only_when_its_content_changes(
     path.write_bytes(image_bytes("red"))
     for colour in ("red", "red", "blue"):
         path.write_bytes(image_bytes(colour))
-        (hit,) = rank_pages(engine, "total", [PageReference(file=path, page_number=3)], k=1)
+        (hit,) = ranked(engine, "total", [PageReference(file=path, page_number=3)], k=1)
     assert parser.read == [3, 3]
     assert hit.crop().getpixel((0, 0)) == (0, 0, 255)
 
@@ -272,7 +196,6 @@ def test_a_page_is_read_again_only_when_its_content_changes(
         (PageReference(doc_id="lost", page_number=2), NotIndexed, "no document 'lost'"),
         (PageReference(doc_id="held", page_number=9), NotIndexed, "held#p9"),
         (PageReference(file="/no/such.pdf", page_number=1), InvalidInput, "there is no file"),
-        (PageReference(file=REPORT), InvalidInput, "has 5 pages; give page_number"),
         (PageReference(file=REPORT, page_number=6), InvalidInput, "has 5 pages, no page 6"),
         (PageReference(image=b"nothing known"), UnreadableDocument, "of no known type"),
     ],
@@ -283,7 +206,124 @@ def test_a_page_that_cannot_be_loaded_is_an_error(
     parsed = make_parsed_page(LINES, doc_id="held")
     engine.add(list(embed([parsed], engine.encoder)))
     with pytest.raises(error, match=message):
-        rank_pages(engine, "total", [reference], k=1)
+        ranked(engine, "total", [reference], k=1)
+
+
+class TestDocumentsWithoutPage:
+    @pytest.mark.parametrize(
+        "reference",
+        [
+            PageReference(file=REPORT),
+            PageReference(file="https://example.org/blog"),
+            PageReference(file="/no/such.pdf"),
+            PageReference(doc_id="b7c1"),
+            PageReference(doc_id="report"),
+            PageReference(file=REPORT, label="cover"),
+        ],
+    )
+    def test_a_reference_without_number_to_no_document_of_one_page_names_no_page(
+        self, report: Engine, reference: PageReference
+    ) -> None:
+        page = PageReference(doc_id="report", page_number=5)
+        result = rank_pages(report, FUEL, [[reference], [page], []], k=2)
+        assert result.without_page == (0, 2)
+        assert {hit.page_id for hit in result.hits} == {"report#p5"}
+
+    @pytest.mark.parametrize(("action", "rest"), [("keep", ["b"]), ("drop", [])])
+    def test_documents_without_page_follow_or_are_left_out(
+        self, action: WithoutPage, rest: list[str]
+    ) -> None:
+        result = RankedPages([], (1,))
+        assert (
+            documents_without_page(["a", "b"], result, action=action, metadata=lambda _: {}) == rest
+        )
+
+    def test_a_warning_lists_the_keys_when_no_document_names_a_page(self) -> None:
+        documents = [{"title": "x"}, {"url": "y"}]
+        with pytest.warns(UserWarning, match=r"none of 2 documents.*\['title', 'url'\]"):
+            rest = documents_without_page(
+                documents, RankedPages([], (0, 1)), action="keep", metadata=lambda one: one
+            )
+        assert rest == documents
+        assert documents_without_page([], RankedPages([], ()), action="keep", metadata=dict) == []
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six pages labelled i, ii, 1, 2, 3, A-1."""
+    writer = pypdf.PdfWriter()
+    for _ in range(6):
+        writer.add_blank_page(width=200, height=300)
+    for first, last, style, prefix in ((0, 1, "/r", ""), (2, 4, "/D", ""), (5, 5, "/D", "A-")):
+        writer.set_page_label(first, last, PageLabelStyle(style), prefix)
+    path = tmp_path_factory.mktemp("book") / "book.pdf"
+    writer.write(path)
+    return path
+
+
+class TestLabels:
+    @pytest.mark.parametrize("indexed", [True, False])
+    @pytest.mark.parametrize(
+        ("label", "near", "number"),
+        [("ii", None, 2), ("2", None, 4), ("2", 3, 4), ("A-1", None, 6), ("6", None, 6)],
+    )
+    def test_a_label_names_the_page_that_shows_it(
+        self, book: Path, indexed: bool, label: str, near: int | None, number: int
+    ) -> None:
+        engine = Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser(LINES))
+        if indexed:
+            engine.add(book, workers=0)
+        reference = PageReference(file=book, label=label, near=near)
+        (hit,) = ranked(engine, "total", [reference], k=1)
+        assert hit.page_number == number
+
+    def test_pypdf_gives_the_same_labels(self, book: Path) -> None:
+        labels = [page.label for page in open_document(book).pages()]
+        assert labels == pypdf.PdfReader(book).page_labels == ["i", "ii", "1", "2", "3", "A-1"]
+
+    @pytest.mark.parametrize("indexed", [True, False])
+    def test_pages_without_labels_have_their_numbers(self, report: Engine, indexed: bool) -> None:
+        engine = report if indexed else Engine.open(MemoryIndex(), parser="text_layer+geometry")
+        hits = ranked(engine, FUEL, [PageReference(file=REPORT, label="5")], k=1)
+        assert [hit.page_number for hit in hits] == [5]
+
+    def test_a_label_of_several_pages_names_them_all_or_the_one_nearby(
+        self, engine: Engine
+    ) -> None:
+        labels = ["1", "2", "1", "2"]
+        pages = [
+            replace(parsed, page=replace(parsed.page, label=label))
+            for number, label in enumerate(labels, start=1)
+            for parsed in [make_parsed_page(LINES, doc_id="parts", number=number)]
+        ]
+        engine.add(list(embed(pages, engine.encoder)))
+
+        def numbers(near: int | None) -> set[int]:
+            reference = PageReference(doc_id="parts", label="2", near=near)
+            return {hit.page_number for hit in ranked(engine, "total", [reference], k=None)}
+
+        assert numbers(None) == {2, 4}
+        assert numbers(3) == numbers(4) == {4}
+        assert numbers(1) == {2}
+
+
+def test_a_file_name_alone_names_the_one_indexed_document_of_that_name(engine: Engine) -> None:
+    for folder in ("a", "b"):
+        pages = [make_parsed_page(LINES, doc_id=f"{folder}/x.pdf")]
+        engine.add(list(embed(pages, engine.encoder)))
+    engine.add(list(embed([make_parsed_page(LINES, doc_id="a/y.pdf")], engine.encoder)))
+    (hit,) = ranked(engine, "total", [PageReference(file="y.pdf", page_number=1)], k=1)
+    assert hit.doc_id == "a/y.pdf"
+    with pytest.raises(InvalidInput, match=r"several documents of the index: a/x\.pdf, b/x\.pdf"):
+        ranked(engine, "total", [PageReference(file="x.pdf", page_number=1)], k=1)
+
+
+def test_ranked_pages_leave_out_unlikely_regions(report: Engine) -> None:
+    page = [PageReference(doc_id="report", page_number=5)]
+    hits = rank_pages(report, FUEL, [page], k=None, min_confidence=0.5).hits
+    assert [hit.id for hit in hits] == [
+        hit.id for hit in report.rank(FUEL, "report#p5", k=None, min_confidence=0.5)
+    ]
 
 
 def test_without_an_index_one_engine_serves_the_process() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from colregion import __version__
 from colregion.cli import main
 from colregion.demo import DOCUMENTS
 from tests.documents.conftest import write_pdf
@@ -242,7 +243,32 @@ def test_page_filters_take_a_range(library: Path, capsys: pytest.CaptureFixture[
     hits = json.loads(capsys.readouterr().out)
     assert hits
     assert {hit["page_number"] for hit in hits} <= {2, 3}
-    assert run(*arguments, "--filter", "page_number=two") == 2
+    for pages, within in (("2-", {2, 3, 4, 5}), ("-3", {1, 2, 3}), ("4", {4})):
+        assert run(*arguments, f"--filter=page_number={pages}") == 0
+        assert {hit["page_number"] for hit in json.loads(capsys.readouterr().out)} <= within
+    for pages in ("two", "-", "2-x"):
+        assert run(*arguments, f"--filter=page_number={pages}") == 2
+        assert "a page, or a range as 2-9" in " ".join(capsys.readouterr().err.split())
+
+
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"colregion {__version__}\n"
+
+
+def test_completion_is_offered_for_the_shell(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--help") == 0
+    printed = capsys.readouterr().out
+    assert "--install-completion" in printed
+    assert "--show-completion" in printed
+
+
+def test_brief_search_prints_a_line_per_region(
+    library: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("search", "total revenue", "--index", library, "-k", 3, "--brief") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[-3:]] == [[str(n), REPORT.name] for n in (1, 2, 3)]
 
 
 def test_list_info_and_remove(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
+
 import numpy as np
 import pytest
 
-from colregion.core.documents import Document, DocumentEntry
+import colregion
+from colregion import Citation, Context, Engine, Progress, Resolution, UnknownMark
+from colregion.core.documents import Document, DocumentEntry, Limits
 from colregion.core.embeddings import Candidate, EmbeddedPage
 from colregion.core.geometry import Box, BoxPlacement, GridPlacement
-from colregion.core.results import Hit, PageHit, RelevanceMap
+from colregion.core.regions import Word
+from colregion.core.results import AddReport, Hit, Outcome, PageHit, RelevanceMap
+from colregion.indexes import MemoryIndex
 from colregion.retrieval.evidence import collect_evidence
 from colregion.retrieval.question import Question
 from colregion.retrieval.scorer import ScoredPage
-from colregion.testing import WordEncoder, make_parsed_page
+from colregion.testing import LineParser, WordEncoder, make_parsed_page
 
 LONG = "a very long line of text " * 30
 PAGE = make_parsed_page([("total\ndue", Box(0.1, 0.1, 0.6, 0.2))])
@@ -26,7 +32,23 @@ def records(text: str) -> list[object]:
     query = encoder.encode_query(text)
     question, candidate = Question.of(text, query), Candidate.of(embedded, query)
     (evidence,) = collect_evidence(question, [candidate], noise_floor=0.1)
+    hit = Hit(parsed.regions[0], parsed, entry, 0.5)
+    outcome = Outcome(text, text, "failed", reason=text, missing_pages=(1,) * 99)
+    citation = Citation(0, 9, f"[{text} p.1 r1]", hit)
+    unknown = UnknownMark(0, 9, text, text)
     return [
+        *parsed.regions[:1],
+        Word(text, Box(1 / 3, 1 / 7, 2 / 3, 6 / 7), confidence=1 / 3, line=1, block=1),
+        Box(1 / 3, 1 / 7, 2 / 3, 6 / 7),
+        DocumentEntry(text, text, "hash", "parser", {text: text}, 99, (1,) * 99),
+        Limits(),
+        outcome,
+        AddReport((outcome,) * 99),
+        Progress(text, 10**6, 10**6, 10**6, 10**6, 1 / 3, 1 / 3),
+        Context(text, {f"[{text} p.{n} r{n}]": hit for n in range(9)}, 10**6, text),
+        citation,
+        unknown,
+        Resolution((citation,) * 9, (unknown,) * 9),
         parsed.page,
         parsed,
         Document(text, text, "hash", lambda: iter(()), 9),
@@ -51,6 +73,23 @@ def test_repr_of_a_large_record_is_one_line_of_at_most_300_characters(record: ob
     assert repr(record).startswith(type(record).__name__ + "(")
     assert len(repr(record)) <= 300
     assert "\n" not in repr(record)
+
+
+def test_every_public_record_is_among_those_with_a_short_repr() -> None:
+    public = {name for name in colregion.__all__ if is_dataclass(getattr(colregion, name))}
+    assert public <= {type(record).__name__ for record in records(LONG)}
+
+
+def test_repr_of_an_engine_names_its_encoder() -> None:
+    engine = Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser([]))
+    assert repr(engine).startswith("Engine(index=<")
+    assert repr(engine).endswith(f"fingerprint={engine.encoder.fingerprint!r})")
+
+
+def test_repr_of_a_report_counts_pages_and_outcomes() -> None:
+    outcomes = (Outcome("a", "a", "added", pages=3), Outcome("b", "b", "failed"))
+    report = AddReport((*outcomes, outcomes[1]))
+    assert repr(report) == "AddReport(pages=3, counts={'added': 1, 'failed': 2})"
 
 
 def test_repr_names_the_record_and_summarises_arrays_and_long_text() -> None:

@@ -6,7 +6,7 @@ import copy
 import io
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from langchain_classic.retrievers import ContextualCompressionRetriever
@@ -132,17 +132,64 @@ def test_compressor_takes_an_index_by_name(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("metadata", "question", "message"),
     [
-        ({"title": "x"}, FUEL, "must name its page"),
         ({"source": str(REPORT), "page": 4}, FUEL, "first_page=0"),
         ({"doc_id": "report", "page_number": 5}, " ", "empty"),
     ],
 )
-def test_compressor_refuses_documents_without_a_page_and_empty_questions(
+def test_compressor_refuses_an_ambiguous_page_and_an_empty_question(
     engine: Engine, metadata: dict[str, Any], question: str, message: str
 ) -> None:
     page = Document(page_content="The total is 42.", metadata=metadata)
     with pytest.raises(InvalidInput, match=message):
         RegionCompressor(engine=engine).compress_documents([page], question)
+
+
+@pytest.mark.parametrize(("without_page", "kept"), [("keep", 2), ("drop", 0)])
+def test_documents_without_a_page_follow_the_regions_or_are_dropped(
+    engine: Engine, without_page: Literal["keep", "drop"], kept: int
+) -> None:
+    blog = Document(page_content="Ferries.", metadata={"source": "https://example.org/blog"})
+    note = Document(page_content="A note.", metadata={"title": "x"})
+    page = Document(page_content="", metadata={"doc_id": "report", "page_number": 5})
+    compressor = RegionCompressor(engine=engine, k=2, without_page=without_page)
+    found = compressor.compress_documents([blog, page, note], FUEL)
+    expected = [hit.id for hit in engine.rank(FUEL, "report#p5", k=2)]
+    assert [region.id for region in found[:2]] == expected
+    assert found[2:] == [blog, note][:kept]
+
+
+def test_compressor_warns_when_no_document_names_a_page(engine: Engine) -> None:
+    note = Document(page_content="A note.", metadata={"title": "x"})
+    with pytest.warns(UserWarning, match=r"none of 1 documents.*\['title'\]"):
+        assert RegionCompressor(engine=engine).compress_documents([note], FUEL) == [note]
+
+
+def test_compressor_finds_byaldis_documents_by_their_files() -> None:
+    result = Document(page_content="", metadata={"doc_id": 0, "page_num": 5, "base64": None})
+    compressor = RegionCompressor(files={0: REPORT}, k=1)
+    (found,) = compressor.compress_documents([result], FUEL)
+    assert found.metadata["source"] == str(REPORT)
+    assert found.metadata["page_number"] == 5
+
+
+def test_compressor_leaves_out_unlikely_regions(engine: Engine) -> None:
+    page = Document(page_content="", metadata={"page_id": "report#p5"})
+    hits = engine.rank(FUEL, "report#p5", k=None)
+    confidences = sorted(hit.confidence or 0.0 for hit in hits)
+    least = confidences[-2]
+    found = RegionCompressor(engine=engine, k=9, min_confidence=least)
+    regions = found.compress_documents([page], FUEL)
+    assert [region.metadata["confidence"] for region in regions] == confidences[:-3:-1]
+    certain = RegionCompressor(engine=engine, min_confidence=1)
+    assert certain.compress_documents([page], FUEL) == []
+
+
+def test_compressor_writes_crops_and_leaves_the_score_out(engine: Engine, tmp_path: Path) -> None:
+    page = Document(page_content="", metadata={"page_id": "report#p5"})
+    compressor = RegionCompressor(engine=engine, k=1, score_key=None, crops=tmp_path)
+    (found,) = compressor.compress_documents([page], FUEL)
+    assert not {"score", "confidence"} & found.metadata.keys()
+    assert [found.metadata["crop_path"]] == [str(path) for path in tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize("arguments", [{"k": 0}, {"first_page": 2}, {"top_n": 3}])

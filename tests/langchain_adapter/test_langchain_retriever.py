@@ -18,9 +18,11 @@ from langchain_core.load import dumps, loads
 from langchain_core.prompts import PromptTemplate
 from langchain_core.runnables import ConfigurableField, RunnableConfig
 from langchain_core.tools import create_retriever_tool
+from PIL import Image
 from pydantic import ValidationError
 
 from colregion import Engine, InvalidInput
+from colregion.export.overlay import CROP_MARGIN
 from colregion.langchain import RegionRetriever
 
 FUEL = "What did fuel and electricity cost in 2024, in million euros?"
@@ -36,7 +38,7 @@ def test_documents_are_the_hits_of_the_engine(engine: Engine) -> None:
     assert ids(found) == [hit.id for hit in hits]
     assert [document.page_content for document in found] == [hit.text for hit in hits]
     assert [document.metadata for document in found] == [
-        hit.to_metadata(confidence=False) for hit in hits
+        hit.to_metadata(confidence=False, quotes=False) for hit in hits
     ]
     assert found[0].metadata["region_id"] == found[0].id
     assert found[0].metadata["team"] == "x"
@@ -276,3 +278,11 @@ def test_score_key_adds_the_confidence_and_min_confidence_filters_by_it(engine: 
     assert all("confidence" not in found.metadata for found in plain)
     assert all(0 <= found.metadata["confidence"] <= 1 for found in told)
     assert RegionRetriever(engine=engine, min_confidence=1.0).invoke(FUEL) == []
+
+
+def test_retriever_writes_crops_of_its_regions(engine: Engine, tmp_path: Path) -> None:
+    found = RegionRetriever(engine=engine, k=2, crops=tmp_path / "crops").invoke(FUEL)
+    files = [Path(document.metadata["crop_path"]) for document in found]
+    assert sorted(files) == sorted((tmp_path / "crops").iterdir())
+    with Image.open(files[0]) as image:
+        assert image.size == engine.search(FUEL, k=1)[0].crop(margin=CROP_MARGIN).size

@@ -14,6 +14,7 @@ from llama_index.core.schema import (
     ImageDocument,
     ImageNode,
     MediaResource,
+    MetadataMode,
     Node,
     NodeRelationship,
     NodeWithScore,
@@ -23,7 +24,7 @@ from llama_index.core.schema import (
     TextNode,
 )
 from PIL import Image
-from pydantic import AnyUrl
+from pydantic import AnyUrl, ValidationError
 
 from colregion import Engine, InvalidInput, NotIndexed
 from colregion.demo import DOCUMENTS
@@ -66,11 +67,26 @@ class TestEmpty:
             Node(image_resource=MediaResource(url=AnyUrl("https://example.org/page.png"))),
         ],
     )
-    def test_a_node_without_a_page_is_refused_with_its_keys(
+    def test_a_node_without_a_page_is_kept_or_dropped_with_a_warning(
         self, engine: Engine, node: Any
     ) -> None:
-        with pytest.raises(InvalidInput, match=r"page_number.*got the keys"):
-            ranked(node, engine=engine)
+        with pytest.warns(UserWarning, match=r"page_number.*got the keys"):
+            assert ranked(node, engine=engine) == [NodeWithScore(node=node, score=0.3)]
+        with pytest.warns(UserWarning, match="none of 1 documents"):
+            assert ranked(node, engine=engine, without_page="drop") == []
+
+    def test_nodes_without_a_page_follow_the_regions(self, engine: Engine) -> None:
+        note = NodeWithScore(node=TextNode(text="a note", metadata={"title": "x"}), score=0.9)
+        page = NodeWithScore(node=TextNode(metadata={"page_id": "a#p2"}))
+        processor = RegionPostprocessor(engine=engine, k=1)
+        region, last = processor.postprocess_nodes([note, page], query_str=QUESTION)
+        assert region.node_id.startswith("a#p2#")
+        assert last is note
+
+    @pytest.mark.parametrize("arguments", [{"top_n": 3}, {"first_page": 2}, {"without_page": "x"}])
+    def test_invalid_arguments_are_refused(self, arguments: dict[str, Any]) -> None:
+        with pytest.raises(ValidationError, match=next(iter(arguments))):
+            RegionPostprocessor(**arguments)
 
     def test_a_page_that_cannot_be_loaded_is_refused(self, engine: Engine) -> None:
         with pytest.raises(NotIndexed, match="'c'"):
@@ -102,7 +118,10 @@ class TestIndexedPages:
         assert (found.node_id, found.score) == (hit.id, hit.score)
         assert found.node.get_content() == "vendor name"
         # The page's own keys come along.
-        assert found.node.metadata == {**node.metadata, **hit.to_metadata(confidence=False)}
+        assert found.node.metadata == {
+            **node.metadata,
+            **hit.to_metadata(confidence=False, quotes=False),
+        }
 
     def test_the_key_page_requires_first_page(self, engine: Engine) -> None:
         node = TextNode(text="page", metadata={"doc_id": "a", "page": 1})
@@ -170,6 +189,29 @@ class TestPicturesOfPages:
         assert len(found) == 2
         assert any("8.6" in one.node.get_content() for one in found)
         assert {one.metadata["source"] for one in found} == {str(receipt)}
+
+    def test_a_page_of_llama_indexs_default_reader_is_read_from_its_file(self) -> None:
+        report = DOCUMENTS / "tarrow-annual-report-2024.pdf"
+        # SimpleDirectoryReader makes one document of each page.
+        metadata = {"page_label": "5", "file_name": report.name, "file_path": str(report)}
+        document = RelatedNodeInfo(node_id="8d5f-random", node_type=ObjectType.DOCUMENT)
+        chunk = TextNode(
+            text="", metadata=metadata, relationships={NodeRelationship.SOURCE: document}
+        )
+        (found,) = RegionPostprocessor(k=1).postprocess_nodes(
+            [NodeWithScore(node=chunk)], query_str="What did fuel and electricity cost in 2024?"
+        )
+        assert found.metadata["page_number"] == 5
+        assert found.metadata["doc_id"] == found.metadata["source"] == str(report)
+
+    def test_score_and_confidence_are_metadata_on_request_and_hidden_from_models(
+        self, engine: Engine
+    ) -> None:
+        node = TextNode(metadata={"page_id": "b#p1"})
+        (found,) = ranked(node, engine=engine, score_key="relevance")
+        assert found.metadata["relevance"] == found.score
+        assert "relevance" not in found.node.get_content(MetadataMode.LLM)
+        assert "relevance" not in found.node.get_content(MetadataMode.EMBED)
 
     def test_postprocessed_regions_have_crops(self, engine: Engine, tmp_path: Path) -> None:
         (found,) = ranked(TextNode(metadata={"page_id": "b#p1"}), engine=engine, crops=tmp_path)

@@ -80,7 +80,10 @@ class TestNodes:
         assert len(hits) == 5
         assert [
             (node.node_id, node.score, node.node.get_content(), node.metadata) for node in found
-        ] == [(hit.id, hit.score, hit.text, hit.to_metadata(confidence=False)) for hit in hits]
+        ] == [
+            (hit.id, hit.score, hit.text, hit.to_metadata(confidence=False, quotes=False))
+            for hit in hits
+        ]
         assert all(type(node.node) is TextNode for node in found)
 
     def test_a_question_of_fifty_thousand_characters_is_answered(self, folder: Path) -> None:

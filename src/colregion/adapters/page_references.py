@@ -1,128 +1,104 @@
-"""Turns what any page retriever returns into pages that the engine can rank.
-
-A retriever names each page in its metadata, in one of these ways:
-
-    an indexed page        page_id ("acme#p3"); or doc_id (document_id) and a page number; or the
-                           file that the index knows as its source, and a page number
-    an image of the page   image (path, bytes, base64, data URL or PIL image), image_path,
-                           image_bytes, image_base64, base64
-    the file with the page source, file_path or path, and a page number unless it has one page
-
-The page number is `page_number` or `page_num` and counts from 1. Tools differ in what `page`
-counts from (0 in most PDF loaders, 1 in cloud OCR), so the caller says so. Files that the metadata
-names are opened: use metadata only from retrievers that you trust.
-"""
+"""Ranks the pages that other retrievers return, and says which of their documents name no page."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import math
 import os
-import re
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypeAlias, TypeVar
 
-from PIL import Image
-
-from colregion.core.documents import RESERVED_METADATA, DocumentEntry, Metadata, page_id
+from colregion.adapters.page_metadata import PageReference
+from colregion.core.documents import Document, DocumentEntry, page_id
 from colregion.core.embeddings import EmbeddedPage
 from colregion.core.results import Hit
 from colregion.documents import open_document
 from colregion.engine import Engine
-from colregion.errors import InvalidInput, NotIndexed
+from colregion.errors import ColregionError, InvalidInput, NotIndexed
 from colregion.indexes import MemoryIndex
 
-_PAGE_ID = re.compile(r"(?P<doc_id>.+)#p(?P<number>[1-9]\d*)", re.DOTALL)
-_DOC_KEYS = ("doc_id", "document_id")
-_NUMBER_KEYS = ("page_number", "page_num")
-_FILE_KEYS = ("source", "file_path", "path")
-_IMAGE_KEYS = ("image", "image_path", "image_bytes", "image_base64", "base64")
-# The first bytes of PNG, JPEG, GIF, WebP and TIFF in base64.
-_BASE64_IMAGE = re.compile(r"iVBORw0KGgo|/9j/|R0lGOD|UklGR|SUkqA|TU0AK")
+WithoutPage: TypeAlias = Literal["keep", "drop"]
+"""What becomes of a document that names no page: it follows the regions unchanged, or is left out.
+"""
+
+_T = TypeVar("_T")
+_LoadedPage: TypeAlias = tuple[EmbeddedPage, DocumentEntry]
+_LOADED_AT_ONCE = 64
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PageReference:
-    """A page, its 1-based number, and where it can be read if the index does not contain it: an
-    `image` of this one page (a path, a file's bytes, or a PIL image), or a `file` that contains it.
-    The retriever's own `metadata`, flat, is passed on to hits on the page."""
+@dataclass(frozen=True, slots=True)
+class RankedPages:
+    """The regions of the pages of several documents, and the 0-based positions of the documents
+    that name no page."""
 
-    doc_id: str | None = None
-    page_number: int | None = None
-    image: str | Path | bytes | Image.Image | None = None
-    file: str | Path | None = None
-    metadata: Metadata = field(default_factory=dict)
-
-
-def page_reference(
-    metadata: Mapping[str, Any], *, image: str | bytes | None = None, first_page: int | None = None
-) -> PageReference:
-    """Read a page's metadata by the keys that this module lists.
-
-    Args:
-        image: the page's image where it is not in the metadata: a file's bytes, base64 or a data
-            URL. Other text is ignored.
-        first_page: what the key `page` counts from, 0 or 1; None refuses it.
-
-    Raises:
-        InvalidInput: nothing names a page, a page number below 1, `page` without `first_page`,
-            or an image that is not base64; the message lists the metadata's keys.
-    """
-    doc_id, number = _page_name(metadata, first_page=first_page)
-    own_image = _image(metadata)
-    if own_image is None and isinstance(image, str):
-        image = _decode(image) if is_image_text(image) else None
-    reference = PageReference(
-        doc_id=doc_id,
-        page_number=number,
-        image=image if own_image is None else own_image,
-        file=_text(metadata, _FILE_KEYS),
-        metadata=_user_metadata(metadata),
-    )
-    if reference.image is None and reference.file is None and (doc_id is None or number is None):
-        raise InvalidInput(
-            "a page document must name its page by doc_id and page_number, by image_path, image "
-            f"or image_base64, or by source and page_number; got the keys {sorted(metadata)}"
-        )
-    return reference
-
-
-def is_image_text(text: str) -> bool:
-    """Whether a text is an image in base64 or a data URL, by its first characters."""
-    return text.startswith("data:image/") or _BASE64_IMAGE.match(text) is not None
+    hits: list[Hit]
+    without_page: tuple[int, ...]
 
 
 def rank_pages(
-    engine: Engine, question: str, pages: Sequence[PageReference], *, k: int | None
-) -> list[Hit]:
-    """The k regions of these pages that answer best, all of them for k None.
+    engine: Engine,
+    question: str,
+    documents: Sequence[Sequence[PageReference]],
+    *,
+    k: int | None,
+    min_confidence: float | None = None,
+) -> RankedPages:
+    """The k regions that answer best on the pages of these documents, all of them for k None.
 
     A page that the index contains is loaded from there; any other is read and embedded, and
     cached for the next question. A page named twice counts once. Hits carry the references'
-    document, page number and metadata.
+    document, page number and metadata. A reference without number and label names the one page of
+    its document; it names no page where the document has several, or cannot be read.
 
     Args:
-        pages: [] gives [].
+        documents: the pages of each, as `referenced_pages` reads them; [] gives no hits.
+        min_confidence: as for `Engine.rank`.
 
     Raises:
-        InvalidInput: an empty question, k < 1, no such file, a document of several pages without
-            a page number, or two different images of the same page.
-        NotIndexed: a page that the index does not contain, with nothing to read it from.
-        UnreadableDocument: a file that cannot be read.
+        InvalidInput: an empty question, k < 1, no such file for a numbered page, two different
+            images of the same page, or two documents of the index under one file name.
+        NotIndexed: a numbered page that the index does not contain, with nothing to read it from.
+        UnreadableDocument: the file or image of a numbered page cannot be read.
     """
-    entries = {entry.id: entry for entry in engine.documents()}
-    loaded: dict[str, tuple[EmbeddedPage, DocumentEntry]] = {}
-    for reference in pages:
-        page, entry = _indexed(engine, reference, entries) or _read(engine, reference)
-        first = loaded.setdefault(page.id, (page, entry))[1]
-        if first.content_hash != entry.content_hash:
-            raise InvalidInput(f"two different images of page {page.id}; give page_number")
-    hits = engine.rank(question, [page for page, _ in loaded.values()], k=k)
-    return [replace(hit, entry=loaded[hit.page_id][1]) for hit in hits]
+    loader = _PageLoader(engine, {entry.id: entry for entry in engine.documents()})
+    loaded: dict[str, _LoadedPage] = {}
+    without_page = []
+    for position, references in enumerate(documents):
+        pages = [page for reference in references for page in loader.load(reference)]
+        if not pages:
+            without_page.append(position)
+        for page, entry in pages:
+            first = loaded.setdefault(page.id, (page, entry))[1]
+            if first.content_hash != entry.content_hash:
+                raise InvalidInput(f"two different images of page {page.id}; give page_number")
+    embedded = [page for page, _ in loaded.values()]
+    hits = engine.rank(question, embedded, k=k, min_confidence=min_confidence)
+    named = [replace(hit, entry=loaded[hit.page_id][1]) for hit in hits]
+    return RankedPages(named, tuple(without_page))
+
+
+def documents_without_page(
+    documents: Sequence[_T],
+    ranked: RankedPages,
+    *,
+    action: WithoutPage,
+    metadata: Callable[[_T], Mapping[str, object]],
+) -> list[_T]:
+    """The documents that name no page and are to follow the regions; none to "drop" them.
+
+    Warns where not one document names a page, as that is a retriever whose keys are not known.
+    """
+    if documents and len(ranked.without_page) == len(documents):
+        keys = sorted({key for document in documents for key in metadata(document)})
+        warnings.warn(
+            f"none of {len(documents)} documents names its page, so they have no regions; a page "
+            "is named by doc_id and page_number, by image_path, image or image_base64, or by "
+            f"source and page_number; got the keys {keys}",
+            stacklevel=3,
+        )
+    return [documents[i] for i in ranked.without_page] if action == "keep" else []
 
 
 @cache
@@ -131,119 +107,146 @@ def engine_without_index() -> Engine:
     return Engine.open(MemoryIndex())
 
 
-def _page_name(
-    metadata: Mapping[str, Any], *, first_page: int | None
-) -> tuple[str | None, int | None]:
-    if match := _PAGE_ID.fullmatch(str(metadata.get("page_id", ""))):
-        return match["doc_id"], int(match["number"])
-    return _text(metadata, _DOC_KEYS), _page_number(metadata, first_page=first_page)
+@dataclass(frozen=True, slots=True)
+class _PageLoader:
+    """Loads the pages of one question; a file that several of them name is opened once."""
 
+    engine: Engine
+    entries: Mapping[str, DocumentEntry]
+    opened: dict[tuple[str, str | None], Document] = field(default_factory=dict)
 
-def _text(metadata: Mapping[str, Any], keys: Sequence[str]) -> str | None:
-    values = (metadata.get(key) for key in keys)
-    return next((str(v) for v in values if isinstance(v, str | Path) and str(v)), None)
+    def load(self, reference: PageReference) -> list[_LoadedPage]:
+        """The pages of a reference: several where a label is not unique, [] for no page."""
+        indexed = self._indexed(reference)
+        return self._read(reference) if indexed is None else indexed
 
+    def _indexed(self, reference: PageReference) -> list[_LoadedPage] | None:
+        """The pages as the index contains them; None where it does not contain the document, or
+        not this page of which there is an image."""
+        entry = self._entry(reference)
+        if entry is None:
+            return None
 
-def _page_number(metadata: Mapping[str, Any], *, first_page: int | None) -> int | None:
-    for key in _NUMBER_KEYS:
-        if metadata.get(key) is not None:
-            return _whole_number(metadata[key], key=key, least=1)
-    if metadata.get("page") is None:
-        return None
-    if first_page is None:
-        raise InvalidInput(
-            "the metadata counts pages under 'page', which starts at 0 in some tools and at 1 in "
-            "others; say first_page=0 (PyPDF, PyMuPDF and most PDF loaders) or first_page=1"
+        def labels(numbers: Sequence[int]) -> list[str | None]:
+            batches = range(0, len(numbers), _LOADED_AT_ONCE)
+            return [
+                page.parsed.page.label
+                for start in batches
+                for page in self.engine.index.load(
+                    [page_id(entry.id, n) for n in numbers[start : start + _LOADED_AT_ONCE]]
+                )
+            ]
+
+        numbers = _page_numbers(reference, entry.page_count, labels)
+        if not numbers:
+            return None if reference.image is not None else []
+        try:
+            pages = self.engine.index.load([page_id(entry.id, number) for number in numbers])
+        except NotIndexed:
+            if reference.image is None:
+                raise
+            return None
+        merged = replace(entry, metadata={**reference.metadata, **entry.metadata})
+        return [(page, merged) for page in pages]
+
+    def _entry(self, reference: PageReference) -> DocumentEntry | None:
+        if (entry := self.entries.get(reference.doc_id or "")) is not None:
+            return entry
+        if reference.file is None:
+            return None
+        file, path = str(reference.file), os.path.abspath(reference.file)
+        for entry in self.entries.values():
+            if os.path.abspath(entry.source) == path:
+                return entry
+        if os.path.basename(file) != file or os.path.exists(file):
+            return None
+        same = [e for e in self.entries.values() if os.path.basename(e.source) == file]
+        if len(same) > 1:
+            ids = ", ".join(entry.id for entry in same)
+            raise InvalidInput(f"{file!r} names several documents of the index: {ids}; give doc_id")
+        return same[0] if same else None
+
+    def _read(self, reference: PageReference) -> list[_LoadedPage]:
+        numbered = reference.page_number is not None or reference.image is not None
+        source = reference.file if reference.image is None else reference.image
+        if source is None:
+            if not numbered:
+                return []
+            raise NotIndexed(
+                f"no document {reference.doc_id!r} in the index; add it, or give its pages with "
+                "image_path, image or source, or its file in files="
+            )
+        try:
+            document = self._open(reference)
+        except ColregionError:
+            if numbered:
+                raise
+            return []
+        if reference.image is not None:
+            return [self._read_page(reference, document, 1, number=reference.page_number or 1)]
+
+        def labels(numbers: Sequence[int]) -> list[str | None]:
+            part = document.alone(numbers[0]) if len(numbers) == 1 else document
+            return [page.label for page in part.pages()]
+
+        numbers = _page_numbers(reference, document.page_count, labels)
+        # The file of one page may be a page of a longer document.
+        return [
+            self._read_page(reference, document, number if document.page_count > 1 else 1, number)
+            for number in numbers
+        ]
+
+    def _open(self, reference: PageReference) -> Document:
+        source = reference.file if reference.image is None else reference.image
+        path = source if isinstance(source, str | Path) else None
+        name = reference.doc_id or reference.file or path
+        doc_id = None if name is None else str(name)
+        assert source is not None
+        if path is None:
+            return open_document(source, doc_id=doc_id)
+        key = str(path), doc_id
+        if key not in self.opened:
+            self.opened[key] = open_document(source, doc_id=doc_id)
+        return self.opened[key]
+
+    def _read_page(
+        self, reference: PageReference, document: Document, position: int, number: int
+    ) -> _LoadedPage:
+        page = self.engine.page_cache.read_page(document, position=position, number=number)
+        entry = DocumentEntry(
+            id=document.id,
+            source=str(reference.file or document.source),
+            content_hash=document.content_hash,
+            parser="",
+            metadata=reference.metadata,
         )
-    return _whole_number(metadata["page"], key="page", least=first_page) + 1 - first_page
+        return page, entry
 
 
-def _whole_number(value: Any, *, key: str, least: int) -> int:
-    # Stores that keep all numbers as floats return 3.0.
-    text = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-    if isinstance(value, bool) or not text.isdecimal() or int(text) < least:
-        raise InvalidInput(f"{key} must be a whole number from {least} up, got {value!r}")
-    return int(text)
+def _page_numbers(
+    reference: PageReference,
+    page_count: int,
+    labels: Callable[[Sequence[int]], list[str | None]],
+) -> list[int]:
+    """The 1-based numbers of the pages that a reference to a document of `page_count` pages names.
 
+    A page without a label has its number for one. A label that no page has is a page number, if it
+    is one.
 
-def _image(metadata: Mapping[str, Any]) -> str | bytes | Image.Image | None:
-    for key in _IMAGE_KEYS:
-        value = metadata.get(key)
-        if isinstance(value, Image.Image) or (isinstance(value, bytes) and value):
-            return value
-        if isinstance(value, str | Path) and str(value):
-            is_data = key.endswith(("bytes", "base64")) or is_image_text(str(value))
-            return _decode(str(value)) if is_data else str(value)
-    return None
-
-
-def _decode(text: str) -> bytes:
-    data = text.partition(";base64,")[2] if text.startswith("data:") else text
-    try:
-        decoded = base64.b64decode("".join(data.split()), validate=True)
-    except binascii.Error as cause:
-        raise InvalidInput(f"an image's base64 cannot be decoded: {text[:30]!r}") from cause
-    if not decoded:
-        raise InvalidInput(f"an image's base64 is empty: {text[:30]!r}")
-    return decoded
-
-
-def _user_metadata(metadata: Mapping[str, Any]) -> Metadata:
-    """The keys that a hit's metadata can carry: flat, finite, and none of its own."""
-    return {
-        key: value
-        for key, value in metadata.items()
-        if key not in RESERVED_METADATA
-        and key not in _IMAGE_KEYS
-        and isinstance(value, str | int | float | bool | None)
-        and not (isinstance(value, float) and not math.isfinite(value))
-    }
-
-
-def _indexed(
-    engine: Engine, reference: PageReference, entries: Mapping[str, DocumentEntry]
-) -> tuple[EmbeddedPage, DocumentEntry] | None:
-    entry = entries.get(reference.doc_id or "")
-    if entry is None and reference.file is not None:
-        path = os.path.abspath(reference.file)
-        entry = next((e for e in entries.values() if os.path.abspath(e.source) == path), None)
-    if entry is None:
-        return None
-    number = reference.page_number or (1 if entry.page_count == 1 else None)
-    if number is None:
-        return None
-    try:
-        (page,) = engine.index.load([page_id(entry.id, number)])
-    except NotIndexed:
-        if reference.image is None:
-            raise
-        return None
-    return page, replace(entry, metadata={**reference.metadata, **entry.metadata})
-
-
-def _read(engine: Engine, reference: PageReference) -> tuple[EmbeddedPage, DocumentEntry]:
-    source = reference.file if reference.image is None else reference.image
-    if source is None:
-        raise NotIndexed(
-            f"no document {reference.doc_id!r} in the index; add it, or give its pages with "
-            "image_path, image or source"
-        )
-    path = source if isinstance(source, str | Path) else None
-    name = reference.doc_id or reference.file or path
-    document = open_document(source, doc_id=None if name is None else str(name))
-    position = 1
-    if reference.image is None and document.page_count > 1:
-        if reference.page_number is None:
-            count = document.page_count
-            raise InvalidInput(f"{document.source} has {count} pages; give page_number")
-        position = reference.page_number
-    number = reference.page_number or 1
-    page = engine.page_cache.read_page(document, position=position, number=number)
-    entry = DocumentEntry(
-        id=document.id,
-        source=str(reference.file or document.source),
-        content_hash=document.content_hash,
-        parser="",
-        metadata=reference.metadata,
-    )
-    return page, entry
+    Args:
+        labels: looks up the labels of one page, or of all, by their numbers.
+    """
+    if reference.page_number is not None:
+        return [reference.page_number]
+    label = reference.label
+    if label is None or page_count == 1:
+        return [1] if page_count == 1 else []
+    own = int(label) if label.isdecimal() and 1 <= int(label) <= page_count else None
+    # A file has labels on all of its pages or on none.
+    if own is not None and labels([own]) == [None]:
+        return [own]
+    numbers = range(1, page_count + 1)
+    named = [n for n, one in zip(numbers, labels(numbers), strict=True) if (one or str(n)) == label]
+    if reference.near is not None:
+        named = [n for n in named if n - reference.near in (0, 1)] or named
+    return named or ([] if own is None else [own])

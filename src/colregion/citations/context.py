@@ -10,6 +10,7 @@ from typing import TypeAlias
 from colregion.citations.marks import make_mark
 from colregion.citations.resolve import Resolution, resolve
 from colregion.core.regions import Region
+from colregion.core.repr import ShowsItself, one_line_repr
 from colregion.core.results import Hit
 from colregion.errors import InvalidInput
 from colregion.retrieval.parts import cut_to_fit, join_pieces
@@ -22,8 +23,9 @@ MIN_CONFIDENCE = 0.1
 _RUNNING_HEADS = frozenset(("header", "footer"))
 
 
+@one_line_repr("text", "tokens", "marks", "reason")
 @dataclass(frozen=True, slots=True, eq=False)
-class Context:
+class Context(ShowsItself):
     """Text for a prompt, and the hit behind every mark in it.
 
     Args:
@@ -37,6 +39,11 @@ class Context:
     citations: Mapping[str, Hit]
     tokens: int
     reason: str = ""
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The marks in the order of the text."""
+        return tuple(self.citations)
 
     def resolve(self, answer: str) -> Resolution:
         """Link the citations in an answer written from this context to their hits, as

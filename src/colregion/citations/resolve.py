@@ -10,12 +10,14 @@ import numpy as np
 
 from colregion.citations.marks import MarkMatch, find_marks
 from colregion.core.quotes import Evidence, Quote, find_quotes
+from colregion.core.repr import one_line_repr
 from colregion.core.results import Hit
 from colregion.core.text import content_terms, terms
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
+@one_line_repr("start", "end", "mark", "hit.text")
 @dataclass(frozen=True, slots=True, eq=False)
 class Citation:
     """A place in an answer that cites a hit.
@@ -32,6 +34,7 @@ class Citation:
     quotes: tuple[Quote, ...] = ()
 
 
+@one_line_repr("start", "end", "text", "reason")
 @dataclass(frozen=True, slots=True)
 class UnknownMark:
     """A place in an answer, `answer[start:end]`, that looks like a citation of the context but
@@ -43,12 +46,18 @@ class UnknownMark:
     reason: str
 
 
+@one_line_repr("marks", "unknown")
 @dataclass(frozen=True, slots=True, eq=False)
 class Resolution:
     """The citations of an answer, in the order of the answer, and the invented ones."""
 
     citations: tuple[Citation, ...]
     unknown: tuple[UnknownMark, ...]
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The marks of the citations, in the order of the answer."""
+        return tuple(citation.mark for citation in self.citations)
 
     @property
     def hits(self) -> tuple[Hit, ...]:

@@ -21,11 +21,12 @@ from colregion.cli.common import (
     pairs,
 )
 from colregion.cli.interruption import interruptible
-from colregion.cli.outcomes import print_report, progress_bar, report_json
+from colregion.cli.outcomes import print_report, report_json
 from colregion.core.documents import Limits
 from colregion.core.results import AddReport, Outcome
 from colregion.engine import Engine
 from colregion.indexes import open_index
+from colregion.ingestion.progress import progress_bar
 from colregion.parsers import load_parser
 
 _DEFAULT = Limits()
@@ -103,7 +104,7 @@ def add(
                 encoder=encoder,
                 parser=load_parser(parser, languages=languages),
             ) as engine,
-            progress_bar(check) as show,
+            progress_bar(err, check) as show,
         ):
             report = engine.add(
                 paths,

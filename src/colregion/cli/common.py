@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape as _escape_markup
 
+from colregion import __version__
 from colregion.core.text import printable
 from colregion.errors import InvalidInput
 
@@ -20,11 +21,29 @@ app = typer.Typer(
     name="colregion",
     help="Ask a question over PDFs and scans; get back the regions that answer it.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 out = Console()
 err = Console(stderr=True)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        out.print(f"colregion {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
+
 
 IndexOption = Annotated[
     str,
@@ -71,7 +90,13 @@ OutputOption = Annotated[
 ]
 FilterOption = Annotated[
     list[str] | None,
-    typer.Option("--filter", "-f", metavar="KEY=VALUE", help="Only matching regions; repeatable."),
+    typer.Option(
+        "--filter",
+        "-f",
+        metavar="KEY=VALUE",
+        help="Only matching regions; repeatable. KEY is doc_id, source, page_number (a page, or a "
+        "range as 2-9), kind, hidden_text or metadata.NAME.",
+    ),
 ]
 
 

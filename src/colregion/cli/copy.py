@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from colregion.cli.common import JsonOption, OutputOption, app
-from colregion.cli.outcomes import print_report, progress_bar
+from colregion.cli.common import JsonOption, OutputOption, app, err
+from colregion.cli.outcomes import print_report
 from colregion.core.results import AddReport
 from colregion.indexes import open_index
 from colregion.ingestion.copy import copy_index
+from colregion.ingestion.progress import progress_bar
 
 
 @app.command()
@@ -29,7 +30,7 @@ def copy(
     with (
         open_index(source, create=False) as source_index,
         open_index(target) as target_index,
-        progress_bar() as show,
+        progress_bar(err) as show,
     ):
         report = AddReport(tuple(copy_index(source_index, target_index, on_progress=show)))
     print_report(report, as_json=as_json, output=output)

@@ -1,49 +1,15 @@
-"""Progress and outcomes of adding or copying documents."""
+"""Outcomes of adding or copying documents."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, SpinnerColumn, TextColumn
-from rich.progress import Progress as ProgressBar
-
 from colregion.cli.common import emit_json, err, escape, out
 from colregion.core.results import AddReport
-from colregion.ingestion.pipeline import Progress
 
 _MAX_SUFFIXES = 8
-_MAX_NAME = 40
-
-
-@contextmanager
-def progress_bar(check: Callable[[], None] = lambda: None) -> Iterator[Callable[[Progress], None]]:
-    """Show a bar while documents are added; `check` is called at every step."""
-    label, count = TextColumn("{task.description}"), TextColumn("{task.fields[pages]}")
-    columns = (SpinnerColumn(), label, BarColumn(), count)
-    with ProgressBar(*columns, console=err, transient=True) as bar:
-        task = bar.add_task("reading", total=None, pages="")
-
-        def show(step: Progress) -> None:
-            check()
-            pages = f"page {step.pages_done}/{step.pages_total}"
-            if step.pages_per_second:
-                remaining = time.strftime("%H:%M:%S", time.gmtime(step.seconds_left))
-                pages += f", {step.pages_per_second:.1f} pages/s, about {remaining} left"
-            bar.update(
-                task,
-                description=f"{step.files_done}/{step.files_total} "
-                + escape(step.source[-_MAX_NAME:]),
-                completed=step.files_done,
-                total=step.files_total,
-                pages=pages,
-            )
-
-        yield show
 
 
 def report_json(report: AddReport, index: str, *, seconds: float, stopped: bool) -> dict[str, Any]:

@@ -22,13 +22,15 @@ from colregion.cli.common import (
     pairs,
     write_file,
 )
+from colregion.cli.regions import print_hits
 from colregion.core.interfaces import Index
 from colregion.core.results import DEFAULT_K, Hit
-from colregion.core.text import printable
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
 from colregion.export import check_destination
 from colregion.indexes import LocalIndex, open_index
+
+_PAGE_FILTER = "page_number takes a page, or a range as 2-9, 2- or -9, got {!r}"
 
 
 @app.command()
@@ -45,6 +47,7 @@ def search(
     ] = None,
     encoder: EncoderOption = None,
     rerank: RerankOption = None,
+    brief: Annotated[bool, typer.Option("--brief", help="Print one line per region.")] = False,
     as_json: JsonOption = False,
     output: OutputOption = None,
     html: Annotated[
@@ -74,18 +77,7 @@ def search(
     records = [{"text": hit.text, "score": hit.score, **hit.to_metadata()} for hit in hits]
     if emit_json(records, to_stdout=as_json, output=output):
         return
-    for rank, hit in enumerate(hits, start=1):
-        confidence = "" if hit.confidence is None else f"  confidence {hit.confidence:.0%}"
-        out.print(
-            f"[bold]{rank}[/] {escape(hit.source)} [cyan]p.{hit.page_number}[/] "
-            f"{hit.kind} [dim]{escape(hit.id)}  score {hit.score:.3f}{confidence}[/]",
-            highlight=False,
-        )
-        if hit.hidden_text_warning:
-            out.print(f"  [yellow]caution[/] {hit.hidden_text_warning}", highlight=False)
-        out.print(_indented(hit.text) or "  (no text)", markup=False, highlight=False)
-    if not hits:
-        out.print("nothing found")
+    print_hits(out, hits, brief=brief)
     if html is not None:
         out.print(f"report: {escape(str(html))}", highlight=False)
     if pdf is not None and hits:
@@ -116,7 +108,7 @@ def _write_pdf(question: str, hits: Sequence[Hit], path: Path) -> None:
 
 
 def _filters(options: Sequence[str] | None) -> dict[str, Any]:
-    """KEY=VALUE, or KEY=A,B for any of several, page_number=2-9, hidden_text=false."""
+    """KEY=VALUE, or KEY=A,B for any of several, page_number=2-9 (or 2-, -9), hidden_text=false."""
     filters: dict[str, Any] = {}
     for key, value in pairs(options, option="--filter").items():
         if key == "page_number":
@@ -130,11 +122,11 @@ def _filters(options: Sequence[str] | None) -> dict[str, Any]:
 
 def _page_filter(value: str) -> dict[str, int]:
     first, separator, last = value.partition("-")
+    bounds = {"gte": first, "lte": last if separator else first}
     try:
-        return {"gte": int(first), "lte": int(last if separator else first)}
+        limits = {op: int(bound) for op, bound in bounds.items() if bound.strip()}
     except ValueError as cause:
-        raise InvalidInput(f"page_number takes a page or a range as 2-9, got {value!r}") from cause
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in printable(text).splitlines())
+        raise InvalidInput(_PAGE_FILTER.format(value)) from cause
+    if not limits:
+        raise InvalidInput(_PAGE_FILTER.format(value))
+    return limits

@@ -195,6 +195,7 @@ def check_metadata(metadata: Metadata) -> None:
             raise InvalidInput(f"metadata values must be finite, got {key!r}: {value!r}")
 
 
+@one_line_repr("id", "source", "page_count", "missing_pages")
 @dataclass(frozen=True, slots=True)
 class DocumentEntry:
     """A document in an index.

@@ -28,6 +28,7 @@ HIDDEN_TEXT_REASONS = ("faint", "invisible", "tiny")
 ink, or it is too small to be read."""
 
 
+@one_line_repr("text", "box.xyxy", "confidence")
 @dataclass(frozen=True, slots=True)
 class Word:
     """A word and its place on the page.
@@ -76,6 +77,7 @@ class Cell:
             raise InvalidInput(f"rows and columns count from 0, spans from 1, got {self}")
 
 
+@one_line_repr("id", "kind", "box.xyxy", "text")
 @dataclass(frozen=True, slots=True)
 class Region:
     """A part of a page that can be returned: a node of the page's tree, or several merged.

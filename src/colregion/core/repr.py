@@ -1,13 +1,25 @@
-"""A `repr` on one line, for records with arrays or whole pages."""
+"""How records show themselves: a `repr` on one line, and HTML in a notebook."""
 
 from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable
+from importlib import import_module
 from operator import attrgetter
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
+
+
+class ShowsItself:
+    """A record that a notebook shows as HTML, with images of its pages."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        # By its name, because the core imports nothing of what draws.
+        shown: str = import_module("colregion.export.html.notebook").to_html(self)
+        return shown
 
 
 class _Short(reprlib.Repr):

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import SupportsIndex, overload
 
 import numpy as np
 from PIL import Image
 
-from colregion.core.documents import DocumentEntry, MetadataValue
-from colregion.core.embeddings import QueryEmbedding
+from colregion.core.documents import DocumentEntry, MetadataValue, Page
+from colregion.core.embeddings import Candidate, QueryEmbedding
 from colregion.core.geometry import Box, FloatArray, GridPlacement, Placement
 from colregion.core.quotes import Evidence, Quote, find_quotes
 from colregion.core.regions import ParsedPage, Region
-from colregion.core.repr import one_line_repr
+from colregion.core.repr import ShowsItself, one_line_repr
 from colregion.core.table_formats import to_html, to_markdown
 from colregion.errors import InvalidInput, ShapeMismatch
 
@@ -24,14 +27,22 @@ DEFAULT_K = 5
 
 @one_line_repr("tokens", "similarity", "placement")
 @dataclass(frozen=True, slots=True, eq=False)
-class RelevanceMap:
+class RelevanceMap(ShowsItself):
     """How strongly each token of a question lights up each place of a page: the (T, V) raw dot
     products of query tokens and page vectors, and where the page's vectors look. The query's
-    `content` and `weights` say what counts."""
+    `content` and `weights` say what counts; `page`, where it is known, is what a notebook shows the
+    map on."""
 
     similarity: FloatArray
     placement: Placement
     query: QueryEmbedding
+    page: Page | None = None
+
+    @classmethod
+    def of(cls, candidate: Candidate, query: QueryEmbedding) -> RelevanceMap:
+        """The map of the page that an index proposed for a query."""
+        page = candidate.parsed.page
+        return cls(candidate.similarity, candidate.placement, query, page)
 
     def __post_init__(self) -> None:
         expected = (len(self.query.tokens), len(self.placement))
@@ -85,7 +96,7 @@ class RelevanceMap:
         return maps
 
 
-class _OnPage:
+class _OnPage(ShowsItself):
     """What hits of pages and of regions have in common."""
 
     __slots__ = ()
@@ -195,6 +206,12 @@ class Hit(_OnPage):
         grown = Box(box.x0 - margin, box.y0 - margin_y, box.x1 + margin, box.y1 + margin_y)
         return image.crop(grown.to_pixels(width_px=image.width, height_px=image.height))
 
+    def show(self) -> Image.Image:
+        """The page's image with the region's box, and its quotes tinted, upright; a notebook shows
+        it, elsewhere call its own `show`."""
+        image: Image.Image = import_module("colregion.export.overlay").draw_hit(self)
+        return image
+
     def expand(self, level: str) -> Hit:
         """The hit's surroundings as a hit of the same score: its "block", "area" or "page"."""
         return replace(self, region=self.parsed.ancestor(self.region, level))
@@ -244,10 +261,23 @@ class Hit(_OnPage):
         return {**flat, **self.entry.metadata}
 
 
+class Hits(list[Hit], ShowsItself):
+    """A list of hits, best first, that a notebook shows with their pages; so is a slice of it."""
+
+    @overload
+    def __getitem__(self, index: SupportsIndex, /) -> Hit: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> Hits: ...
+    def __getitem__(self, index: SupportsIndex | slice, /) -> Hit | Hits:
+        chosen = super().__getitem__(index)
+        return Hits(chosen) if isinstance(chosen, list) else chosen
+
+
 def _rounded(box: Box) -> list[float]:
     return [round(float(value), 6) for value in box.xyxy]
 
 
+@one_line_repr("source", "status", "pages", "reason")
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one source in `Engine.add`.
@@ -270,8 +300,9 @@ class Outcome:
     missing_pages: tuple[int, ...] = ()
 
 
+@one_line_repr("pages", "counts")
 @dataclass(frozen=True, slots=True)
-class AddReport:
+class AddReport(ShowsItself):
     """What `Engine.add` did, one outcome per source, and the number of processes that read
     documents, 0 when this one did."""
 
@@ -280,6 +311,11 @@ class AddReport:
 
     def of(self, *statuses: str) -> tuple[Outcome, ...]:
         return tuple(outcome for outcome in self.outcomes if outcome.status in statuses)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many sources have each status; none that no source has."""
+        return dict(Counter(outcome.status for outcome in self.outcomes))
 
     @property
     def failed(self) -> tuple[Outcome, ...]:

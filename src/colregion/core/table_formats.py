@@ -45,6 +45,14 @@ def to_html(parsed: ParsedPage, region: Region) -> str:
     )
 
 
+def paragraphs_and_tables(parsed: ParsedPage, region: Region) -> Iterator[str | list[list[str]]]:
+    """The paragraphs of a region, and its table as the texts of its rows, all of one length: first
+    the names of the columns, "" where there are none. In reading order, divided as `to_markdown`
+    divides it."""
+    for part in _parts(parsed, region):
+        yield part if isinstance(part, str) else _texts(part)
+
+
 @dataclass(frozen=True, eq=False)
 class _Cell:
     text: str
@@ -126,16 +134,19 @@ def _escaped(text: str) -> str:
 
 
 def _markdown_table(table: _Table) -> str:
+    names, *body = ([_escaped(text).replace("\n", " ") for text in row] for row in _texts(table))
+    lines = [names, ["---"] * len(names), *body]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _texts(table: _Table) -> list[list[str]]:
     width = max(map(len, (*table.header, *table.body)))
     names = []
     for column in range(width):
         cells = [row[column] for row in table.header if column < len(row)]
         names.append(" ".join(dict.fromkeys(cell.text for cell in cells if cell)))
     body = [[cell.text if cell else "" for cell in row] for row in table.body]
-    lines = [[_escaped(text).replace("\n", " ") for text in row] for row in (names, *body)]
-    lines.insert(1, ["---"] * width)
-    padded = ([*line, *[""] * (width - len(line))] for line in lines)
-    return "\n".join(f"| {' | '.join(line)} |" for line in padded)
+    return [[*row, *[""] * (width - len(row))] for row in (names, *body)]
 
 
 def _markup(text: str) -> str:

@@ -49,7 +49,7 @@ def index_pages(
     pages: dict[Path, EmbeddedPage] = {}
     for done, image in enumerate(images, start=1):
         doc_id = image.as_posix()
-        for outcome in engine.add(image, doc_id=doc_id).failed:
+        for outcome in engine.add(image, doc_id=doc_id, progress=False).failed:
             raise UnreadableDocument(f"{image}: {outcome.reason}")
         (pages[image],) = engine.index.load(engine.index.page_ids(doc_id)[:1])
         on_progress("reading", done, len(images))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageChops, ImageDraw, ImageFont
 
+from colregion.core.documents import Page
 from colregion.core.geometry import Box
 from colregion.core.results import Hit, RelevanceMap
 from colregion.errors import InvalidInput, ShapeMismatch
@@ -14,6 +15,8 @@ from colregion.export.colors import heat_rgba, rank_color, scale_map
 
 CROP_MARGIN = 0.006
 """What a crop in reports and for models shows around its region, a fraction of the page's width."""
+
+_QUOTE_TINT = "#ffe98a"
 
 MAP_COLS = 160
 """Columns of a map: a cell is about as high as a line of text on a common page."""
@@ -105,6 +108,34 @@ def draw_hits(
         labels.extend([label, *[""] * (len(parts) - 1)])
         colors.extend([rank_color(rank)] * len(parts))
     return draw_boxes(image, boxes, labels=labels, colors=colors)
+
+
+def draw_hit(hit: Hit) -> Image.Image:
+    """A hit's page with its box, and its quotes tinted, turned upright; a new RGB image."""
+    tinted = tint_quotes(hit.parsed.page.image, [hit])
+    boxes = hit.region.boxes
+    drawn = draw_boxes(tinted, boxes, labels=[""] * len(boxes), colors=[rank_color(1)] * len(boxes))
+    return turn_upright(drawn, hit.parsed.page)
+
+
+def tint_quotes(image: Image.Image, hits: Iterable[Hit]) -> Image.Image:
+    """An RGB copy of the image of the hits' page, of any size, with their quotes in yellow."""
+    tinted = image.convert("RGB")  # always a copy
+    for box in (box for hit in hits for quote in hit.quotes for box in quote.boxes):
+        place = box.to_pixels(width_px=image.width, height_px=image.height)
+        part = tinted.crop(place)
+        tinted.paste(ImageChops.multiply(part, Image.new("RGB", part.size, _QUOTE_TINT)), place)
+    return tinted
+
+
+def turn_upright(image: Image.Image, page: Page) -> Image.Image:
+    """An image of the page, or of a part of it, turned by the quarter turn nearest to upright."""
+    return image.rotate(-90 * quarter_turns(page), expand=True)
+
+
+def quarter_turns(page: Page) -> int:
+    """How many quarter turns clockwise bring the displayed page nearest to upright."""
+    return round(page.upright.degrees_clockwise / 90) if page.upright else 0
 
 
 def draw_map(

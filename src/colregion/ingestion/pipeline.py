@@ -19,6 +19,7 @@ from colregion.core.documents import DocumentEntry, check_metadata
 from colregion.core.embeddings import EmbeddedPage
 from colregion.core.interfaces import Encoder, Index, IndexSetting
 from colregion.core.regions import ParsedPage
+from colregion.core.repr import one_line_repr
 from colregion.core.results import Outcome
 from colregion.documents import Identity, identify, plain_source
 from colregion.errors import ColregionError, InvalidInput, NotIndexed
@@ -35,6 +36,7 @@ from colregion.ingestion.workers.pool import WorkerPool
 from colregion.ingestion.workers.reading import Reading, ReadRequest
 
 
+@one_line_repr("source", "files_done", "files_total", "pages_done")
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far `Engine.add` or `Engine.copy_to` has come.

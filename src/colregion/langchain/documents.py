@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from langchain_core.documents import Document
 
 from colregion import Hit, InvalidInput
+from colregion.adapters.crops import write_crop
 
 
-def region_document(hit: Hit, *, score_key: str | None = None) -> Document:
+def region_document(
+    hit: Hit, *, score_key: str | None = None, crops: str | Path | None = None
+) -> Document:
     """A hit as a document.
 
     Args:
-        score_key: the metadata key for the score. With it the metadata also has "confidence"
-            where the index is calibrated; None leaves both out.
+        score_key: the metadata key for the score. With it the metadata also has "quotes" and,
+            where the index is calibrated, "confidence"; None leaves all out.
+        crops: a folder to write an image of the region to; the metadata then names the file as
+            "crop_path".
+
+    Raises:
+        BackendError: the folder cannot be written.
     """
     if score_key is None:
-        metadata = hit.to_metadata(confidence=False)
+        metadata = hit.to_metadata(confidence=False, quotes=False)
     else:
         metadata = {**hit.to_metadata(), score_key: hit.score}
+    if crops is not None:
+        metadata["crop_path"] = str(write_crop(hit, crops))
     return Document(id=hit.id, page_content=hit.text, metadata=metadata)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from langchain_core.callbacks import (
@@ -32,9 +33,11 @@ class RegionRetriever(EngineMixin, BaseRetriever):
         engine: an open engine, in place of `index`.
         k: how many regions.
         filters: as `Engine.search` takes them. The filters of a call can only narrow them.
-        score_key: the metadata key for the score; None leaves it and the confidence out, so that
-            a region found by two questions is one document to whatever merges their results.
+        score_key: the metadata key for the score; None leaves it, confidence and quotes out, so
+            that a region found by two questions is one document to whatever merges their results.
         min_confidence: 0-1; leaves out regions less likely to be right, even all of them.
+        crops: a folder to write images of the regions to; their metadata names them as
+            "crop_path".
 
     Raises:
         ValidationError: (a ValueError) neither an index nor an engine, invalid filters, k < 1, or
@@ -50,6 +53,7 @@ class RegionRetriever(EngineMixin, BaseRetriever):
     filters: FilterInput = None
     score_key: str | None = None
     min_confidence: float | None = Field(default=None, ge=0, le=1)
+    crops: str | Path | None = None
 
     @model_validator(mode="after")
     def _can_search(self) -> Self:
@@ -65,7 +69,7 @@ class RegionRetriever(EngineMixin, BaseRetriever):
             filters=parse_filters([parse_filters(self.filters), parse_filters(filters)]),
             min_confidence=self.min_confidence,
         )
-        return [region_document(hit, score_key=self.score_key) for hit in hits]
+        return [region_document(hit, score_key=self.score_key, crops=self.crops) for hit in hits]
 
     def _get_relevant_documents(
         self,

@@ -2,44 +2,50 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from llama_index.core import schema
 from llama_index.core.schema import MediaResource, NodeRelationship, NodeWithScore, RelatedNodeInfo
 
-from colregion import BackendError, Hit, ParsedPage, Region
-from colregion.adapters.tool_text import to_png
+from colregion import Hit, ParsedPage, Region
+from colregion.adapters.crops import write_crop
 from colregion.core.documents import RESERVED_METADATA
-from colregion.export.overlay import CROP_MARGIN
 
 SHOWN_TO_LLM = ("doc_id", "page_number")
 """Our metadata keys that a model reads with a region's text, beside the user's own keys."""
 
 
-def region_node(hit: Hit, *, crops: str | Path | None = None) -> NodeWithScore:
+def region_node(
+    hit: Hit, *, crops: str | Path | None = None, score_key: str | None = None
+) -> NodeWithScore:
     """A hit as a node with its score.
 
     The node's id is the region's, and its metadata `Hit.to_metadata` without confidence and
     quotes. It is related to its document (SOURCE), its page (PARENT) and the regions of its level
     before and after it on the page (PREVIOUS, NEXT). Score and confidence are not part of the
-    node, so that a region found by two questions is the same node.
+    node, so that a region found by two questions is the same node, unless `score_key` asks for
+    them.
 
     Args:
         crops: a folder to write an image of the region to; the result is then a `Node` that names
             the file. None gives a `TextNode`.
+        score_key: the metadata key for the score. With it the metadata also has "quotes" and,
+            where the index is calibrated, "confidence"; None leaves all out.
 
     Raises:
         BackendError: the folder cannot be written.
     """
     fields = node_fields(hit, *neighbours(hit.parsed, hit.region))
+    if score_key is not None:
+        added = {**hit.to_metadata(), score_key: hit.score}
+        hidden = [key for key in added if key not in fields["metadata"]]
+        fields["metadata"] |= added
+        for keys in ("excluded_llm_metadata_keys", "excluded_embed_metadata_keys"):
+            fields[keys] = [*fields[keys], *hidden]
     if crops is None:
         return NodeWithScore(node=schema.TextNode(text=hit.text, **fields), score=hit.score)
-    image = MediaResource(path=_write_crop(hit, Path(crops)), mimetype="image/png")
+    image = MediaResource(path=write_crop(hit, crops), mimetype="image/png")
     text = MediaResource(text=hit.text)
     node = schema.Node(text_resource=text, image_resource=image, **fields)
     return NodeWithScore(node=node, score=hit.score)
@@ -87,22 +93,3 @@ def neighbours(parsed: ParsedPage, region: Region) -> tuple[Region | None, Regio
             after = other
             break
     return before, after
-
-
-def _write_crop(hit: Hit, folder: Path) -> Path:
-    data = to_png(hit.crop(margin=CROP_MARGIN))
-    # The name depends on the image too: a changed document has the same region ids.
-    digest = hashlib.sha256(hit.id.encode("utf-8", "surrogatepass") + b"\0" + data).hexdigest()
-    slug = re.sub(r"[^A-Za-z0-9.]+", "-", hit.id)[-80:].strip("-.")
-    file = folder.absolute() / f"{slug}-{digest[:12]}.png"
-    if not file.exists():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            handle, unfinished = tempfile.mkstemp(dir=folder, suffix=".part")
-            with os.fdopen(handle, "wb") as out:
-                out.write(data)
-            # Atomic for concurrent readers and writers.
-            Path(unfinished).replace(file)
-        except OSError as cause:
-            raise BackendError(f"crops cannot be written to {folder}: {cause}") from cause
-    return file

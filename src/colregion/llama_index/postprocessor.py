@@ -7,13 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from llama_index.core.bridge.pydantic import Field
-from llama_index.core.callbacks import CallbackManager
+from llama_index.core.bridge.pydantic import ConfigDict, Field
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import BaseNode, ImageNode, MediaResource, NodeWithScore, QueryBundle
 
 from colregion import Engine, InvalidInput
-from colregion.adapters import page_references
+from colregion.adapters.page_metadata import FILE_KEYS, PageReference, referenced_pages
+from colregion.adapters.page_references import (
+    WithoutPage,
+    documents_without_page,
+    engine_without_index,
+    rank_pages,
+)
 from colregion.adapters.tool_text import resolve_engine, validate_source
 from colregion.core.results import DEFAULT_K
 from colregion.llama_index.nodes import region_node
@@ -22,47 +27,48 @@ from colregion.llama_index.nodes import region_node
 class RegionPostprocessor(BaseNodePostprocessor):
     """Finds the regions that answer on the page nodes of any retriever.
 
-    A node names its page by its metadata (see `adapters.page_references`) or brings the image: an
-    `image_resource` with data or a path, or an `ImageNode`. Its document (SOURCE) counts as
-    `doc_id`. Images behind a URL are not fetched.
+    A node names its page by its metadata (see `adapters.page_metadata`; LlamaIndex's readers of
+    PDFs, LlamaParse and docling's node parser do) or brings the image: an `image_resource` with
+    data or a path, or an `ImageNode`. The document of a node that names no file (its SOURCE) counts
+    as `doc_id`. Images behind a URL are not fetched.
 
     Args:
         index, engine: as for `RegionRetriever`; pages that it does not contain, or all pages
             without one, are read from their image or file.
         k: how many regions; None for all.
         first_page: what the metadata key `page` counts from, 0 or 1, where nodes have it.
-        crops: as for `RegionRetriever`.
+        files: the file of each document by the id or name that the metadata has for it.
+        without_page: what becomes of a node that names no page: "keep" returns it unchanged after
+            the regions, "drop" leaves it out. A warning says when none names one.
+        min_confidence: 0-1; leaves out regions less likely to be right, even all of them.
+        crops, score_key: as for `RegionRetriever`.
 
     Raises:
-        InvalidInput: both an index and an engine; when invoked, as `rank_pages` and a node that
-            names no page.
+        InvalidInput: both an index and an engine; when invoked, as `rank_pages`, and metadata with
+            `page` but no `first_page`.
         NotIndexed: when invoked, a page that is not indexed, with nothing to read it from.
     """
+
+    model_config = ConfigDict(extra="forbid")
 
     index: str | Path | None = None
     engine: Any = Field(default=None, exclude=True, repr=False)
     k: int | None = DEFAULT_K
     first_page: Literal[0, 1] | None = None
+    files: dict[int | str, str | Path] = Field(default_factory=dict)
+    without_page: WithoutPage = "keep"
+    min_confidence: float | None = Field(default=None, ge=0, le=1)
     crops: str | Path | None = None
+    score_key: str | None = None
 
     def __init__(
-        self,
-        index: str | Path | None = None,
-        *,
-        engine: Engine | None = None,
-        k: int | None = DEFAULT_K,
-        first_page: Literal[0, 1] | None = None,
-        crops: str | Path | None = None,
-        callback_manager: CallbackManager | None = None,
+        self, index: str | Path | None = None, *, engine: Engine | None = None, **settings: Any
     ) -> None:
         if index is not None or engine is not None:
             validate_source(index, engine)
-        super().__init__(callback_manager=callback_manager or CallbackManager())
+        super().__init__(**settings)
         self.index = index
         self.engine = engine
-        self.k = k
-        self.first_page = first_page
-        self.crops = crops
 
     @classmethod
     def class_name(cls) -> str:
@@ -73,28 +79,39 @@ class RegionPostprocessor(BaseNodePostprocessor):
     ) -> list[NodeWithScore]:
         if query_bundle is None:
             raise InvalidInput("regions answer a question; give query_str= or query_bundle=")
-        pages = [_page_of(result.node, first_page=self.first_page) for result in nodes]
-        hits = page_references.rank_pages(self._engine(), query_bundle.query_str, pages, k=self.k)
-        return [region_node(hit, crops=self.crops) for hit in hits]
-
-    def _engine(self) -> Engine:
         if self.index is None and self.engine is None:
-            return page_references.engine_without_index()
-        return resolve_engine(validate_source(self.index, self.engine))
+            engine = engine_without_index()
+        else:
+            engine = resolve_engine(validate_source(self.index, self.engine))
+        ranked = rank_pages(
+            engine,
+            query_bundle.query_str,
+            [self._pages_of(result.node) for result in nodes],
+            k=self.k,
+            min_confidence=self.min_confidence,
+        )
+        rest = documents_without_page(
+            nodes, ranked, action=self.without_page, metadata=lambda result: result.node.metadata
+        )
+        regions = (
+            region_node(hit, crops=self.crops, score_key=self.score_key) for hit in ranked.hits
+        )
+        return [*regions, *rest]
 
-
-def _page_of(node: BaseNode, *, first_page: Literal[0, 1] | None) -> page_references.PageReference:
-    metadata = dict(node.metadata)
-    if node.ref_doc_id is not None and not {"doc_id", "document_id"} & metadata.keys():
-        metadata["doc_id"] = node.ref_doc_id
-    path: str | Path | None
-    data: str | bytes | None
-    if isinstance(node, ImageNode):
-        path, data = node.image_path, node.image
-    else:
-        resource = getattr(node, "image_resource", None) or MediaResource()
-        path, data = resource.path, resource.data
-    if path is not None:
-        metadata.setdefault("image_path", str(path))
-    image = base64.b64decode(data) if data else None
-    return page_references.page_reference(metadata, image=image, first_page=first_page)
+    def _pages_of(self, node: BaseNode) -> list[PageReference]:
+        metadata = dict(node.metadata)
+        # LlamaIndex's readers make a document, with a random id, of each page of a file.
+        names = {"doc_id", "document_id", *FILE_KEYS} & metadata.keys()
+        if node.ref_doc_id is not None and not names:
+            metadata["doc_id"] = node.ref_doc_id
+        path: str | Path | None
+        data: str | bytes | None
+        if isinstance(node, ImageNode):
+            path, data = node.image_path, node.image
+        else:
+            resource = getattr(node, "image_resource", None) or MediaResource()
+            path, data = resource.path, resource.data
+        if path is not None:
+            metadata.setdefault("image_path", str(path))
+        image = base64.b64decode(data) if data else None
+        return referenced_pages(metadata, image=image, first_page=self.first_page, files=self.files)

@@ -43,12 +43,14 @@ class RegionRetriever(BaseRetriever):
         index: the folder of an index; opened at the first question, one engine per process.
         engine: an open engine, in place of `index`.
         k: how many regions.
-        similarity_top_k: LlamaIndex's name for `k`; it wins where both are given.
         filters: a mapping as `Engine.search` takes it, or `MetadataFilters`. The filters of a
             question can only narrow them.
         crops: a folder to write images of the regions to; the nodes then name them.
+        score_key: the metadata key for the score; None leaves it, confidence and quotes out, so
+            that a region found by two questions is one node to whatever merges their results.
         min_confidence: 0-1; leaves out regions less likely to be right, even all of them.
-        base: of LlamaIndex's `BaseRetriever`: callback_manager, object_map, objects, verbose.
+        base: `similarity_top_k`, LlamaIndex's name for `k`, which wins where both are given; and of
+            its `BaseRetriever`: callback_manager, object_map, objects, verbose.
 
     Raises:
         InvalidInput: neither an index nor an engine, or invalid filters; when invoked, also an
@@ -61,17 +63,19 @@ class RegionRetriever(BaseRetriever):
         *,
         engine: Engine | None = None,
         k: int = DEFAULT_K,
-        similarity_top_k: int | None = None,
         filters: NodeFilters = None,
         crops: str | Path | None = None,
+        score_key: str | None = None,
         min_confidence: float | None = None,
         **base: Any,
     ) -> None:
         self._source = validate_source(index, engine)
         self._filters = translate(filters)
         self._crops = crops
+        self._score_key = score_key
         self._min_confidence = min_confidence
-        self.k = k if similarity_top_k is None else similarity_top_k
+        top_k = base.pop("similarity_top_k", None)
+        self.k = k if top_k is None else top_k
         super().__init__(**base)
 
     @property
@@ -91,7 +95,7 @@ class RegionRetriever(BaseRetriever):
         hits = resolve_engine(self._source).search(
             query_bundle.query_str, k=k, filters=filters, min_confidence=self._min_confidence
         )
-        return [region_node(hit, crops=self._crops) for hit in hits]
+        return [region_node(hit, crops=self._crops, score_key=self._score_key) for hit in hits]
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         return self._search(query_bundle)

@@ -101,7 +101,7 @@ class EngineTools:
     def add_documents(self, paths: Paths) -> Annotated[CallToolResult, records.AddResult]:
         """Read PDFs and images into the index, so that they can be searched. Unchanged files are
         skipped. May take a second per page."""
-        report = self._engine.add(paths)
+        report = self._engine.add(paths, progress=False)
         lines = []
         for outcome in report.of("added", "replaced", "skipped", "failed"):
             detail = f"{outcome.pages} pages" if outcome.pages else outcome.reason

@@ -19,7 +19,7 @@ from colregion.core.text import content_terms
 from colregion.export.html.excerpt import readable
 from colregion.export.html.map_layers import MapLayer
 from colregion.export.html.markup import clean, term_spans
-from colregion.export.html.views import quarter_turns
+from colregion.export.overlay import quarter_turns
 from colregion.mcp.records import DocumentRecord, RegionRecord, document_record, region_record
 
 _MAX_CITATIONS = 60  # a context has up to 50; finding marks takes time for each

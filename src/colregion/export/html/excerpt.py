@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
+from colregion.core.quotes import Quote
 from colregion.core.regions import Region
 from colregion.core.results import Hit
 
@@ -33,6 +35,17 @@ def key_words(hit: Hit, text: str) -> str:
     words = " \u2026 ".join(quote.text for quote in hit.quotes)
     words = words or next((line.strip() for line in text.splitlines() if line.strip()), "")
     return words if len(words) <= _LINE_CHARACTERS else words[:_LINE_CHARACTERS].rstrip() + "\u2026"
+
+
+def quote_spans(text: str, quotes: Sequence[Quote]) -> Iterator[tuple[int, int]]:
+    """Start and end of each quote in a text, in order, also where other white space separates its
+    words; a quote that is not there is passed over."""
+    end = 0
+    for quote in quotes:
+        match = re.compile(r"\s+".join(map(re.escape, quote.text.split()))).search(text, end)
+        if match is not None:
+            end = match.end()
+            yield match.span()
 
 
 def preview(text: str) -> str:

@@ -28,13 +28,13 @@ def html_report(
     address of a page to ask from, which the report then links to.
     """
     views = [section_view(section) for section in sections]
-    template = _templates().get_template("report.html")
+    template = templates().get_template("report.html")
     return template.render(title=title, sections=views, home=home)
 
 
 def base_css() -> str:
     """The style sheet that the report shares with other pages: colors, type, controls, boxes."""
-    return _templates().get_template("base.css").render()
+    return templates().get_template("base.css").render()
 
 
 def write_html(path: str | Path, sections: Sequence[Section], *, title: str = _TITLE) -> None:
@@ -54,7 +54,8 @@ def write_html(path: str | Path, sections: Sequence[Section], *, title: str = _T
 
 
 @cache
-def _templates() -> Environment:
+def templates() -> Environment:
+    """The package's templates, which escape what they show."""
     environment = Environment(
         loader=PackageLoader("colregion.export.html"),
         autoescape=True,

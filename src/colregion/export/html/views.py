@@ -14,7 +14,7 @@ from colregion.core.text import content_terms
 from colregion.export.html.excerpt import key_words, preview, readable
 from colregion.export.html.images import EmbeddedImage, embed_jpeg
 from colregion.export.html.map_layers import MapLayer, map_layers
-from colregion.export.overlay import CROP_MARGIN
+from colregion.export.overlay import CROP_MARGIN, turn_upright
 
 _PAGE_PX, _PAGE_BYTES = (1100, 3300), 400_000
 _CROP_PX, _CROP_BYTES = (760, 560), 120_000
@@ -117,10 +117,4 @@ def _page_view(hits: Sequence[HitView], relevance: RelevanceMap | None) -> PageV
 
 def upright_crop(hit: Hit) -> Image.Image:
     """The hit's crop with `CROP_MARGIN`, turned by the quarter turn that is nearest to upright."""
-    turns = quarter_turns(hit.parsed.page)
-    return hit.crop(margin=CROP_MARGIN).rotate(-90 * turns, expand=True)
-
-
-def quarter_turns(page: Page) -> int:
-    """How many quarter turns clockwise bring the displayed page nearest to upright."""
-    return round(page.upright.degrees_clockwise / 90) if page.upright else 0
+    return turn_upright(hit.crop(margin=CROP_MARGIN), hit.parsed.page)
