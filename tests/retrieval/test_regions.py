@@ -11,7 +11,7 @@ import pytest
 
 from colregion.core.embeddings import Candidate, EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.geometry import Box, BoxPlacement, GridPlacement
-from colregion.core.regions import ParsedPage, Region, Word
+from colregion.core.regions import Cell, ParsedPage, Region, Word
 from colregion.retrieval import answer_types
 from colregion.retrieval.answer_types import FORM_BONUS, AnswerTypes
 from colregion.retrieval.question import Question
@@ -340,11 +340,34 @@ class TestSelectLevels:
         parsed = page_of(region((1,), FULL), region((1, 1), FULL))
         assert select_levels(parsed, np.ones(2)).tolist() == [True, False]
 
-    def test_blocks_stand_for_their_area_when_one_has_97_percent_of_its_worth(self) -> None:
-        parsed = page_of(region((1,), FULL), region((1, 1), FULL), region((1, 2), FULL))
-        nearly, hardly = np.array([1.0, 0.97, 0.5]), np.array([1.0, 0.96, 0.5])
+    @pytest.mark.parametrize(("kind", "least"), [("text", 0.7), ("list", 0.7), ("caption", 0.94)])
+    def test_blocks_stand_for_their_area_when_one_has_most_of_its_worth(
+        self, kind: str, least: float
+    ) -> None:
+        parsed = page_of(region((1,), FULL, kind=kind), region((1, 1), FULL), region((1, 2), FULL))
+        nearly, hardly = np.array([1.0, least, 0.5]), np.array([1.0, least - 0.01, 0.5])
         assert select_levels(parsed, nearly).tolist() == [False, True, True]
         assert select_levels(parsed, hardly).tolist() == [True, False, False]
+
+    @pytest.mark.parametrize(
+        ("n_words", "header", "rows"),
+        [(100, True, True), (101, True, False), (400, True, False), (401, True, True)]
+        + [(101, False, True)],
+    )
+    def test_tables_with_named_columns_are_whole_unless_they_are_tiny_or_very_long(
+        self, n_words: int, header: bool, rows: bool
+    ) -> None:
+        cell = Cell(0, 0, column_span=2, header=header)
+        parsed = page_of(
+            region((1,), FULL, "w " * n_words, "table"),
+            region((1, 1), FULL, kind="row"),
+            replace(region((1, 1, 1), FULL, kind="row"), cell=cell),
+            region((1, 2), FULL, kind="row"),
+        )
+        worth = np.array([1.0, 0.2, 0.2, 0.95])
+        assert select_levels(parsed, worth).tolist() == (
+            [False, True, False, True] if rows else [True, False, False, False]
+        )
 
 
 class TestRunningText:
