@@ -88,11 +88,14 @@ class AnswerTypes:
     kinds: frozenset[str] = frozenset()
     forms: frozenset[str] = frozenset()
 
+    def __bool__(self) -> bool:
+        return bool(self.kinds or self.forms)
+
     def bonuses(self, regions: Sequence[Region], *, gain: float = 1.0) -> FloatArray:
         """(R,) additions to the evidence of regions: `KIND_BONUS` for an expected kind and
         `FORM_BONUS` for each expected form in the text, times `gain` (1 or more) except for a
         number, which many lines have."""
-        if not self.kinds and not self.forms:
+        if not self:
             return np.zeros(len(regions))
         bonuses = np.array([KIND_BONUS * gain * (region.kind in self.kinds) for region in regions])
         for form in self.forms:

@@ -26,7 +26,7 @@ from colregion.retrieval.evidence import PageEvidence
 from colregion.retrieval.parts import cut_to_fit
 from colregion.retrieval.question import Question
 from colregion.retrieval.ranking import Limits, RankedRegion, rank_regions, within_area
-from colregion.retrieval.scorer import ScoredPage, Scorer
+from colregion.retrieval.scorer import ScoredPage, ScoredRegion, Scorer
 
 # Candidates whose evidence is compared. Without a noise floor the index's order is the pages' own,
 # and a region's score includes its page's, so that later pages matter little.
@@ -89,11 +89,18 @@ class Retriever:
         """The k best regions of scored pages, those of an earlier batch first; all for k None."""
         ranked = rank_regions(
             batches,
-            partial(self.scorer.score_regions, question),
+            partial(self._score_regions, question),
             bound=partial(self.scorer.bound, question),
             filters=filters,
         )
         return list(islice(ranked, k))
+
+    def _score_regions(self, question: Question, page: ScoredPage) -> Iterable[ScoredRegion]:
+        """The regions of a page; where nothing on it is similar, those of the expected form."""
+        regions = self.scorer.score_regions(question, page)
+        if page.score > 0 or not self.encoder.noise_floor or not question.answer_types:
+            return regions
+        return (region for region in regions if region.score > 0)
 
     @property
     def calibration(self) -> Calibration | None:
@@ -111,7 +118,8 @@ class Retriever:
             self._check_documents(filters)
         for start in range(0, len(candidates), batch):
             pages = self.scorer.score_pages(question, candidates[start : start + batch])
-            if self.encoder.noise_floor:  # below it nothing is similar
+            if self.encoder.noise_floor and not question.answer_types:
+                # Below the floor nothing is similar, and no form of answer is looked for.
                 pages = [page for page in pages if page.score > 0]
             yield sorted(pages, key=lambda page: -page.score)
 
