@@ -1,0 +1,190 @@
+"""How to look at a page image: which way up, and at which scales."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from colregion.encoders.visual_words.components import (
+    Letters,
+    find_letters,
+    ink_mask,
+    marked_area,
+)
+
+LETTER_PX = 11.0
+"""Height of letters that the model reads best."""
+
+Certainty = Callable[[Sequence[Image.Image]], float]
+"""How sure the model is of the words of some images, 0-1."""
+
+_ANALYSED_PIXELS = 2_000_000
+_LARGEST_LETTER = 1 / 8  # of the image's height, of text; if all are larger, it is a headline
+_DEFAULT_LETTER_PX = 12.0
+
+_LARGEST_SCALE = 2.5
+_CUTOUTS = 2
+_CUTOUT_PX = 160  # a side, where letters have `LETTER_PX`
+_SCALES = (0.7, 1.0, 1.45)
+_WORTH_ITS_TIME = 1.05  # times as certain; each scale takes twice the time of the one before
+# Below this certainty the page may stand on its side or head; another direction has to reach it,
+# and to be so much more certain. Drawn pages have .6 to .7 upright and at most .3 turned.
+_UPRIGHT = 0.45
+_MORE_CERTAIN = 1.3
+_TURNS = {
+    1: Image.Transpose.ROTATE_270,  # clockwise; Pillow counts the other way round
+    2: Image.Transpose.ROTATE_180,
+    3: Image.Transpose.ROTATE_90,
+}
+
+_LARGER = 2.0  # than the text: letters that need a look of their own
+_MIN_LARGER = 3
+_MAX_LOOKS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One pass of the model over the image.
+
+    Args:
+        scale: of the image.
+        letters: those that this pass is for.
+        others: those that another pass is for.
+    """
+
+    scale: float
+    letters: Letters
+    others: Letters
+
+
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """The part of a gray page image that is not blank.
+
+    Args:
+        page_image: the whole page.
+        corners: (left, top, right, bottom) of the part, in pixels.
+        paper: the gray level of most of the page.
+        letters: in pixels of the part.
+        quarter_turns: clockwise, by which the page was turned.
+    """
+
+    page_image: Image.Image
+    corners: tuple[int, int, int, int]
+    paper: int
+    letters: Letters
+    quarter_turns: int = 0
+
+    @classmethod
+    def of(cls, image: Image.Image) -> PageView | None:
+        """The view of a gray image as it is; None for a blank one."""
+        factor = math.ceil(math.sqrt(image.width * image.height / _ANALYSED_PIXELS))
+        gray = np.asarray(image.reduce(factor) if factor > 1 else image)
+        if (inner := marked_area(gray)) is None:
+            return None
+        left, top, right, bottom = (side * factor for side in inner)
+        corners = left, top, min(right, image.width), min(bottom, image.height)
+        letters = find_letters(ink_mask(gray)).enlarged(factor).moved(-left, -top)
+        return cls(image, corners, int(np.median(gray)), letters)
+
+    @property
+    def image(self) -> Image.Image:
+        """The part."""
+        return self.page_image.crop(self.corners)
+
+    @property
+    def letter_px(self) -> float:
+        """The usual height of the text's letters."""
+        text = self.letters.where(self.letters.heights < _LARGEST_LETTER * self.page_image.height)
+        letters = text if len(text) else self.letters
+        return letters.usual_height if len(letters) else _DEFAULT_LETTER_PX
+
+    def turned(self, quarter_turns: int) -> PageView:
+        """The view turned clockwise."""
+        view = PageView.of(self.page_image.transpose(_TURNS[quarter_turns]))
+        assert view is not None  # it was not blank before
+        return replace(view, quarter_turns=quarter_turns)
+
+
+def choose_looks(view: PageView, certainty: Certainty) -> tuple[PageView, list[Look]]:
+    """The upright view, and the passes over it: one at the scale of its text, and one for each
+    size of letters that are much larger.
+
+    A few cut-outs with most letters decide: they are read at three scales, and turned where that
+    leaves doubt.
+    """
+    base = min(LETTER_PX / view.letter_px, _LARGEST_SCALE)
+    cutouts = _cutouts(view, side=_CUTOUT_PX / base)
+
+    def most_certain(turns: int) -> tuple[float, float]:
+        """Certainty and scale of the best of the scales."""
+        turned = [cutout.transpose(_TURNS[turns]) if turns else cutout for cutout in cutouts]
+        best, best_scale = 0.0, base
+        for scale in (base * factor for factor in _SCALES):
+            result = certainty([resize(one, scale) for one in turned])
+            if result > _WORTH_ITS_TIME * best:
+                best, best_scale = result, scale
+        return best, best_scale
+
+    best, scale = most_certain(0)
+    turns = 0
+    if best < _UPRIGHT:
+        other, other_scale, other_turns = max((*most_certain(turns), turns) for turns in _TURNS)
+        if other > max(_UPRIGHT, _MORE_CERTAIN * best):
+            scale, turns = other_scale, other_turns
+    if turns:
+        view = view.turned(turns)
+    return view, _looks(view, scale)
+
+
+def resize(image: Image.Image, scale: float) -> Image.Image:
+    """The image at a scale, at least 1 x 1."""
+    size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    return image.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
+
+
+def _looks(view: PageView, scale: float) -> list[Look]:
+    sizes, scales = [view.letter_px], [scale]
+    rest = view.letters.where(view.letters.heights > _LARGER * sizes[0])
+    while len(rest) >= _MIN_LARGER and len(sizes) < _MAX_LOOKS:
+        sizes.append(rest.usual_height)
+        scales.append(LETTER_PX / sizes[-1])
+        rest = rest.where(rest.heights > _LARGER * sizes[-1])
+    away = np.abs(np.log(view.letters.heights[:, None] / np.array(sizes)))
+    nearest = away.argmin(axis=1)
+    return [
+        Look(scale, view.letters.where(nearest == i), view.letters.where(nearest != i))
+        for i, scale in enumerate(scales)
+    ]
+
+
+def _cutouts(view: PageView, *, side: float) -> list[Image.Image]:
+    """The squares of `side` pixels that contain most text, fewer where there is none."""
+    image = view.image
+    width, height = image.size
+    letters = view.letters
+    usual = view.letter_px
+    of_text = (letters.heights > usual / 2) & (letters.heights < usual * 2)
+    centers = (letters.centers_xy[of_text] / (side / 2)).astype(np.int64)
+    shape = int(width / (side / 2)) + 2, int(height / (side / 2)) + 2
+    sums = np.zeros(shape)
+    np.add.at(sums, tuple(centers.T), letters.widths[of_text])
+    sums = sums[:-1, :-1] + sums[1:, :-1] + sums[:-1, 1:] + sums[1:, 1:]
+    cutouts = []
+    for _ in range(_CUTOUTS):
+        x, y = (int(i) for i in np.unravel_index(sums.argmax(), sums.shape))
+        if sums[x, y] == 0:
+            break
+        sums[max(x - 1, 0) : x + 2, max(y - 1, 0) : y + 2] = 0
+        left, top = (
+            max(min(x * side / 2, width - side), 0),
+            max(min(y * side / 2, height - side), 0),
+        )
+        right, bottom = min(left + side, width), min(top + side, height)
+        corners = (int(left), int(top), math.ceil(right), math.ceil(bottom))
+        cutouts.append(image.crop(corners))
+    return cutouts
