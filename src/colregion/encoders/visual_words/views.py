@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -31,10 +32,11 @@ _CUTOUTS = 2
 _CUTOUT_PX = 160  # a side, where letters have `LETTER_PX`
 _SCALES = (0.7, 1.0, 1.45)
 _WORTH_ITS_TIME = 1.05  # times as certain; each scale takes twice the time of the one before
-# Below this certainty the page may stand on its side or head; another direction has to reach it,
-# and to be so much more certain. Drawn pages have .6 to .7 upright and at most .3 turned.
-_UPRIGHT = 0.45
+# Below this certainty another direction may be right; it has to reach it, and to be so much more
+# certain. Drawn pages have .6 to .7 upright and at most .3 turned, faint receipts .3 to .4 upright.
+_DOUBT = 0.35
 _MORE_CERTAIN = 1.3
+_BROKEN = 0.4  # of the scale that the letters suggest, for letters that fall into dots
 _TURNS = {
     1: Image.Transpose.ROTATE_270,  # clockwise; Pillow counts the other way round
     2: Image.Transpose.ROTATE_180,
@@ -114,31 +116,44 @@ def choose_looks(view: PageView, certainty: Certainty) -> tuple[PageView, list[L
     """The upright view, and the passes over it: one at the scale of its text, and one for each
     size of letters that are much larger.
 
-    A few cut-outs with most letters decide: they are read at three scales, and turned where that
-    leaves doubt.
+    A few cut-outs with most letters decide: they are read at up to three scales. Where that leaves
+    doubt, larger letters are tried, because the dots of a printer are no letters, then the other
+    three directions.
     """
     base = min(LETTER_PX / view.letter_px, _LARGEST_SCALE)
+    best = _best_trial(view, certainty, base=base)
+    if best.certainty < _DOUBT:
+        best = max(best, _best_trial(view, certainty, base=_BROKEN * base))
+    if best.certainty < _DOUBT:
+        other = max(_best_trial(view, certainty, base=best.base, turns=turns) for turns in _TURNS)
+        if other.certainty > max(_DOUBT, _MORE_CERTAIN * best.certainty):
+            best = other
+    if best.quarter_turns:
+        view = view.turned(best.quarter_turns)
+    return view, _looks(view, best.scale)
+
+
+class _Trial(NamedTuple):
+    """How certain the words are at a scale, which is near `base`, and in a direction."""
+
+    certainty: float
+    scale: float
+    base: float
+    quarter_turns: int
+
+
+def _best_trial(view: PageView, certainty: Certainty, *, base: float, turns: int = 0) -> _Trial:
+    """The best of the scales, from the smallest on as long as each gains by its size."""
     cutouts = _cutouts(view, side=_CUTOUT_PX / base)
-
-    def most_certain(turns: int) -> tuple[float, float]:
-        """Certainty and scale of the best of the scales."""
-        turned = [cutout.transpose(_TURNS[turns]) if turns else cutout for cutout in cutouts]
-        best, best_scale = 0.0, base
-        for scale in (base * factor for factor in _SCALES):
-            result = certainty([resize(one, scale) for one in turned])
-            if result > _WORTH_ITS_TIME * best:
-                best, best_scale = result, scale
-        return best, best_scale
-
-    best, scale = most_certain(0)
-    turns = 0
-    if best < _UPRIGHT:
-        other, other_scale, other_turns = max((*most_certain(turns), turns) for turns in _TURNS)
-        if other > max(_UPRIGHT, _MORE_CERTAIN * best):
-            scale, turns = other_scale, other_turns
     if turns:
-        view = view.turned(turns)
-    return view, _looks(view, scale)
+        cutouts = [cutout.transpose(_TURNS[turns]) for cutout in cutouts]
+    best = _Trial(0.0, base, base, turns)
+    for scale in (base * factor for factor in _SCALES):
+        result = certainty([resize(one, scale) for one in cutouts])
+        if result <= _WORTH_ITS_TIME * best.certainty:
+            break
+        best = _Trial(result, scale, base, turns)
+    return best
 
 
 def resize(image: Image.Image, scale: float) -> Image.Image:
@@ -148,7 +163,7 @@ def resize(image: Image.Image, scale: float) -> Image.Image:
 
 
 def _looks(view: PageView, scale: float) -> list[Look]:
-    sizes, scales = [view.letter_px], [scale]
+    sizes, scales = [max(view.letter_px, LETTER_PX / scale)], [scale]
     rest = view.letters.where(view.letters.heights > _LARGER * sizes[0])
     while len(rest) >= _MIN_LARGER and len(sizes) < _MAX_LOOKS:
         sizes.append(rest.usual_height)
