@@ -107,6 +107,24 @@ def test_sure_word_gets_its_own_vector(static: StaticTokenEncoder, vocabulary: V
     np.testing.assert_array_equal(read, garden)
 
 
+def test_likely_word_is_mixed_with_the_direction_by_its_probability(
+    static: StaticTokenEncoder, vocabulary: Vocabulary
+) -> None:
+    garden = static.term_vector("garden")
+    other = np.random.default_rng(0).normal(size=384).astype(np.float32)
+    other -= (other @ garden) * garden
+    words = np.stack([static.term_vector(word) for word in static.known_words()[:20_000]])
+    for cosine in np.arange(0.2, 0.5, 0.01):
+        seen = cosine * garden + (1 - cosine**2) ** 0.5 * other / np.linalg.norm(other)
+        weights = np.exp(48 * (words @ seen))
+        probability = weights.max() / weights.sum()
+        if 0.4 < probability < 0.8:
+            break
+    (read,) = vocabulary.read(seen[None].astype(np.float32))
+    mixed = probability * garden + (1 - probability) * 2 * seen
+    np.testing.assert_allclose(read, mixed, atol=1e-4)
+
+
 def test_direction_of_no_word_is_twice_as_long(vocabulary: Vocabulary) -> None:
     noise = np.random.default_rng(0).normal(size=(1, 384)).astype(np.float32)
     noise /= np.linalg.norm(noise)

@@ -30,6 +30,8 @@ from colregion.errors import InvalidBox
 # Eight A4 pages of 11-px letters. Larger images are reduced, and their letters with them.
 _MAX_PIXELS = 8_000_000
 
+_FEW_WORDS = 4
+
 
 class VisualWordsEncoder(Encoder):
     """The words that a small visual model sees on a page image. Needs no OCR, downloads nothing.
@@ -113,9 +115,12 @@ class VisualWordsEncoder(Encoder):
         return pool_words(self._model.run(np.asarray(image), paper=paper))
 
     def _certainty(self, cutouts: Sequence[Image.Image]) -> float:
+        """The mean over the words, less where there are few."""
         words = [self._words(one, paper=int(np.median(np.asarray(one)))) for one in cutouts]
-        vectors = [one.vectors for one in words if len(one)]
-        return float(self._vocabulary.certainty(np.concatenate(vectors)).mean()) if vectors else 0.0
+        vectors = np.concatenate(
+            [np.zeros((0, DIMENSION), np.float32), *(w.vectors for w in words)]
+        )
+        return float(self._vocabulary.certainty(vectors).sum()) / (len(vectors) + _FEW_WORDS)
 
 
 def _turned(image: Image.Image, *, degrees_clockwise: float) -> Image.Image:

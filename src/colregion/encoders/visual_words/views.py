@@ -29,12 +29,15 @@ _DEFAULT_LETTER_PX = 12.0
 
 _LARGEST_SCALE = 2.5
 _CUTOUTS = 2
-_CUTOUT_PX = 160  # a side, where letters have `LETTER_PX`
+_CUTOUT_PX = 144  # a side, where letters have `LETTER_PX`
 _SCALES = (0.7, 1.0, 1.45)
 _WORTH_ITS_TIME = 1.05  # times as certain; each scale takes twice the time of the one before
-# Below this certainty another direction may be right; it has to reach it, and to be so much more
-# certain. Drawn pages have .6 to .7 upright and at most .3 turned, faint receipts .3 to .4 upright.
-_DOUBT = 0.35
+# Certainties. Below the first the model sees no words; below the second another direction may be
+# right, if it has at least the third and so many times that of the page as it is. Reports, forms
+# and receipts have .22 to .63 upright, and .15 to .35 in the best of the other directions.
+_UNSEEN = 0.18
+_DOUBT = 0.36
+_LEAST = 0.12
 _MORE_CERTAIN = 1.3
 _BROKEN = 0.4  # of the scale that the letters suggest, for letters that fall into dots
 _TURNS = {
@@ -122,11 +125,11 @@ def choose_looks(view: PageView, certainty: Certainty) -> tuple[PageView, list[L
     """
     base = min(LETTER_PX / view.letter_px, _LARGEST_SCALE)
     best = _best_trial(view, certainty, base=base)
-    if best.certainty < _DOUBT:
+    if best.certainty < _UNSEEN:
         best = max(best, _best_trial(view, certainty, base=_BROKEN * base))
     if best.certainty < _DOUBT:
         other = max(_best_trial(view, certainty, base=best.base, turns=turns) for turns in _TURNS)
-        if other.certainty > max(_DOUBT, _MORE_CERTAIN * best.certainty):
+        if other.certainty > max(_LEAST, _MORE_CERTAIN * best.certainty):
             best = other
     if best.quarter_turns:
         view = view.turned(best.quarter_turns)
@@ -142,7 +145,13 @@ class _Trial(NamedTuple):
     quarter_turns: int
 
 
-def _best_trial(view: PageView, certainty: Certainty, *, base: float, turns: int = 0) -> _Trial:
+def _best_trial(
+    view: PageView,
+    certainty: Certainty,
+    *,
+    base: float,
+    turns: int = 0,
+) -> _Trial:
     """The best of the scales, from the smallest on as long as each gains by its size."""
     cutouts = _cutouts(view, side=_CUTOUT_PX / base)
     if turns:
