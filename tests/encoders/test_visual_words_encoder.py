@@ -125,13 +125,16 @@ def test_letters_of_4_px_give_finite_vectors(encoder: VisualWordsEncoder) -> Non
     assert embedding.vectors.shape[1] == 384
 
 
-def test_headline_and_small_print_of_one_page_are_both_seen(encoder: VisualWordsEncoder) -> None:
-    small, small_boxes = draw(WORDS[2:], size=14, width=600, height=150)
-    large, large_boxes = draw(WORDS[:2], size=64, width=600, height=300)
-    page = Image.new("RGB", (600, 450), "white")
+@pytest.mark.parametrize("n_large", [2, 5])
+def test_headline_and_small_print_of_one_page_are_both_seen(
+    encoder: VisualWordsEncoder, n_large: int
+) -> None:
+    small, small_boxes = draw(WORDS[n_large:], size=14, width=800, height=150)
+    large, large_boxes = draw(WORDS[:n_large], size=80, width=800, height=800)
+    page = Image.new("RGB", (800, 950), "white")
     page.paste(large, (0, 0))
-    page.paste(small, (0, 300))
-    lower = {word: (x0, y0 + 300, x1, y1 + 300) for word, (x0, y0, x1, y1) in small_boxes.items()}
+    page.paste(small, (0, 800))
+    lower = {word: (x0, y0 + 800, x1, y1 + 800) for word, (x0, y0, x1, y1) in small_boxes.items()}
     assert right_places(encoder, page, {**large_boxes, **lower}) == WORDS
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from colregion.core.geometry import FloatArray
 from colregion.encoders.visual_words.components import (
     Letters,
     find_letters,
@@ -29,7 +30,7 @@ _DEFAULT_LETTER_PX = 12.0
 
 _LARGEST_SCALE = 2.5
 _CUTOUTS = 2
-_CUTOUT_PX = 144  # a side, where letters have `LETTER_PX`
+_CUTOUT_PX = (216, 96)  # width and height, where letters have `LETTER_PX`
 _SCALES = (0.7, 1.0, 1.45)
 _WORTH_ITS_TIME = 1.05  # times as certain; each scale takes twice the time of the one before
 # Certainties. Below the first the model sees no words; below the second another direction may be
@@ -37,7 +38,7 @@ _WORTH_ITS_TIME = 1.05  # times as certain; each scale takes twice the time of t
 # and receipts have .22 to .63 upright, and .15 to .35 in the best of the other directions.
 _UNSEEN = 0.18
 _DOUBT = 0.36
-_LEAST = 0.12
+_LEAST = 0.24
 _MORE_CERTAIN = 1.3
 _BROKEN = 0.4  # of the scale that the letters suggest, for letters that fall into dots
 _TURNS = {
@@ -48,6 +49,7 @@ _TURNS = {
 
 _LARGER = 2.0  # than the text: letters that need a look of their own
 _MIN_LARGER = 3
+_SMALL_SHARE = 0.1  # of the width of all letters, from which small ones may be print
 _MAX_LOOKS = 4
 
 
@@ -133,7 +135,7 @@ def choose_looks(view: PageView, certainty: Certainty) -> tuple[PageView, list[L
             best = other
     if best.quarter_turns:
         view = view.turned(best.quarter_turns)
-    return view, _looks(view, best.scale)
+    return view, _looks(view, best.scale, certainty)
 
 
 class _Trial(NamedTuple):
@@ -153,7 +155,8 @@ def _best_trial(
     turns: int = 0,
 ) -> _Trial:
     """The best of the scales, from the smallest on as long as each gains by its size."""
-    cutouts = _cutouts(view, side=_CUTOUT_PX / base)
+    sides = np.array(_CUTOUT_PX if turns % 2 == 0 else _CUTOUT_PX[::-1]) / base
+    cutouts = _cutouts(view, sides=sides)
     if turns:
         cutouts = [cutout.transpose(_TURNS[turns]) for cutout in cutouts]
     best = _Trial(0.0, base, base, turns)
@@ -171,8 +174,16 @@ def resize(image: Image.Image, scale: float) -> Image.Image:
     return image.resize(size, Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC)
 
 
-def _looks(view: PageView, scale: float) -> list[Look]:
+def _looks(view: PageView, scale: float, certainty: Certainty) -> list[Look]:
     sizes, scales = [max(view.letter_px, LETTER_PX / scale)], [scale]
+    small = view.letters.where(view.letters.heights < sizes[0] / _LARGER)
+    if small.widths.sum() > _SMALL_SHARE * view.letters.widths.sum():
+        size = small.usual_height
+        base = min(LETTER_PX / size, _LARGEST_SCALE)
+        trial = _best_trial(replace(view, letters=small), certainty, base=base)
+        if trial.certainty > _UNSEEN:  # else dots and specks
+            sizes.append(size)
+            scales.append(trial.scale)
     rest = view.letters.where(view.letters.heights > _LARGER * sizes[0])
     while len(rest) >= _MIN_LARGER and len(sizes) < _MAX_LOOKS:
         sizes.append(rest.usual_height)
@@ -186,17 +197,15 @@ def _looks(view: PageView, scale: float) -> list[Look]:
     ]
 
 
-def _cutouts(view: PageView, *, side: float) -> list[Image.Image]:
-    """The squares of `side` pixels that contain most text, fewer where there is none."""
-    image = view.image
-    width, height = image.size
-    letters = view.letters
-    usual = view.letter_px
-    of_text = (letters.heights > usual / 2) & (letters.heights < usual * 2)
-    centers = (letters.centers_xy[of_text] / (side / 2)).astype(np.int64)
-    shape = int(width / (side / 2)) + 2, int(height / (side / 2)) + 2
-    sums = np.zeros(shape)
-    np.add.at(sums, tuple(centers.T), letters.widths[of_text])
+def _cutouts(view: PageView, *, sides: FloatArray) -> list[Image.Image]:
+    """The rectangles of these sides (width, height) that contain most text, fewer where there is
+    none."""
+    image, letters, usual = view.image, view.letters, view.letter_px
+    of_text = letters.where((letters.heights > usual / 2) & (letters.heights < usual * 2))
+    half = sides / 2
+    size = np.array(image.size)
+    sums = np.zeros((size / half).astype(np.int64) + 2)
+    np.add.at(sums, tuple((of_text.centers_xy / half).astype(np.int64).T), of_text.widths)
     sums = sums[:-1, :-1] + sums[1:, :-1] + sums[:-1, 1:] + sums[1:, 1:]
     cutouts = []
     for _ in range(_CUTOUTS):
@@ -204,11 +213,8 @@ def _cutouts(view: PageView, *, side: float) -> list[Image.Image]:
         if sums[x, y] == 0:
             break
         sums[max(x - 1, 0) : x + 2, max(y - 1, 0) : y + 2] = 0
-        left, top = (
-            max(min(x * side / 2, width - side), 0),
-            max(min(y * side / 2, height - side), 0),
-        )
-        right, bottom = min(left + side, width), min(top + side, height)
-        corners = (int(left), int(top), math.ceil(right), math.ceil(bottom))
-        cutouts.append(image.crop(corners))
+        start = np.maximum(np.minimum(half * (x, y), size - sides), 0)
+        left, top = np.floor(start).astype(int).tolist()
+        right, bottom = np.ceil(np.minimum(start + sides, size)).astype(int).tolist()
+        cutouts.append(image.crop((left, top, right, bottom)))
     return cutouts
