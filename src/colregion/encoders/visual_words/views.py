@@ -34,8 +34,8 @@ _CUTOUT_PX = (216, 96)  # width and height, where letters have `LETTER_PX`
 _SCALES = (0.7, 1.0, 1.45)
 _WORTH_ITS_TIME = 1.05  # times as certain; each scale takes twice the time of the one before
 # Certainties. Below the first the model sees no words; below the second another direction may be
-# right, if it has at least the third and so many times that of the page as it is. Reports, forms
-# and receipts have .22 to .63 upright, and .15 to .35 in the best of the other directions.
+# right, if it has at least the third and so many times that of the page as it is. Of 14 reports,
+# forms and receipts this turns none that stands upright, and 33 of the 42 turned copies back.
 _UNSEEN = 0.18
 _DOUBT = 0.36
 _LEAST = 0.24
