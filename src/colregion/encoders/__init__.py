@@ -13,7 +13,12 @@ from colregion.errors import InvalidInput
 from colregion.specs import Spec, parse_spec
 
 _ENTRY_POINTS = "colregion.encoders"
-_KNOWN = ("static_tokens", "text:ID of a text model", "a hub id or a folder of a visual model")
+_KNOWN = (
+    "static_tokens",
+    "visual_words",
+    "text:ID of a text model",
+    "a hub id or a folder of a visual model",
+)
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -24,9 +29,9 @@ def load_encoder(spec: str, **options: Any) -> Encoder:
     function that is called with the spec's argument, if it has one, and the options by keyword.
 
     Args:
-        spec: "static_tokens"; a hub id (`vidore/colqwen2.5-v0.2`) or folder of a visual model or
-            LoRA adapter; `text:` and a hub id or folder of a text model; or a name that an
-            installed package adds. Options can follow: `ID?device=cuda&pool_factor=3`.
+        spec: "static_tokens"; "visual_words"; a hub id (`vidore/colqwen2.5-v0.2`) or folder of a
+            visual model or LoRA adapter; `text:` and a hub id or folder of a text model; or a name
+            that an installed package adds. Options can follow: `ID?device=cuda&pool_factor=3`.
         options: options of the encoder (`ColVisionOptions`, `TextModelEncoder`); they override
             those in the spec.
 
@@ -43,6 +48,11 @@ def load_encoder(spec: str, **options: Any) -> Encoder:
 
         _check_options(StaticTokenEncoder, options, name=name)
         return StaticTokenEncoder()
+    if name == "visual_words":
+        from colregion.encoders.visual_words.encoder import VisualWordsEncoder
+
+        _check_options(VisualWordsEncoder, options, name=name)
+        return VisualWordsEncoder()
     if parsed.name == "text" and parsed.argument is not None:
         from colregion.encoders.text import TextModelEncoder
 

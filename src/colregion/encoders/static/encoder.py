@@ -56,7 +56,7 @@ class StaticTokenEncoder(Encoder):
 
     def __init__(self) -> None:
         self._table = token_table.TokenTable()
-        self._vector = lru_cache(maxsize=_CACHED_TERMS)(self._term_vector)
+        self._vector = lru_cache(maxsize=_CACHED_TERMS)(self.term_vector)
         self._answer = lru_cache(maxsize=None)(self._answer_vector)
 
     @property
@@ -98,7 +98,12 @@ class StaticTokenEncoder(Encoder):
         stacked = np.stack(vectors) if vectors else np.zeros((0, DIMENSION), dtype=np.float32)
         return PageEmbedding(stacked, BoxPlacement(boxes_to_array(boxes)))
 
-    def _term_vector(self, term: str) -> FloatArray:
+    def known_words(self) -> list[str]:
+        """The words of letters a-z that are one piece of the table, commonest first."""
+        return self._table.words()
+
+    def term_vector(self, term: str) -> FloatArray:
+        """(384,) float32 of length 1, read-only, for a term as returned by `text.terms`."""
         meaning, n_pieces = self._table.lookup(term)
         share = _MEANING_SHARE / n_pieces if n_pieces else 0.0
         spelling = ngrams.ngram_vector(term)

@@ -68,6 +68,10 @@ class TokenTable:
         ]
         return _unit(np.sum(rows, axis=0)), len(pieces)
 
+    def words(self) -> list[str]:
+        """The pieces that are words of letters a-z, commonest first."""
+        return [piece for piece in self._rows if piece.isascii() and piece.isalpha()]
+
     @cached_property
     def _rows(self) -> dict[str, int]:
         pieces = self._read("static_tokens.txt").decode().splitlines()

@@ -1,0 +1,123 @@
+"""The small visual model: a gray image to vectors of its inked cells, run by onnxruntime."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colregion.core.cpu import thread_count
+from colregion.core.geometry import FloatArray, IntArray
+from colregion.errors import BackendError, require
+
+EXTRA = "visual-words"
+CELL_WIDTH, CELL_HEIGHT = 16, 8
+"""Pixels of one cell."""
+
+SHA256 = "ce6ff16384b2ee3dafe709e6c314122d35a261aad209db6463c777d9942664b3"
+"""Of the weights."""
+
+_WEIGHTS = Path(__file__).with_name("visual_words.onnx")
+_INK = 0.0  # logit of a cell with text
+
+# Larger images are run in tiles, so that memory is bounded. A cell sees less than the margin to
+# each side, so that its vector is the same in every tile.
+_TILE_ROWS, _TILE_COLS = 192, 96
+_MARGIN_ROWS, _MARGIN_COLS = 14, 16
+
+_MAX_THREADS = 4  # more gain little on one page
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """The N inked cells of an image of (rows, cols) cells.
+
+    Args:
+        vectors: (N, 384) float32 of length 1.
+        rows, cols: (N,) of each, sorted by row, then column.
+        ink: (N,) the probability that there is text, 0.5-1.
+    """
+
+    vectors: FloatArray
+    rows: IntArray
+    cols: IntArray
+    ink: FloatArray
+    shape: tuple[int, int]
+
+
+class VisualWordModel:
+    """The shipped weights, 8 bits. Read at the first run. Safe to use from threads."""
+
+    def __init__(self, path: Path = _WEIGHTS) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._runtime = require("onnxruntime", extra=EXTRA)
+
+    def run(self, gray: NDArray[np.uint8], *, paper: int) -> Cells:
+        """The inked cells of a gray image (H, W), 0 black; its sides are filled up to whole cells
+        with the level `paper`. Raises BackendError where the weights are missing or damaged."""
+        height, width = gray.shape
+        padding = ((0, -height % CELL_HEIGHT), (0, -width % CELL_WIDTH))
+        image = np.pad(gray, padding, constant_values=paper)
+        shape = image.shape[0] // CELL_HEIGHT, image.shape[1] // CELL_WIDTH
+        parts = [self._run_tile(image, rows, cols) for rows, cols in _tiles(*shape)]
+        vectors, rows, cols, ink = (np.concatenate(part) for part in zip(*parts, strict=True))
+        order = np.lexsort((cols, rows))
+        return Cells(vectors[order], rows[order], cols[order], ink[order], shape)
+
+    def _run_tile(
+        self, image: NDArray[np.uint8], rows: range, cols: range
+    ) -> tuple[FloatArray, IntArray, IntArray, FloatArray]:
+        top, left = max(rows.start - _MARGIN_ROWS, 0), max(cols.start - _MARGIN_COLS, 0)
+        bottom, right = rows.stop + _MARGIN_ROWS, cols.stop + _MARGIN_COLS
+        tile = image[
+            top * CELL_HEIGHT : bottom * CELL_HEIGHT, left * CELL_WIDTH : right * CELL_WIDTH
+        ]
+        with self._lock:
+            vectors, logits = self._session.run(None, {"page": tile[None, None]})
+        inner = (
+            slice(rows.start - top, rows.stop - top),
+            slice(cols.start - left, cols.stop - left),
+        )
+        vectors, logits = vectors[0][inner], logits[0][inner]
+        row, col = np.nonzero(logits > _INK)
+        ink = 1 / (1 + np.exp(-logits[row, col]))
+        return vectors[row, col], row + rows.start, col + cols.start, ink
+
+    @cached_property
+    def _session(self) -> Any:
+        try:
+            weights = self._path.read_bytes()
+        except OSError as cause:
+            raise BackendError(
+                f"{self._path} is part of colregion and cannot be read; install colregion again"
+            ) from cause
+        if hashlib.sha256(weights).hexdigest() != SHA256:
+            raise BackendError(f"{self._path} is damaged; install colregion again")
+        options = self._runtime.SessionOptions()
+        options.intra_op_num_threads = thread_count(_MAX_THREADS)
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Processors without VNNI would add products of 8 bits in 16 and overflow.
+        options.add_session_config_entry("session.x64quantprecision", "1")
+        # Pages differ in size: memory is given back after each one.
+        options.enable_cpu_mem_arena = False
+        options.enable_mem_pattern = False
+        return self._runtime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+
+
+def _tiles(rows: int, cols: int) -> Iterator[tuple[range, range]]:
+    """The cells of each tile, without its margin."""
+    for top in range(0, rows, _TILE_ROWS):
+        for left in range(0, cols, _TILE_COLS):
+            yield (
+                range(top, min(top + _TILE_ROWS, rows)),
+                range(left, min(left + _TILE_COLS, cols)),
+            )

@@ -1,0 +1,62 @@
+"""Cells of one word, pooled to one vector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from colregion.core.geometry import FloatArray, IntArray
+from colregion.encoders.visual_words.components import connected
+from colregion.encoders.visual_words.model import Cells
+
+_ONE_WORD = 0.55
+"""Cosine of neighbouring cells above which they show one word."""
+
+
+@dataclass(frozen=True, slots=True)
+class PooledWords:
+    """W words of an image.
+
+    Args:
+        vectors: (W, 384) float32 of length 1: the mean over the word's cells, weighted by ink.
+        boxes: (W, 4) int, the cells (left, top, right, bottom) around it; the last are excluded.
+        word_of_cell: (rows, cols) the word of each cell, -1 for none.
+    """
+
+    vectors: FloatArray
+    boxes: IntArray
+    word_of_cell: IntArray
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+
+def pool_words(cells: Cells) -> PooledWords:
+    """The words of an image; none for a blank one."""
+    position = np.full(cells.shape, -1)
+    position[cells.rows, cells.cols] = np.arange(len(cells.rows))
+    edges = [
+        _alike(cells.vectors, position[:, :-1], position[:, 1:]),
+        _alike(cells.vectors, position[:-1], position[1:]),
+    ]
+    a, b = np.concatenate(edges, axis=1)
+    word = connected(len(cells.rows), a, b)
+    n = int(word.max(initial=-1)) + 1
+    sums = np.zeros((n, cells.vectors.shape[1]), dtype=np.float32)
+    np.add.at(sums, word, cells.vectors * cells.ink[:, None])
+    low, high = np.full((n, 2), max(cells.shape)), np.zeros((n, 2), dtype=np.int64)
+    places = np.stack([cells.cols, cells.rows], axis=1)
+    np.minimum.at(low, word, places)
+    np.maximum.at(high, word, places + 1)
+    position[cells.rows, cells.cols] = word
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    return PooledWords(sums / np.maximum(lengths, 1e-6), np.hstack([low, high]), position)
+
+
+def _alike(vectors: FloatArray, first: IntArray, second: IntArray) -> IntArray:
+    """(2, E) pairs of neighbours, both inked, that show one word."""
+    inked = (first >= 0) & (second >= 0)
+    a, b = first[inked], second[inked]
+    alike = np.einsum("ij,ij->i", vectors[a], vectors[b]) > _ONE_WORD
+    return np.stack([a[alike], b[alike]])

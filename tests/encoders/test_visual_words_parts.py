@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from colregion.core.geometry import FloatArray
+from colregion.encoders.static.encoder import StaticTokenEncoder
+from colregion.encoders.visual_words.components import (
+    connected,
+    find_letters,
+    ink_mask,
+    marked_area,
+)
+from colregion.encoders.visual_words.model import Cells
+from colregion.encoders.visual_words.vocabulary import Vocabulary
+from colregion.encoders.visual_words.words import pool_words
+
+
+class FourWords(StaticTokenEncoder):
+    """Knows four words, so that probabilities are easily computed."""
+
+    def known_words(self) -> list[str]:
+        return ["garden", "invoice", "school", "water"]
+
+
+@pytest.fixture(scope="module")
+def words() -> FloatArray:
+    """(4, 384) the vectors of the words."""
+    static = FourWords()
+    return np.stack([static.term_vector(word) for word in static.known_words()])
+
+
+@pytest.fixture(scope="module")
+def vocabulary() -> Vocabulary:
+    return Vocabulary(FourWords())
+
+
+def unit(vector: FloatArray) -> FloatArray:
+    return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
+
+
+def test_nodes_joined_by_edges_have_one_number() -> None:
+    a, b = np.array([5, 1, 4]), np.array([4, 3, 0])
+    assert connected(6, a, b).tolist() == [0, 1, 2, 1, 0, 0]
+
+
+def test_graph_without_nodes_or_edges_has_as_many_components_as_nodes() -> None:
+    none = np.zeros(0, dtype=np.int64)
+    assert connected(0, none, none).tolist() == []
+    assert connected(3, none, none).tolist() == [0, 1, 2]
+
+
+def test_letters_are_components_of_ink_that_touch_at_least_by_a_corner() -> None:
+    ink = np.zeros((12, 20), dtype=bool)
+    ink[2:5, 2:4] = ink[5:8, 4:6] = True  # by a corner: 4 x 6
+    ink[2:8, 10:13] = True  # 3 x 6
+    ink[9:10, 0:20] = True  # a rule is no letter
+    letters = find_letters(ink)
+    assert letters.centers_xy.tolist() == [[4.0, 5.0], [11.5, 5.0]]
+    assert (letters.widths.tolist(), letters.heights.tolist()) == ([4.0, 3.0], [6.0, 6.0])
+    assert letters.usual_height == 6.0
+
+
+def test_blank_image_has_no_letters_and_no_marked_area() -> None:
+    gray = np.full((30, 40), 250, dtype=np.uint8)
+    gray[5, 5] = 240  # texture
+    assert not ink_mask(gray).any()
+    assert len(find_letters(ink_mask(gray))) == 0
+    assert marked_area(gray) is None
+
+
+def test_faint_ink_is_ink_where_there_is_no_stronger_one() -> None:
+    gray = np.full((10, 10), 250, dtype=np.uint8)
+    gray[2, 2] = 220
+    assert np.argwhere(ink_mask(gray)).tolist() == [[2, 2]]
+    gray[5, 5] = 0
+    assert np.argwhere(ink_mask(gray)).tolist() == [[5, 5]]
+
+
+def test_ink_on_dark_paper_is_lighter() -> None:
+    gray = np.full((10, 10), 20, dtype=np.uint8)
+    gray[2, 2], gray[3, 3] = 200, 0
+    assert np.argwhere(ink_mask(gray)).tolist() == [[2, 2]]
+
+
+def test_marked_area_has_a_margin_within_the_image() -> None:
+    gray = np.full((100, 200), 255, dtype=np.uint8)
+    gray[3, 50] = gray[60, 120] = 0
+    assert marked_area(gray) == (42, 0, 129, 69)
+
+
+def test_neighbouring_cells_that_are_alike_are_pooled_to_one_word() -> None:
+    # Row 0: two cells of one word, a gap, another word; row 1: the first word again.
+    vectors = np.array([[1, 0], [1, 0], [0, 1], [0.6, 0.8]], dtype=np.float32)
+    cells = Cells(
+        vectors=vectors,
+        rows=np.array([0, 0, 0, 1]),
+        cols=np.array([1, 2, 4, 1]),
+        ink=np.array([1.0, 1.0, 1.0, 0.5]),
+        shape=(2, 5),
+    )
+    words = pool_words(cells)
+    assert words.boxes.tolist() == [[1, 0, 3, 2], [4, 0, 5, 1]]
+    assert words.word_of_cell.tolist() == [[-1, 0, 0, -1, 1], [-1, 0, -1, -1, -1]]
+    mean = np.array([2.3, 0.4])
+    np.testing.assert_allclose(words.vectors, [mean / np.linalg.norm(mean), [0, 1]], rtol=1e-6)
+
+
+def test_image_without_inked_cells_has_no_words() -> None:
+    nothing = np.zeros(0, dtype=np.int64)
+    cells = Cells(np.zeros((0, 384), np.float32), nothing, nothing, np.zeros(0), (3, 4))
+    words = pool_words(cells)
+    assert (len(words), words.boxes.shape) == (0, (0, 4))
+
+
+def test_sure_word_gets_its_own_vector(words: FloatArray, vocabulary: Vocabulary) -> None:
+    seen = unit(words[0] + 0.1 * words[1])
+    np.testing.assert_array_equal(vocabulary.read(seen[None])[0], words[0])
+
+
+def test_likely_word_is_mixed_with_the_direction_by_its_probability(
+    words: FloatArray, vocabulary: Vocabulary
+) -> None:
+    seen = unit(words[0] + 0.97 * words[1])
+    weights = np.exp(48 * (words @ seen))
+    probability = weights[0] / weights.sum()
+    assert 0.5 < probability < 0.9
+    mixed = probability * words[0] + (1 - probability) * 2 * seen
+    np.testing.assert_allclose(vocabulary.read(seen[None])[0], mixed, atol=1e-5)
+
+
+def test_direction_of_no_word_is_twice_as_long(words: FloatArray, vocabulary: Vocabulary) -> None:
+    # Orthogonal to all four words, each of which has the probability 0.25.
+    orthogonal = np.linalg.svd(words)[2][4:].astype(np.float32)
+    np.testing.assert_allclose(vocabulary.read(orthogonal[:3]), 2 * orthogonal[:3])
+    np.testing.assert_allclose(vocabulary.certainty(orthogonal[:3]), 0.25, rtol=1e-4)
+
+
+def test_no_vectors_are_read_as_none(vocabulary: Vocabulary) -> None:
+    assert vocabulary.read(np.zeros((0, 384), np.float32)).shape == (0, 384)
+    assert len(vocabulary.certainty(np.zeros((0, 384), np.float32))) == 0
+
+
+def test_certainty_of_a_known_word_is_near_one(words: FloatArray, vocabulary: Vocabulary) -> None:
+    np.testing.assert_allclose(vocabulary.certainty(words), 1, atol=1e-6)
+
+
+def test_known_words_are_whole_and_commonest_first() -> None:
+    known = StaticTokenEncoder().known_words()
+    assert known[26:32] == ["the", "of", "and", "in", "to", "was"]
+    assert not any(word.startswith("##") or not word.isalpha() for word in known)
