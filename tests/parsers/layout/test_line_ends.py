@@ -2,25 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from colregion.parsers.layout.line_ends import join_broken, join_lines, strip_signs
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "whole"),
-    [
-        ("regis-", "tration,", "registration,"),
-        ("(über\u00ad", "nehmen", "(übernehmen"),
-        ("рабо\u2010", "та", "работа"),
-        ("Rhine-", "Main", ""),  # a name
-        ("2019-", "2021", ""),
-        ("well", "known", ""),
-        ("-", "known", ""),
-        ("", "known", ""),
-        ("well-", "", ""),
-    ],
-)
-def test_broken_word_is_joined_without_its_hyphen(before: str, after: str, whole: str) -> None:
-    assert join_broken(before, after) == whole
+from colregion.parsers.layout.line_ends import join_lines, strip_signs
 
 
 def test_lines_without_a_broken_word_stay_as_they_are() -> None:
