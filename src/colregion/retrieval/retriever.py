@@ -50,7 +50,7 @@ class Retriever:
         """The k best regions over all pages that pass the filters, best first."""
         question = self.ask(text)
         batches = self.best_pages(question, k=k, filters=filters)
-        return self._hits(question, batches, k=k, filters=filters, limits=limits)
+        return self._hits(question, batches, k=k, filters=filters, limits=limits, similar_only=True)
 
     def search_pages(self, text: str, *, k: int, filters: Filters) -> list[PageHit]:
         """The k best pages that pass the filters, best first."""
@@ -85,22 +85,25 @@ class Retriever:
         *,
         filters: Filters,
         k: int | None,
+        similar_only: bool = False,
     ) -> list[RankedRegion]:
-        """The k best regions of scored pages, those of an earlier batch first; all for k None."""
+        """The k best regions of scored pages, those of an earlier batch first; all for k None. With
+        `similar_only` a page on which nothing is similar to the question has those of the expected
+        form only."""
+
+        def score_regions(page: ScoredPage) -> Iterable[ScoredRegion]:
+            regions = self.scorer.score_regions(question, page)
+            if not similar_only or page.score > 0 or not self.encoder.noise_floor:
+                return regions
+            return (region for region in regions if region.score > 0)
+
         ranked = rank_regions(
             batches,
-            partial(self._score_regions, question),
+            score_regions,
             bound=partial(self.scorer.bound, question),
             filters=filters,
         )
         return list(islice(ranked, k))
-
-    def _score_regions(self, question: Question, page: ScoredPage) -> Iterable[ScoredRegion]:
-        """The regions of a page; where nothing on it is similar, those of the expected form."""
-        regions = self.scorer.score_regions(question, page)
-        if page.score > 0 or not self.encoder.noise_floor or not question.answer_types:
-            return regions
-        return (region for region in regions if region.score > 0)
 
     @property
     def calibration(self) -> Calibration | None:
@@ -147,6 +150,7 @@ class Retriever:
         k: int | None,
         filters: Filters,
         limits: Limits,
+        similar_only: bool = False,
     ) -> list[Hit]:
         calibration = self.calibration
         if limits.min_confidence is not None and calibration is None:
@@ -159,7 +163,13 @@ class Retriever:
         most = None if limits.max_area else k
         batches = iter(batches)
         compared = next(batches, ())
-        ranked = self.rank_regions(question, chain([compared], batches), filters=filters, k=most)
+        ranked = self.rank_regions(
+            question,
+            chain([compared], batches),
+            filters=filters,
+            k=most,
+            similar_only=similar_only,
+        )
         confidences: list[float | None] = [None] * len(ranked)
         if calibration is not None:
             features = hit_features(ranked, question, compared)
