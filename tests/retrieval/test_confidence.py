@@ -100,7 +100,7 @@ class TestCalibrationOf:
     def test_default_encoder_has_a_calibration_of_its_own(self) -> None:
         calibration = calibration_of(MemoryIndex(), self.Static())
         assert calibration is not None
-        assert calibration.bias == -4.89
+        assert calibration.bias == -4.5
 
     def test_calibration_of_the_index_goes_first(self) -> None:
         index, own = MemoryIndex(), only("maxsim", 1.0)
