@@ -17,7 +17,7 @@ from colregion.core.quotes import Quote
 from colregion.core.results import Hit
 from colregion.core.table_formats import paragraphs_and_tables
 from colregion.core.text import printable
-from colregion.export.html.excerpt import key_words, quote_spans, readable
+from colregion.export.excerpt import key_words, quote_spans, readable
 
 _QUOTE = "bold"
 

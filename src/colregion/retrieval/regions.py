@@ -247,15 +247,17 @@ def _least_share(parsed: ParsedPage, area: int) -> float:
 
 
 def separable_lines(parsed: ParsedPage, position: int) -> Sequence[int]:
-    """The lines of a region that may be returned one by one, in reading order; an undivided region
-    is its own line. () for running text, areas of several blocks, and `_WHOLE_KINDS`."""
+    """The lines of a region that may be returned one by one, in reading order; an undivided region,
+    or an area of one line, is its own line. () for running text, areas of several blocks, and
+    `_WHOLE_KINDS`."""
     if parsed.regions[position].kind in _WHOLE_KINDS:
         return ()
     parts = parsed.parts[position]
     if not parts:
         return (position,)
     if len(parsed.regions[parts[0]].path) < len(LEVELS):
-        return separable_lines(parsed, parts[0]) if len(parts) == 1 else ()
+        lines = separable_lines(parsed, parts[0]) if len(parts) == 1 else ()
+        return (position,) if len(lines) == 1 else lines
     return () if is_running_text([parsed.regions[line] for line in parts]) else parts
 
 

@@ -16,7 +16,7 @@ from colregion.core.documents import DocumentEntry
 from colregion.core.regions import ParsedPage
 from colregion.core.results import DEFAULT_K, Hit
 from colregion.core.text import content_terms
-from colregion.export.html.excerpt import readable
+from colregion.export.excerpt import readable
 from colregion.export.html.map_layers import MapLayer
 from colregion.export.html.markup import clean, term_spans
 from colregion.export.overlay import quarter_turns

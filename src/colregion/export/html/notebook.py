@@ -17,7 +17,7 @@ from colregion.core.quotes import Quote
 from colregion.core.results import AddReport, Hit, Hits, PageHit, RelevanceMap
 from colregion.errors import ColregionError
 from colregion.export.colors import rank_color
-from colregion.export.html.excerpt import key_words, quote_spans, readable
+from colregion.export.excerpt import key_words, quote_spans, readable
 from colregion.export.html.images import EmbeddedImage, embed_jpeg
 from colregion.export.html.markup import clean
 from colregion.export.html.report import templates

@@ -11,7 +11,7 @@ from colregion.core.documents import Page
 from colregion.core.geometry import Box
 from colregion.core.results import Hit, RelevanceMap
 from colregion.core.text import content_terms
-from colregion.export.html.excerpt import key_words, preview, readable
+from colregion.export.excerpt import key_words, preview, readable
 from colregion.export.html.images import EmbeddedImage, embed_jpeg
 from colregion.export.html.map_layers import MapLayer, map_layers
 from colregion.export.overlay import CROP_MARGIN, turn_upright

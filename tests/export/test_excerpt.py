@@ -14,7 +14,7 @@ from colregion.core.geometry import Box
 from colregion.core.quotes import Evidence
 from colregion.core.regions import ParsedPage
 from colregion.core.results import Hit
-from colregion.export.html.excerpt import key_words, preview, readable
+from colregion.export.excerpt import key_words, preview, readable
 from colregion.testing import make_parsed_page
 
 MakeHit: TypeAlias = Callable[..., Hit]
