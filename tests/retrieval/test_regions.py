@@ -350,14 +350,20 @@ class TestSelectLevels:
         assert select_levels(parsed, hardly).tolist() == [True, False, False]
 
     @pytest.mark.parametrize(
-        ("n_words", "header", "rows"),
-        [(100, True, True), (101, True, False), (400, True, False), (401, True, True)]
-        + [(101, False, True)],
+        ("n_words", "columns", "header", "rows"),
+        [
+            (40, 4, True, True),
+            (41, 4, True, False),
+            (41, 3, True, True),
+            (400, 4, True, False),
+            (401, 4, True, True),
+            (41, 4, False, True),
+        ],
     )
-    def test_tables_with_named_columns_are_whole_unless_they_are_tiny_or_very_long(
-        self, n_words: int, header: bool, rows: bool
+    def test_tables_with_named_columns_are_whole_unless_they_are_small_narrow_or_very_long(
+        self, n_words: int, columns: int, header: bool, rows: bool
     ) -> None:
-        cell = Cell(0, 0, column_span=2, header=header)
+        cell = Cell(0, 0, column_span=columns, header=header)
         parsed = page_of(
             region((1,), FULL, "w " * n_words, "table"),
             region((1, 1), FULL, kind="row"),

@@ -43,7 +43,8 @@ _LEAST_FILLED = 0.5  # of a merged region's box, by its parts
 _CONCENTRATION = 0.94
 _PROSE_CONCENTRATION = 0.7
 _PROSE_KINDS = frozenset(("text", "list"))
-_SHORT_TABLE, _LONG_TABLE = 100, 400  # words
+_SMALL_TABLE, _LONG_TABLE = 40, 400  # words
+_LEAST_COLUMNS = 4
 # The share of their block's additional evidence that the lines beside its best line retain.
 _REST_SHARE = 0.5
 # The words of a figure mean little apart, but a larger region is seldom one figure.
@@ -233,7 +234,7 @@ def select_levels(parsed: ParsedPage, worth: FloatArray) -> NDArray[np.bool_]:
 def _least_share(parsed: ParsedPage, area: int) -> float:
     """The share of an area's worth that one of its blocks needs to represent it. Paragraphs of
     running text say most alone, and so do the rows of a very long table; other tables whose columns
-    have names are read whole, except for the smallest, which are often forms."""
+    have names are read whole, except for small and narrow ones, which are often forms."""
     region = parsed.regions[area]
     if region.kind in _PROSE_KINDS:
         return _PROSE_CONCENTRATION
@@ -241,9 +242,14 @@ def _least_share(parsed: ParsedPage, area: int) -> float:
         n_words = len(region.text.split())
         if n_words > _LONG_TABLE:
             return _PROSE_CONCENTRATION
-        if n_words > _SHORT_TABLE:
+        if n_words > _SMALL_TABLE and _n_columns(parsed, area) >= _LEAST_COLUMNS:
             return math.inf
     return _CONCENTRATION
+
+
+def _n_columns(parsed: ParsedPage, table: int) -> int:
+    cells = (cell for row in parsed.parts[table] for cell in parsed.cells_of(row))
+    return max((cell.column + cell.column_span for cell in cells), default=0)
 
 
 def separable_lines(parsed: ParsedPage, position: int) -> Sequence[int]:
