@@ -100,7 +100,8 @@ def test_folder_contains_finished_files_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage", [b"", b"not gzip", gzip.compress(b"{not json", mtime=0), gzip.compress(b"2\n{}")]
+    "damage",
+    [b"", b"not gzip", gzip.compress(b"{not json", mtime=0), gzip.compress(b"2\n{}", mtime=0)],
 )
 def test_damaged_cache_file_is_an_error_that_says_what_to_delete(
     tmp_path: Path, damage: bytes
