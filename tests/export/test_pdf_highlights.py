@@ -87,7 +87,7 @@ def is_black(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
 def is_yellow(image: NDArray[np.uint8]) -> NDArray[np.bool_]:
     red, blue = image[:, :, 0].astype(int), image[:, :, 2].astype(int)
-    return np.asarray(red - blue > 90)
+    return np.asarray(red - blue > 55)
 
 
 def notes_in(pdf: bytes, index: int = 0) -> list[dict[str, str]]:

@@ -147,7 +147,8 @@ def _sentences(lines: Sequence[Sequence[Word]]) -> Iterator[list[list[Word]]]:
     for at, (line, word) in enumerate(words):
         sentence[line].append(word)
         after = words[at + 1][1].text if at + 1 < len(words) else ""
-        if not after or _ends_sentence(word.text, after):
+        is_number = sum(map(len, sentence)) == 1  # of a list item, "3. Loans"
+        if not after or (not is_number and _ends_sentence(word.text, after)):
             yield sentence
             sentence = [[] for _ in lines]
 

@@ -18,8 +18,8 @@ from colregion.documents.office import office_suffix, to_pdf
 from colregion.documents.pdf import PdfFile
 from colregion.errors import BackendError, InvalidInput, NotIndexed, UnreadableDocument
 
-_COLOR = (255, 236, 110)  # pale: charts must stay legible through it
-_QUOTE_COLOR = (255, 190, 40)  # the words within it
+_COLOR = (255, 244, 170)  # pale: charts must stay legible through it
+_QUOTE_COLOR = (255, 214, 80)  # the words within it
 _AUTHOR = "colregion"
 _SNIPPET_CHARACTERS = 300
 _IMAGE_DPI = 150
