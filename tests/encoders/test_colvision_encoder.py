@@ -183,14 +183,14 @@ def test_engine_finds_the_region_with_the_color_asked_for(
     models: ModelShelf, family: str, size: tuple[int, int]
 ) -> None:
     encoder = PaintAsker(str(models.folder(family, blind=True)))
-    parser = LineParser([(f"region {name}", box) for name, box in PAINTED.items()])
+    parser = LineParser([(f"a region of {name}", box) for name, box in PAINTED.items()])
     image = PlainImage(*size, painted=tuple((box, COLORS[name]) for name, box in PAINTED.items()))()
     with Engine(MemoryIndex(), encoder=encoder, parser=parser) as engine:
         report = engine.add(image, doc_id="painted")
         assert not report.failed
         for name, box in PAINTED.items():
             (hit,) = engine.search(name, k=1)
-            assert hit.text == f"region {name}"
+            assert hit.text == f"a region of {name}"
             raster = engine.explain(name, "painted#p1").raster(rows=64, cols=64)
             row, col = np.unravel_index(np.nanargmax(raster), raster.shape)
             assert box.x0 <= (col + 0.5) / 64 <= box.x1
