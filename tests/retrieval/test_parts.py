@@ -139,6 +139,8 @@ def test_id_of_rows_joined_in_a_context_gives_their_table() -> None:
     assert find_region(price_list(), "doc#p1#1.2+1").kind == "table"
     with pytest.raises(NotIndexed):
         find_region(price_list(), "doc#p1#11.2+1")
+    with pytest.raises(NotIndexed):
+        find_region(price_list(), "doc#p1#1.2+9")  # of nine parts
 
 
 class TestCutToFit:

@@ -143,12 +143,21 @@ def find_region(parsed: ParsedPage, region_id: str) -> Region:
     for region in chain([parsed.whole()], paragraphs, _labels_with_values(parsed)):
         if region.id == region_id:
             return region
-    for region in parsed.regions:
-        if region.level == "area" and re.match(rf"{re.escape(region.id)}(\.[\d.]+)?\+", region_id):
-            return region
+    if area := _area_of_pieces(parsed, region_id):
+        return area
     areas = [region.id for region in parsed.regions if len(region.path) == 1]
     known = f"its areas are {areas[0]} to {areas[-1]}" if areas else "it has none"
     raise NotIndexed(f"page {parsed.id} has no region {region_id}; {known}")
+
+
+def _area_of_pieces(parsed: ParsedPage, region_id: str) -> Region | None:
+    """The area of an id with `+n` that has as many parts; None for another id."""
+    first, _, others = region_id.rpartition("+")
+    for region in parsed.regions:
+        if region.level == "area" and (first == region.id or first.startswith(f"{region.id}.")):
+            within = sum(one.path[:1] == region.path for one in parsed.regions) - 1
+            return region if within > int(others) + 1 else None
+    return None
 
 
 def _labels_with_values(parsed: ParsedPage) -> Iterator[Region]:
