@@ -255,6 +255,24 @@ class ParsedPage:
                     is_header[row] = above = True
         return is_header
 
+    @cached_property
+    def table_headers(self) -> dict[int, str]:
+        """Position of each table -> the names of its columns, one header row per line; "" without.
+
+        A table that continues one of an earlier page without repeating its header has the header's
+        lines at the start of its own text, and no regions for them.
+        """
+        headers = {}
+        for table, region in enumerate(self.regions):
+            if region.kind == "table":
+                rows = self.parts[table]
+                names = [self.regions[row].text for row in rows if self.is_header[row]]
+                if not names and region.continues:
+                    own = "\n".join(self.regions[row].text for row in rows)
+                    names = [region.text.removesuffix(own).rstrip("\n")]
+                headers[table] = "\n".join(names)
+        return headers
+
     def cells_of(self, position: int) -> list[Cell]:
         """The cells of a row; [] for a region without any."""
         cells = (self.regions[part].cell for part in self.parts[position])

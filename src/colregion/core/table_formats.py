@@ -13,7 +13,6 @@ from typing import TypeAlias
 from colregion.core.regions import ParsedPage, Region
 from colregion.core.tables import (
     CELL_SEPARATOR,
-    header_text,
     table_header,
     table_of,
     table_rows,
@@ -80,7 +79,7 @@ def _parts(parsed: ParsedPage, region: Region) -> Iterator[str | _Table]:
         return
     grid = dict(zip(rows, _grid(parsed, rows), strict=True))
     header = table_header(parsed, table)
-    named = [grid[row] for row in header] or _names(header_text(parsed, table))
+    named = [grid[row] for row in header] or _names(parsed.table_headers.get(table, ""))
     whole = _Table(named, [grid[row] for row in wanted if row not in header])
     for is_row, parts in groupby(parsed.parts[table], key=grid.__contains__):
         if is_row:

@@ -32,17 +32,3 @@ def table_header(parsed: ParsedPage, table: int) -> list[int]:
     """Positions of the rows that name the columns of the table at a position, see
     `ParsedPage.is_header`; [] without any."""
     return [row for row in parsed.parts[table] if parsed.is_header[row]]
-
-
-def header_text(parsed: ParsedPage, table: int) -> str:
-    """The names of the columns of the table at a position, one header row per line; "" without.
-
-    A table that continues one of an earlier page without repeating its header has the header's
-    lines at the start of its own text, and no regions for them.
-    """
-    header = table_header(parsed, table)
-    if header:
-        return "\n".join(parsed.regions[row].text for row in header)
-    region = parsed.regions[table]
-    own = "\n".join(parsed.regions[part].text for part in parsed.parts[table])
-    return region.text.removesuffix(own).rstrip("\n") if region.continues else ""

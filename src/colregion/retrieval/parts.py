@@ -9,7 +9,6 @@ from itertools import chain
 
 from colregion.core.geometry import Box, FloatArray
 from colregion.core.regions import ParsedPage, Region, mean_confidence
-from colregion.core.tables import header_text
 from colregion.errors import InvalidInput, NotIndexed
 from colregion.retrieval.labels import value_of
 
@@ -82,7 +81,7 @@ def _header_before(parsed: ParsedPage, position: int) -> str:
     is_row = table >= 0 and parsed.regions[table].kind == "table"
     if not is_row or parsed.is_header[position] or not parsed.cells_of(position):
         return ""
-    return header_text(parsed, table)
+    return parsed.table_headers[table]
 
 
 def cut_to_fit(

@@ -11,7 +11,7 @@ from PIL import Image
 from colregion.core.documents import Page
 from colregion.core.geometry import Box
 from colregion.core.regions import Cell, ParsedPage, Region
-from colregion.core.tables import header_text, table_header
+from colregion.core.tables import table_header
 from colregion.parsers.layout.table_continuation import carry_tables
 
 NAMES, VALUES = ("Part", "Price"), [("Bolt", "4.10"), ("Hose", "7.00")]
@@ -65,7 +65,7 @@ def test_table_without_header_goes_on_with_the_header_and_the_rows_of_the_page_b
         table = table_of(following)
         assert following.regions[table].continues
         assert following.regions[table].text == "Part | Price\nBolt | 4.10\nHose | 7.00"
-        assert header_text(following, table) == "Part | Price"
+        assert following.table_headers[table] == "Part | Price"
         assert table_header(following, table) == []
         assert rows_of(following) == rows
 
@@ -76,7 +76,7 @@ def test_table_that_repeats_its_header_keeps_its_text() -> None:
     table = table_of(second)
     assert second.regions[table].continues
     assert second.regions[table].text == "Part | Price\nBolt | 4.10\nHose | 7.00"
-    assert header_text(second, table) == "Part | Price"
+    assert second.table_headers[table] == "Part | Price"
     assert rows_of(second) == [3, 4, 5]
 
 
@@ -128,5 +128,5 @@ def test_first_row_of_a_table_of_words_on_the_next_page_is_no_header() -> None:
 
     _, second = carry_tables([first, page(2, words, n_header=1)])
 
-    assert header_text(second, table_of(second)) == "Part | Made of"
+    assert second.table_headers[table_of(second)] == "Part | Made of"
     assert [r.cell.header for r in second.regions if r.cell and r.cell.column] == [False] * 3

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from colregion.core.geometry import Box
 from colregion.core.regions import ParsedPage, Region
-from colregion.core.tables import header_text, table_header, table_rows
+from colregion.core.tables import table_header, table_rows
 from colregion.parsers.layout.table_pieces import is_value
 
 _MARGIN_KINDS = ("header", "footer")
@@ -33,7 +33,7 @@ def carry_tables(pages: Iterable[ParsedPage]) -> Iterator[ParsedPage]:
 
     Such a table is the first thing on its page, has the columns of the last one on the page before
     and either the same header or none. In the latter case the header becomes the start of its text
-    (see `core.tables.header_text`). Pages that this has been done to do not change.
+    (see `ParsedPage.table_headers`). Pages that this has been done to do not change.
     """
     last: _Open | None = None
     for page in pages:
@@ -67,7 +67,7 @@ def _is_margin(region: Region) -> bool:
 def _open_table(parsed: ParsedPage, table: int) -> _Open:
     rows = table_rows(parsed, table)
     return _Open(
-        header_text(parsed, table),
+        parsed.table_headers.get(table, ""),
         _captions(parsed, table),
         _columns(parsed, rows),
         max(c.row + c.row_span for row in rows for c in parsed.cells_of(row)),
@@ -108,7 +108,7 @@ def _continued(parsed: ParsedPage, table: int, last: _Open) -> ParsedPage:
     captions = _captions(parsed, table) - last.captions
     if any(not any(sign in text.lower() for sign in _CONTINUED) for text in captions):
         return parsed
-    own = header_text(parsed, table)
+    own = parsed.table_headers.get(table, "")
     is_repeated = own == last.header
     demoted = [] if is_repeated or not own else table_header(parsed, table)
     if demoted and any(_has_values(parsed, row) for row in rows):
