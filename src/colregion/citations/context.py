@@ -186,7 +186,7 @@ class _Draft:
         """Add as many of a hit's first words as fit."""
         words = hit.text.split()
         for n in range(len(words) - 1, 0, -1):
-            if self._try(rank, replace(hit, region=_first_words(hit.region, words[:n]))):
+            if self._try(rank, replace(hit, region=replace(hit.region, text=" ".join(words[:n])))):
                 return
 
     def _try(self, rank: int, hit: Hit) -> bool:
@@ -202,7 +202,3 @@ class _Draft:
         pieces = (*entry.pieces, hit) if entry else (hit,)
         added = _Entry(entry.rank if entry else rank, pieces)
         return _Draft(self.max_tokens, self.count_tokens, {**self.entries, area: added})
-
-
-def _first_words(region: Region, words: Sequence[str]) -> Region:
-    return replace(region, text=" ".join(words))

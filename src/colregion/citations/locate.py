@@ -97,11 +97,9 @@ def _places(page: ParsedPage, asked: Sequence[str], hits: Sequence[Hit]) -> Iter
     ranks = [(rank, hit.region) for rank, hit in enumerate(hits) if hit.page_id == page.id]
     for start, end, match in _runs([term for term, _ in flat], asked):
         chosen = tuple(words[flat[start][1] : flat[end - 1][1] + 1])
-        x, y = chosen[0][1].box.center
+        start_xy = chosen[0][1].box.center
         inside = [
-            rank
-            for rank, region in ranks
-            if any(box.x0 <= x <= box.x1 and box.y0 <= y <= box.y1 for box in region.boxes)
+            rank for rank, region in ranks if any(box.contains(start_xy) for box in region.boxes)
         ]
         rank = float(inside[0]) if inside else ranks[-1][0] + 0.5
         yield _Place(page, chosen, match, rank)
@@ -119,7 +117,9 @@ def _runs(terms_of_page: Sequence[str], asked: Sequence[str]) -> Iterator[tuple[
     if whole:
         yield from whole
         return
-    spelled = {term: _spelled(term, asked) for term in set(terms_of_page)}
+    # No digits: another number is another answer.
+    words = [term for term in asked if _is_spelled(term)]
+    spelled = {term: _spelled(term, asked, words) for term in set(terms_of_page)}
     read = [spelled[term] for term in terms_of_page]
     candidates = []
     for i, term in enumerate(read):
@@ -136,13 +136,17 @@ def _runs(terms_of_page: Sequence[str], asked: Sequence[str]) -> Iterator[tuple[
             yield -negated, min(free, len(read)), match
 
 
-def _spelled(term: str, asked: Sequence[str]) -> str:
-    """The term of the answer that a word of the page is, if it was read wrongly; else the word."""
-    words = [one for one in asked if one.isalpha() and len(one) >= _SPELLED_LENGTH]
-    if term in asked or not term.isalpha() or len(term) < _SPELLED_LENGTH or not words:
-        return term  # another number is another answer
+def _spelled(term: str, asked: Sequence[str], words: Sequence[str]) -> str:
+    """The word of the answer that a term of the page is, if it was read wrongly; else the term."""
+    if term in asked or not words or not _is_spelled(term):
+        return term
     ratio, nearest = max((SequenceMatcher(None, term, one).ratio(), one) for one in words)
     return nearest if ratio >= _SPELLING else term
+
+
+def _is_spelled(term: str) -> bool:
+    """Whether a term is a word long enough to be recognised with a letter read wrongly."""
+    return term.isalpha() and len(term) >= _SPELLED_LENGTH
 
 
 def _location(place: _Place, hits: Sequence[Hit], reason: str) -> Location:

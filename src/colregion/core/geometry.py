@@ -118,6 +118,11 @@ class Box:
             raise InvalidBox(f"the box lies off the page: {self.xyxy}")
         return Box(x0, y0, x1, y1)
 
+    def contains(self, point_xy: tuple[float, float]) -> bool:
+        """Whether a point lies in the box or on its edge."""
+        x, y = point_xy
+        return self.x0 <= x <= self.x1 and self.y0 <= y <= self.y1
+
     def overlap(self, other: Box) -> float:
         """Area of the intersection, fraction of the page; 0 when they are apart."""
         width = min(self.x1, other.x1) - max(self.x0, other.x0)

@@ -111,8 +111,7 @@ def _leaves_of(parsed: ParsedPage, region: Region) -> list[int]:
     def within(leaf: Region) -> bool:
         if not region.parts:
             return leaf.path[: len(region.path)] == region.path
-        x, y = leaf.box.center
-        return any(box.x0 <= x <= box.x1 and box.y0 <= y <= box.y1 for box in region.parts)
+        return any(part.contains(leaf.box.center) for part in region.parts)
 
     return [i for i in parsed.leaves if parsed.regions[i].text and within(parsed.regions[i])]
 
