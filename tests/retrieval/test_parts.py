@@ -184,6 +184,11 @@ class TestParagraphPieces:
     def test_pieces_of_a_paragraph_are_those_that_continue_it(self) -> None:
         assert divided_paragraphs(self.columns()) == {1: [1, 2], 2: [1, 2]}
 
+    def test_paragraph_in_two_columns_keeps_its_boxes_on_the_next_page(self) -> None:
+        rest = (2, Box(0.1, 0.1, 0.45, 0.2))
+        last = replace(region((3,), self.right, "the left column and"), continued_on=(rest,))
+        assert join_regions([region((2,), self.left), last]).continued_on == (rest,)
+
     def test_text_that_continues_the_page_before_is_not_joined_to_a_whole_sentence(self) -> None:
         assert divided_paragraphs(self.columns(before="It began.")) == {}
 

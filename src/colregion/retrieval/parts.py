@@ -31,6 +31,7 @@ def join_regions(regions: Sequence[Region]) -> Region:
         ocr_confidence=mean_confidence(region.ocr_confidence for region in regions),
         parts=tuple(region.box for region in regions),
         hidden_text=tuple(sorted({reason for region in regions for reason in region.hidden_text})),
+        continued_on=tuple(place for region in regions for place in region.continued_on),
     )
 
 
