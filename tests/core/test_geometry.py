@@ -65,6 +65,11 @@ class TestBox:
         assert a.iou(b) == pytest.approx(0.02 / 0.14)
         assert a.share_inside(b) == pytest.approx(0.25)
 
+    def test_box_contains_the_points_within_it_and_on_its_edge(self) -> None:
+        box = Box(0.1, 0.5, 0.4, 0.75)
+        assert [box.contains(point) for point in ((0.2, 0.6), (0.4, 0.75))] == [True, True]
+        assert [box.contains(point) for point in ((0.6, 0.2), (0.41, 0.6))] == [False, False]
+
     def test_boxes_that_only_touch_do_not_overlap(self) -> None:
         assert Box(0, 0, 0.5, 1).overlap(Box(0.5, 0, 1, 1)) == 0.0
 

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib import import_module
 from typing import SupportsIndex, overload
 
@@ -146,7 +147,7 @@ class PageHit(_OnPage):
 
 
 @one_line_repr("id", "score", "source", "text")
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Hit(_OnPage):
     """A region that answers a question.
 
@@ -190,7 +191,7 @@ class Hit(_OnPage):
     def hidden_text_warning(self) -> str:
         return self.region.hidden_text_warning
 
-    @property
+    @cached_property
     def quotes(self) -> tuple[Quote, ...]:
         """The words of the region that carry the evidence, as `find_quotes` selects them; () for a
         region without text, or fetched without a question."""
