@@ -12,7 +12,7 @@ NOT_SHOWN = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
 """Flags of an annotation that no viewer shows."""
 
 
-def annotations(page: pdfium.PdfPage) -> Iterator[Any]:
+def annotations_of(page: pdfium.PdfPage) -> Iterator[Any]:
     """PDFium's handle of each annotation, in the file's order, open until the next is asked for."""
     for index in range(raw.FPDFPage_GetAnnotCount(page)):
         annotation = raw.FPDFPage_GetAnnot(page, index)

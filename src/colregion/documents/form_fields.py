@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from colregion.core.documents import TextLayer
 from colregion.core.geometry import FloatArray
-from colregion.documents.annotations import NOT_SHOWN, annotations
+from colregion.documents.annotations import NOT_SHOWN, annotations_of
 
 CHECKED, UNCHECKED = "\u2612", "\u2610"
 
@@ -36,7 +36,7 @@ def check_boxes(document: pdfium.PdfDocument, page: pdfium.PdfPage) -> list[Chec
 
 
 def _check_boxes(form: pdfium.PdfFormEnv, page: pdfium.PdfPage) -> Iterator[CheckBox]:
-    for annotation in annotations(page):
+    for annotation in annotations_of(page):
         rect = raw.FS_RECTF()
         if (
             raw.FPDFAnnot_GetFormFieldType(form, annotation) in _BUTTONS

@@ -13,7 +13,7 @@ import pypdfium2.raw as raw
 
 from colregion.core.documents import Note
 from colregion.core.geometry import Box
-from colregion.documents.annotations import NOT_SHOWN, annotations
+from colregion.documents.annotations import NOT_SHOWN, annotations_of
 from colregion.documents.pdf_text import as_displayed
 
 XFA_PLACEHOLDER = (
@@ -38,7 +38,7 @@ def read_notes(page: pdfium.PdfPage) -> tuple[Note, ...]:
     order: comments in sticky notes and on marked text, and text boxes without an appearance."""
     notes: list[tuple[str, str]] = []
     rects_pt: list[tuple[float, ...]] = []
-    for annotation in annotations(page):
+    for annotation in annotations_of(page):
         rect = raw.FS_RECTF()
         text, title = _note(annotation)
         if text and raw.FPDFAnnot_GetRect(annotation, rect):
@@ -82,7 +82,7 @@ def files_attached_to(page: pdfium.PdfPage) -> list[str]:
     """Names of the files that annotations of a page carry."""
     return [
         _file_name(raw.FPDFAnnot_GetFileAttachment(annotation))
-        for annotation in annotations(page)
+        for annotation in annotations_of(page)
         if raw.FPDFAnnot_GetSubtype(annotation) == raw.FPDF_ANNOT_FILEATTACHMENT
     ]
 
