@@ -21,18 +21,13 @@ from mcp.shared.memory import create_client_server_memory_streams
 from PIL import Image
 
 from colregion.core.embeddings import QueryEmbedding
-from colregion.core.geometry import Box
 from colregion.demo import DOCUMENTS
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
-from colregion.indexes import MemoryIndex
 from colregion.mcp import build_server, serve
-from colregion.testing import LineParser, WordEncoder
+from colregion.testing import WordEncoder
+from tests.server.conftest import make_engine, make_scan
 
-LINES = [
-    ("alpha beta", Box(0.1, 0.1, 0.9, 0.2)),
-    ("gamma \ud800 delta", Box(0.25, 0.5, 0.75, 0.7)),
-]
 READING = ["search_regions", "get_page", "get_region_image", "list_documents"]
 WRITING = ["add_documents", "remove_document"]
 (SLIDE,) = DOCUMENTS.glob("*slide*.pdf")
@@ -78,19 +73,12 @@ def picture(block: dict[str, Any]) -> Image.Image:
 
 @pytest.fixture
 def scan(tmp_path: Path) -> Path:
-    """200 x 100 px, white, red where the second line is."""
-    image = Image.new("RGB", (200, 100), "white")
-    image.paste((255, 0, 0), (50, 50, 150, 70))
-    path = tmp_path / "scan.png"
-    image.save(path)
-    return path
+    return make_scan(tmp_path)
 
 
 @pytest.fixture
 def engine(scan: Path) -> Engine:
-    engine = Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser(LINES))
-    assert not engine.add(scan, metadata={"team": "x"}, workers=0).failed
-    return engine
+    return make_engine(scan)
 
 
 async def test_only_a_writable_server_has_writing_tools(engine: Engine) -> None:
