@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -352,18 +351,6 @@ async def test_printed_output_does_not_disturb_the_messages() -> None:
     async with subprocess_session("-c", program) as session:
         result = await call(session, "search_regions", query="alpha")
     assert result["structuredContent"] == {"regions": []}
-
-
-def test_without_the_sdk_the_error_says_what_to_install() -> None:
-    program = (
-        "import sys; sys.modules['mcp'] = None\n"
-        "from colregion.cli import main; main(['mcp', '--index', 'x'])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    assert 'pip install "colregion[mcp]"' in " ".join(done.stderr.split())
 
 
 def test_serving_a_missing_index_is_an_error_and_creates_nothing(tmp_path: Path) -> None:
