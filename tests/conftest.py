@@ -11,13 +11,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.export.chromium import Chromium
 
 # Read when the hub's library is first imported: no test asks a hub, whatever the machine allows.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -120,6 +123,16 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
         report.outcome = "failed"
         report.longrepr = f"CI allows no skip: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """A browser with one tab, for all tests of a module."""
+    from tests.export.chromium import Chromium  # its imports are not on every system
+
+    chromium = Chromium(tmp_path_factory.mktemp("profile"))
+    yield chromium
+    chromium.close()
 
 
 @pytest.fixture(scope="session")

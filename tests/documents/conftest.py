@@ -1,8 +1,11 @@
-"""A writer of small PDFs, so that every number in the tests can be worked out by hand."""
+"""A writer of small PDFs, so that every number in the tests can be worked out by hand; and a server
+that notes what documents request."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import http.server
+import threading
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -55,3 +58,25 @@ def stream(data: bytes, entries: str = "") -> bytes:
 def make_pdf() -> Callable[..., bytes]:
     """`write_pdf`."""
     return write_pdf
+
+
+@pytest.fixture
+def local_server() -> Iterator[tuple[str, list[str]]]:
+    """The address of an HTTP server on this machine, and the paths requested from it."""
+    paths: list[str] = []
+
+    class Noting(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            paths.append(self.path)
+            self.send_error(404)
+
+        do_HEAD = do_OPTIONS = do_PROPFIND = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Noting)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", paths
+    server.shutdown()
+    server.server_close()

@@ -11,17 +11,13 @@ OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 OASIS = "urn:oasis:names:tc:opendocument:xmlns"
-ODF = " ".join(
-    f'xmlns:{prefix}="{OASIS}:{name}:1.0"'
-    for prefix, name in {
-        "office": "office",
-        "style": "style",
-        "text": "text",
-        "draw": "drawing",
-        "presentation": "presentation",
-        "svg": "svg-compatible",
-    }.items()
-)
+_ODF = {
+    **{name: name for name in ("office", "style", "table", "text", "config", "presentation")},
+    "draw": "drawing",
+    "fo": "xsl-fo-compatible",
+    "svg": "svg-compatible",
+}
+ODF = " ".join(f'xmlns:{prefix}="{OASIS}:{name}:1.0"' for prefix, name in _ODF.items())
 MIME = "application/vnd.openxmlformats-officedocument"
 
 
@@ -34,11 +30,12 @@ def zipped(parts: Mapping[str, str]) -> bytes:
 
 
 def relationships(**targets: str) -> str:
-    """From ids to "type path"."""
+    """From ids to "type path", or "type address External"."""
     parts = ((key, *target.split()) for key, target in targets.items())
     listed = "".join(
-        f'<Relationship Id="{key}" Type="{OFFICE}/{kind}" Target="{path}"/>'
-        for key, kind, path in parts
+        f'<Relationship Id="{key}" Type="{OFFICE}/{kind}" Target="{path}"'
+        f' TargetMode="{mode[0] if mode else "Internal"}"/>'
+        for key, kind, path, *mode in parts
     )
     return f'<Relationships xmlns="{PACKAGE}/relationships">{listed}</Relationships>'
 
@@ -53,18 +50,19 @@ def content_types(parts: Mapping[str, str]) -> str:
     return f'<Types xmlns="{PACKAGE}/content-types">{default}{listed}</Types>'
 
 
-def word_file(body: str) -> bytes:
-    """A .docx of this content of w:body."""
-    return zipped(
-        {
-            "[Content_Types].xml": content_types(
-                {"word/document.xml": "wordprocessingml.document.main"}
-            ),
-            "_rels/.rels": relationships(r1="officeDocument word/document.xml"),
-            "word/document.xml": f'<w:document xmlns:w="{WORD}"><w:body>{body}</w:body>'
-            "</w:document>",
-        }
-    )
+def word_file(body: str, *, image: str | None = None) -> bytes:
+    """A .docx of this content of w:body, and of a link to an image, whose id is "link"."""
+    parts = {
+        "[Content_Types].xml": content_types(
+            {"word/document.xml": "wordprocessingml.document.main"}
+        ),
+        "_rels/.rels": relationships(r1="officeDocument word/document.xml"),
+        "word/document.xml": f'<w:document xmlns:w="{WORD}" xmlns:r="{OFFICE}">'
+        f"<w:body>{body}</w:body></w:document>",
+    }
+    if image is not None:
+        parts["word/_rels/document.xml.rels"] = relationships(link=f"image {image} External")
+    return zipped(parts)
 
 
 def excel_file(*sheets: str, hidden: Sequence[int] = ()) -> bytes:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
 import io
-import threading
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +12,8 @@ from PIL import Image
 from colregion.documents import office, open_document
 from colregion.documents.office import office_suffix, to_pdf
 from colregion.errors import MissingDependency, UnreadableDocument
-from tests.documents.office_files import excel_file
+from tests.documents.office_files import excel_file, word_file
 
-TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
-LINKS = "http://schemas.openxmlformats.org/package/2006/relationships"
-OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 DRAWING = "http://schemas.openxmlformats.org/drawingml/2006"
 
 
@@ -38,23 +31,8 @@ def docx(text: str, *, image: str | None = None) -> bytes:
             '<a:ext cx="914400" cy="914400"/></a:xfrm><a:prstGeom prst="rect"/></pic:spPr>'
             "</pic:pic></a:graphicData></a:graphic></wp:inline></w:drawing></w:r></w:p>"
         )
-    parts = {
-        "[Content_Types].xml": f'<Types xmlns="{TYPES}"><Default Extension="rels" ContentType='
-        '"application/vnd.openxmlformats-package.relationships+xml"/><Override '
-        'PartName="/word/document.xml" ContentType="application/vnd.openxmlformats-'
-        'officedocument.wordprocessingml.document.main+xml"/></Types>',
-        "_rels/.rels": f'<Relationships xmlns="{LINKS}"><Relationship Id="r" '
-        f'Type="{OFFICE}/officeDocument" Target="word/document.xml"/></Relationships>',
-        "word/_rels/document.xml.rels": f'<Relationships xmlns="{LINKS}"><Relationship Id="link" '
-        f'Type="{OFFICE}/image" Target="{image}" TargetMode="External"/></Relationships>',
-        "word/document.xml": f'<w:document xmlns:w="{WORD}" xmlns:r="{OFFICE}"><w:body>{body}'
-        '<w:sectPr><w:pgSz w:w="8000" w:h="6000"/></w:sectPr></w:body></w:document>',
-    }
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in parts.items():
-            archive.writestr(name, content)
-    return file.getvalue()
+    size = '<w:sectPr><w:pgSz w:w="8000" w:h="6000"/></w:sectPr>'
+    return word_file(body + size, image=image)
 
 
 @pytest.mark.office
@@ -67,28 +45,6 @@ def test_a_docx_is_read_as_the_pdf_that_libreoffice_makes(tmp_path: Path) -> Non
     assert (page.width, page.height) == pytest.approx((400, 300), abs=0.1)
     assert page.load_text is not None
     assert "Seven crates of apples" in "".join(page.load_text().characters)
-
-
-@pytest.fixture
-def local_server() -> Iterator[tuple[str, list[str]]]:
-    """The address of an HTTP server on this machine, and the paths requested from it."""
-    paths: list[str] = []
-
-    class Noting(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            paths.append(self.path)
-            self.send_error(404)
-
-        do_HEAD = do_OPTIONS = do_PROPFIND = do_GET  # noqa: N815
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Noting)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", paths
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.mark.office

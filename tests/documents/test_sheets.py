@@ -8,17 +8,8 @@ import pytest
 
 from colregion.documents.flat_odf import FO, OFFICE, STYLE, TABLE, hide_deleted, write_flat
 from colregion.documents.sheets import fit_sheets
+from tests.documents.office_files import ODF
 
-OASIS = "urn:oasis:names:tc:opendocument:xmlns:"
-SPACES = " ".join(
-    f'xmlns:{prefix}="{OASIS}{name}:1.0"'
-    for prefix, name in {
-        **{name: name for name in ("office", "style", "table", "text", "config")},
-        "fo": "xsl-fo-compatible",
-        "svg": "svg-compatible",
-        "draw": "drawing",
-    }.items()
-)
 STYLES = """
 <office:styles><style:style style:name="Default" style:family="table-cell"/></office:styles>
 <office:automatic-styles>
@@ -41,7 +32,7 @@ STYLES = """
 def fitted(table: str, *, headers: bool = True) -> Element:
     sheet = f'<table:table table:style-name="ta1" table:print-ranges="A1">{table}</table:table>'
     body = f"<office:body><office:spreadsheet>{sheet}</office:spreadsheet></office:body>"
-    root = fromstring(f"<office:document {SPACES}>{STYLES}{body}</office:document>")
+    root = fromstring(f"<office:document {ODF}>{STYLES}{body}</office:document>")
     fit_sheets(root, headers=headers)
     return root
 
@@ -195,7 +186,7 @@ def test_headers_of_pages_can_be_left_out() -> None:
 def test_what_was_deleted_with_changes_tracked_is_hidden() -> None:
     item = '<config:config-item config:name="{}">true</config:config-item>'
     settings = item.format("ShowRedlineChanges") + item.format("Other")
-    root = fromstring(f"<office:document {SPACES}>{settings}</office:document>")
+    root = fromstring(f"<office:document {ODF}>{settings}</office:document>")
     hide_deleted(root)
     assert [item.text for item in root] == ["false", "true"]
     assert b"ShowRedlineChanges" in write_flat(root)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import http.server
-import threading
-from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -165,31 +162,9 @@ def test_without_libreoffice_a_text_file_says_how_to_install_it(
         open_document(b"a", name="a.txt")
 
 
-@pytest.fixture
-def requested() -> Iterator[tuple[str, list[str]]]:
-    """The address of an HTTP server on this machine, and the paths requested from it."""
-    paths: list[str] = []
-
-    class Noting(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            paths.append(self.path)
-            self.send_error(404)
-
-        do_HEAD = do_OPTIONS = do_PROPFIND = do_GET  # noqa: N815
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Noting)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", paths
-    server.shutdown()
-    server.server_close()
-
-
 @pytest.mark.office
-def test_a_page_fetches_nothing(requested: tuple[str, list[str]]) -> None:
-    address, paths = requested
+def test_a_page_fetches_nothing(local_server: tuple[str, list[str]]) -> None:
+    address, paths = local_server
     page = (
         f'<link rel="stylesheet" href="{address}/a.css">'
         f"<style>@import url({address}/b.css);</style>"

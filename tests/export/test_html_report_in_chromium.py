@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -25,13 +25,6 @@ MakeHit: TypeAlias = Callable[..., Hit]
 PAGE = PlainImage(width_px=850, height_px=1100, painted=((Box(0.1, 0.1, 0.4, 0.2), (0, 0, 90)),))
 BOXES = (Box(0.125, 0.2, 0.5, 0.25), Box(0.1, 0.15, 0.9, 0.6), Box(0.0, 0.9, 0.3, 0.97))
 DESKTOP, PHONE = (1280, 900), (360, 740)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    chromium = Chromium(tmp_path_factory.mktemp("profile"))
-    yield chromium
-    chromium.close()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
@@ -13,7 +13,6 @@ from colregion.core.geometry import Box
 from colregion.core.interfaces import Parser
 from colregion.core.regions import Word
 from colregion.errors import MissingDependency
-from colregion.indexes.memory import MemoryIndex
 from colregion.parsers.auto_reader import AutoReader
 from colregion.parsers.external.function import FunctionRegions
 from colregion.parsers.external.region_source import RegionSource
@@ -21,23 +20,9 @@ from colregion.parsers.external.regions import ExternalPage, ExternalRegion
 from colregion.parsers.layout import Layout
 from colregion.parsers.page_parser import PageParser
 from colregion.parsers.text_layer.reader import TextLayerReader
-from colregion.testing import WordEncoder
 from tests.documents.conftest import write_pdf
 from tests.ingestion.hostile_parsers import TroubledParser
 from tests.ingestion.test_workers import tiff
-
-
-@pytest.fixture
-def engine_of() -> Iterator[Callable[[Parser], Engine]]:
-    engines: list[Engine] = []
-
-    def make(parser: Parser) -> Engine:
-        engines.append(Engine(MemoryIndex(), encoder=WordEncoder(), parser=parser))
-        return engines[-1]
-
-    yield make
-    for engine in engines:
-        engine.close()
 
 
 @pytest.mark.parametrize("workers", [0, None])

@@ -17,10 +17,8 @@ from PIL import Image
 
 from colregion import BackendError, Engine, InvalidInput, Limits, Outcome, Progress
 from colregion.core.interfaces import Parser
-from colregion.indexes.memory import MemoryIndex
 from colregion.ingestion.workers import worker as worker_module
 from colregion.ingestion.workers.worker import Replies, WorkerProcess, stop_idle_workers
-from colregion.testing import WordEncoder
 from tests.ingestion.hostile_parsers import TroubledParser, UnpicklableParser
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
@@ -32,19 +30,6 @@ def tiff(pages: int, *, grey: int = 255) -> bytes:
     file = io.BytesIO()
     frames[0].save(file, "TIFF", save_all=True, append_images=frames[1:])
     return file.getvalue()
-
-
-@pytest.fixture
-def engine_of() -> Iterator[Callable[[Parser], Engine]]:
-    engines: list[Engine] = []
-
-    def make(parser: Parser) -> Engine:
-        engines.append(Engine(MemoryIndex(), encoder=WordEncoder(), parser=parser))
-        return engines[-1]
-
-    yield make
-    for engine in engines:
-        engine.close()
 
 
 @pytest.fixture

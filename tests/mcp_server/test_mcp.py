@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,18 +20,13 @@ from mcp.shared.memory import create_client_server_memory_streams
 from PIL import Image
 
 from colregion.core.embeddings import QueryEmbedding
-from colregion.core.geometry import Box
 from colregion.demo import DOCUMENTS
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
-from colregion.indexes import MemoryIndex
 from colregion.mcp import build_server, serve
-from colregion.testing import LineParser, WordEncoder
+from colregion.testing import WordEncoder
+from tests.server.conftest import make_engine, make_scan
 
-LINES = [
-    ("alpha beta", Box(0.1, 0.1, 0.9, 0.2)),
-    ("gamma \ud800 delta", Box(0.25, 0.5, 0.75, 0.7)),
-]
 READING = ["search_regions", "get_page", "get_region_image", "list_documents"]
 WRITING = ["add_documents", "remove_document"]
 (SLIDE,) = DOCUMENTS.glob("*slide*.pdf")
@@ -78,19 +72,12 @@ def picture(block: dict[str, Any]) -> Image.Image:
 
 @pytest.fixture
 def scan(tmp_path: Path) -> Path:
-    """200 x 100 px, white, red where the second line is."""
-    image = Image.new("RGB", (200, 100), "white")
-    image.paste((255, 0, 0), (50, 50, 150, 70))
-    path = tmp_path / "scan.png"
-    image.save(path)
-    return path
+    return make_scan(tmp_path)
 
 
 @pytest.fixture
 def engine(scan: Path) -> Engine:
-    engine = Engine(MemoryIndex(), encoder=WordEncoder(), parser=LineParser(LINES))
-    assert not engine.add(scan, metadata={"team": "x"}, workers=0).failed
-    return engine
+    return make_engine(scan)
 
 
 async def test_only_a_writable_server_has_writing_tools(engine: Engine) -> None:
@@ -364,18 +351,6 @@ async def test_printed_output_does_not_disturb_the_messages() -> None:
     async with subprocess_session("-c", program) as session:
         result = await call(session, "search_regions", query="alpha")
     assert result["structuredContent"] == {"regions": []}
-
-
-def test_without_the_sdk_the_error_says_what_to_install() -> None:
-    program = (
-        "import sys; sys.modules['mcp'] = None\n"
-        "from colregion.cli import main; main(['mcp', '--index', 'x'])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    assert 'pip install "colregion[mcp]"' in " ".join(done.stderr.split())
 
 
 def test_serving_a_missing_index_is_an_error_and_creates_nothing(tmp_path: Path) -> None:

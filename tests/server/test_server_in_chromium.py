@@ -32,13 +32,6 @@ MARKUP = "<img src=x onerror=alert(1)>"
 TOKEN = "correct-horse-battery"
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
-    chromium = Chromium(tmp_path_factory.mktemp("profile"))
-    yield chromium
-    chromium.close()
-
-
 @pytest.fixture
 def tab(browser: Chromium) -> Chromium:
     browser.size(*DESKTOP)

@@ -48,18 +48,6 @@ def test_folder_of_something_else_is_an_error(tmp_path: Path) -> None:
         serve(str(tmp_path), port=0)
 
 
-def test_without_its_packages_the_error_says_what_to_install() -> None:
-    program = (
-        "import sys; sys.modules['fastapi'] = None\n"
-        "from colregion.cli import main; main(['serve', '--index', 'x'])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 1
-    assert 'pip install "colregion[serve]"' in " ".join(done.stderr.split())
-
-
 def test_command_line_reports_errors_in_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

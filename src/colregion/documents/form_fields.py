@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from colregion.core.documents import TextLayer
 from colregion.core.geometry import FloatArray
+from colregion.documents.annotations import NOT_SHOWN, annotations_of
 
 CHECKED, UNCHECKED = "\u2612", "\u2610"
 
 _BUTTONS = (raw.FPDF_FORMFIELD_CHECKBOX, raw.FPDF_FORMFIELD_RADIOBUTTON)
-_HIDDEN = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
 _UNITS = 1_000_000  # PDFium converts to whole numbers
 
 
@@ -36,12 +36,11 @@ def check_boxes(document: pdfium.PdfDocument, page: pdfium.PdfPage) -> list[Chec
 
 
 def _check_boxes(form: pdfium.PdfFormEnv, page: pdfium.PdfPage) -> Iterator[CheckBox]:
-    for i in range(raw.FPDFPage_GetAnnotCount(page)):
-        annotation = raw.FPDFPage_GetAnnot(page, i)
+    for annotation in annotations_of(page):
         rect = raw.FS_RECTF()
         if (
             raw.FPDFAnnot_GetFormFieldType(form, annotation) in _BUTTONS
-            and not raw.FPDFAnnot_GetFlags(annotation) & _HIDDEN
+            and not raw.FPDFAnnot_GetFlags(annotation) & NOT_SHOWN
             and raw.FPDFAnnot_GetRect(annotation, rect)
         ):
             corners = [
@@ -51,7 +50,6 @@ def _check_boxes(form: pdfium.PdfFormEnv, page: pdfium.PdfPage) -> Iterator[Chec
             low, high = np.min(corners, axis=0), np.max(corners, axis=0)
             is_checked = bool(raw.FPDFAnnot_IsChecked(form, annotation))
             yield CheckBox(is_checked, (*low.tolist(), *high.tolist()))
-        raw.FPDFPage_CloseAnnot(annotation)
 
 
 def _displayed(page: pdfium.PdfPage, x: float, y: float) -> tuple[float, float]:

@@ -18,8 +18,11 @@ import subprocess
 import tempfile
 import time
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 from colregion.documents.flat_odf import hide_deleted, read_flat, write_flat
 from colregion.documents.sheets import fit_sheets
@@ -156,15 +159,10 @@ def to_pdf(source: Path | bytes, suffix: str, *, name: str, timeout_s: float = T
         copy = conversion.folder / f"document{suffix}"
         copy.write_bytes(source if isinstance(source, bytes) else source.read_bytes())
         if suffix in _SHEETS:
-            copy = conversion.run(copy, "fods")
-            root = read_flat(copy.read_bytes())
-            fit_sheets(root, headers=suffix != ".csv")
-            copy.write_bytes(write_flat(root))
+            change = partial(fit_sheets, headers=suffix != ".csv")
+            copy = conversion.run_and_change(copy, "fods", change)
         elif suffix in _OLD_TEXTS or _has_changes(copy):
-            copy = conversion.run(copy, "fodt")
-            root = read_flat(copy.read_bytes())
-            hide_deleted(root)
-            copy.write_bytes(write_flat(root))
+            copy = conversion.run_and_change(copy, "fodt", hide_deleted)
         pdf = conversion.run(copy, "pdf", options=_pdf_options(suffix)).read_bytes()
     if suffix not in _SLIDES:
         return pdf
@@ -245,6 +243,14 @@ class _Conversion:
                 "-calc-nogui, -impress-nogui). Save it as PDF"
             )
         return converted
+
+    def run_and_change(self, copy: Path, suffix: str, change: Callable[[Element], None]) -> Path:
+        """The file as flat XML, whose root has been changed. Raises as `to_pdf`."""
+        flat = self.run(copy, suffix)
+        root = read_flat(flat.read_bytes())
+        change(root)
+        flat.write_bytes(write_flat(root))
+        return flat
 
 
 def _limited(command: list[str]) -> list[str]:

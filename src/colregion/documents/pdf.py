@@ -21,6 +21,7 @@ import pypdfium2.raw as raw
 from PIL import Image
 
 from colregion.core.documents import Limits, Note, Page, TextLayer
+from colregion.documents.annotations import annotations_of
 from colregion.documents.attachments import attachments_not_read
 from colregion.documents.form_fields import CheckBox, check_boxes, with_check_boxes
 from colregion.documents.pdf_notes import (
@@ -285,13 +286,7 @@ def pdf_page(file: PdfFile, number: int, *, doc_id: str) -> Page:
 
 
 def _has_drawn_annotations(page: pdfium.PdfPage) -> bool:
-    for i in range(raw.FPDFPage_GetAnnotCount(page)):
-        annotation = raw.FPDFPage_GetAnnot(page, i)
-        kind = raw.FPDFAnnot_GetSubtype(annotation)
-        raw.FPDFPage_CloseAnnot(annotation)
-        if kind in _DRAWN_ANNOTATIONS:
-            return True
-    return False
+    return any(raw.FPDFAnnot_GetSubtype(one) in _DRAWN_ANNOTATIONS for one in annotations_of(page))
 
 
 def may_declare_user_unit(source: Path | bytes) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,7 +13,8 @@ import pypdfium2.raw as raw
 
 from colregion.core.documents import Note
 from colregion.core.geometry import Box
-from colregion.documents.pdf_text import _as_displayed
+from colregion.documents.annotations import NOT_SHOWN, annotations_of
+from colregion.documents.pdf_text import as_displayed
 
 XFA_PLACEHOLDER = (
     "it stands in for a dynamic form (XFA), of which only names and values of the filled fields "
@@ -28,7 +28,6 @@ _COMMENTS = {
         *("LINE", "SQUARE", "CIRCLE", "POLYGON", "POLYLINE", "INK"),
     )
 }
-_NOT_SHOWN = raw.FPDF_ANNOT_FLAG_HIDDEN | raw.FPDF_ANNOT_FLAG_NOVIEW
 
 _MIN_SIDE_PT = 16.0
 """Of a note's box: a sticky note may have a rectangle without area."""
@@ -39,15 +38,14 @@ def read_notes(page: pdfium.PdfPage) -> tuple[Note, ...]:
     order: comments in sticky notes and on marked text, and text boxes without an appearance."""
     notes: list[tuple[str, str]] = []
     rects_pt: list[tuple[float, ...]] = []
-    for index in range(raw.FPDFPage_GetAnnotCount(page)):
-        with _annotation(page, index) as annotation:
-            rect = raw.FS_RECTF()
-            text, title = _note(annotation)
-            if text and raw.FPDFAnnot_GetRect(annotation, rect):
-                notes.append((text, title))
-                sides = (rect.left, rect.bottom, rect.right, rect.top)
-                rects_pt.append((*map(min, sides[:2], sides[2:]), *map(max, sides[:2], sides[2:])))
-    rects = _as_displayed(np.array(rects_pt, dtype=np.float64).reshape(-1, 4), page)
+    for annotation in annotations_of(page):
+        rect = raw.FS_RECTF()
+        text, title = _note(annotation)
+        if text and raw.FPDFAnnot_GetRect(annotation, rect):
+            notes.append((text, title))
+            sides = (rect.left, rect.bottom, rect.right, rect.top)
+            rects_pt.append((*map(min, sides[:2], sides[2:]), *map(max, sides[:2], sides[2:])))
+    rects = as_displayed(np.array(rects_pt, dtype=np.float64).reshape(-1, 4), page)
     least_x, least_y = (_MIN_SIDE_PT / side for side in page.get_size())
     boxes = []
     for x0, y0, x1, y1 in rects.tolist():
@@ -64,7 +62,7 @@ def _note(annotation: Any) -> tuple[str, str]:
     is_drawn = is_text_box and raw.FPDFAnnot_GetObjectCount(annotation) > 0
     if is_drawn or not (is_text_box or kind in _COMMENTS):
         return "", ""
-    if raw.FPDFAnnot_GetFlags(annotation) & _NOT_SHOWN:
+    if raw.FPDFAnnot_GetFlags(annotation) & NOT_SHOWN:
         return "", ""
     author = "" if is_text_box else _annotation_string(annotation, b"T").strip(" ,\r\n\t")
     title = "" if is_text_box else f"[Note by {author}]" if author else "[Note]"
@@ -82,12 +80,11 @@ def _widened(low: float, high: float, least: float) -> tuple[float, float]:
 
 def files_attached_to(page: pdfium.PdfPage) -> list[str]:
     """Names of the files that annotations of a page carry."""
-    names = []
-    for index in range(raw.FPDFPage_GetAnnotCount(page)):
-        with _annotation(page, index) as annotation:
-            if raw.FPDFAnnot_GetSubtype(annotation) == raw.FPDF_ANNOT_FILEATTACHMENT:
-                names.append(_file_name(raw.FPDFAnnot_GetFileAttachment(annotation)))
-    return names
+    return [
+        _file_name(raw.FPDFAnnot_GetFileAttachment(annotation))
+        for annotation in annotations_of(page)
+        if raw.FPDFAnnot_GetSubtype(annotation) == raw.FPDF_ANNOT_FILEATTACHMENT
+    ]
 
 
 def attached_files(document: pdfium.PdfDocument) -> list[str]:
@@ -132,15 +129,6 @@ def _filled_fields(datasets: bytes) -> tuple[Note, ...]:
 def _file_name(attachment: Any) -> str:
     name = _utf16(lambda buffer, size: raw.FPDFAttachment_GetName(attachment, buffer, size))
     return name.strip() or "without a name"
-
-
-@contextmanager
-def _annotation(page: pdfium.PdfPage, index: int) -> Iterator[Any]:
-    annotation = raw.FPDFPage_GetAnnot(page, index)
-    try:
-        yield annotation
-    finally:
-        raw.FPDFPage_CloseAnnot(annotation)
 
 
 def _annotation_string(annotation: Any, key: bytes) -> str:

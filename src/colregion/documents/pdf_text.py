@@ -46,9 +46,9 @@ def text_layer(page: pdfium.PdfPage) -> TextLayer:
     images_pt = [item.bounds() for item in objects if item.kind == raw.FPDF_PAGEOBJ_IMAGE]
     return TextLayer(
         characters=tuple(filter(None, characters)),
-        boxes_xyxy=_as_displayed(boxes_pt, page)[whole],
+        boxes_xyxy=as_displayed(boxes_pt, page)[whole],
         visible=visible[whole],
-        image_area=_covered_area(_as_displayed(np.array(images_pt).reshape(-1, 4), page)),
+        image_area=_covered_area(as_displayed(np.array(images_pt).reshape(-1, 4), page)),
     )
 
 
@@ -195,7 +195,7 @@ def _address(handle: ctypes.c_void_p) -> int | None:
     return ctypes.cast(handle, ctypes.c_void_p).value
 
 
-def _as_displayed(boxes_pt: FloatArray, page: pdfium.PdfPage) -> FloatArray:
+def as_displayed(boxes_pt: FloatArray, page: pdfium.PdfPage) -> FloatArray:
     """(N, 4) left, bottom, right, top in the page's own space -> fractions of the page as
     displayed: cut to the crop box, then turned clockwise by /Rotate."""
     left, bottom, right, top = page.get_bbox()

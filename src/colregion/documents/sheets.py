@@ -55,13 +55,13 @@ def fit_sheets(root: Element, *, headers: bool = True) -> None:
     )  # charts have tables too
     for number, table in enumerate(sheets, start=1):
         rows = list(_members(table, "row"))
-        needed_pt = _needed_widths([row for _, row in rows], fonts_pt)
-        widths_pt = _set_widths(root, table, needed_pt, styles_pt)
-        _raise_merged_rows(root, [row for _, row in rows], fonts_pt, widths_pt)
+        cells = [(row, list(_cells(row, fonts_pt))) for _, row in rows]
+        widths_pt = _set_widths(root, table, _needed_widths(cells), styles_pt)
+        _raise_merged_rows(root, cells, widths_pt)
         right_pt, height_pt = _extent_of_drawings(table, rows, widths_pt)
         width_pt = max(sum(widths_pt), right_pt)
         _set_page(root, table, width_pt, height_pt, name=f"colregion-{number}")
-        _repeat_headings(rows)
+        _repeat_headings(rows, [sum(cell.repeats for cell in row) for _, row in cells])
         for key in ("print", "print-ranges"):
             table.attrib.pop(f"{TABLE}{key}", None)
 
@@ -160,12 +160,12 @@ def _text_em(text: str) -> float:
     return wide * _EM_PER_WIDE_CHARACTER + (len(text) - wide) * _EM_PER_CHARACTER
 
 
-def _needed_widths(rows: list[Element], fonts_pt: Mapping[str, float]) -> list[float]:
+def _needed_widths(rows: list[tuple[Element, list[_Cell]]]) -> list[float]:
     """Points that each column needs for its texts, up to the last one with any."""
     needed_pt: defaultdict[int, float] = defaultdict(float)
-    for row in rows:
+    for row, cells in rows:
         if row.get(f"{TABLE}visibility") is None:
-            for cell in _cells(row, fonts_pt):
+            for cell in cells:
                 # The text of a merged cell is spread evenly over its columns.
                 width_pt = min(max(cell.lines_pt) / cell.span, _WIDEST_COLUMN_PT)
                 for column in range(cell.column, cell.column + cell.repeats * cell.span):
@@ -201,12 +201,11 @@ def _set_widths(
 
 
 def _raise_merged_rows(
-    root: Element, rows: list[Element], fonts_pt: Mapping[str, float], widths_pt: list[float]
+    root: Element, rows: list[tuple[Element, list[_Cell]]], widths_pt: list[float]
 ) -> None:
     """Give rows the height of the texts in their merged cells, which LibreOffice leaves out."""
-    for row in rows:
+    for row, cells in rows:
         heights_pt = [0.0]
-        cells = list(_cells(row, fonts_pt))
         for cell in cells if any(cell.span > 1 for cell in cells) else ():
             room_pt = sum(widths_pt[cell.column : cell.column + cell.span]) - _CELL_PADDING_PT
             count = sum(math.ceil(line / max(room_pt, _CELL_PADDING_PT)) for line in cell.lines_pt)
@@ -229,11 +228,11 @@ def _extent_of_drawings(
             column += int(cell.get(f"{TABLE}number-columns-repeated", "1"))
     right_pt = height_pt = 0.0
     for column, shape in drawings:
-        left_pt = sum(widths_pt[:column]) + max(column - len(widths_pt), 0) * _COLUMN_PT
         x, width, height = (
             _points(shape.get(f"{SVG}{key}", ""), default=0.0) for key in ("x", "width", "height")
         )
-        if width > 0:
+        if width > 0:  # texts have none
+            left_pt = sum(widths_pt[:column]) + max(column - len(widths_pt), 0) * _COLUMN_PT
             right_pt, height_pt = max(right_pt, left_pt + x + width), max(height_pt, height)
     return right_pt, height_pt
 
@@ -279,14 +278,22 @@ def _set_page(
     masters.append(master)
 
 
-def _repeat_headings(rows: list[tuple[Element, Element]]) -> None:
-    """Repeat on each page the first row that has texts in most columns, if no row is repeated."""
+def _repeat_headings(rows: list[tuple[Element, Element]], n_texts: list[int]) -> None:
+    """Repeat on each page the first row that has texts in most columns, if no row is repeated.
+
+    Args:
+        n_texts: how many cells of each row have text.
+    """
     if any(parent.tag == f"{TABLE}table-header-rows" for parent, _ in rows):
         return
-    single = [one for one in rows if one[1].attrib.keys().isdisjoint(_NO_HEADING)]
-    counts = [sum(cell.repeats for cell in _cells(row, defaultdict(float))) for _, row in single]
-    for (parent, row), count in islice(zip(single, counts, strict=True), _HEADINGS_WITHIN):
-        if count >= 2 and 2 * count > max(counts):
+    single = [
+        (parent, row, count)
+        for (parent, row), count in zip(rows, n_texts, strict=True)
+        if row.attrib.keys().isdisjoint(_NO_HEADING)
+    ]
+    most = max((count for *_, count in single), default=0)
+    for parent, row, count in single[:_HEADINGS_WITHIN]:
+        if count >= 2 and 2 * count > most:
             _repeat_on_each_page(parent, row, "rows")
             return
 

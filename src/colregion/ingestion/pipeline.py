@@ -165,7 +165,7 @@ class IngestJob:
         if isinstance(item, SourceFile):
             source, doc_id, name = plain_source(item.path), item.doc_id, str(item.path)
         elif isinstance(item, SourceBytes):
-            source, doc_id, name = item.data, Path(item.name).name or None, item.name or None
+            source, doc_id, name = item.data, item.doc_id, item.name
         else:
             source = plain_source(item)
         identity = identify(

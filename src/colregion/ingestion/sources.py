@@ -53,6 +53,11 @@ class SourceBytes:
     data: bytes
     name: str = ""
 
+    @property
+    def doc_id(self) -> str:
+        """The last part of the name; "" for no name."""
+        return Path(self.name).name
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentOptions:
@@ -150,8 +155,7 @@ def open_item(item: Item) -> Document:
     if isinstance(item, SourceFile):
         return open_document(item.path, doc_id=item.doc_id)
     if isinstance(item, SourceBytes):
-        doc_id, name = Path(item.name).name or None, item.name or None
-        return open_document(item.data, doc_id=doc_id, name=name)
+        return open_document(item.data, doc_id=item.doc_id, name=item.name)
     return open_document(item)
 
 

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from colregion.errors import InvalidInput
+from colregion.server.problems import error_answer
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """The names under which a machine reaches itself."""
@@ -119,26 +119,26 @@ class Guard:
     def _refusal(self, scope: Scope, headers: Headers) -> ASGIApp | None:
         host = headers.get("host", "")
         if self._hosts is not None and _name(host) not in self._hosts:
-            return _error(421, f"this server does not answer for the host {host!r}")
+            return error_answer(421, f"this server does not answer for the host {host!r}")
         origin = headers.get("origin")
         if origin is not None and origin.partition("://")[2] != host:
-            return _error(403, f"pages of {origin} may not use this server")
+            return error_answer(403, f"pages of {origin} may not use this server")
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and (
             scope["method"] not in ("GET", "HEAD")
         ):
-            return _error(403, "pages of other origins may not use this server")
+            return error_answer(403, "pages of other origins may not use this server")
         path = _path(scope)
         if self._token and path not in self._open_paths and not self._token.admits(headers):
             if "text/html" in headers.get("accept", "") and scope["method"] == "GET":
                 return self._ask_for_token
-            return _error(
+            return error_answer(
                 401,
                 "this server takes a token: send the header `Authorization: Bearer TOKEN`",
                 **{"www-authenticate": "Bearer"},
             )
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length[:20]) > self._limit(scope):
-            return _error(413, _too_large(self._limit(scope)))
+            return error_answer(413, _too_large(self._limit(scope)))
         return None
 
     def _limit(self, scope: Scope) -> int:
@@ -177,7 +177,3 @@ def _name(host: str) -> str:
 
 def _too_large(limit: int) -> str:
     return f"the request is too large; up to {limit:,} bytes are read"
-
-
-def _error(status: int, message: str, **headers: str) -> Response:
-    return JSONResponse({"error": message}, status, headers=headers)

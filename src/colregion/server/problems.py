@@ -37,12 +37,12 @@ def status_of(error: Exception) -> int:
 
 async def answer_error(_request: Request, error: Exception) -> JSONResponse:
     headers = {"retry-after": "1"} if isinstance(error, Busy) else {}
-    return _error(str(error), status_of(error), headers)
+    return error_answer(status_of(error), str(error), **headers)
 
 
 async def answer_http_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return _error(error.detail, error.status_code, dict(error.headers or {}))
+    return error_answer(error.status_code, error.detail, **(error.headers or {}))
 
 
 async def answer_invalid(_request: Request, error: Exception) -> JSONResponse:
@@ -51,9 +51,10 @@ async def answer_invalid(_request: Request, error: Exception) -> JSONResponse:
         f"{'.'.join(str(part) for part in mistake['loc'][1:]) or 'request'}: {mistake['msg']}"
         for mistake in error.errors()
     ]
-    return _error("; ".join(lines), 400, {})
+    return error_answer(400, "; ".join(lines))
 
 
-def _error(message: str, status: int, headers: dict[str, str]) -> JSONResponse:
+def error_answer(status: int, message: str, **headers: str) -> JSONResponse:
+    """The answer of this status that says what is wrong, as JSON."""
     text = message.encode("utf-8", "replace").decode()
     return JSONResponse({"error": text}, status, headers=headers)

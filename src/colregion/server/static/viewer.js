@@ -12,7 +12,7 @@ const maps = new Map(); // question and page id -> relevance maps
 const view = { page: null, question: "", hits: [], rank: 0, zoom: 1, token: "", wanted: "" };
 
 export const shown = () => ({ pageId: view.page?.page_id ?? null, zoom: view.zoom, token: mapToken() });
-export const mapToken = () => ($("map-on").checked ? view.token || "whole question" : "");
+const mapToken = () => ($("map-on").checked ? view.token || "whole question" : "");
 
 /** Show a page with the boxes of the hits on it; `rank` is the selected one, 0 for none. */
 export async function showPage(pageId, { question = "", hits = [], rank = 0, pick }) {
@@ -183,7 +183,7 @@ function freeTop(taken, x, y) {
   return y;
 }
 
-export function scrollToSelected() {
+function scrollToSelected() {
   const mark = document.querySelector("#marks .selected");
   const stage = $("stage");
   if (!mark) return void stage.scrollTo({ top: 0, left: 0 });
