@@ -52,12 +52,12 @@ def _is_column(headings: Sequence[_Heading], areas: Sequence[Area]) -> bool:
     """Whether other areas stand below the headings, left of the text: a column of its own."""
     box = Box.enclosing(row.box for heading in headings for row in heading.rows)
     bottom = max(areas[heading.text].box.y1 for heading in headings)
-    sources = {heading.source for heading in headings}
+    own = {at for heading in headings for at in (heading.source, heading.text)}
     return any(
         box.y0 < area.box.center[1] < bottom
         and min(area.box.x1, box.x1) - max(area.box.x0, box.x0) > 0
         for at, area in enumerate(areas)
-        if at not in sources and at not in {heading.text for heading in headings}
+        if at not in own
     )
 
 
@@ -77,8 +77,7 @@ def _headings(at: int, areas: Sequence[Area], rows: Sequence[Sequence[Row]]) -> 
         return []
     headings = []
     for own in _runs(rows[at]):
-        place = _place_beside(own, at, areas, rows)
-        if place is None or len(own) > _MAX_ROWS:
+        if len(own) > _MAX_ROWS or (place := _place_beside(own, at, areas, rows)) is None:
             return []
         headings.append(_Heading(tuple(own), at, *place))
     return headings
@@ -113,11 +112,11 @@ def _place_beside(
     text = min(beside, key=lambda i: areas[i].box.x0)
     if box.width > _NARROW * areas[text].box.width or not _is_prose(rows[text]):
         return None
-    starts = {id(run[0]) for run in paragraphs(rows[text])}
+    starts = {run[0] for run in paragraphs(rows[text])}
     level = _LEVEL * heading[0].height
     for number, row in enumerate(rows[text]):
         is_level = abs(row.box.center[1] - heading[0].box.center[1]) <= level
-        if is_level and id(row) in starts:
+        if is_level and row in starts:
             return text, number
     return None
 
