@@ -190,10 +190,8 @@ def _with_labels(areas: Sequence[Area]) -> list[Area]:
     grown = []
     for area in areas:
         own = [line for label, table in labels.items() if table is area for line in label.lines]
-        if own:
-            lines = sorted((*area.lines, *own), key=lambda line: (line.box.y0, line.box.x0))
-            area = replace(area, lines=tuple(lines))
-        grown += [area] if area not in labels else []
+        if area not in labels:
+            grown.append(_with_lines(area, own) if own else area)
     return grown
 
 
@@ -231,11 +229,15 @@ def _absorb(areas: list[Area], outside: list[Line]) -> tuple[list[Area], list[Li
         for line in list(remaining):
             owners = [i for i, area in enumerate(grown) if _belongs(area, line)]
             if len(owners) == 1:
-                area = grown[owners[0]]
-                lines = sorted((*area.lines, line), key=lambda each: (each.box.y0, each.box.x0))
-                grown[owners[0]] = replace(area, lines=tuple(lines))
+                grown[owners[0]] = _with_lines(grown[owners[0]], [line])
                 remaining.remove(line)
     return grown, remaining
+
+
+def _with_lines(area: Area, lines: Sequence[Line]) -> Area:
+    """The area with further lines, all from the top."""
+    ordered = sorted((*area.lines, *lines), key=lambda line: (line.box.y0, line.box.x0))
+    return replace(area, lines=tuple(ordered))
 
 
 def _belongs(area: Area, line: Line) -> bool:
