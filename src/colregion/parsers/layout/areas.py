@@ -64,6 +64,11 @@ class Area:
         return [*self.lines, *(line for part in self.attached for line in part.lines)]
 
     @cached_property
+    def rows(self) -> Sequence[Row]:
+        """The rows of its own lines, from the top."""
+        return find_rows(self.lines)
+
+    @cached_property
     def box(self) -> Box:
         """Around frame, lines and what is attached."""
         frame = [] if self.frame is None else [self.frame]
@@ -203,7 +208,7 @@ def _names_rows(labels: Area, table: Area, areas: Sequence[Area]) -> bool:
     within = frame.y0 - height <= box.y0 and box.y1 <= frame.y1 + 2 * height
     if not within or not 0 <= frame.x0 - box.x1 < _LABEL_REACH * height:
         return False
-    rows = [row for row in find_rows(table.lines) if box.y0 < row.box.center[1] < box.y1]
+    rows = [row for row in table.rows if box.y0 < row.box.center[1] < box.y1]
     valued = [row for row in rows if _starts_with_value(row.lines[0].text)]
     level = [row for row in valued if _is_level(row, labels.lines)]
     between = Box(box.x1, box.y0, max(frame.x0, box.x1 + height), box.y1)

@@ -24,7 +24,7 @@ from colregion.parsers.layout.areas import Area
 from colregion.parsers.layout.continuation import mark_continued
 from colregion.parsers.layout.groups import column_rows, line_groups
 from colregion.parsers.layout.line_ends import join_lines, strip_signs
-from colregion.parsers.layout.lines import Line, Row, find_rows, lines_of
+from colregion.parsers.layout.lines import Line, Row, lines_of
 from colregion.parsers.layout.page_frame import Frame
 from colregion.parsers.layout.paragraphs import paragraphs
 from colregion.parsers.layout.rules import NO_RULES, find_rules
@@ -138,7 +138,7 @@ def _with_column_names(table: Area) -> Area:
         for part in table.attached
         if _middle(part.lines) < inner.center[1]
         and (
-            any(len(row.lines) > 1 for row in find_rows(part.lines))
+            any(len(row.lines) > 1 for row in part.rows)
             or any(_are_beside(part.box, other.box) for other in table.attached)
         )
     ]
@@ -209,7 +209,7 @@ def _padded(box: Box, margin: float) -> Box:
 
 def _blocks(area: Area, *, folded: bool) -> list[_Block]:
     attached = sorted(
-        ((part.kind, lines_of(find_rows(part.lines))) for part in area.attached),
+        ((part.kind, lines_of(part.rows)) for part in area.attached),
         key=lambda part: _middle(part[1]),
     )
     if area.kind == "table":
