@@ -114,7 +114,7 @@ class AutoReader(WordReader):
         visible = [word for word in words if word.visible]
         if assessment.unread:
             read = read_part(self.ocr, laid, assessment.unread)
-            sure = [w for w in read if (w.confidence or 0.0) >= _SUPPLEMENT_CONFIDENCE]
+            sure = [word for word in read if _is_sure(word)]
             return laid, (*words, *not_covered(sure, visible))
         recognized_page, recognized = self.ocr.read_upright(page)
         if verdict == "invisible":
@@ -148,14 +148,16 @@ def _completed(words: Sequence[Word], recognized: Sequence[Word]) -> tuple[Word,
     """Words of OCR that are sure, a text layer's words where there are none, visible ones first,
     and what else OCR read."""
     used = [word for word in words if word.visible]
-    sure: list[Word] = []
-    unsure: list[Word] = []
-    for word in recognized:
-        (sure if (word.confidence or 0.0) >= _SUPPLEMENT_CONFIDENCE else unsure).append(word)
+    sure = [word for word in recognized if _is_sure(word)]
     confirmed = [replace(word, visible=True) for word in words if not word.visible]
+    unsure = [word for word in recognized if not _is_sure(word)]
     for group in (sure, confirmed, unsure):
         used += not_covered(group, used)
     return tuple(used)
+
+
+def _is_sure(word: Word) -> bool:
+    return (word.confidence or 0.0) >= _SUPPLEMENT_CONFIDENCE
 
 
 def _unread_script(words: Iterable[Word], recognized: Iterable[Word]) -> str:

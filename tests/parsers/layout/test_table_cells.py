@@ -9,10 +9,12 @@ import pytest
 
 from colregion.core.geometry import Box, FloatArray, boxes_to_array
 from colregion.core.regions import Cell
+from colregion.parsers.external.regions import ExternalRegion
+from colregion.parsers.external.shapes import rows_of
 from colregion.parsers.layout.lines import find_lines
 from colregion.parsers.layout.rules import NO_RULES, Rules
 from colregion.parsers.layout.table_pieces import is_value
-from colregion.parsers.layout.tables import TableCell, find_cells, row_texts
+from colregion.parsers.layout.tables import TableCell, find_cells
 
 CHAR, HEIGHT = 0.01, 0.02
 Placed = tuple[str, float, float]
@@ -49,7 +51,9 @@ def grid(rows: Sequence[Sequence[str]], *, step: float = 0.03) -> list[Placed]:
 
 
 def lines_of(rows: Sequence[Sequence[TableCell]]) -> list[str]:
-    return row_texts(rows)
+    place = Box(0, 0, 1, 1)
+    cells = ((each.cell, ExternalRegion(place, each.text)) for row in rows for each in row)
+    return [row.text for row in rows_of(cells)]
 
 
 def places(rows: Sequence[Sequence[TableCell]]) -> list[list[tuple[int, ...]]]:

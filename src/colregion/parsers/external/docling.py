@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from colregion.core.geometry import Box
 from colregion.core.regions import Cell
+from colregion.core.tables import CELL_SEPARATOR
 from colregion.errors import InvalidInput, UnreadableDocument, require
 from colregion.parsers.auto_reader import WordsFrom
 from colregion.parsers.external.check_marks import marked_region, with_labels
@@ -223,7 +224,7 @@ def _cells_text(table: Any) -> str:
     rows: dict[int, list[str]] = defaultdict(list)
     for cell in table.data.table_cells:
         rows[cell.start_row_offset_idx].append(cell.text.strip())
-    return "\n".join(" | ".join(cells) for _, cells in sorted(rows.items()))
+    return "\n".join(CELL_SEPARATOR.join(cells) for _, cells in sorted(rows.items()))
 
 
 def _by_page(placed: Iterable[_Placed]) -> _ByPage:

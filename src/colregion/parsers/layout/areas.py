@@ -64,6 +64,11 @@ class Area:
         return [*self.lines, *(line for part in self.attached for line in part.lines)]
 
     @cached_property
+    def rows(self) -> Sequence[Row]:
+        """The rows of its own lines, from the top."""
+        return find_rows(self.lines)
+
+    @cached_property
     def box(self) -> Box:
         """Around frame, lines and what is attached."""
         frame = [] if self.frame is None else [self.frame]
@@ -190,10 +195,8 @@ def _with_labels(areas: Sequence[Area]) -> list[Area]:
     grown = []
     for area in areas:
         own = [line for label, table in labels.items() if table is area for line in label.lines]
-        if own:
-            lines = sorted((*area.lines, *own), key=lambda line: (line.box.y0, line.box.x0))
-            area = replace(area, lines=tuple(lines))
-        grown += [area] if area not in labels else []
+        if area not in labels:
+            grown.append(_with_lines(area, own) if own else area)
     return grown
 
 
@@ -205,7 +208,7 @@ def _names_rows(labels: Area, table: Area, areas: Sequence[Area]) -> bool:
     within = frame.y0 - height <= box.y0 and box.y1 <= frame.y1 + 2 * height
     if not within or not 0 <= frame.x0 - box.x1 < _LABEL_REACH * height:
         return False
-    rows = [row for row in find_rows(table.lines) if box.y0 < row.box.center[1] < box.y1]
+    rows = [row for row in table.rows if box.y0 < row.box.center[1] < box.y1]
     valued = [row for row in rows if _starts_with_value(row.lines[0].text)]
     level = [row for row in valued if _is_level(row, labels.lines)]
     between = Box(box.x1, box.y0, max(frame.x0, box.x1 + height), box.y1)
@@ -231,11 +234,15 @@ def _absorb(areas: list[Area], outside: list[Line]) -> tuple[list[Area], list[Li
         for line in list(remaining):
             owners = [i for i, area in enumerate(grown) if _belongs(area, line)]
             if len(owners) == 1:
-                area = grown[owners[0]]
-                lines = sorted((*area.lines, line), key=lambda each: (each.box.y0, each.box.x0))
-                grown[owners[0]] = replace(area, lines=tuple(lines))
+                grown[owners[0]] = _with_lines(grown[owners[0]], [line])
                 remaining.remove(line)
     return grown, remaining
+
+
+def _with_lines(area: Area, lines: Sequence[Line]) -> Area:
+    """The area with further lines, all from the top."""
+    ordered = sorted((*area.lines, *lines), key=lambda line: (line.box.y0, line.box.x0))
+    return replace(area, lines=tuple(ordered))
 
 
 def _belongs(area: Area, line: Line) -> bool:

@@ -12,7 +12,7 @@ from statistics import median
 
 from colregion.parsers.layout.areas import Area
 from colregion.parsers.layout.groups import gap, size_ratio, starts_item
-from colregion.parsers.layout.lines import Row, find_rows
+from colregion.parsers.layout.lines import Row
 from colregion.parsers.layout.paragraphs import ends_sentence, starts_lower
 
 _SAME_SIZE = 1.2  # largest ratio of the type of two parts of one text
@@ -58,7 +58,7 @@ def _goes_on(upper: Area, lower: Area) -> bool:
     across = min(box.x1, other.x1) - max(box.x0, other.x0)
     if other.y0 - box.y1 > 2 * height or across < _OVERLAP * min(box.width, other.width):
         return False
-    above, below = find_rows(upper.lines), find_rows(lower.lines)
+    above, below = upper.rows, lower.rows
     last, first = above[-1], below[0]
     narrow = above if box.width < other.width else below
     is_around = max(box.width, other.width) > _AROUND * min(box.width, other.width)

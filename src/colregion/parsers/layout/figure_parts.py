@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from colregion.core.geometry import Box
 from colregion.parsers.layout.areas import Area
-from colregion.parsers.layout.lines import Row, find_rows, lines_of
+from colregion.parsers.layout.lines import Row, lines_of
 
 _REACH = 2.0  # from a figure or table, or what is attached to it, to the next part
 _SLACK = 2.0  # by which a part may extend beyond the figure or table, to each side
@@ -93,13 +93,12 @@ def _without_notes(area: Area) -> Area:
 def _above(area: Area, host: Area) -> float | None:
     if area.kind not in ("title", "text", "caption") or not _fits(area, host):
         return None
-    rows = find_rows(area.lines)
     sentence = area.kind == "text" and _SENTENCE_END.search(area.lines[-1].text)
     space = host.box.y0 - area.box.y1
-    legend = len(rows) == 1 and space <= 0
+    legend = len(area.rows) == 1 and space <= 0
     if host.kind == "figure" and not any(_VALUE.search(line.text) for line in area.lines):
-        legend |= all(_is_line(row) or _is_legend(row) for row in rows)
-    if sentence or len(rows) > _MAX_ROWS or not (_is_plain(rows) or legend):
+        legend |= all(_is_line(row) or _is_legend(row) for row in area.rows)
+    if sentence or len(area.rows) > _MAX_ROWS or not (_is_plain(area.rows) or legend):
         return None
     frame = host.frame or host.box
     if frame.y0 - area.box.y0 > _MAX_HEIGHT * frame.height:

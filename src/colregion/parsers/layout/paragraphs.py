@@ -140,7 +140,7 @@ class _Column:
         self.usual_gap = median(spaces) if spaces else 0.0
         self.right = max(row.box.x1 for row in rows)
         self.is_running = _is_running(rows)
-        self.after = {id(a): b for a, b in pairwise(rows)}
+        self.after = dict(pairwise(rows))
         inward = [self.ends(a, b) for a, b in pairwise(rows) if _shift(a, b) > _INDENT]
         outward = [self.ends(a, b) for a, b in pairwise(rows) if _shift(a, b) < -_INDENT]
         # Entries of a bibliography or a glossary hang: their first line starts further left.
@@ -201,7 +201,7 @@ class _Column:
         if shift < 0 or not self.is_running:
             return False
         # One line only: further lines at the same indent are a quotation, or one hanging entry.
-        after = self.after.get(id(below))
+        after = self.after.get(below)
         if after is None:
             is_first = self.right - below.box.x1 <= below.height
         else:

@@ -12,7 +12,6 @@ from functools import cache
 from statistics import median
 from typing import TypeAlias
 
-import numpy as np
 from PIL import Image
 
 from colregion.core.documents import Page
@@ -20,16 +19,16 @@ from colregion.core.geometry import Box, boxes_to_array
 from colregion.core.regions import ParsedPage, Region, Word, mean_confidence
 from colregion.core.text import HYPHENS
 from colregion.parsers.external.regions import ExternalRegion
-from colregion.parsers.external.shapes import region_of
+from colregion.parsers.external.shapes import region_of, rows_of
 from colregion.parsers.layout.areas import Area
 from colregion.parsers.layout.continuation import mark_continued
 from colregion.parsers.layout.groups import column_rows, line_groups
 from colregion.parsers.layout.line_ends import join_lines, strip_signs
-from colregion.parsers.layout.lines import Line, Row, find_rows, lines_of
+from colregion.parsers.layout.lines import Line, Row, lines_of
 from colregion.parsers.layout.page_frame import Frame
 from colregion.parsers.layout.paragraphs import paragraphs
 from colregion.parsers.layout.rules import NO_RULES, find_rules
-from colregion.parsers.layout.tables import find_cells, row_texts
+from colregion.parsers.layout.tables import find_cells
 from colregion.parsers.text_layer.hidden_text import hidden_text_reasons
 
 MARGIN = 0.15
@@ -139,7 +138,7 @@ def _with_column_names(table: Area) -> Area:
         for part in table.attached
         if _middle(part.lines) < inner.center[1]
         and (
-            any(len(row.lines) > 1 for row in find_rows(part.lines))
+            any(len(row.lines) > 1 for row in part.rows)
             or any(_are_beside(part.box, other.box) for other in table.attached)
         )
     ]
@@ -167,21 +166,17 @@ def table_regions(
     rules = NO_RULES
     if upright_image is not None:
         own = squares[[i for line in lines for i in line.words]]
-        around = Box.enclosing(line.box for line in lines)
-        around = Box(*(np.array(around.xyxy) + height * np.array([-1, -1, 1, 1])).tolist())
+        around = _padded(Box.enclosing(line.box for line in lines), height)
         rules = find_rules(upright_image(), around, own, height=height)
-    rows = find_cells(lines, [word.text for word in words], squares, rules)
-    regions = []
-    for cells, text in zip(rows, row_texts(rows), strict=True):
-        parts = []
-        for cell in cells:
-            boxes = squares[list(cell.words)]
+    cells = []
+    for row in find_cells(lines, [word.text for word in words], squares, rules):
+        for each in row:
+            boxes = squares[list(each.words)]
             box = Box(*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist())
-            own_words = tuple(words[i] for i in cell.words)
-            place = frame.on_page(_padded(box, height))
-            parts.append(ExternalRegion(place, cell.text, "row", words=own_words, cell=cell.cell))
-        regions.append(region_of(parts, kind="row", text=text))
-    return [region for region in regions if region is not None]
+            own_words = tuple(words[i] for i in each.words)
+            place = frame.on_page(_padded(box, MARGIN * height))
+            cells.append((each.cell, ExternalRegion(place, each.text, "row", words=own_words)))
+    return rows_of(cells)
 
 
 def _paragraph_text(kind: str, lines: Sequence[Line], words: Sequence[Word]) -> str:
@@ -198,7 +193,7 @@ def line_regions(
     """A region per line; lines refer to `words` by position."""
     return [
         ExternalRegion(
-            frame.on_page(_padded(line.box, line.height)),
+            frame.on_page(_padded(line.box, MARGIN * line.height)),
             line.text,
             kind,
             words=tuple(words[i] for i in line.words),
@@ -207,15 +202,14 @@ def line_regions(
     ]
 
 
-def _padded(box: Box, height: float) -> Box:
+def _padded(box: Box, margin: float) -> Box:
     x0, y0, x1, y1 = box.xyxy
-    margin = MARGIN * height
     return Box(x0 - margin, y0 - margin, x1 + margin, y1 + margin)
 
 
 def _blocks(area: Area, *, folded: bool) -> list[_Block]:
     attached = sorted(
-        ((part.kind, lines_of(find_rows(part.lines))) for part in area.attached),
+        ((part.kind, lines_of(part.rows)) for part in area.attached),
         key=lambda part: _middle(part[1]),
     )
     if area.kind == "table":

@@ -9,7 +9,6 @@ from statistics import median
 
 from colregion.parsers.layout.areas import FRAMED, Area
 from colregion.parsers.layout.groups import HEADING_RATIO
-from colregion.parsers.layout.lines import find_rows
 
 _CAPTION_REACH = 3.0  # text heights from a caption to its figure or table
 _MARGIN = 0.1  # share of the page's height, at top and bottom, for headers and footers
@@ -83,12 +82,11 @@ def name_roles(areas: Sequence[Area]) -> list[Area]:
 def _role(area: Area, areas: Sequence[Area], body: float) -> str:
     if area.kind not in ("text", "title", "header", "footer") or not area.lines:
         return area.kind
-    rows = find_rows(area.lines)
-    plain = all(len(row.lines) == 1 for row in rows)
+    plain = all(len(row.lines) == 1 for row in area.rows)
     if area.kind == "title" and plain:
         return "title"
     size = median(line.height for line in area.lines) / body
-    short = len(rows) <= 2
+    short = len(area.rows) <= 2
     if size <= _MARGIN_SIZE and short and _in_margin(area, areas, body):
         return "header" if area.box.y1 < 0.5 else "footer"
     if short and plain and (size > HEADING_RATIO or area.kind == "header"):

@@ -9,7 +9,7 @@ from statistics import fmean
 from colregion.core.geometry import Box
 from colregion.parsers.layout.areas import Area
 from colregion.parsers.layout.groups import LOOSE_GAP, MIN_LINE_CHARS, gap
-from colregion.parsers.layout.lines import Row, find_rows, lines_of
+from colregion.parsers.layout.lines import Row, lines_of
 from colregion.parsers.layout.paragraphs import paragraphs
 
 _KINDS = ("text", "title", "list")
@@ -33,8 +33,7 @@ def attach_side_headings(areas: Sequence[Area]) -> list[Area]:
     many areas. A column of headings of which one stands elsewhere or that holds other text, and a
     single heading, stay as they are.
     """
-    rows = [find_rows(area.lines) for area in areas]
-    headings = [one for at in range(len(areas)) for one in _headings(at, areas, rows)]
+    headings = [one for at in range(len(areas)) for one in _headings(at, areas)]
     sources = {heading.source for heading in headings}
     if len(headings) < 2 or _is_column(headings, areas):
         return list(areas)
@@ -42,7 +41,7 @@ def attach_side_headings(areas: Sequence[Area]) -> list[Area]:
     for at, area in enumerate(areas):
         own = sorted((one for one in headings if one.text == at), key=lambda one: one.row)
         if own and at not in sources:
-            result += _parts(area, rows[at], own)
+            result += _parts(area, own)
         elif at not in sources:
             result.append(area)
     return result
@@ -52,33 +51,32 @@ def _is_column(headings: Sequence[_Heading], areas: Sequence[Area]) -> bool:
     """Whether other areas stand below the headings, left of the text: a column of its own."""
     box = Box.enclosing(row.box for heading in headings for row in heading.rows)
     bottom = max(areas[heading.text].box.y1 for heading in headings)
-    sources = {heading.source for heading in headings}
+    own = {at for heading in headings for at in (heading.source, heading.text)}
     return any(
         box.y0 < area.box.center[1] < bottom
         and min(area.box.x1, box.x1) - max(area.box.x0, box.x0) > 0
         for at, area in enumerate(areas)
-        if at not in sources and at not in {heading.text for heading in headings}
+        if at not in own
     )
 
 
-def _parts(area: Area, rows: Sequence[Row], headings: Sequence[_Heading]) -> Iterator[Area]:
+def _parts(area: Area, headings: Sequence[_Heading]) -> Iterator[Area]:
     starts = [heading.row for heading in headings]
     if starts[0] > 0:
-        yield replace(area, lines=lines_of(rows[: starts[0]]))
-    for heading, end in zip(headings, [*starts[1:], len(rows)], strict=True):
+        yield replace(area, lines=lines_of(area.rows[: starts[0]]))
+    for heading, end in zip(headings, [*starts[1:], len(area.rows)], strict=True):
         title = Area("title", lines_of(heading.rows))
-        yield replace(area, lines=lines_of(rows[heading.row : end]), attached=(title,))
+        yield replace(area, lines=lines_of(area.rows[heading.row : end]), attached=(title,))
 
 
-def _headings(at: int, areas: Sequence[Area], rows: Sequence[Sequence[Row]]) -> list[_Heading]:
+def _headings(at: int, areas: Sequence[Area]) -> list[_Heading]:
     """The headings of an area; [] unless all of it is headings."""
     area = areas[at]
-    if area.kind not in _KINDS or area.attached or any(len(row.lines) > 1 for row in rows[at]):
+    if area.kind not in _KINDS or area.attached or any(len(row.lines) > 1 for row in area.rows):
         return []
     headings = []
-    for own in _runs(rows[at]):
-        place = _place_beside(own, at, areas, rows)
-        if place is None or len(own) > _MAX_ROWS:
+    for own in _runs(area.rows):
+        if len(own) > _MAX_ROWS or (place := _place_beside(own, at, areas)) is None:
             return []
         headings.append(_Heading(tuple(own), at, *place))
     return headings
@@ -94,9 +92,7 @@ def _runs(rows: Sequence[Row]) -> list[list[Row]]:
     return runs
 
 
-def _place_beside(
-    heading: Sequence[Row], at: int, areas: Sequence[Area], rows: Sequence[Sequence[Row]]
-) -> tuple[int, int] | None:
+def _place_beside(heading: Sequence[Row], at: int, areas: Sequence[Area]) -> tuple[int, int] | None:
     """The area and its row that begins a paragraph to the right of a heading; None without."""
     box = Box.enclosing(row.box for row in heading)
     beside = [
@@ -104,20 +100,21 @@ def _place_beside(
         for i, area in enumerate(areas)
         if i != at
         and area.kind in ("text", "list")
-        and rows[i]
-        and rows[i][0].box.y0 <= heading[0].box.center[1] <= rows[i][-1].box.y1
-        and box.x1 <= min(row.box.x0 for row in rows[i])
+        and area.rows
+        and area.rows[0].box.y0 <= heading[0].box.center[1] <= area.rows[-1].box.y1
+        and box.x1 <= min(row.box.x0 for row in area.rows)
     ]
     if not beside:
         return None
     text = min(beside, key=lambda i: areas[i].box.x0)
-    if box.width > _NARROW * areas[text].box.width or not _is_prose(rows[text]):
+    rows = areas[text].rows
+    if box.width > _NARROW * areas[text].box.width or not _is_prose(rows):
         return None
-    starts = {id(run[0]) for run in paragraphs(rows[text])}
+    starts = {run[0] for run in paragraphs(rows)}
     level = _LEVEL * heading[0].height
-    for number, row in enumerate(rows[text]):
+    for number, row in enumerate(rows):
         is_level = abs(row.box.center[1] - heading[0].box.center[1]) <= level
-        if is_level and id(row) in starts:
+        if is_level and row in starts:
             return text, number
     return None
 

@@ -37,20 +37,20 @@ def carry_tables(pages: Iterable[ParsedPage]) -> Iterator[ParsedPage]:
     """
     last: _Open | None = None
     for page in pages:
-        tables = _outer_tables(page)
-        if last and tables and tables[0] is not None and page.page.number == last.page + 1:
-            page = _continued(page, tables[0], last)
+        first, bottom = _outer_tables(page)
+        if last and first is not None and page.page.number == last.page + 1:
+            page = _continued(page, first, last)
         yield page
-        last = _open_table(page, tables[1]) if tables and tables[1] is not None else None
+        last = None if bottom is None else _open_table(page, bottom)
 
 
-def _outer_tables(parsed: ParsedPage) -> tuple[int | None, int | None] | None:
-    """Positions of the first and of the last area if these are tables with cells, None for others;
-    apart from headers, footers and short lines. None for a page without areas."""
+def _outer_tables(parsed: ParsedPage) -> tuple[int | None, int | None]:
+    """Positions of the first and of the last area if these are tables with cells, None for others
+    and without areas; apart from headers, footers and short lines."""
     areas = [i for i, region in enumerate(parsed.regions) if len(region.path) == 1]
     areas = [i for i in areas if not _is_margin(parsed.regions[i])]
     if not areas:
-        return None
+        return None, None
     first, last = areas[0], areas[-1]
     return (
         first if table_rows(parsed, first) else None,

@@ -31,12 +31,12 @@ def spread_names(
         line = lines[at]
         pieces = []
         for piece in line.pieces:
-            others = line.columns - frozenset(range(piece.columns[0], piece.columns[1] + 1))
-            own = line.columns - others
+            own = frozenset(piece.covered)
+            others = line.columns - own
             below = next((other for other in lines[at + 1 :] if other.columns & own), line)
             reach = line.middle + _RULE_REACH * height
             ruled = barriers.under(piece.box, min(reach, below.middle))
-            columns = _ruled(piece, ruled, others) or piece.columns
+            columns = _ruled(own, ruled, others) or piece.columns
             if columns == piece.columns and below in lines[:n_header]:
                 columns = _centered(piece, others, below, spans, slack=_CENTERED * height)
             pieces.append(replace(piece, columns=columns))
@@ -44,8 +44,9 @@ def spread_names(
     return spread
 
 
-def _ruled(piece: Piece, ruled: frozenset[int], others: frozenset[int]) -> tuple[int, int] | None:
-    own = frozenset(range(piece.columns[0], piece.columns[1] + 1))
+def _ruled(
+    own: frozenset[int], ruled: frozenset[int], others: frozenset[int]
+) -> tuple[int, int] | None:
     is_own = own < ruled and 0 not in ruled and not ruled & others
     return (min(ruled), max(ruled)) if is_own else None
 

@@ -91,4 +91,4 @@ def table_line(pieces: Sequence[Piece]) -> TableLine:
 
 
 def _all_columns(pieces: Iterable[Piece]) -> frozenset[int]:
-    return frozenset(i for p in pieces for i in range(p.columns[0], p.columns[1] + 1))
+    return frozenset(column for piece in pieces for column in piece.covered)

@@ -38,6 +38,11 @@ class Piece:
     box: Box
     columns: tuple[int, int] = (0, 0)  # first and last
 
+    @property
+    def covered(self) -> range:
+        """All its columns."""
+        return range(self.columns[0], self.columns[1] + 1)
+
     @cached_property
     def is_value(self) -> bool:
         """Whether it is a number, or the mark for none; a year is not."""

@@ -79,7 +79,7 @@ class _Grouping:
         self.pitch = apart[len(apart) // 2] if apart else 0.0
         self.limits = _limits(lines, self.n_columns)
         self.capitals = _have_capitals(lines)
-        self.ruled = self._ruled_rows(self.n_columns)
+        self.ruled = self._ruled_rows()
         self.n_header = self._header_lines()
         self.lines = spread_names(
             lines, self.n_header, columns.spans, barriers, height=columns.height
@@ -112,11 +112,11 @@ class _Grouping:
         is_text = len(line.pieces) == 1 and line.pieces[0].columns in texts
         return (is_cut_off and is_text) or self._continues([line], after, leads=True)
 
-    def _ruled_rows(self, n_columns: int) -> list[bool]:
+    def _ruled_rows(self) -> list[bool]:
         """For each line, whether the rules above and below it enclose one row."""
         bands: list[list[int]] = [[0]]
         for at, ruled in enumerate(self.rules, start=1):
-            if 2 * len(ruled) >= n_columns and (0 in ruled or self.is_grid):
+            if 2 * len(ruled) >= self.n_columns and (0 in ruled or self.is_grid):
                 bands.append([])
             bands[-1].append(at)
         single = [self._has_one_row(band) for band in bands]
@@ -131,7 +131,7 @@ class _Grouping:
             for at in band
             for piece in self.lines[at].pieces
             if piece.is_value or len(piece.text) <= _MARK
-            for column in range(piece.columns[0], piece.columns[1] + 1)
+            for column in piece.covered
         ]
         return len(values) == len(set(values))
 
@@ -149,14 +149,14 @@ class _Grouping:
             heads = below.values and not values and group[-1].pieces[-1].text.endswith(":")
             return not heads and _in_columns(group, below)
         if step < OVERLAP:
-            return not own & below.columns or (below.columns <= own and self._surrounds(at))
+            return not shared or (below.columns <= own and self._surrounds(at))
         if at < self.n_header:
             return step <= max(_HEADER_LOOSE, _LOOSE * self.usual) and _stacks(group, below)
         if step > _LOOSE * self.usual:
             return False
         if below.values and values:
             # At the middle of a cell of two lines there are values, others at its end.
-            partly = own & below.columns and own - below.columns and below.columns - own
+            partly = shared and own - below.columns and below.columns - own
             return bool(partly) and self._continues(group, below, leads=True)
         if below.values:
             return own < below.columns and self._continues(group, below, leads=True)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from colregion.core.geometry import FloatArray
 from colregion.core.regions import Cell
-from colregion.core.tables import CELL_SEPARATOR
 from colregion.parsers.layout.lines import Line, find_rows, reads_leftward
 from colregion.parsers.layout.rules import Rules
 from colregion.parsers.layout.table_columns import find_columns
@@ -72,16 +71,6 @@ def find_cells(
         ]
         for row, own in enumerate(drafts)
     ]
-
-
-def row_texts(rows: Sequence[Sequence[TableCell]]) -> list[str]:
-    """Each row's cells, and those that reach into it from above, parted by " | "."""
-    texts: list[list[tuple[int, str]]] = [[] for _ in rows]
-    for row in rows:
-        for each in row:
-            for covered in range(each.cell.row, each.cell.row + each.cell.row_span):
-                texts[covered].append((each.cell.column, each.text))
-    return [CELL_SEPARATOR.join(text for _, text in sorted(own)) for own in texts]
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,10 +52,10 @@ class TextLayerReader(WordReader):
             return page, ()
         layer = page.load_text()
         words = extract_words(layer, width=page.width, height=page.height)
-        if page.upright is None:
-            degrees = turn_to_upright(layer, width=page.width, height=page.height)
-            upright = Upright(degrees, page.width, page.height) if degrees else None
-            page = replace(page, upright=upright) if upright else page
+        if page.upright is None and (
+            degrees := turn_to_upright(layer, width=page.width, height=page.height)
+        ):
+            page = replace(page, upright=Upright(degrees, page.width, page.height))
         return page, use_invisible(words) if self.invisible else words
 
 
