@@ -179,3 +179,11 @@ def test_drawn_figure_with_a_note_in_its_box_stays_a_figure() -> None:
 
     assert attach_parts([chart, BODY]) == [chart, BODY]
     assert attach_parts([painted, BODY]) == [painted, BODY]
+
+
+def test_heading_in_the_margin_of_a_note_comes_with_it_to_the_figure() -> None:
+    heading = Area("title", (line("Method", 0.1, 0.62),))
+    note = Area("text", (line("Note: Others did not answer.", 0.2, 0.62),), attached=(heading,))
+    (host,) = attach_parts([note, FIGURE])
+    assert parts([host]) == [("caption", "Note: Others did not answer."), ("title", "Method")]
+    assert [one.text for one in host.all_lines] == ["Note: Others did not answer.", "Method"]

@@ -56,7 +56,9 @@ def attach_parts(areas: Sequence[Area]) -> list[Area]:
             while (part := _next_part(grown, others, distance)) is not None:
                 others.remove(part)
                 kind = part.kind if part.kind == "title" else "caption"
-                grown = replace(grown, attached=(*grown.attached, replace(part, kind=kind)))
+                # A part may have a heading in the margin.
+                parts = (replace(part, kind=kind, attached=()), *part.attached)
+                grown = replace(grown, attached=(*grown.attached, *parts))
         rest = [grown if area is host else area for area in rest if area is host or area in others]
     return rest
 
