@@ -71,7 +71,7 @@ class _Table:
 
 def _parts(parsed: ParsedPage, region: Region) -> Iterator[str | _Table]:
     """The paragraphs and the table of a region, in reading order."""
-    position = next((i for i, one in enumerate(parsed.regions) if one.path == region.path), None)
+    position = parsed.positions.get(region.path)
     table = None if position is None else table_of(parsed, position)
     rows = [] if table is None else table_rows(parsed, table)
     wanted = rows if position == table and not region.parts else _own_rows(parsed, region, rows)
