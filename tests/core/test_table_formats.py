@@ -110,6 +110,18 @@ def test_table_that_continues_another_has_the_names_of_its_text() -> None:
     assert to_markdown(page, page.regions[0]) == "| Stock | Price |\n| --- | --- |\n| 4 | 5 |"
 
 
+def test_header_rows_of_the_text_may_have_different_numbers_of_names() -> None:
+    values = [value("4", 7, 0), value("5", 7, 1), value("6", 7, 2)]
+    page = parsed(values, continues=True, names="Stock | Price | Sales\nper lot | 2024")
+
+    assert to_html(page, page.regions[0]) == (
+        "<table><thead><tr><th>Stock</th><th>Price</th><th>Sales</th></tr>"
+        "<tr><th>per lot</th><th>2024</th></tr></thead>"
+        "<tbody><tr><td>4</td><td>5</td><td>6</td></tr></tbody></table>"
+    )
+    assert to_markdown(page, page.regions[0]).startswith("| Stock per lot | Price 2024 | Sales |")
+
+
 def test_two_cells_at_one_place_are_joined() -> None:
     page = parsed([value("4", 0, 0), value("5", 0, 0)])
 
