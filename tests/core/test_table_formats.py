@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from PIL import Image
 
-from colregion.core.documents import Page
 from colregion.core.geometry import Box
 from colregion.core.regions import Cell, ParsedPage, Region
 from colregion.core.table_formats import to_html, to_markdown
+from colregion.testing import make_page
 
 Row = list[tuple[str, Cell]]
 
@@ -36,8 +35,7 @@ def parsed(*rows: Row, caption: str = "", continues: bool = False, names: str = 
         ]
     text = "\n".join([*([names] if names else []), *texts])
     table = Region("doc#p1", (1,), Box(0, 0, 1, 1), text, "table", continues=continues)
-    loaded = Page("doc", 1, 10, 10, "px", lambda dpi=None: Image.new("RGB", (10, 10)))  # noqa: ARG005
-    return ParsedPage(loaded, (), (table, *parts))
+    return ParsedPage(make_page(), (), (table, *parts))
 
 
 def name(text: str, row: int, column: int, rows: int = 1, columns: int = 1) -> tuple[str, Cell]:
