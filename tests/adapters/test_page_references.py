@@ -277,6 +277,23 @@ class TestLabels:
         (hit,) = ranked(engine, "total", [reference], k=1)
         assert hit.page_number == number
 
+    def test_labels_of_an_indexed_document_are_loaded_once_per_question(
+        self, book: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        engine.add(book, workers=0)
+        loaded: list[list[str]] = []
+        load = engine.index.load
+
+        def recorded(page_ids: Sequence[str]) -> Any:
+            loaded.append([one.rpartition("#")[2] for one in page_ids])
+            return load(page_ids)
+
+        monkeypatch.setattr(engine.index, "load", recorded)
+        references = [PageReference(file=book, label=label) for label in ("ii", "A-1", "i")]
+        hits = ranked(engine, "total", references, k=None)
+        assert {hit.page_number for hit in hits} == {1, 2, 6}
+        assert loaded == [[f"p{n}" for n in range(1, 7)], ["p2"], ["p6"], ["p1"]]
+
     def test_pypdf_gives_the_same_labels(self, book: Path) -> None:
         labels = [page.label for page in open_document(book).pages()]
         assert labels == pypdf.PdfReader(book).page_labels == ["i", "ii", "1", "2", "3", "A-1"]

@@ -11,7 +11,7 @@ import pytest
 
 from colregion.core.documents import Document, DocumentEntry, TextLayer, check_metadata
 from colregion.core.embeddings import PageEmbedding, QueryEmbedding
-from colregion.core.geometry import Box, BoxPlacement, GridPlacement
+from colregion.core.geometry import Box, BoxPlacement, GridPlacement, Upright
 from colregion.core.regions import Cell, ParsedPage, Region, Word, mean_confidence
 from colregion.core.results import Hit, RelevanceMap
 from colregion.errors import InvalidInput, NotIndexed, ShapeMismatch
@@ -313,3 +313,14 @@ class TestTableRows:
             Cell(-1, 0)
         with pytest.raises(InvalidInput, match="spans from 1"):
             Cell(0, 0, column_span=0)
+
+
+@pytest.mark.parametrize(
+    ("degrees_clockwise", "turns"),
+    [(None, 0), (0, 0), (-1.7, 0), (88.5, 1), (180, 2), (-180, 2), (-90, 3), (359, 0)],
+)
+def test_quarter_turns_of_a_page_bring_it_nearest_to_upright(
+    degrees_clockwise: float | None, turns: int
+) -> None:
+    upright = None if degrees_clockwise is None else Upright(degrees_clockwise, 60, 80)
+    assert replace(make_page(), upright=upright).quarter_turns == turns

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from PIL import Image
 
-from colregion.core.documents import Page
 from colregion.core.geometry import Box
 from colregion.core.regions import Cell, ParsedPage, Region
 from colregion.core.table_formats import to_html, to_markdown
+from colregion.testing import make_page
 
 Row = list[tuple[str, Cell]]
 
@@ -36,8 +35,7 @@ def parsed(*rows: Row, caption: str = "", continues: bool = False, names: str = 
         ]
     text = "\n".join([*([names] if names else []), *texts])
     table = Region("doc#p1", (1,), Box(0, 0, 1, 1), text, "table", continues=continues)
-    loaded = Page("doc", 1, 10, 10, "px", lambda dpi=None: Image.new("RGB", (10, 10)))  # noqa: ARG005
-    return ParsedPage(loaded, (), (table, *parts))
+    return ParsedPage(make_page(), (), (table, *parts))
 
 
 def name(text: str, row: int, column: int, rows: int = 1, columns: int = 1) -> tuple[str, Cell]:
@@ -108,6 +106,18 @@ def test_table_that_continues_another_has_the_names_of_its_text() -> None:
     page = parsed([value("4", 7, 0), value("5", 7, 1)], continues=True, names="Stock | Price")
 
     assert to_markdown(page, page.regions[0]) == "| Stock | Price |\n| --- | --- |\n| 4 | 5 |"
+
+
+def test_header_rows_of_the_text_may_have_different_numbers_of_names() -> None:
+    values = [value("4", 7, 0), value("5", 7, 1), value("6", 7, 2)]
+    page = parsed(values, continues=True, names="Stock | Price | Sales\nper lot | 2024")
+
+    assert to_html(page, page.regions[0]) == (
+        "<table><thead><tr><th>Stock</th><th>Price</th><th>Sales</th></tr>"
+        "<tr><th>per lot</th><th>2024</th></tr></thead>"
+        "<tbody><tr><td>4</td><td>5</td><td>6</td></tr></tbody></table>"
+    )
+    assert to_markdown(page, page.regions[0]).startswith("| Stock per lot | Price 2024 | Sales |")
 
 
 def test_two_cells_at_one_place_are_joined() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from PIL import Image
 
-from colregion.core.documents import Page
 from colregion.core.geometry import Box
 from colregion.core.regions import Cell, ParsedPage, Region
 from colregion.core.tables import table_header, table_of, table_rows
+from colregion.testing import make_page
 
 BOX = Box(0.1, 0.1, 0.9, 0.9)
 
@@ -18,8 +17,7 @@ def region(path: tuple[int, ...], kind: str, cell: Cell | None = None) -> Region
 
 
 def page(*regions: Region) -> ParsedPage:
-    loaded = Page("doc", 1, 10, 10, "px", lambda dpi=None: Image.new("RGB", (10, 10)))  # noqa: ARG005
-    return ParsedPage(loaded, (), regions)
+    return ParsedPage(make_page(), (), regions)
 
 
 PAGE = page(

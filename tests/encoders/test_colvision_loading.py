@@ -125,8 +125,8 @@ def test_saved_checkpoint_of_every_family_is_recognized(models: ModelShelf, fami
     assert classes_of(detected) == (model.__name__, processor.__name__, module.__name__)
 
 
-def load(folder: Path) -> ColVisionEncoder:
-    encoder = load_encoder(str(folder))
+def load(source: Path | str, **options: Any) -> ColVisionEncoder:
+    encoder = load_encoder(str(source), **options)
     assert isinstance(encoder, ColVisionEncoder)
     return encoder
 

@@ -6,19 +6,18 @@ and the vector that changes most must be the one whose cell holds the block.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
 
-from colregion.core.documents import Page
 from colregion.core.embeddings import PageEmbedding
 from colregion.core.geometry import GridPlacement, IntArray, Upright
 from colregion.core.regions import ParsedPage
 from colregion.encoders.colvision import ColVisionEncoder
+from colregion.encoders.colvision.proof import choose_cells, page_of, with_block
 from tests.encoders.tiny_colvision import (
     FAMILIES,
     QWEN,
@@ -35,40 +34,14 @@ SHAPES = [(425, 550), (600, 300), (1600, 300), (100, 150), (1240, 1754)]
 POSITIONS = 10
 
 
-@dataclass(frozen=True)
-class Pixels:
-    """An `ImageLoader` with these pixels (height, width, 3)."""
-
-    values: NDArray[np.uint8]
-
-    def __call__(self, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
-        return Image.fromarray(self.values)
-
-
-def page_of(values: NDArray[np.uint8], *, rotation: float = 0) -> ParsedPage:
-    height_px, width_px, _ = values.shape
-    page = Page("doc", 1, width_px, height_px, "px", Pixels(values))
-    if rotation:
-        page = replace(page, upright=Upright(rotation, width_px, height_px))
-    return ParsedPage(page, (), ())
+def turned(page: ParsedPage, rotation: float) -> ParsedPage:
+    size = page.page.width, page.page.height
+    upright = Upright(rotation, *size) if rotation else None
+    return replace(page, page=replace(page.page, upright=upright))
 
 
 def noise(rng: np.random.Generator, *, width_px: int, height_px: int) -> NDArray[np.uint8]:
     return rng.integers(100, 156, (height_px, width_px, 3), dtype=np.uint8)
-
-
-def blocks(
-    rng: np.random.Generator, layer: IntArray, n: int, *, width_px: int, height_px: int
-) -> Iterator[tuple[int, int, tuple[slice, slice]]]:
-    """Cells, the four corners first, and a block of pixels well inside each."""
-    rows, cols = layer.shape
-    corners = [(0, 0), (0, cols - 1), (rows - 1, 0), (rows - 1, cols - 1)]
-    others = [(int(rng.integers(rows)), int(rng.integers(cols))) for _ in range(n - 4)]
-    for row, col in [*corners, *others][:n]:
-        side = max(1, int(0.3 * min(width_px / cols, height_px / rows)))
-        x0 = int((col + 0.5) * width_px / cols - side / 2)
-        y0 = int((row + 0.5) * height_px / rows - side / 2)
-        yield row, col, (slice(y0, y0 + side), slice(x0, x0 + side))
 
 
 def grid_of(embedding: PageEmbedding) -> GridPlacement:
@@ -94,19 +67,17 @@ def check_positions(
     width_px, height_px = shape
     rng = np.random.default_rng(width_px)
     values = noise(rng, width_px=width_px, height_px=height_px)
-    (before,) = encoder.encode_pages([page_of(values, rotation=rotation)])
+    (before,) = encoder.encode_pages([turned(page_of(values), rotation)])
     layer = grid_of(before).layers[layer_number]
     prompt = np.setdiff1d(
         np.arange(len(before.vectors)),
         np.concatenate([one.ravel() for one in grid_of(before).layers]),
     )
     assert len(prompt) > 0
-    expected, cells = [], []
-    for row, col, block in blocks(rng, layer, n, width_px=width_px, height_px=height_px):
-        changed = values.copy()
-        changed[block] = 255 if (row + col) % 2 else 0
-        (after,) = encoder.encode_pages([page_of(changed, rotation=rotation)])
-        expected.append((row, col))
+    expected, cells = choose_cells(rng, layer, n=max(n, 4))[:n], []
+    for cell in expected:
+        changed = page_of(with_block(values, layer, cell))
+        (after,) = encoder.encode_pages([turned(changed, rotation)])
         cells.append(changed_cell(layer, before, after))
         np.testing.assert_allclose(after.vectors[prompt], before.vectors[prompt], atol=1e-5)
     assert cells == expected

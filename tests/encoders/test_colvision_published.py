@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colregion.encoders import load_encoder
 from colregion.encoders.colvision import ColVisionEncoder
 from colregion.encoders.torch_utils import model_files
 from colregion.engine import Engine
 from colregion.errors import BackendError, ColregionError, InvalidInput
 from colregion.indexes.memory import MemoryIndex
 from colregion.testing.fakes import LineParser, PlainImage, make_parsed_page
-from tests.encoders.test_colvision_loading import save_adapter, without_projection, write
+from tests.encoders.test_colvision_loading import load, save_adapter, without_projection, write
 from tests.encoders.tiny_colvision import FAMILIES, QWEN, ModelShelf
 
 pytestmark = pytest.mark.torch
@@ -30,12 +29,6 @@ PAGES = [
     make_parsed_page([], number=2, image=PlainImage(width_px=420, height_px=200)),
 ]
 RUN_NOTHING = "raise SystemError('code of a repository was run')\n"
-
-
-def load(source: Path | str, **options: Any) -> ColVisionEncoder:
-    encoder = load_encoder(str(source), **options)
-    assert isinstance(encoder, ColVisionEncoder)
-    return encoder
 
 
 def variant(

@@ -17,7 +17,8 @@ from colregion.core.quotes import Quote
 from colregion.core.results import Hit, Hits, RelevanceMap
 from colregion.demo import DOCUMENTS
 from colregion.errors import UnreadableDocument
-from colregion.export.html.notebook import mark_quotes
+from colregion.export.excerpt import quote_spans
+from colregion.export.html.markup import mark_spans
 from colregion.indexes import MemoryIndex
 from colregion.testing import PlainImage
 
@@ -70,10 +71,11 @@ def test_everything_that_a_document_says_is_escaped(make_hit: MakeHit) -> None:
 
 def test_quotes_are_marked_whatever_white_space_separates_their_words() -> None:
     quotes = [Quote("b <c>", (BOX,)), Quote("e f", (BOX,)), Quote("not there", (BOX,))]
-    assert mark_quotes("a b\n<c> d e\u2003f", quotes) == (
+    text = "a b\n<c> d e\u2003f"
+    assert mark_spans(text, quote_spans(text, quotes)) == (
         "a <mark>b\n&lt;c&gt;</mark> d <mark>e\u2003f</mark>"
     )
-    assert mark_quotes("a & b", ()) == "a &amp; b"
+    assert mark_spans("a & b", ()) == "a &amp; b"
 
 
 def test_hits_of_one_page_share_its_image_and_later_ones_are_lines(make_hit: MakeHit) -> None:

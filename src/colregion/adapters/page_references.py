@@ -6,9 +6,11 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal, TypeAlias, TypeVar
+
+from PIL import Image
 
 from colregion.adapters.page_metadata import PageReference
 from colregion.core.documents import Document, DocumentEntry, page_id
@@ -25,6 +27,7 @@ WithoutPage: TypeAlias = Literal["keep", "drop"]
 
 _T = TypeVar("_T")
 _LoadedPage: TypeAlias = tuple[EmbeddedPage, DocumentEntry]
+_Labels: TypeAlias = Callable[[range], list[str | None]]
 _LOADED_AT_ONCE = 64
 
 
@@ -107,13 +110,15 @@ def engine_without_index() -> Engine:
     return Engine.open(MemoryIndex())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _PageLoader:
-    """Loads the pages of one question; a file that several of them name is opened once."""
+    """Loads the pages of one question; a file that several of them name is opened once, and the
+    labels of a document are looked up once."""
 
     engine: Engine
-    entries: Mapping[str, DocumentEntry]
+    entries: dict[str, DocumentEntry]
     opened: dict[tuple[str, str | None], Document] = field(default_factory=dict)
+    labels: dict[str | int, _Labels] = field(default_factory=dict)
 
     def load(self, reference: PageReference) -> list[_LoadedPage]:
         """The pages of a reference: several where a label is not unique, [] for no page."""
@@ -127,7 +132,7 @@ class _PageLoader:
         if entry is None:
             return None
 
-        def labels(numbers: Sequence[int]) -> list[str | None]:
+        def labels(numbers: range) -> list[str | None]:
             batches = range(0, len(numbers), _LOADED_AT_ONCE)
             return [
                 page.parsed.page.label
@@ -137,7 +142,8 @@ class _PageLoader:
                 )
             ]
 
-        numbers = _page_numbers(reference, entry.page_count, labels)
+        labels_once = self.labels.setdefault(entry.id, cache(labels))
+        numbers = _page_numbers(reference, entry.page_count, labels_once)
         if not numbers:
             return None if reference.image is not None else []
         try:
@@ -154,10 +160,9 @@ class _PageLoader:
             return entry
         if reference.file is None:
             return None
-        file, path = str(reference.file), os.path.abspath(reference.file)
-        for entry in self.entries.values():
-            if os.path.abspath(entry.source) == path:
-                return entry
+        if (entry := self._by_path.get(os.path.abspath(reference.file))) is not None:
+            return entry
+        file = str(reference.file)
         if os.path.basename(file) != file or os.path.exists(file):
             return None
         same = [e for e in self.entries.values() if os.path.basename(e.source) == file]
@@ -165,6 +170,11 @@ class _PageLoader:
             ids = ", ".join(entry.id for entry in same)
             raise InvalidInput(f"{file!r} names several documents of the index: {ids}; give doc_id")
         return same[0] if same else None
+
+    @cached_property
+    def _by_path(self) -> dict[str, DocumentEntry]:
+        """The documents by the absolute paths of their sources; of one path, the first."""
+        return {os.path.abspath(one.source): one for one in reversed(self.entries.values())}
 
     def _read(self, reference: PageReference) -> list[_LoadedPage]:
         numbered = reference.page_number is not None or reference.image is not None
@@ -177,7 +187,7 @@ class _PageLoader:
                 "image_path, image or source, or its file in files="
             )
         try:
-            document = self._open(reference)
+            document = self._open(reference, source)
         except ColregionError:
             if numbered:
                 raise
@@ -185,23 +195,22 @@ class _PageLoader:
         if reference.image is not None:
             return [self._read_page(reference, document, 1, number=reference.page_number or 1)]
 
-        def labels(numbers: Sequence[int]) -> list[str | None]:
+        def labels(numbers: range) -> list[str | None]:
             part = document.alone(numbers[0]) if len(numbers) == 1 else document
             return [page.label for page in part.pages()]
 
-        numbers = _page_numbers(reference, document.page_count, labels)
+        labels_once = self.labels.setdefault(id(document), cache(labels))
+        numbers = _page_numbers(reference, document.page_count, labels_once)
         # The file of one page may be a page of a longer document.
         return [
             self._read_page(reference, document, number if document.page_count > 1 else 1, number)
             for number in numbers
         ]
 
-    def _open(self, reference: PageReference) -> Document:
-        source = reference.file if reference.image is None else reference.image
+    def _open(self, reference: PageReference, source: str | Path | bytes | Image.Image) -> Document:
         path = source if isinstance(source, str | Path) else None
         name = reference.doc_id or reference.file or path
         doc_id = None if name is None else str(name)
-        assert source is not None
         if path is None:
             return open_document(source, doc_id=doc_id)
         key = str(path), doc_id
@@ -226,7 +235,7 @@ class _PageLoader:
 def _page_numbers(
     reference: PageReference,
     page_count: int,
-    labels: Callable[[Sequence[int]], list[str | None]],
+    labels: _Labels,
 ) -> list[int]:
     """The 1-based numbers of the pages that a reference to a document of `page_count` pages names.
 
@@ -243,7 +252,7 @@ def _page_numbers(
         return [1] if page_count == 1 else []
     own = int(label) if label.isdecimal() and 1 <= int(label) <= page_count else None
     # A file has labels on all of its pages or on none.
-    if own is not None and labels([own]) == [None]:
+    if own is not None and labels(range(own, own + 1)) == [None]:
         return [own]
     numbers = range(1, page_count + 1)
     named = [n for n, one in zip(numbers, labels(numbers), strict=True) if (one or str(n)) == label]

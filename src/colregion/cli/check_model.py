@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import time
-from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
@@ -58,6 +57,8 @@ def _since(start: float) -> float:
 
 
 def _facts(encoder: Any) -> dict[str, str]:
+    from importlib.metadata import version  # slow to import and seldom needed
+
     from colregion.encoders.colvision.drawn_pages import drawn_pages
 
     (embedding,) = encoder.encode_pages(drawn_pages()[:1])

@@ -135,6 +135,11 @@ class Page:
         """The page's image as displayed, RGB, loaded on first use and cached."""
         return self.load_image()
 
+    @property
+    def quarter_turns(self) -> int:
+        """How many quarter turns clockwise, 0-3, bring the displayed page nearest to upright."""
+        return round(self.upright.degrees_clockwise / 90) % 4 if self.upright else 0
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "image"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, takewhile
 from typing import TypeAlias
@@ -70,7 +70,7 @@ class _Table:
 
 def _parts(parsed: ParsedPage, region: Region) -> Iterator[str | _Table]:
     """The paragraphs and the table of a region, in reading order."""
-    position = next((i for i, one in enumerate(parsed.regions) if one.path == region.path), None)
+    position = parsed.positions.get(region.path)
     table = None if position is None else table_of(parsed, position)
     rows = [] if table is None else table_rows(parsed, table)
     wanted = rows if position == table and not region.parts else _own_rows(parsed, region, rows)
@@ -166,17 +166,21 @@ def _html_rows(rows: Sequence[_Row]) -> str:
         column = 0
         while column < len(row):
             cell = row[column]
-            end = column + 1
-            while cell and end < len(row) and row[end] is cell:
-                end += 1
+            n_columns = _run(cell, row[column:]) if cell else 1
             if cell is None:
                 cells.append("<td></td>")
             elif not (column < len(above) and above[column] is cell):
-                reach = sum(1 for _ in takewhile(lambda r: r[column] is cell, rows[at:]))  # noqa: B023
-                cells.append(_html_cell(cell, rows=reach, columns=end - column))
-            column = end
+                # Header rows that are known as text only differ in length.
+                below = (line[column] if column < len(line) else None for line in rows[at:])
+                cells.append(_html_cell(cell, rows=_run(cell, below), columns=n_columns))
+            column += n_columns
         shown.append(f"<tr>{''.join(cells)}</tr>")
     return "".join(shown)
+
+
+def _run(cell: _Cell, cells: Iterable[_Cell | None]) -> int:
+    """How many of the first cells are this one."""
+    return sum(1 for _ in takewhile(lambda one: one is cell, cells))
 
 
 def _html_cell(cell: _Cell, *, rows: int, columns: int) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from colregion.core.quotes import Quote
 from colregion.core.regions import Region
 from colregion.core.results import Hit
+from colregion.core.tables import CELL_SEPARATOR
 
 _PROSE = ("text", "caption", "title")
 _LINE_BREAK = re.compile(r"(?<!\n)\n(?!\n)")
-_CELL_SEPARATOR = "\u2003"  # em space
-_TABLE_CELLS = " | "  # in the text of a row of a table, under its header line
+_BETWEEN_CELLS = "\u2003"  # em space
 _LINE_CHARACTERS = 180
 _PREVIEW_LINES, _PREVIEW_CHARACTERS = 9, 600
 
@@ -64,6 +64,6 @@ def _children(hit: Hit) -> list[Region]:
 
 
 def _flowing(kind: str, text: str) -> str:
-    if kind == "row" and _TABLE_CELLS not in text:
-        return _CELL_SEPARATOR.join(text.split("\n"))
+    if kind == "row" and CELL_SEPARATOR not in text:
+        return _BETWEEN_CELLS.join(text.split("\n"))
     return _LINE_BREAK.sub(" ", text.strip()) if kind in _PROSE else text.strip()

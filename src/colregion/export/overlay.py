@@ -130,12 +130,7 @@ def tint_quotes(image: Image.Image, hits: Iterable[Hit]) -> Image.Image:
 
 def turn_upright(image: Image.Image, page: Page) -> Image.Image:
     """An image of the page, or of a part of it, turned by the quarter turn nearest to upright."""
-    return image.rotate(-90 * quarter_turns(page), expand=True)
-
-
-def quarter_turns(page: Page) -> int:
-    """How many quarter turns clockwise bring the displayed page nearest to upright."""
-    return round(page.upright.degrees_clockwise / 90) if page.upright else 0
+    return image.rotate(-90 * page.quarter_turns, expand=True)
 
 
 def draw_map(

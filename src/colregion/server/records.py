@@ -19,7 +19,6 @@ from colregion.core.text import content_terms
 from colregion.export.excerpt import readable
 from colregion.export.html.map_layers import MapLayer
 from colregion.export.html.markup import clean, term_spans
-from colregion.export.overlay import quarter_turns
 from colregion.mcp.records import DocumentRecord, RegionRecord, document_record, region_record
 
 _MAX_CITATIONS = 60  # a context has up to 50; finding marks takes time for each
@@ -195,7 +194,7 @@ def page_text(parsed: ParsedPage, entry: DocumentEntry) -> PageText:
         page_count=entry.page_count,
         page_width=float(page.width),
         page_height=float(page.height),
-        quarter_turns=quarter_turns(page) % 4,
+        quarter_turns=page.quarter_turns,
         missing=page.missing,
         words=[
             (clean(word.text), *_box_tuple(word.box.xyxy)) for word in parsed.words if word.visible

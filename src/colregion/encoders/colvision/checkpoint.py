@@ -102,6 +102,7 @@ _RETRIEVAL: Mapping[str, Family] = {
     # VAGOsolutions' name for colpali-engine's ColQwen3.
     "colqwen3": Family("ColQwen3", "ColQwen3Processor", ENGINE, backbone="Qwen3VLConfig"),
 }
+_FAMILIES = (*_BACKBONES.values(), *_RETRIEVAL.values())
 # TomoroAI's ColQwen3: the same model type, with code for a wrapper around the same layers. Its
 # prompts are colpali-engine's.
 _WRAPPED_COLQWEN3 = replace(
@@ -122,13 +123,10 @@ def find_family(folder: Path, base: Path | None, *, name: str) -> Family:
     """
     for place in filter(None, (folder, base)):
         config = read_json(place, "config.json")
-        mapping = read_json(place, "adapter_config.json").get("auto_mapping") or {}
         kind = str(config.get("model_type", ""))
-        named = [str(mapping.get("base_model_class", "")), *(config.get("architectures") or ())]
+        named = _model_classes(place)
         refuse_unsupported(place, name=name)
-        families = (*_RETRIEVAL.values(), *_BACKBONES.values())
-        known = any(family.model in named for family in families)
-        if not known:
+        if not any(family.model in named for family in _FAMILIES):
             _refuse_own_code(config, name=name)
         if kind == "colqwen3" and config.get("auto_map"):
             return _WRAPPED_COLQWEN3
@@ -148,10 +146,8 @@ def find_family(folder: Path, base: Path | None, *, name: str) -> Family:
 def refuse_unsupported(folder: Path, *, name: str) -> None:
     """Raise InvalidInput for a model or adapter whose class cannot be used: a bi-encoder, or
     ColQwen2.5-Omni."""
-    config = read_json(folder, "config.json")
-    mapping = read_json(folder, "adapter_config.json").get("auto_mapping") or {}
-    named = [mapping.get("base_model_class"), *(config.get("architectures") or ())]
-    for cls in map(str, [*named, *_processor_classes(folder), config.get("model_type")]):
+    kind = read_json(folder, "config.json").get("model_type")
+    for cls in map(str, [*_model_classes(folder), *_processor_classes(folder), kind]):
         if "omni" in cls.lower():
             raise InvalidInput(
                 f"{name} is a ColQwen2.5-Omni model, which colpali-engine 0.3.18 cannot load with "
@@ -162,6 +158,13 @@ def refuse_unsupported(folder: Path, *, name: str) -> None:
                 f"{name} is a bi-encoder ({cls}): it makes one vector per page, which cannot tell "
                 "where on the page an answer is. Use the Col* model of the family"
             )
+
+
+def _model_classes(folder: Path) -> list[Any]:
+    """The class that an adapter was trained on, None for no adapter, and the architectures."""
+    mapping = read_json(folder, "adapter_config.json").get("auto_mapping") or {}
+    architectures = read_json(folder, "config.json").get("architectures") or ()
+    return [mapping.get("base_model_class"), *architectures]
 
 
 def _processor_classes(folder: Path) -> list[Any]:
@@ -201,5 +204,4 @@ def _unknown(folder: Path, *, name: str) -> str:
 
 
 def _known() -> str:
-    families = (*_BACKBONES.values(), *_RETRIEVAL.values())
-    return ", ".join(dict.fromkeys(family.model for family in families))
+    return ", ".join(dict.fromkeys(family.model for family in _FAMILIES))

@@ -213,7 +213,7 @@ class ColVisionEncoder(Encoder):
             )
             page_vectors, layers = pool(page_vectors, layers, factor=self._options.pool_factor)
             places = placement.placement_of(
-                placement.rotate_back(layers, quarter_turns=_quarter_turns(page)),
+                placement.rotate_back(layers, quarter_turns=page.page.quarter_turns),
                 n_vectors=len(page_vectors),
                 thumbnail_in_map=self._options.thumbnail_in_map,
             )
@@ -301,13 +301,7 @@ def _with_prefix(family: Family, prefix: str | None) -> Family:
     return replace(family, around=(prefix, ""))
 
 
-def _quarter_turns(page: ParsedPage) -> int:
-    """Clockwise quarter turns (0-3) that bring the page closest to upright."""
-    upright = page.page.upright
-    return round(upright.degrees_clockwise / 90) % 4 if upright else 0
-
-
 def _upright(page: ParsedPage) -> Image.Image:
-    turns = _quarter_turns(page)
+    turns = page.page.quarter_turns
     image = page.page.image
     return image.transpose(_CLOCKWISE[turns - 1]) if turns else image

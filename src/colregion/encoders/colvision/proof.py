@@ -19,7 +19,7 @@ from colregion.encoders.colvision.encoder import ColVisionEncoder
 from colregion.errors import BackendError, InvalidInput
 
 SHAPES = ((850, 1100), (1200, 500))  # width x height
-_CELLS = 6
+_N_CELLS = 6
 _ATTENTION_OUTPUT = re.compile(
     r"(self_attn|attn|attention|linear_attn|self_attention)(\.output_projection)?"
     r"\.(o_proj|out_proj|proj|Wo|dense)$"
@@ -48,7 +48,8 @@ class _Pixels:
         return Image.fromarray(self.values)
 
 
-def _page(values: NDArray[np.uint8], *, number: int = 1) -> ParsedPage:
+def page_of(values: NDArray[np.uint8], *, number: int = 1) -> ParsedPage:
+    """A page of these pixels (height, width, 3), without words or regions."""
     height_px, width_px, _ = values.shape
     return ParsedPage(Page("proof", number, width_px, height_px, "px", _Pixels(values)), (), ())
 
@@ -71,12 +72,12 @@ def prove_places(encoder: ColVisionEncoder) -> Proof:
         for width_px, height_px in SHAPES:
             rng = np.random.default_rng(width_px)
             noise = rng.integers(100, 156, (height_px, width_px, 3), dtype=np.uint8)
-            (before,) = encoder.encode_pages([_page(noise)])
+            (before,) = encoder.encode_pages([page_of(noise)])
             assert isinstance(before.placement, GridPlacement)
             for number, layer in enumerate(before.placement.layers):
-                cells = _cells(rng, layer)
+                cells = choose_cells(rng, layer, n=_N_CELLS)
                 pages = [
-                    _page(_with_block(noise, layer, cell), number=i + 1)
+                    page_of(with_block(noise, layer, cell), number=i + 1)
                     for i, cell in enumerate(cells)
                 ]
                 for cell, after in zip(cells, encoder.encode_pages(pages), strict=True):
@@ -89,14 +90,15 @@ def prove_places(encoder: ColVisionEncoder) -> Proof:
     return Proof(n_checked, tuple(wrong))
 
 
-def _cells(rng: np.random.Generator, layer: IntArray) -> list[tuple[int, int]]:
+def choose_cells(rng: np.random.Generator, layer: IntArray, *, n: int) -> list[tuple[int, int]]:
+    """(row, column) of n cells, 4 or more: the corners, and others at random."""
     rows, cols = layer.shape
     corners = [(0, 0), (0, cols - 1), (rows - 1, 0), (rows - 1, cols - 1)]
-    others = rng.integers([rows, cols], size=(_CELLS - 4, 2)).tolist()
+    others = rng.integers([rows, cols], size=(n - 4, 2)).tolist()
     return [*corners, *((row, col) for row, col in others)]
 
 
-def _with_block(
+def with_block(
     values: NDArray[np.uint8], layer: IntArray, cell: tuple[int, int]
 ) -> NDArray[np.uint8]:
     """The page with a block of .3 of the cell's side in the cell's middle."""
@@ -135,7 +137,7 @@ def prove_positions(encoder: ColVisionEncoder) -> Proof | None:
         receiver = backbone.language_model
     else:
         return None
-    (embedding,) = encoder.encode_pages([_page(np.zeros((height_px, width_px, 3), np.uint8))])
+    (embedding,) = encoder.encode_pages([page_of(np.zeros((height_px, width_px, 3), np.uint8))])
     assert isinstance(embedding.placement, GridPlacement)
     (layer,) = embedding.placement.layers
     inputs_seen: list[dict[str, Any]] = []

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from colregion.encoders.torch_utils.model_files import check_weights, read_json, weight_names
+from colregion.encoders.torch_utils.model_files import check_weights, read_json, weight_shapes
 from colregion.errors import BackendError, InvalidInput, require
 
 _STANFORD_LAYER = "linear.weight"
@@ -51,7 +51,7 @@ def _is_late_interaction(folder: Path) -> bool:
     if any(key in config for key in ("vision_config", "vlm_config", "image_token_id")):
         kind = config.get("model_type")
         raise InvalidInput(f"{folder} reads images ({kind}); leave out `text:` before it")
-    if any(_STANFORD_LAYER in weight_names(file) for file in check_weights(folder, adapter=False)):
+    if _STANFORD_LAYER in weight_shapes(folder, adapter=False):
         if _STANFORD_CLASS not in (config.get("architectures") or ()):
             raise InvalidInput(
                 f"{folder} has the projection of a ColBERT model, but its config.json does not say "

@@ -160,11 +160,6 @@ def saved_names(folder: Path) -> list[str]:
     return list(_weight_map(folder)) or [name for file in files for name in _tensors(file)]
 
 
-def weight_names(file: Path) -> list[str]:
-    """The names of the tensors in a safetensors file."""
-    return list(_tensors(file))
-
-
 def _tensors(file: Path) -> dict[str, dict[str, Any]]:
     try:
         header = json.loads(_header(file))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -42,11 +42,19 @@ def bdi(text: str) -> Markup:
 
 def mark_terms(text: str, question_terms: Set[str]) -> Markup:
     """Text in a `<bdi>`, with each word that contains one of the terms in a `<mark>`."""
-    text, marked, end = clean(text), Markup(), 0
-    for start, stop in term_spans(text, question_terms):
-        marked += escape(text[end:start]) + Markup("<mark>{}</mark>").format(text[start:stop])
+    text = clean(text)
+    marked = mark_spans(text, term_spans(text, question_terms))
+    return Markup("<bdi>{}</bdi>").format(marked)
+
+
+def mark_spans(text: str, spans: Iterable[tuple[int, int]]) -> Markup:
+    """Text, escaped, with each of its parts from a start to an end, in order, in a `<mark>`."""
+    marked, end = Markup(), 0
+    for start, stop in spans:
+        marked += escape(clean(text[end:start]))
+        marked += Markup("<mark>{}</mark>").format(clean(text[start:stop]))
         end = stop
-    return Markup("<bdi>{}</bdi>").format(marked + escape(text[end:]))
+    return marked + escape(clean(text[end:]))
 
 
 def term_spans(text: str, question_terms: Set[str]) -> Iterator[tuple[int, int]]:

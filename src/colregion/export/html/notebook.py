@@ -10,16 +10,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from PIL import Image
 
-from colregion.core.quotes import Quote
 from colregion.core.results import AddReport, Hit, Hits, PageHit, RelevanceMap
 from colregion.errors import ColregionError
 from colregion.export.colors import rank_color
 from colregion.export.excerpt import key_words, quote_spans, readable
 from colregion.export.html.images import EmbeddedImage, embed_jpeg
-from colregion.export.html.markup import clean
+from colregion.export.html.markup import clean, mark_spans
 from colregion.export.html.report import templates
 from colregion.export.html.views import upright_crop
 from colregion.export.overlay import draw_boxes, draw_map, tint_quotes, turn_upright
@@ -137,20 +136,12 @@ def _engine(engine: Any) -> str:
 
 def _hit_view(rank: int, hit: Hit) -> _HitView:
     text, table = readable(hit), hit.to_html()
-    body = Markup(clean(table)) if "<table" in table else mark_quotes(text, hit.quotes)
+    if "<table" in table:
+        body = Markup(clean(table))
+    else:
+        body = mark_spans(text, quote_spans(text, hit.quotes))
     crop = _embedded(lambda: upright_crop(hit), size_px=_CROP_PX)
     return _HitView(rank, hit, crop, key_words(hit, text), body)
-
-
-def mark_quotes(text: str, quotes: Sequence[Quote]) -> Markup:
-    """Text, escaped, with the words of the quotes in `<mark>`, also where other white space
-    separates them."""
-    marked, end = Markup(), 0
-    for start, stop in quote_spans(text, quotes):
-        marked += escape(clean(text[end:start]))
-        marked += Markup("<mark>{}</mark>").format(clean(text[start:stop]))
-        end = stop
-    return marked + escape(clean(text[end:]))
 
 
 def _embedded_page(

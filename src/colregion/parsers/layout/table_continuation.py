@@ -82,8 +82,7 @@ def _captions(parsed: ParsedPage, table: int) -> frozenset[str]:
 
 def _columns(parsed: ParsedPage, rows: list[int]) -> list[tuple[float, float]]:
     """Where each column starts and ends along the lines, as fractions of the page."""
-    upright = parsed.page.upright
-    is_sideways = upright is not None and round(upright.degrees_clockwise / 90) % 2 == 1
+    is_sideways = parsed.page.quarter_turns % 2 == 1
     spans: dict[int, tuple[float, float]] = {}
     for row in rows:
         for part in parsed.parts[row]:
