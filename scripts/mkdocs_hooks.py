@@ -25,6 +25,7 @@ import colregion.cli.common
 _COMMANDS = "<!-- commands -->"
 _OUTPUT = "NOTEBOOK-OUTPUT-"
 _SECONDS_PER_CELL = 120
+_WIDE = "---\nhide: [toc]\n---"
 
 _outputs: list[str] = []
 """HTML of notebooks' outputs. Pages hold their numbers until Markdown has been converted."""
@@ -36,7 +37,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     with ThreadPoolExecutor() as threads:
         executed = list(threads.map(lambda file: _execute(Path(str(file.abs_src_path))), notebooks))
     for file, notebook in zip(notebooks, executed, strict=True):
-        text = "\n\n".join([*_markdown(notebook), f"[Download this notebook]({file.name}.ipynb)"])
+        text = "\n\n".join(
+            [_WIDE, *_markdown(notebook), f"[Download this notebook]({file.name}.ipynb)"]
+        )
         address = file.src_uri.replace(".ipynb", ".md")
         files.append(File.generated(config, address, content=text))
     return files

@@ -22,7 +22,7 @@ def names_for(page: str) -> dict[str, Any]:
 def _answer_with_marks(prompt: str) -> str:
     assert "[tarrow-annual-report-2024.pdf p.5 r1]" in prompt
     return (
-        "It was 8.6 million euros [Tarrow-annual-report-2024.pdf p.5 R1], "
+        "Fuel and electricity cost 8.6 million euros [Tarrow-annual-report-2024.pdf p.5 R1], "
         "less than in 2023 [p.7 r9]."
     )
 

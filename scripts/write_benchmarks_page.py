@@ -1,0 +1,267 @@
+"""Write `docs/benchmarks.md`, and the table of the README, from the results in `docs/benchmarks`.
+
+    colregion eval cases.jsonl --output page.json
+    python -m scripts.write_benchmarks_page page.json             (records it, then writes)
+    python -m scripts.write_benchmarks_page                       (writes from what is recorded)
+
+A result of `colregion eval` is recorded as `page`, `corpus` or `archive`, by what was searched, one
+of `python -m benchmarks speed` as `speed`; each with the date, the commit and the machine. Only the
+figures in the tables are recorded. `--commit ID` names the commit that was measured, if it is not
+the present one.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import platform
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "docs" / "benchmarks"
+PAGE = ROOT / "docs" / "benchmarks.md"
+README = ROOT / "README.md"
+
+_PACKAGES = ("numpy", "rapidocr", "rapid-layout", "onnxruntime")
+_MARK = re.compile(r"(<!-- figures: page -->\n).*?(<!-- end of figures -->)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table: a measure of a group of cases, at a budget if it has several."""
+
+    title: str
+    group: str
+    measure: str
+    budget: str = ""
+
+    def cell(self, row: Mapping[str, Any], *, interval: bool) -> str:
+        """The figure of a ranking, and its 95 % interval if asked for."""
+        figures = row[self.group]
+        value, (low, high) = (
+            one[self.measure][self.budget] if self.budget else one[self.measure]
+            for one in (figures, figures["ci95"])
+        )
+        return f"{_short(value)} [{_short(low)}, {_short(high)}]" if interval else _short(value)
+
+
+NAMES = {
+    "colregion": "**colregion**",
+    "paper": "paper (max, max, percentile 50)",
+    "bm25": "BM25 over paragraphs and rows",
+    "bm25_page": "BM25 over pages",
+    "bm25_page_plus_block": "BM25 over pages and blocks",
+    "bm25_chunk_256": "BM25 over chunks of 256 tokens",
+    "largest": "largest areas first",
+    "all": "all areas in reading order",
+    "random": "random",
+    "best": "best possible with these regions",
+}
+_AREA, _HIT_1, _HIT_3, _ANSWER = "recall_at_area", "hit_at_1", "hit_at_3", "answer_on_page"
+TABLES = {
+    "page": (
+        Column("MMDocIR, 10 % of the page", "mmdocir", _AREA, "0.1"),
+        Column("hit@1", "mmdocir", _HIT_1, "0.5"),
+        Column("hit@3", "mmdocir", _HIT_3, "0.5"),
+        Column("answer in 128 tokens", "mmdocir", _ANSWER, "128"),
+        Column("FUNSD, 2 %", "funsd", _AREA, "0.02"),
+        Column("answer", "funsd", _ANSWER, "128"),
+        Column("SROIE, 5 %", "sroie", _AREA, "0.05"),
+        Column("answer", "sroie", _ANSWER, "128"),
+    ),
+    "corpus": (
+        Column("MMDocIR, right page first", "mmdocir", "page_at", "1"),
+        Column("among five", "mmdocir", "page_at", "5"),
+        Column("evidence in 10 % of a page", "mmdocir", _AREA, "0.1"),
+        Column("hit@1", "mmdocir", _HIT_1, "0.5"),
+        Column("answer in 128 tokens", "mmdocir", _ANSWER, "128"),
+        Column("FUNSD, right page first", "funsd", "page_at", "1"),
+        Column("evidence in 2 %", "funsd", _AREA, "0.02"),
+        Column("answer", "funsd", _ANSWER, "128"),
+    ),
+    "archive": (
+        Column("right page first", "mmdocir", "page_at", "1"),
+        Column("among five", "mmdocir", "page_at", "5"),
+        Column("answer in 256 tokens", "mmdocir", _ANSWER, "256"),
+        Column("in 1,024", "mmdocir", _ANSWER, "1024"),
+        Column("right place among three", "mmdocir", "box_at", "3"),
+        Column("area of the first", "mmdocir", "area_of_first"),
+    ),
+}
+IN_README = (0, 1, 2, 4, 6)
+"""Columns of the first table that the README shows."""
+
+
+def record(path: Path, *, commit: str) -> None:
+    """Keep what the tables show of a result, with when and on what it was measured."""
+    result = json.loads(path.read_text(encoding="utf-8"))
+    name = result.get("searched", "speed")
+    if name in TABLES:
+        result = {**result, "rows": _shown(result["rows"], TABLES[name])}
+    measured = {
+        "date": datetime.datetime.fromtimestamp(path.stat().st_mtime).date().isoformat(),
+        "commit": commit,
+        "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
+        "packages": {package: version(package) for package in _PACKAGES},
+    }
+    text = json.dumps({"measured": measured, "result": result}, indent=1) + "\n"
+    (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def _shown(rows: Mapping[str, Any], columns: Sequence[Column]) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for ranking, groups in rows.items():
+        if ranking not in NAMES:
+            continue
+        shown[ranking] = {}
+        for column in columns:
+            figures = groups[column.group]
+            part = shown[ranking].setdefault(column.group, {"n": figures["n"], "ci95": {}})
+            part[column.measure] = figures[column.measure]
+            part["ci95"][column.measure] = figures["ci95"][column.measure]
+    return shown
+
+
+_INTRODUCTION = """\
+<!-- Written by scripts/write_benchmarks_page.py from docs/benchmarks/*.json: do not edit. -->
+
+# Benchmarks
+
+All figures of this page are outputs of commands that you can run on your own documents:
+`colregion eval` for quality, `python -m benchmarks speed` (in a checkout) for speed. [How they
+are measured](evaluation.md) has the measures, the baselines and the format of the questions. In
+brackets: 95 % intervals by bootstrap over documents, because questions on one document are not
+independent.
+
+Read them with care. The constants of the ranking are round numbers and were chosen on these
+pages, for the sum of the figures. An IoU hit rewards large boxes whatever they contain: see the
+row "largest areas first". The default encoder was used, in one configuration for all; no visual
+model has been measured with trained weights."""
+
+_SECTIONS = {
+    "page": (
+        "Given the right page",
+        """\
+`colregion eval cases.jsonl`: {cases} questions over {pages} real pages with evidence boxes
+(reports, slides and papers of MMDocIR; the noisy scanned forms of FUNSD; the receipts of SROIE;
+a few invoices and other languages). *Evidence recall at an area budget*: take the returned
+regions in order; which share of the evidence's area do they cover by the time they cover this
+share of the page? Boxes count as returned, never padded. *hit*: an IoU of .5 with the evidence.
+*answer*: the answer is in the first 128 tokens of the returned text, where the page's words
+contain it.
+
+The row "paper" propagates the same similarities as published (arXiv 2512.02660).""",
+    ),
+    "corpus": (
+        "All pages at once",
+        """\
+`colregion eval cases.jsonl --corpus`: the same questions, asked of all {pages} pages. Area and
+text of a wrong page count as spent. Receipts are left out of the table: "What is the total?"
+asked of 45 similar receipts has no answer; many of the forms of FUNSD carry the same labels,
+too.""",
+    ),
+    "archive": (
+        "Whole PDFs",
+        """\
+`colregion eval questions.jsonl --archive FOLDER --index DIR`: {cases} questions over
+{documents} whole PDFs of MMLongBench-Doc with the labels of MMDocIR, {pages} pages, ten regions
+per question. *right place*: an IoU of .5 with the evidence, or its centre inside the box, which
+is easy for large boxes: see the area of the first, as a share of the page. A chunk of 256
+tokens is a third of a page.""",
+    ),
+}
+
+_SPEED = """\
+## Speed
+
+`python -m benchmarks speed`: ours and the other run in turn and the medians are compared, so
+that the ratios mean something on a machine that is shared; a ratio above 1 means that ours is
+faster. Sums up to ten million pages: [Sizes and costs](sizes-and-costs.md)."""
+
+
+def page() -> str:
+    """The benchmarks page, from what is recorded."""
+    parts = [_INTRODUCTION]
+    for name, (title, text) in _SECTIONS.items():
+        measured, result = _read(name)
+        numbers = {key: result[key] for key in ("cases", "pages", "documents")}
+        table = _table(result["rows"], TABLES[name])
+        parts += [f"## {title}", text.format(**numbers), table, measured]
+    measured, result = _read("speed")
+    parts += [_SPEED, _speed_table(result), measured]
+    return "\n\n".join(parts) + "\n"
+
+
+def readme(text: str) -> str:
+    """The README with its table, the first of the benchmarks page in short."""
+    _, result = _read("page")
+    columns = [TABLES["page"][i] for i in IN_README]
+    table = _table(result["rows"], columns, with_intervals=("colregion",))
+    return _MARK.sub(lambda match: f"{match[1]}\n{table}\n\n{match[2]}", text)
+
+
+def _read(name: str) -> tuple[str, dict[str, Any]]:
+    recorded = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    measured, result = recorded["measured"], recorded["result"]
+    packages = ", ".join(f"{key} {value}" for key, value in measured["packages"].items())
+    where = f"{measured['date']}, commit {measured['commit'][:10]}, {measured['machine']}"
+    return f"*Measured {where} ({packages}).*", result
+
+
+def _table(
+    rows: Mapping[str, Any],
+    columns: Sequence[Column],
+    *,
+    with_intervals: Sequence[str] = tuple(NAMES),
+) -> str:
+    """A table with a row per ranking, those named with intervals."""
+    lines = [f"| ranking | {' | '.join(column.title for column in columns)} |"]
+    lines.append(f"|---|{'---|' * len(columns)}")
+    for ranking, name in NAMES.items():
+        if ranking in rows:
+            interval = ranking in with_intervals
+            cells = (column.cell(rows[ranking], interval=interval) for column in columns)
+            lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _speed_table(result: Mapping[str, Any]) -> str:
+    lines = ["| part | ours | other | ratio | unit | against |", "|---|---|---|---|---|---|"]
+    for row in result["rows"]:
+        numbers = (_number(row[key]) for key in ("ours", "other", "ratio"))
+        lines.append(f"| {' | '.join((row['name'], *numbers, row['unit'], row['against']))} |")
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _short(value: float) -> str:
+    """Two decimals without the zero, as ".38"."""
+    return f"{value:.2f}".removeprefix("0")
+
+
+def main(
+    results: Annotated[list[Path] | None, typer.Argument(help="Results to record.")] = None,
+    commit: Annotated[str, typer.Option(help="The commit measured, if not the present one.")] = "",
+) -> None:
+    """Record these results, if any, and write the page and the README's table."""
+    if not commit:
+        commit = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=ROOT, text=True).strip()
+    for result in results or ():
+        record(result, commit=commit)
+    PAGE.write_text(page(), encoding="utf-8")
+    README.write_text(readme(README.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
