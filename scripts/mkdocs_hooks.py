@@ -66,7 +66,7 @@ def _commands() -> str:
 
 def _execute(path: Path) -> nbformat.NotebookNode:
     """The notebook with its outputs, run in a folder of its own. Raises CellExecutionError."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     with tempfile.TemporaryDirectory() as folder:
         # Through files, not ports, which others could listen to.
         config = Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})

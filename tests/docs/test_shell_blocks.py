@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -106,6 +107,13 @@ def test_commands_of_a_page_exist_with_their_options(page: Path) -> None:
             check_names(colregion.cli.common.app, words)
         else:
             check_names(benchmarks.__main__.app, words[2:])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_json_of_a_page_is_json(page: Path) -> None:
+    for block in blocks_of(page):
+        if block.language == "json":
+            assert json.loads(block.text)
 
 
 def test_an_option_that_does_not_exist_is_noticed() -> None:
