@@ -8,7 +8,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import nbformat
@@ -35,7 +35,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add a page for each notebook; the notebook itself stays as a file to download."""
     notebooks = [file for file in files if file.src_uri.endswith(".ipynb")]
     with ThreadPoolExecutor() as threads:
-        executed = list(threads.map(lambda file: _execute(Path(str(file.abs_src_path))), notebooks))
+        executed = list(threads.map(_executed, (file.content_string for file in notebooks)))
     for file, notebook in zip(notebooks, executed, strict=True):
         text = "\n\n".join(
             [_WIDE, *_markdown(notebook), f"[Download this notebook]({file.name}.ipynb)"]
@@ -64,9 +64,10 @@ def _commands() -> str:
     return re.sub(r"\A# .*\n", "", text)
 
 
-def _execute(path: Path) -> nbformat.NotebookNode:
+@cache  # `mkdocs serve` builds after every change of a page
+def _executed(text: str) -> nbformat.NotebookNode:
     """The notebook with its outputs, run in a folder of its own. Raises CellExecutionError."""
-    notebook: nbformat.NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook: nbformat.NotebookNode = nbformat.reads(text, as_version=4)  # type: ignore[no-untyped-call]
     with tempfile.TemporaryDirectory() as folder:
         # Through files, not ports, which others could listen to.
         config = Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/kernel"}})
