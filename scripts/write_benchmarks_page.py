@@ -96,7 +96,7 @@ TABLES = {
         Column("area of the first", "mmdocir", "area_of_first"),
     ),
 }
-IN_README = (0, 1, 2, 4, 6)
+IN_README = (0, 1, 2, 3, 4, 6)
 """Columns of the first table that the README shows."""
 
 
@@ -125,8 +125,13 @@ def _shown(rows: Mapping[str, Any], columns: Sequence[Column]) -> dict[str, Any]
         for column in columns:
             figures = groups[column.group]
             part = shown[ranking].setdefault(column.group, {"n": figures["n"], "ci95": {}})
-            part[column.measure] = figures[column.measure]
-            part["ci95"][column.measure] = figures["ci95"][column.measure]
+            for source, target in ((figures, part), (figures["ci95"], part["ci95"])):
+                value = source[column.measure]
+                if column.budget:
+                    budgets = target.setdefault(column.measure, {})
+                    budgets[column.budget] = value[column.budget]
+                else:
+                    target[column.measure] = value
     return shown
 
 

@@ -29,14 +29,16 @@ def test_a_cell_has_the_figure_at_its_budget_and_the_interval() -> None:
 def test_recording_keeps_what_the_tables_show(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    column = Column("MRR", "forms", "mrr")
+    columns = (Column("MRR", "forms", "mrr"), Column("hit@1", "forms", "hit_at_1", "0.5"))
     monkeypatch.setattr(script, "RESULTS", tmp_path)
-    monkeypatch.setitem(script.TABLES, "page", (column,))
-    forms: dict[str, Any] = {"n": 2, "mrr": 0.5, "other": 1, "ci95": {"mrr": [0, 1], "other": []}}
+    monkeypatch.setitem(script.TABLES, "page", columns)
+    forms: dict[str, Any] = {"n": 2, "mrr": 0.5, "hit_at_1": {"0.5": 1, "0.7": 0}, "other": 1}
+    forms["ci95"] = {"mrr": [0, 1], "hit_at_1": {"0.5": [1, 1], "0.7": [0, 0]}, "other": []}
     result = {"searched": "page", "rows": {"bm25": {"forms": forms, "x": {}}, "unknown": {}}}
     (tmp_path / "result.json").write_text(json.dumps(result))
     script.record(tmp_path / "result.json", commit="abc")
     recorded = json.loads((tmp_path / "page.json").read_text())
     assert recorded["measured"]["commit"] == "abc"
-    kept = {"n": 2, "mrr": 0.5, "ci95": {"mrr": [0, 1]}}
-    assert recorded["result"] == {"searched": "page", "rows": {"bm25": {"forms": kept}}}
+    shown = {"n": 2, "mrr": 0.5, "hit_at_1": {"0.5": 1}}
+    shown["ci95"] = {"mrr": [0, 1], "hit_at_1": {"0.5": [1, 1]}}
+    assert recorded["result"] == {"searched": "page", "rows": {"bm25": {"forms": shown}}}
