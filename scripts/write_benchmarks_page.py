@@ -44,8 +44,10 @@ class Column:
     budget: str = ""
 
     def cell(self, row: Mapping[str, Any], *, interval: bool) -> str:
-        """The figure of a ranking, and its 95 % interval if asked for."""
+        """The figure of a ranking, and its 95 % interval if asked for; a dash if it has none."""
         figures = row[self.group]
+        if self.measure not in figures:
+            return "–"
         value, (low, high) = (
             one[self.measure][self.budget] if self.budget else one[self.measure]
             for one in (figures, figures["ci95"])
@@ -96,6 +98,9 @@ TABLES = {
         Column("area of the first", "mmdocir", "area_of_first"),
     ),
 }
+OF_ONE_PAGE = ("largest", "all", "random")
+"""Rankings that say nothing where the page has to be found."""
+
 IN_README = (0, 1, 2, 3, 4, 6)
 """Columns of the first table that the README shows."""
 
@@ -105,7 +110,12 @@ def record(path: Path, *, commit: str) -> None:
     result = json.loads(path.read_text(encoding="utf-8"))
     name = result.get("searched", "speed")
     if name in TABLES:
-        result = {**result, "rows": _shown(result["rows"], TABLES[name])}
+        rows = {
+            ranking: row
+            for ranking, row in result["rows"].items()
+            if ranking in NAMES and (name == "page" or ranking not in OF_ONE_PAGE)
+        }
+        result = {**result, "rows": _shown(rows, TABLES[name])}
     measured = {
         "date": datetime.datetime.fromtimestamp(path.stat().st_mtime).date().isoformat(),
         "commit": commit,
@@ -119,12 +129,12 @@ def record(path: Path, *, commit: str) -> None:
 def _shown(rows: Mapping[str, Any], columns: Sequence[Column]) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for ranking, groups in rows.items():
-        if ranking not in NAMES:
-            continue
         shown[ranking] = {}
         for column in columns:
             figures = groups[column.group]
             part = shown[ranking].setdefault(column.group, {"n": figures["n"], "ci95": {}})
+            if column.measure not in figures:
+                continue  # the order of pages, for a ranking that has none
             for source, target in ((figures, part), (figures["ci95"], part["ci95"])):
                 value = source[column.measure]
                 if column.budget:
