@@ -187,8 +187,8 @@ too.""",
         "Whole PDFs",
         """\
 `colregion eval questions.jsonl --archive FOLDER --index DIR`: {cases} questions over
-{documents} whole PDFs of MMLongBench-Doc with the labels of MMDocIR, {pages} pages, ten regions
-per question. *right place*: an IoU of .5 with the evidence, or its centre inside the box, which
+{documents} whole documents, {pages} pages (PDFs of MMLongBench-Doc with the labels of MMDocIR,
+and a page that describes them), ten regions per question. *right place*: an IoU of .5 with the evidence, or its centre inside the box, which
 is easy for large boxes: see the area of the first, as a share of the page. A chunk of 256
 tokens is a third of a page.""",
     ),
