@@ -4,10 +4,10 @@
     python -m scripts.write_benchmarks_page page.json             (records it, then writes)
     python -m scripts.write_benchmarks_page                       (writes from what is recorded)
 
-A result of `colregion eval` is recorded as `page`, `corpus` or `archive`, by what was searched, one
-of `python -m benchmarks speed` as `speed`; each with the date, the commit and the machine. Only the
-figures in the tables are recorded. `--commit ID` names the commit that was measured, if it is not
-the present one.
+A result of `colregion eval` is recorded as `page`, `corpus` or `archive`, by what was searched,
+those of `python -m benchmarks replay` and `speed` by their names; each with the date, the commit
+and the machine. Only the figures in the tables are recorded. Record speed on a quiet machine only:
+without it the page has no such section.
 """
 
 from __future__ import annotations
@@ -67,6 +67,16 @@ NAMES = {
     "random": "random",
     "best": "best possible with these regions",
 }
+RULES = {
+    "published": "published (half of all boxes)",
+    "first": "first three as published",
+    "largest": "largest three, no model",
+    "random": "three at random",
+    "geometry": "geometry, merged",
+    "colregion": "ranks and geometry, merged",
+    "best": "best single boxes",
+    "best_merged": "best merged boxes",
+}
 _AREA, _HIT_1, _HIT_3, _ANSWER = "recall_at_area", "hit_at_1", "hit_at_3", "answer_on_page"
 TABLES = {
     "page": (
@@ -97,6 +107,14 @@ TABLES = {
         Column("right place among three", "mmdocir", "box_at", "3"),
         Column("area of the first", "mmdocir", "area_of_first"),
     ),
+    "replay": (
+        Column("boxes", "", "boxes"),
+        Column("mIoU", "", "miou"),
+        Column("hit@.5", "", "hit", "0.5"),
+        Column("any evidence by the first box @.5", "", "any_hit_at_1", "0.5"),
+        Column("area precision", "", "area_precision"),
+        Column("of the first", "", "area_precision_at_1"),
+    ),
 }
 OF_ONE_PAGE = ("largest", "all", "random")
 """Rankings that say nothing where the page has to be found."""
@@ -108,8 +126,11 @@ IN_README = (0, 1, 2, 3, 4, 6)
 def record(path: Path, *, commit: str) -> None:
     """Keep what the tables show of a result, with when and on what it was measured."""
     result = json.loads(path.read_text(encoding="utf-8"))
-    name = result.get("searched", "speed")
-    if name in TABLES:
+    name = result.get("searched") or ("replay" if "model" in result else "speed")
+    if name == "replay":
+        rows = {rule: {"": row} for rule, row in result["rows"].items()}
+        result = {**result, "rows": _shown(rows, TABLES[name])}
+    elif name != "speed":
         rows = {
             ranking: row
             for ranking, row in result["rows"].items()
@@ -132,7 +153,7 @@ def _shown(rows: Mapping[str, Any], columns: Sequence[Column]) -> dict[str, Any]
         shown[ranking] = {}
         for column in columns:
             figures = groups[column.group]
-            part = shown[ranking].setdefault(column.group, {"n": figures["n"], "ci95": {}})
+            part = shown[ranking].setdefault(column.group, {"ci95": {}})
             if column.measure not in figures:
                 continue  # the order of pages, for a ranking that has none
             for source, target in ((figures, part), (figures["ci95"], part["ci95"])):
@@ -150,11 +171,13 @@ _INTRODUCTION = """\
 
 # Benchmarks
 
-All figures of this page are outputs of commands that you can run on your own documents:
-`colregion eval` for quality, `python -m benchmarks speed` (in a checkout) for speed. [How they
-are measured](evaluation.md) has the measures, the baselines and the format of the questions. In
+All figures of this page are outputs of commands that you can run on your own documents, of
+`colregion eval` and, in a checkout, of `python -m benchmarks`. [How they are
+measured](evaluation.md) has the measures, the baselines and the format of the questions. In
 brackets: 95 % intervals by bootstrap over documents, because questions on one document are not
-independent.
+independent. Speed, which needs a quiet machine, is on the pages [The index in a
+folder](local-index.md), [Archives and OCR](archives.md#measured) and [Visual models and
+GPUs](visual-models.md#what-has-been-tested).
 
 Read them with care. The constants of the ranking are round numbers and were chosen on these
 pages, for the sum of the figures. An IoU hit rewards large boxes whatever they contain: see the
@@ -188,9 +211,17 @@ too.""",
         """\
 `colregion eval questions.jsonl --archive FOLDER --index DIR`: {cases} questions over
 {documents} whole documents, {pages} pages (PDFs of MMLongBench-Doc with the labels of MMDocIR,
-and a page that describes them), ten regions per question. *right place*: an IoU of .5 with the evidence, or its centre inside the box, which
-is easy for large boxes: see the area of the first, as a share of the page. A chunk of 256
-tokens is a third of a page.""",
+and a page that describes them), ten regions per question. *right place*: an IoU of .5 with the
+evidence, or its centre inside the box, which is easy for large boxes: see the area of the
+first, as a share of the page. A chunk of 256 tokens is a third of a page.""",
+    ),
+    "replay": (
+        "The published protocol, replayed",
+        """\
+`python -m benchmarks replay FILE`: what a real visual model ({model}) returned for {questions}
+questions of BBox-DocVQA, the regions that the reference implementation selected, in its order.
+A rule may return three boxes. [Relevance](relevance.md#the-published-protocol-replayed) has the
+rules; the merged ones are baselines of this benchmark, not part of the library.""",
     ),
 }
 
@@ -207,11 +238,12 @@ def page() -> str:
     parts = [_INTRODUCTION]
     for name, (title, text) in _SECTIONS.items():
         measured, result = _read(name)
-        numbers = {key: result[key] for key in ("cases", "pages", "documents")}
-        table = _table(result["rows"], TABLES[name])
-        parts += [f"## {title}", text.format(**numbers), table, measured]
-    measured, result = _read("speed")
-    parts += [_SPEED, _speed_table(result), measured]
+        names = RULES if name == "replay" else NAMES
+        table = _table(result["rows"], TABLES[name], names=names, with_intervals=tuple(names))
+        parts += [f"## {title}", text.format(**result), table, measured]
+    if (RESULTS / "speed.json").is_file():
+        measured, result = _read("speed")
+        parts += [_SPEED, _speed_table(result), measured]
     return "\n\n".join(parts) + "\n"
 
 
@@ -219,7 +251,7 @@ def readme(text: str) -> str:
     """The README with its table, the first of the benchmarks page in short."""
     _, result = _read("page")
     columns = [TABLES["page"][i] for i in IN_README]
-    table = _table(result["rows"], columns, with_intervals=("colregion",))
+    table = _table(result["rows"], columns, names=NAMES, with_intervals=("colregion",))
     return _MARK.sub(lambda match: f"{match[1]}\n{table}\n\n{match[2]}", text)
 
 
@@ -235,12 +267,13 @@ def _table(
     rows: Mapping[str, Any],
     columns: Sequence[Column],
     *,
-    with_intervals: Sequence[str] = tuple(NAMES),
+    names: Mapping[str, str],
+    with_intervals: Sequence[str],
 ) -> str:
-    """A table with a row per ranking, those named with intervals."""
+    """A table with a row per ranking, by its name, some of them with intervals."""
     lines = [f"| ranking | {' | '.join(column.title for column in columns)} |"]
     lines.append(f"|---|{'---|' * len(columns)}")
-    for ranking, name in NAMES.items():
+    for ranking, name in names.items():
         if ranking in rows:
             interval = ranking in with_intervals
             cells = (column.cell(rows[ranking], interval=interval) for column in columns)
@@ -261,7 +294,7 @@ def _number(value: float | None) -> str:
 
 
 def _short(value: float) -> str:
-    """Two decimals without the zero, as ".38"."""
+    """Two decimals without the zero before them, as ".38"."""
     return f"{value:.2f}".removeprefix("0")
 
 

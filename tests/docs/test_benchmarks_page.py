@@ -39,6 +39,6 @@ def test_recording_keeps_what_the_tables_show(
     script.record(tmp_path / "result.json", commit="abc")
     recorded = json.loads((tmp_path / "page.json").read_text())
     assert recorded["measured"]["commit"] == "abc"
-    shown = {"n": 2, "mrr": 0.5, "hit_at_1": {"0.5": 1}}
+    shown: dict[str, Any] = {"mrr": 0.5, "hit_at_1": {"0.5": 1}}
     shown["ci95"] = {"mrr": [0, 1], "hit_at_1": {"0.5": [1, 1]}}
     assert recorded["result"] == {"searched": "page", "rows": {"bm25": {"forms": shown}}}
