@@ -52,7 +52,8 @@ class Column:
             one[self.measure][self.budget] if self.budget else one[self.measure]
             for one in (figures, figures["ci95"])
         )
-        return f"{_short(value)} [{_short(low)}, {_short(high)}]" if interval else _short(value)
+        # Narrow columns break before the interval, not within.
+        return _short(value) + (f" [{_short(low)},&nbsp;{_short(high)}]" if interval else "")
 
 
 NAMES = {
@@ -167,6 +168,10 @@ def _shown(rows: Mapping[str, Any], columns: Sequence[Column]) -> dict[str, Any]
 
 
 _INTRODUCTION = """\
+---
+hide: [toc]
+---
+
 <!-- Written by scripts/write_benchmarks_page.py from docs/benchmarks/*.json: do not edit. -->
 
 # Benchmarks

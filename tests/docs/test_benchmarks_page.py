@@ -22,7 +22,7 @@ def test_page_and_readme_are_what_the_script_writes() -> None:
 def test_a_cell_has_the_figure_at_its_budget_and_the_interval() -> None:
     figures = {"hit_at_1": {"0.5": 0.484}, "ci95": {"hit_at_1": {"0.5": [0.4, 1.0]}}}
     column = Column("hit@1", "forms", "hit_at_1", "0.5")
-    assert column.cell({"forms": figures}, interval=True) == ".48 [.40, 1.00]"
+    assert column.cell({"forms": figures}, interval=True) == ".48 [.40,&nbsp;1.00]"
     assert column.cell({"forms": figures}, interval=False) == ".48"
 
 
