@@ -16,9 +16,11 @@ from tests.docs.blocks import ROOT, blocks_of, run_python
 @pytest.fixture(scope="module")
 def printed_by_readme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[str]]:
     """What the README's Python blocks print, each. They run in the working folder of the module,
-    where `colregion demo` has left its documents, and make the index `library` there."""
+    where `colregion demo` has left its documents and `scans` has one of them, and make the index
+    `library` there."""
     folder = tmp_path_factory.mktemp("newcomer")
     shutil.copytree(DOCUMENTS, folder / "colregion-demo" / "documents")
+    shutil.copytree(DOCUMENTS, folder / "scans", ignore=shutil.ignore_patterns("*.pdf"))
     readme = ROOT / "README.md"
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)

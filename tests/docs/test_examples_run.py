@@ -26,7 +26,7 @@ PACKAGES = {
 }
 """What the blocks of a page import beside colregion; the extra has the page's name."""
 
-NOT_RUN = {
+NOT_RUN = {  # beside "from examples/...": examples have tests of their own
     "needs weights from the hub",
     "needs the tools' files",
     "before: pages; needs langchain-community and embeddings",
@@ -39,6 +39,10 @@ def python_blocks(page: Path) -> list[Block]:
 
 def with_blocks(*, run: bool) -> list[Path]:
     return [page for page in PAGES if any((not b.title) is run for b in python_blocks(page))]
+
+
+def stripped_lines(text: str) -> str:
+    return "\n".join(line.strip() for line in text.strip().splitlines())
 
 
 @pytest.mark.slow
@@ -76,6 +80,10 @@ def test_blocks_of_a_page_run_and_print_what_it_says(
 def test_blocks_that_do_not_run_say_why_and_import_what_exists(page: Path) -> None:
     for block in python_blocks(page):
         if not block.title:
+            continue
+        if block.title.startswith("from examples/"):
+            example = ROOT / block.title.removeprefix("from ")
+            assert stripped_lines(block.text) in stripped_lines(example.read_text("utf-8"))
             continue
         assert block.title in NOT_RUN
         for node in ast.walk(ast.parse(block.text)):
