@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 import pypdfium2 as pdfium
@@ -113,6 +112,8 @@ def _xfa_packet(document: pdfium.PdfDocument, index: int) -> bytes:
 
 
 def _filled_fields(datasets: bytes) -> tuple[Note, ...]:
+    from xml.etree import ElementTree  # of few files
+
     try:
         root = ElementTree.fromstring(datasets)
     except (ElementTree.ParseError, LookupError, ValueError) as cause:
