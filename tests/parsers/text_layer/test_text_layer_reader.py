@@ -146,6 +146,11 @@ def test_made_up_space_that_is_much_narrower_than_set_ones_parts_no_word(
     assert texts(line, Run("prin ciple", x=115, gaps=[0, 0, 0, 0, gap - 5])) == expected
 
 
+def test_narrow_space_before_a_unit_parts_it_from_the_number() -> None:
+    line = Run("it ", sets_spaces=True)
+    assert texts(line, Run("1500 kg", x=115, gaps=[0, 0, 0, 0, -4])) == ["it", "1500", "kg"]
+
+
 def test_made_up_space_as_wide_as_the_set_ones_parts_words() -> None:
     tight = Run("a b c ", sets_spaces=True, gaps=[-1.9] * 5)
     made_up = Run("the U", x=118.6, gaps=[0, 0, 0, -3.8])

@@ -60,7 +60,7 @@ def word_spans(layer: TextLayer, inked: list[int], boxes: FloatArray) -> _Spans:
     set_gaps = gaps[has_space & ~is_made_up & (gaps <= _WORD_GAP)]
     usual = float(np.median(set_gaps)) if len(set_gaps) else 0.0
     is_narrow = (gaps > _MIN_GAP) & (gaps <= min(_SET_GAP, _MADE_UP * usual))
-    is_uneven = sets_spaces & is_made_up & is_narrow
+    is_uneven = sets_spaces & is_made_up & is_narrow & ~_are_units(characters)
     breaks = (has_space & ~is_uneven) | (gaps > _WORD_GAP)
     breaks |= (visible[1:] != visible[:-1]) | (leads[1:] != leads[:-1])
     directions = _directions(boxes)
@@ -93,6 +93,14 @@ def _spaces(layer: TextLayer, at: NDArray[np.int64]) -> tuple[BoolArray, BoolArr
     separators = np.cumsum(is_set | ends_line)[at]
     is_made_up: BoolArray = separators[1:] == separators[:-1]
     return sets_spaces, is_made_up
+
+
+def _are_units(characters: list[str]) -> BoolArray:
+    """(N - 1,) true where a letter follows a digit: a narrow space is set before units."""
+    digits = np.array([c.isdigit() for c in characters], dtype=bool)
+    letters = np.array([c.isalpha() for c in characters], dtype=bool)
+    units: BoolArray = digits[:-1] & letters[1:]
+    return units
 
 
 def _are_leaders(characters: list[str]) -> BoolArray:
