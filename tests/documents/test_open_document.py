@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -145,3 +147,14 @@ def test_read_image_reads_one_page_again_from_the_indexed_file(
         read_image(str(path), 2, content_hash="another", dpi=None)
     with pytest.raises(NotIndexed, match=r"the index stores no images, and .*gone\.pdf"):
         read_image(str(tmp_path / "gone.pdf"), 2, content_hash=content_hash, dpi=None)
+
+
+def test_opening_an_image_imports_no_xml(tmp_path: Path) -> None:
+    (tmp_path / "page.png").write_bytes(png())
+    code = (
+        "import sys; from colregion.documents import open_document;"
+        f"open_document({str(tmp_path / 'page.png')!r});"
+        "print([name for name in sys.modules if name.startswith('xml.etree')])"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "[]\n"

@@ -54,6 +54,12 @@ def test_what_no_viewer_shows_as_a_comment_is_no_note(make_pdf: MakePdf, annotat
     assert page_with(make_pdf, annotation).notes == ()
 
 
+def test_a_text_box_that_has_rich_text_only_is_read_without_its_markup(make_pdf: MakePdf) -> None:
+    rich = '<?xml version="1.0"?><body><p>close the <b>main</b> valve</p><p>R&amp;D: 4</p></body>'
+    annotation = f"/Subtype/FreeText/Rect[60 100 120 150]/RC({rich})"
+    assert page_with(make_pdf, annotation).notes == (Note("close the main valve\nR&D: 4", BOX),)
+
+
 def test_a_text_box_without_appearance_is_a_note_without_title(make_pdf: MakePdf) -> None:
     annotation = "/Subtype/FreeText/Rect[60 100 120 150]/DA(/F 9 Tf)/T(Ana)/Contents(gas valve)"
     assert page_with(make_pdf, annotation).notes == (Note("gas valve", BOX),)

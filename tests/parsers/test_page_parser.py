@@ -152,7 +152,7 @@ def test_orientation_from_the_reader_reaches_the_layout() -> None:
 def test_fingerprint_joins_reader_and_layout() -> None:
     assert (
         PageParser(Numbered(), GEOMETRY).fingerprint
-        == f"numbered page + {GEOMETRY.fingerprint} + pages-2"
+        == f"numbered page + {GEOMETRY.fingerprint} + pages-3"
     )
 
 

@@ -22,11 +22,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from xml.etree.ElementTree import Element
+from typing import TYPE_CHECKING
 
-from colregion.documents.flat_odf import hide_deleted, read_flat, write_flat
-from colregion.documents.sheets import fit_sheets
 from colregion.errors import BackendError, MissingDependency, UnreadableDocument
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 TIMEOUT_S = 60.0
 """After which a conversion is stopped; large files take some ten seconds."""
@@ -159,9 +160,13 @@ def to_pdf(source: Path | bytes, suffix: str, *, name: str, timeout_s: float = T
         copy = conversion.folder / f"document{suffix}"
         copy.write_bytes(source if isinstance(source, bytes) else source.read_bytes())
         if suffix in _SHEETS:
+            from colregion.documents.sheets import fit_sheets
+
             change = partial(fit_sheets, headers=suffix != ".csv")
             copy = conversion.run_and_change(copy, "fods", change)
         elif suffix in _OLD_TEXTS or _has_changes(copy):
+            from colregion.documents.flat_odf import hide_deleted
+
             copy = conversion.run_and_change(copy, "fodt", hide_deleted)
         pdf = conversion.run(copy, "pdf", options=_pdf_options(suffix)).read_bytes()
     if suffix not in _SLIDES:
@@ -246,6 +251,8 @@ class _Conversion:
 
     def run_and_change(self, copy: Path, suffix: str, change: Callable[[Element], None]) -> Path:
         """The file as flat XML, whose root has been changed. Raises as `to_pdf`."""
+        from colregion.documents.flat_odf import read_flat, write_flat
+
         flat = self.run(copy, suffix)
         root = read_flat(flat.read_bytes())
         change(root)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import html
+import re
 from collections.abc import Callable
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 import pypdfium2 as pdfium
@@ -66,7 +67,15 @@ def _note(annotation: Any) -> tuple[str, str]:
         return "", ""
     author = "" if is_text_box else _annotation_string(annotation, b"T").strip(" ,\r\n\t")
     title = "" if is_text_box else f"[Note by {author}]" if author else "[Note]"
-    return _annotation_string(annotation, b"Contents").strip(), title
+    text = _annotation_string(annotation, b"Contents").strip()
+    return text or _without_markup(_annotation_string(annotation, b"RC")), title
+
+
+def _without_markup(rich: str) -> str:
+    """The text of XHTML, one line per paragraph."""
+    lines = re.split(r"</p\s*>|<br\s*/?>", rich)
+    texts = (html.unescape(re.sub(r"<[^>]*>", "", line)).split() for line in lines)
+    return "\n".join(" ".join(words) for words in texts if words)
 
 
 def _widened(low: float, high: float, least: float) -> tuple[float, float]:
@@ -113,6 +122,8 @@ def _xfa_packet(document: pdfium.PdfDocument, index: int) -> bytes:
 
 
 def _filled_fields(datasets: bytes) -> tuple[Note, ...]:
+    from xml.etree import ElementTree  # of few files
+
     try:
         root = ElementTree.fromstring(datasets)
     except (ElementTree.ParseError, LookupError, ValueError) as cause:

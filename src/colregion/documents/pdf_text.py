@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from colregion.core.documents import TextLayer
 from colregion.core.geometry import FloatArray
+from colregion.documents.font_maps import characters_of_glyphs
 from colregion.documents.symbol_fonts import with_check_marks
 
 UNMAPPED = "\ufffd"
@@ -23,6 +24,7 @@ UNMAPPED = "\ufffd"
 
 _LINE_END_HYPHEN = 2  # PDFium's code for a hyphen at the end of a line
 _MIN_UTF8 = 8  # fewer may be Korean syllables by chance
+_MIN_SWAPPED = 8  # fewer may be Chinese characters by chance
 _FORM_DEPTH = 8
 _CELLS = 128  # per side, for the area under images
 
@@ -65,13 +67,16 @@ def image_sizes_px(page: pdfium.PdfPage) -> Iterator[tuple[int, int]]:
 def _characters(textpage: ctypes.c_void_p, n: int) -> list[str]:
     """N strings, "" for the second half of a UTF-16 surrogate pair."""
     unicode_of, is_unmapped = raw.FPDFText_GetUnicode, raw.FPDFText_HasUnicodeMapError
-    codes = [unicode_of(textpage, i) for i in range(n)]
+    codes = _in_order([unicode_of(textpage, i) for i in range(n)])
     guessed = {i for i in range(n) if is_unmapped(textpage, i) == 1}
+    of_glyphs = characters_of_glyphs(textpage, sorted(guessed)) if guessed else {}
     in_utf8 = _are_utf8([codes[i] for i in guessed])
     characters: list[str] = []
     first_half = 0
     for i, code in enumerate(codes):
-        if code == _LINE_END_HYPHEN and raw.FPDFText_IsHyphen(textpage, i) == 1:
+        if i in of_glyphs:
+            characters.append(of_glyphs[i])
+        elif code == _LINE_END_HYPHEN and raw.FPDFText_IsHyphen(textpage, i) == 1:
             characters.append("-")
         elif first_half and 0xDC00 <= code < 0xE000:
             characters[-1] = chr(0x10000 + ((first_half - 0xD800) << 10) + code - 0xDC00)
@@ -84,6 +89,16 @@ def _characters(textpage: ctypes.c_void_p, n: int) -> list[str]:
             characters.append(chr(code))
         first_half = code if 0xD800 <= code < 0xDC00 else 0
     return characters
+
+
+def _in_order(codes: list[int]) -> list[int]:
+    """The codes with their two bytes in the right order: most of those above ASCII would be Latin
+    letters and signs if swapped, which is how some writers put them into /ToUnicode."""
+    high = [code for code in codes if code > 0xFF]
+    swapped = sum(code >> 8 >= 0x20 and code & 0xFF == 0 for code in high)
+    if len(high) < _MIN_SWAPPED or 2 * swapped <= len([code for code in codes if code > 0x20]):
+        return codes
+    return [code >> 8 | (code & 0xFF) << 8 if 0xFF < code <= 0xFFFF else code for code in codes]
 
 
 def _guess(code: int, *, in_utf8: bool) -> str:

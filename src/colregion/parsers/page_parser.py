@@ -18,7 +18,7 @@ from colregion.parsers.notes import with_notes
 from colregion.parsers.text_layer.hidden_text import mark_hidden_text
 from colregion.parsers.word_reader import WordReader
 
-PAGES = "pages-2"
+PAGES = "pages-3"
 """Version of what documents give as pages, for the fingerprints of parsers."""
 
 

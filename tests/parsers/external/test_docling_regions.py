@@ -14,6 +14,7 @@ from docling_core.types.doc import (
     DocItemLabel,
     DoclingDocument,
     ProvenanceItem,
+    RichTableCell,
     Size,
     TableCell,
     TableData,
@@ -238,6 +239,92 @@ def test_check_boxes_of_a_list_begin_its_items(
     document.add_list_item("Pears", prov=place(20, 350, 120, 330), parent=group)
     (page,) = read(document, make_document((200, 400)))
     assert [row[2] for row in outline(page)] == ["[x] Apples\nPears", "[x] Apples", "Pears"]
+
+
+def cell_at(row: int, column: int, text: str = "", *, boxed: bool = True) -> TableCell:
+    """A cell of 80 x 20 points in a table whose corner is 20 points from the left, 100 down."""
+    left, top = 20 + 80 * column, 100 + 20 * row
+    box = BoundingBox(l=left, t=top, r=left + 80, b=top + 20, coord_origin=CoordOrigin.TOPLEFT)
+    return TableCell(
+        text=text,
+        start_row_offset_idx=row,
+        end_row_offset_idx=row + 1,
+        start_col_offset_idx=column,
+        end_col_offset_idx=column + 1,
+        bbox=box if boxed else None,
+    )
+
+
+def with_table(document: DoclingDocument, *cells: TableCell) -> DoclingDocument:
+    data = TableData(num_rows=2, num_cols=2, table_cells=list(cells))
+    document.add_table(data, prov=place(20, 300, 180, 260))
+    return document
+
+
+@pytest.mark.parametrize("boxed", [True, False])
+def test_check_boxes_in_cells_of_a_table_are_the_cells_text(
+    make_document: MakeDocument, outline: Outline, boxed: bool
+) -> None:
+    document = report()
+    document.add_text(DocItemLabel.CHECKBOX_SELECTED, "", prov=place(110, 296, 120, 286))
+    with_table(
+        document,
+        cell_at(0, 0, "Smoker"),
+        cell_at(0, 1, boxed=boxed),
+        cell_at(1, 0, "Age"),
+        cell_at(1, 1, "47"),
+    )
+    (page,) = read(document, make_document((200, 400)))
+    rows = [(path, text) for path, _, text, _ in outline(page)]
+    assert rows == [
+        ("1", "Smoker | [x]\nAge | 47"),
+        ("1.1", "Smoker | [x]"),
+        ("1.1.1", "Smoker"),
+        ("1.1.2", "[x]"),
+        ("1.2", "Age | 47"),
+        ("1.2.1", "Age"),
+        ("1.2.2", "47"),
+    ]
+    (mark,) = (word for word in page.words if word.text == "[x]")
+    assert mark.box.xyxy == pytest.approx((0.55, 0.26, 0.6, 0.285))
+
+
+@pytest.mark.parametrize(
+    ("text", "labels", "expected"),
+    [
+        ("Yes No", ("Yes", "No"), "[x] Yes [ ] No"),
+        ("\u2612 Yes \u2610 No", ("", ""), "[x] Yes [ ] No"),
+        ("Yes No", ("", ""), "[x] [ ] Yes No"),
+    ],
+)
+def test_several_check_boxes_of_a_cell_stand_before_their_labels(
+    make_document: MakeDocument, text: str, labels: tuple[str, str], expected: str
+) -> None:
+    document = report()
+    first, second = DocItemLabel.CHECKBOX_SELECTED, DocItemLabel.CHECKBOX_UNSELECTED
+    document.add_text(first, labels[0], prov=place(20, 298, 50, 288))
+    document.add_text(second, labels[1], prov=place(60, 298, 90, 288))
+    with_table(document, cell_at(0, 0, text), cell_at(1, 0, "x"))
+    (page,) = read(document, make_document((200, 400)))
+    assert page.regions[0].text == f"{expected}\nx"
+    assert [word.text for word in page.words].count("[x]") == 1
+
+
+def test_items_of_a_cell_are_its_text_and_no_regions_beside_the_table(
+    make_document: MakeDocument, outline: Outline
+) -> None:
+    document = with_table(report(), cell_at(0, 0, "Smoker"), cell_at(1, 0, "Name"))
+    (table,) = document.tables
+    group = document.add_group(parent=table)
+    label = DocItemLabel.CHECKBOX_SELECTED
+    document.add_text(label, "often", prov=place(110, 298, 150, 288), parent=group)
+    document.add_text(DocItemLabel.TEXT, "since 2001", prov=place(110, 288, 170, 282), parent=group)
+    empty = cell_at(0, 1, boxed=False).model_dump()
+    document.add_table_cell(table, RichTableCell(**empty, ref=group.get_ref()))
+    (page,) = read(document, make_document((200, 400)))
+    areas = [row for row in outline(page) if "." not in row[0]]
+    assert areas == [("1", "table", "Smoker | [x] often since 2001\nName", (0.1, 0.25, 0.9, 0.35))]
+    assert page.regions[3].box.xyxy == pytest.approx((0.55, 0.255, 0.85, 0.295))
 
 
 def test_text_that_spans_two_pages_is_split_between_them(

@@ -155,7 +155,7 @@ def test_external_region_refuses_a_fourth_level_unknown_kinds_and_words_beside_p
 
 def test_check_box_comes_before_the_first_line_of_its_region() -> None:
     mark = Word("[x]", Box(0.1, 0.1, 0.14, 0.12))
-    region = ExternalRegion(Box(0.1, 0.1, 0.9, 0.2), "Smoker: yes, daily", "text", mark=mark)
+    region = ExternalRegion(Box(0.1, 0.1, 0.9, 0.2), "Smoker: yes, daily", "text", marks=(mark,))
     words = (
         Word("\u2612", Box(0.1, 0.1, 0.14, 0.12)),  # as drawn on the page
         Word("Smoker:", Box(0.15, 0.1, 0.3, 0.12)),
@@ -174,14 +174,14 @@ def test_check_box_comes_before_the_first_line_of_its_region() -> None:
 
 def test_check_box_of_a_region_without_words_or_text_is_its_text() -> None:
     mark = Word("[ ]", Box(0.1, 0.1, 0.14, 0.12))
-    parsed = built(ExternalRegion(Box(0.1, 0.1, 0.9, 0.2), mark=mark))
+    parsed = built(ExternalRegion(Box(0.1, 0.1, 0.9, 0.2), marks=(mark,)))
     assert outline(parsed) == [((1,), "text", "[ ]")]
     assert parsed.words == (mark,)
 
 
 def test_check_box_turns_with_the_page() -> None:
     mark = Word("[x]", Box(0.1, 0.2, 0.14, 0.22))
-    region = ExternalRegion(Box(0.1, 0.2, 0.9, 0.3), "Smoker", mark=mark)
+    region = ExternalRegion(Box(0.1, 0.2, 0.9, 0.3), "Smoker", marks=(mark,))
     # The tool's page is 200 x 400; the file turns it by a quarter.
     external = ExternalPage((region,), size_wh=(200, 400))
     parsed = build_page(page(width=400, height=200, rotation=90), external, ())

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from unstructured.documents.coordinates import PixelSpace, PointSpace
 from unstructured.documents.elements import CheckBox, ListItem, NarrativeText, Table, Title
 from unstructured.staging.base import elements_to_json
 
-from colregion.core.documents import Document
+from colregion.core.documents import Document, Page
 from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage
 from colregion.documents import open_document
@@ -206,13 +207,14 @@ def test_regions_of_a_pdf_contain_its_words_also_on_rotated_pages(letter: Path) 
 @pytest.mark.slow
 @pytest.mark.ocr
 @pytest.mark.usefixtures("spacy_model")
-def test_image_is_read_by_the_ocr_of_unstructured(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", ["png", "pdf"])
+def test_image_is_read_by_the_ocr_of_unstructured(tmp_path: Path, suffix: str) -> None:
     image = Image.new("RGB", (700, 300), "white")
     draw = ImageDraw.Draw(image)
     draw.text((60, 120), "Seven crates of apples", fill="black", font=ImageFont.load_default(40))
-    image.save(tmp_path / "note.png")
+    image.save(tmp_path / f"note.{suffix}")
     parser = UnstructuredParser(words="tesseract")
-    (page,) = parser.parse(open_document(tmp_path / "note.png"))
+    (page,) = parser.parse(open_document(tmp_path / f"note.{suffix}"))
     (area,) = (region for region in page.regions if region.level == "area")
     assert area.text == "Seven crates of apples"
     assert area.box.center == pytest.approx((0.4, 0.47), abs=0.06)
@@ -222,9 +224,35 @@ def test_image_is_read_by_the_ocr_of_unstructured(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("spacy_model")
 def test_strategy_fast_without_results_is_an_error_of_ours(tmp_path: Path) -> None:
-    Image.new("RGB", (90, 60), "white").save(tmp_path / "scan.pdf")
-    with pytest.raises(UnreadableDocument, match=r"found nothing in .*scan.pdf.*'ocr_only'"):
+    Image.linear_gradient("L").save(tmp_path / "scan.pdf")
+    with pytest.raises(
+        UnreadableDocument, match=r"found nothing on page 1 of .*scan.pdf.*'ocr_only'"
+    ):
         list(UnstructuredParser("fast").parse(open_document(tmp_path / "scan.pdf")))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("spacy_model")
+def test_page_that_fails_costs_itself_and_pages_are_opened_one_by_one(letter: Path) -> None:
+    document = open_document(letter)
+    opened: list[int] = []
+
+    def pages() -> Iterator[Page]:
+        for page in document.pages():
+            opened.append(page.number)
+            yield page
+
+    parser = UnstructuredParser("fast", words=None)
+    assert parser.by_page
+    read = parser.parse(replace(document, open_pages=pages))
+    assert "Delivery note" in next(read).text
+    assert opened == [1]
+    (third,) = parser.parse(document.alone(3))
+    assert (third.page.number, third.regions) == (3, ())
+    (first,) = document.alone(1).pages()
+    short = replace(document, open_pages=lambda: iter([replace(first, number=9)]))
+    with pytest.raises(UnreadableDocument, match=r"page 9 of .* cannot be taken out"):
+        list(parser.parse(short))
 
 
 @pytest.mark.slow

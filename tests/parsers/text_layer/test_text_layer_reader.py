@@ -132,6 +132,38 @@ def test_uneven_gaps_part_words_only_where_the_file_sets_no_spaces(
 
 
 @pytest.mark.parametrize(
+    ("gap", "expected"),
+    [
+        pytest.param(1.0, ["it", "principle"], id="narrow"),
+        pytest.param(1.6, ["it", "prin", "ciple"], id="wide"),
+        pytest.param(0.5, ["it", "prin", "ciple"], id="made up for another reason"),
+    ],
+)
+def test_made_up_space_that_is_much_narrower_than_set_ones_parts_no_word(
+    gap: float, expected: list[str]
+) -> None:
+    line = Run("it ", sets_spaces=True)
+    assert texts(line, Run("prin ciple", x=115, gaps=[0, 0, 0, 0, gap - 5])) == expected
+
+
+def test_narrow_space_before_a_unit_parts_it_from_the_number() -> None:
+    line = Run("it ", sets_spaces=True)
+    assert texts(line, Run("1500 kg", x=115, gaps=[0, 0, 0, 0, -4])) == ["it", "1500", "kg"]
+
+
+def test_made_up_space_as_wide_as_the_set_ones_parts_words() -> None:
+    tight = Run("a b c ", sets_spaces=True, gaps=[-1.9] * 5)
+    made_up = Run("the U", x=118.6, gaps=[0, 0, 0, -3.8])
+    assert texts(tight, made_up) == ["a", "b", "c", "the", "U"]
+
+
+def test_letters_set_apart_are_joined_though_one_has_an_accent() -> None:
+    raised = Run("Ё ", x=118, y=48, size=1.2)
+    runs = Run("О Т Ч ", gap=-2), raised, Run("Т Н О", x=125, gap=-2)
+    assert texts(*runs) == ["ОТЧЁТНО"]
+
+
+@pytest.mark.parametrize(
     ("run", "expected"),
     [
         (Run("R E T U R N"), ["RETURN"]),
@@ -157,7 +189,7 @@ def test_letters_set_apart_are_joined(run: Run, expected: list[str]) -> None:
         pytest.param([Run("M T W T F S S", gap=4)], id="columns"),
         pytest.param([Run("x u v a n", gaps=[0, -2, 0, 0, 0, -2])], id="uneven gaps"),
         pytest.param([Run("T O T", gap=-2), Run("A L", y=80, gap=-2)], id="two lines"),
-        pytest.param([Run("T O T", gap=-2), Run("A L", x=125, gap=-2, size=0.8)], id="two sizes"),
+        pytest.param([Run("T O T", gap=-2), Run("A L", x=125, gap=-2, size=0.7)], id="two sizes"),
     ],
 )
 def test_single_letters_that_make_no_word_stay_apart(runs: list[Run]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TypeVar
 
 from colregion.core.geometry import Box
@@ -16,6 +18,7 @@ SELECTED, UNSELECTED = "[x]", "[ ]"
 _SAME_ROW = 0.5  # overlap, as a share of the lower of two heights
 # What a tool's own text may begin with.
 _GLYPHS = "\u2610\u2611\u2612\u25a1\u25a0\u25cb\u25cf\u2713\u2714\u2717\u2718 "
+_GLYPH = re.compile("[\u2610\u2611\u2612\u25a1\u25a0\u25cb\u25cf\u2713\u2714\u2717\u2718]")
 
 _Key = TypeVar("_Key")
 
@@ -25,14 +28,50 @@ def mark_of(box: Box | None, *, selected: bool, confidence: float | None = None)
     return make_word(SELECTED if selected else UNSELECTED, box, confidence)
 
 
+def mark_at(box: Box, *, selected: bool, aspect: float) -> Word | None:
+    """The word of a check box at the start of a box that has its label too: it is as wide as the
+    box is high, on a page of this width over height. None off the page."""
+    start = Box(box.x0, box.y0, box.x0 + min(box.height / aspect, box.width), box.y1)
+    return mark_of(start, selected=selected)
+
+
 def marked_region(
     box: Box, text: str, kind: str, *, selected: bool, aspect: float
 ) -> ExternalRegion:
-    """A region that begins with a check box, whose own place the tool does not give: it is as wide
-    as the region is high, on a page of this width over height."""
-    start = Box(box.x0, box.y0, box.x0 + min(box.height / aspect, box.width), box.y1)
-    mark = mark_of(start, selected=selected)
-    return ExternalRegion(box, text.lstrip(_GLYPHS), kind, mark=mark)
+    """A region that begins with a check box, whose own place the tool does not give."""
+    mark = mark_at(box, selected=selected, aspect=aspect)
+    return ExternalRegion(box, text.lstrip(_GLYPHS), kind, marks=(mark,) if mark else ())
+
+
+def text_with_marks(text: str, checks: Sequence[tuple[Word, str]]) -> str:
+    """A text with check boxes: instead of its own glyphs if there is one for each, else each
+    before its label in the text, and first those whose label is not in it.
+
+    Args:
+        checks: the check boxes in reading order, each with its label or "". With one only, the
+            text is returned without glyphs, as the mark stands before it.
+    """
+    if len(checks) == 1:
+        return _one_line(text.strip(_GLYPHS))
+    parts = _GLYPH.split(text)
+    if len(parts) == len(checks) + 1:
+        marks = [mark.text for mark, _ in checks]
+        joined = " ".join(chain.from_iterable(zip(parts, [*marks, ""], strict=True)))
+        return _one_line(joined)
+    rest, lost, at = _one_line(" ".join(parts)), [], 0
+    for mark, label in checks:
+        label = _one_line(label.strip(_GLYPHS))
+        place = rest.find(label, at) if label else -1
+        if place < 0:
+            lost.append(mark.text)
+        else:
+            rest = f"{rest[:place]}{mark.text} {rest[place:]}"
+            at = place + len(mark.text) + 1 + len(label)
+    return " ".join(filter(None, [*lost, rest]))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def is_glyph(text: str) -> bool:
@@ -44,15 +83,15 @@ def with_labels(regions: Sequence[ExternalRegion]) -> list[ExternalRegion]:
     """The regions, with a check box without text in the nearest region of text in its row."""
     result = dict(enumerate(regions))
     for i, region in enumerate(regions):
-        if region.mark is None or region.text:
+        if not region.marks or region.text:
             continue
         labels = {
             j: other.box
             for j, other in result.items()
-            if other.mark is None and other.text and not other.parts
+            if not other.marks and other.text and not other.parts
         }
         if (label := nearest_in_row(region.box, labels)) is not None:
-            result[label] = replace(result[label], mark=region.mark)
+            result[label] = replace(result[label], marks=region.marks)
             del result[i]
     return list(result.values())
 

@@ -14,6 +14,7 @@ from colregion.core.tables import CELL_SEPARATOR
 from colregion.errors import InvalidInput, UnreadableDocument, require
 from colregion.parsers.auto_reader import WordsFrom
 from colregion.parsers.external.check_marks import marked_region, with_labels
+from colregion.parsers.external.docling_cells import IS_SELECTED, CellContent, TableCells
 from colregion.parsers.external.region_source import RegionSource, SourceData
 from colregion.parsers.external.regions import ExternalPage, ExternalRegion
 from colregion.parsers.external.shapes import box_around, region_of, rows_of
@@ -34,8 +35,6 @@ _KINDS = {
     "table": "table",
     "document_index": "table",
 }
-
-_IS_SELECTED = {"checkbox_selected": True, "checkbox_unselected": False}
 
 _Placed: TypeAlias = tuple[int, ExternalRegion]
 """A page number and a region of that page."""
@@ -105,6 +104,13 @@ class _Reader:
         hosts = [*document.tables, *document.pictures]
         self.captions = {ref.cref for host in hosts for ref in host.captions}
         self.done: set[str] = set()
+        aspects = {number: width / height for number, (width, height) in self.sizes.items()}
+        tables = TableCells(document, box_of=self._box, aspects=aspects)
+        self.cells: dict[str, list[CellContent]] = {}
+        for table in document.tables:
+            # What is in cells may be listed before its table.
+            self.cells[table.self_ref], inner = tables.read(table)
+            self.done |= inner
 
     def read(self) -> _ByPage:
         """Regions by page, in reading order; headers and footers of older files, which are not
@@ -166,15 +172,12 @@ class _Reader:
 
     def _rows(self, table: document.TableItem) -> _ByPage:
         """The rows of a table whose cells have boxes, on the table's page."""
-        if not table.prov:
-            return {}
-        number = table.prov[0].page_no
         cells = (
-            (self._cell(cell), ExternalRegion(box, cell.text, "row"))
-            for cell in table.data.table_cells
-            if cell.bbox and cell.text.strip() and (box := self._box(cell.bbox, number))
+            (self._cell(one.cell), ExternalRegion(one.box, one.text, "row", marks=one.marks))
+            for one in self.cells[table.self_ref]
+            if one.text or one.marks
         )
-        return {number: rows_of(cells)}
+        return {table.prov[0].page_no: rows_of(cells)} if table.prov else {}
 
     def _cell(self, cell: document.TableCell) -> Cell:
         row, column = cell.start_row_offset_idx, cell.start_col_offset_idx
@@ -190,7 +193,7 @@ class _Reader:
         """The item on each of its pages, with its share of the text."""
         is_table = "/tables/" in item.self_ref
         text: str = _cells_text(item) if is_table else getattr(item, "text", "")
-        selected = _IS_SELECTED.get(item.label.value)
+        selected = IS_SELECTED.get(item.label.value)
         if not text and selected is None and kind not in ("figure", "table"):
             return
         for prov in item.prov:

@@ -11,7 +11,7 @@ from colregion.core.documents import Page
 from colregion.core.geometry import Box, Upright, boxes_to_array
 from colregion.core.regions import LEVELS, ParsedPage, Word
 from colregion.errors import InvalidBox, UnreadableDocument
-from colregion.parsers.external.check_marks import is_glyph
+from colregion.parsers.external.check_marks import SELECTED, UNSELECTED, insert_marks, is_glyph
 from colregion.parsers.external.regions import ExternalPage, ExternalRegion
 from colregion.parsers.external.shapes import storable
 from colregion.parsers.layout import Layout
@@ -22,6 +22,9 @@ from colregion.parsers.layout.region_tree import block_regions, line_regions, pa
 
 _ASPECT_TOLERANCE = 0.02  # of two images of one page, as the log of width over height
 _MIN_TURN = 1.0  # degrees; tools measure the skew of straight text to fractions of one
+
+# What a region's text has of its check boxes, where words are made of it.
+_MARK_PIECES = frozenset((SELECTED, *UNSELECTED.split()))
 
 _Words: TypeAlias = tuple[Word, ...]
 
@@ -99,7 +102,7 @@ def _on_page(regions: Sequence[ExternalRegion], quarters: int) -> Iterator[Exter
             text=storable(region.text).strip(),
             parts=tuple(_on_page(region.parts, quarters)),
             words=tuple(_turn_word(word, quarters) for word in region.words),
-            mark=_turn_word(region.mark, quarters) if region.mark else None,
+            marks=tuple(_turn_word(mark, quarters) for mark in region.marks),
         )
 
 
@@ -114,7 +117,7 @@ def _assign(
     assigned = [list(leaf.words) for leaf in leaves]
     loose: list[Word] = []
     for word, owner in zip(words, owners, strict=True):
-        if owner >= 0 and leaves[owner].mark and is_glyph(word.text):
+        if owner >= 0 and leaves[owner].marks and is_glyph(word.text):
             continue
         (assigned[owner] if owner >= 0 and word.visible else loose).append(word)
     return [tuple(own) for own in assigned], loose
@@ -129,9 +132,9 @@ def _with_lines(
         leaf_words: the words of each leaf, in the order of the leaves.
         depth: of the region, 1 for an area.
     """
-    if region.mark:
-        plain = _with_lines(replace(region, mark=None), leaf_words, frame, depth=depth)
-        return _marked(plain, region.mark)
+    if region.marks:
+        plain = _with_lines(replace(region, marks=()), leaf_words, frame, depth=depth)
+        return _marked(plain, region.marks)
     if region.parts:
         parts = [_with_lines(part, leaf_words, frame, depth=depth + 1) for part in region.parts]
         return _around(region, parts)
@@ -150,13 +153,17 @@ def _with_lines(
     return _around(region, line_regions(region.kind, lines_of(find_rows(lines)), words, frame))
 
 
-def _marked(region: ExternalRegion, mark: Word) -> ExternalRegion:
-    """The region with a check box before its first line."""
-    text = f"{mark.text} {region.text}".strip() if region.text or not region.parts else ""
+def _marked(region: ExternalRegion, marks: Sequence[Word]) -> ExternalRegion:
+    """The region with its check boxes: one before its first line, several among its words."""
+    text = region.text
+    if len(marks) == 1:
+        text = f"{marks[0].text} {text}".strip() if text or not region.parts else ""
     if not region.parts:
-        return replace(region, text=text, words=(mark, *region.words))
+        words = [word for word in region.words if word.text not in _MARK_PIECES]
+        words = [*marks, *words] if len(marks) == 1 else insert_marks(words, marks)
+        return replace(region, text=text, words=tuple(words))
     first, *others = region.parts
-    return replace(region, text=text, parts=(_marked(first, mark), *others))
+    return replace(region, text=text, parts=(_marked(first, marks), *others))
 
 
 def _around(region: ExternalRegion, parts: Sequence[ExternalRegion]) -> ExternalRegion:

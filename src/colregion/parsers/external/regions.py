@@ -23,7 +23,8 @@ class ExternalRegion:
         words: of a region without parts, in reading order, where the tool gives them; else the
             page's words within its box are used.
         cell, continues: as of `Region`.
-        mark: a check box that stands before its text.
+        marks: its check boxes: one stands before its text; of several its text has them already,
+            and in its words they stand at their places.
 
     Raises:
         InvalidInput: an unknown kind, words beside parts, or more than three levels.
@@ -36,7 +37,7 @@ class ExternalRegion:
     words: tuple[Word, ...] = ()
     cell: Cell | None = None
     continues: bool = False
-    mark: Word | None = None
+    marks: tuple[Word, ...] = ()
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:

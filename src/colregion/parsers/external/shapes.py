@@ -74,6 +74,8 @@ def rows_of(cells: Iterable[tuple[Cell, ExternalRegion]]) -> list[ExternalRegion
     for cell, region in sorted(cells, key=lambda each: (each[0].column, each[0].row)):
         rows.setdefault(cell.row, []).append(replace(region, cell=cell))
         text = region.text or " ".join(word.text for word in region.words)
+        if len(region.marks) == 1:
+            text = f"{region.marks[0].text} {text}".strip()
         for row in range(cell.row, cell.row + min(cell.row_span, MAX_SPAN)):
             texts[row].append(text)
     made = (

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from colregion.core.documents import Document
+from colregion.core.documents import Document, Page
 from colregion.core.geometry import Box
 from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage
@@ -27,12 +30,14 @@ from colregion.errors import (
     UnreadableDocument,
     require,
 )
-from colregion.parsers.auto_reader import WordsFrom
+from colregion.parsers.auto_reader import WordsFrom, load_reader
 from colregion.parsers.external.check_marks import marked_region, with_labels
 from colregion.parsers.external.json_reader import Node, read_json
 from colregion.parsers.external.region_source import RegionSource, SourceData
 from colregion.parsers.external.regions import ExternalPage, ExternalRegion
 from colregion.parsers.external.shapes import box_around, region_of
+from colregion.parsers.page_parser import join_over_pages
+from colregion.parsers.text_layer.quality import assess_text_layer
 
 STRATEGIES = ("auto", "fast", "ocr_only", "hi_res")
 
@@ -54,6 +59,7 @@ _KINDS = {
 _FROM_TOP = {"PixelSpace": True, "PointSpace": False, "RelativeCoordinateSystem": False}
 
 _MODEL = "en_core_web_sm"
+_OCR_DPI = 300
 
 
 class UnstructuredElements(RegionSource):
@@ -158,16 +164,18 @@ def _with_lists(regions: Sequence[ExternalRegion]) -> Iterator[ExternalRegion]:
 
 
 class UnstructuredParser(Parser):
-    """Runs unstructured on PDF and image files and reads the words in its regions. Nothing is
-    downloaded or reported anywhere.
+    """Runs unstructured on PDF and image files, page by page, and reads the words in its regions.
+    Nothing is downloaded or reported anywhere.
 
     Args:
         strategy: "fast" uses the characters of a PDF, "ocr_only" Tesseract, "hi_res" a layout
-            model, which must be in the cache of huggingface_hub; "auto" is "fast" for a PDF with
-            characters, else "ocr_only".
+            model, which must be in the cache of huggingface_hub; "auto" is "fast" for a page of a
+            PDF with characters, else "ocr_only". Blank pages are not given to it.
         languages: Tesseract's language codes joined by "+".
         words: as for `RegionSource`.
     """
+
+    by_page = True
 
     def __init__(
         self, strategy: str = "auto", *, languages: str = "eng", words: WordsFrom = "auto"
@@ -176,7 +184,7 @@ class UnstructuredParser(Parser):
             raise InvalidInput(f"strategy must be one of {STRATEGIES}, got {strategy!r}")
         self.strategy = strategy
         self.languages = languages
-        self._words = words
+        self._reader = load_reader(words) if isinstance(words, str) else words
 
     @property
     def fingerprint(self) -> str:
@@ -184,38 +192,81 @@ class UnstructuredParser(Parser):
         from importlib.metadata import version  # slow to import and seldom needed
 
         require("unstructured", extra="unstructured")
-        reading = UnstructuredElements([], words=self._words).fingerprint
+        reading = UnstructuredElements([], words=self._reader).fingerprint
         return f"{version('unstructured')} {self.strategy} {self.languages} {reading}"
 
     def parse(self, document: Document) -> Iterator[ParsedPage]:
-        """Yield every page in order.
+        """Yield every page in order; one is read at a time.
 
         Raises:
-            UnreadableDocument: not a file, neither PDF nor image, damaged, or without anything
-                that the strategy "fast" finds.
+            UnreadableDocument: not a file, neither PDF nor image, damaged, or a page without
+                anything that the strategy "fast" finds though something is drawn on it.
             MissingDependency: unstructured, its spaCy model or a program is not installed.
             BackendError: unstructured failed.
         """
-        elements = self._partition(document)
-        yield from UnstructuredElements(elements, words=self._words).parse(document)
+        yield from join_over_pages(
+            parsed
+            for page, elements in self._partition(document)
+            for parsed in UnstructuredElements(elements, words=self._reader).parse(
+                replace(document, open_pages=partial(iter, [page]), page_count=1)
+            )
+        )
 
-    def _partition(self, document: Document) -> list[Any]:
+    def _partition(self, document: Document) -> Iterator[tuple[Page, list[Any]]]:
         path = Path(document.source).expanduser()
         is_pdf = _is_pdf(path, document)
-        strategy = self.strategy
-        if strategy == "auto":
-            layers = (page.load_text() for page in document.pages() if page.load_text is not None)
-            strategy = "fast" if is_pdf and any(x.characters for x in layers) else "ocr_only"
-        partition = _load_partition("pdf" if is_pdf else "image")
-        codes = self.languages.split("+")
-        elements = _run(partition, filename=str(path), strategy=strategy, languages=codes)
-        # Without its spaCy model "fast" returns nothing and no error, as it does for scans.
-        if not elements and strategy == "fast":
-            raise UnreadableDocument(
-                f"unstructured found nothing in {document.source} with the strategy 'fast', which "
-                "reads a PDF's own characters; use 'ocr_only' or 'auto' for scans"
-            )
+        for page in document.pages():
+            strategy = self._strategy_for(page, is_pdf=is_pdf)
+            elements = self._elements(page, path, strategy, is_pdf=is_pdf) if strategy else []
+            # Without its spaCy model "fast" returns nothing and no error, as it does for scans.
+            if strategy == "fast" and not elements:
+                raise UnreadableDocument(
+                    f"unstructured found nothing on page {page.number} of {document.source} with "
+                    "the strategy 'fast', which reads a PDF's own characters; use 'ocr_only' or "
+                    "'auto' for scans"
+                )
+            yield page, elements
+
+    def _elements(self, page: Page, source: Path, strategy: str, *, is_pdf: bool) -> list[Any]:
+        kind = "pdf" if is_pdf and strategy != "ocr_only" else "image"
+        run = partial(_load_partition(kind), strategy=strategy, languages=self.languages.split("+"))
+        with TemporaryDirectory(prefix="colregion-unstructured-") as folder:
+            single = _write_page(page, source, kind=kind, folder=Path(folder))
+            name = f"page {page.number} of {source}"
+            elements = _run(partial(run, filename=str(single)), name=name)
+        for element in elements:
+            element.metadata.page_number = page.number
         return elements
+
+    def _strategy_for(self, page: Page, *, is_pdf: bool) -> str:
+        """The strategy for a page; "" for a blank one."""
+        has_text = page.load_text is not None and bool(page.load_text().characters)
+        if not has_text and assess_text_layer(page).verdict == "blank":
+            return ""
+        if self.strategy != "auto":
+            return self.strategy
+        return "fast" if is_pdf and has_text else "ocr_only"
+
+
+def _write_page(page: Page, source: Path, *, kind: str, folder: Path) -> Path:
+    """A file of one page, because unstructured reads files as a whole: taken out of a PDF, or as
+    an image."""
+    if kind == "image":
+        target = folder / "page.png"
+        page.load_image(dpi=_OCR_DPI).save(target)
+        return target
+    target = folder / "page.pdf"
+    pikepdf = require("pikepdf", extra="unstructured")
+    try:
+        with pikepdf.open(source) as pdf, pikepdf.new() as single:
+            single.pages.append(pdf.pages[page.number - 1])
+            single.save(target)
+    except (pikepdf.PdfError, IndexError, ValueError, TypeError) as cause:
+        raise UnreadableDocument(
+            f"page {page.number} of {source} cannot be taken out of it ({cause}); export the PDF "
+            "again"
+        ) from cause
+    return target
 
 
 def _is_pdf(path: Path, document: Document) -> bool:
@@ -251,14 +302,14 @@ def _load_partition(kind: str) -> Any:
     return getattr(module, f"partition_{kind}")
 
 
-def _run(partition: Any, *, filename: str, strategy: str, languages: list[str]) -> list[Any]:
+def _run(partition: Callable[[], list[Any]], *, name: str) -> list[Any]:
     from pdf2image import exceptions as rendering
     from pdfminer.psexceptions import PSException
     from unstructured.errors import UnprocessableEntityError
     from unstructured_pytesseract import TesseractNotFoundError
 
     try:
-        elements: list[Any] = partition(filename=filename, strategy=strategy, languages=languages)
+        return partition()
     except (TesseractNotFoundError, rendering.PDFInfoNotInstalledError) as cause:
         is_ocr = isinstance(cause, TesseractNotFoundError)
         program, package = ("tesseract", "-ocr") if is_ocr else ("poppler", "-utils")
@@ -267,11 +318,10 @@ def _run(partition: Any, *, filename: str, strategy: str, languages: list[str]) 
         ) from cause
     except (PSException, UnprocessableEntityError, rendering.PDFPageCountError) as cause:
         raise UnreadableDocument(
-            f"unstructured cannot read {filename} ({cause}); export it again"
+            f"unstructured cannot read {name} ({cause}); export it again"
         ) from cause
     except (OSError, RuntimeError, ValueError, LookupError, TypeError, AttributeError) as cause:
-        message = f"unstructured failed on {filename} ({cause})"
-        if strategy == "hi_res":
-            message += "; its layout model must be downloaded beforehand, 'fast' needs none"
-        raise BackendError(message) from cause
-    return elements
+        raise BackendError(
+            f"unstructured failed on {name} ({cause}); 'hi_res' needs a layout model that was "
+            "downloaded beforehand, 'fast' needs none"
+        ) from cause

@@ -48,7 +48,7 @@ class Layout:
     @cached_property
     def fingerprint(self) -> str:
         """The mode in use, with the model's version and settings. Raises MissingDependency."""
-        return f"layout 6 {'geometry' if self.mode == 'geometry' else model_fingerprint()}"
+        return f"layout 7 {'geometry' if self.mode == 'geometry' else model_fingerprint()}"
 
     def build(self, page: Page, words: Sequence[Word]) -> ParsedPage:
         """Return the page with its words and regions in reading order.

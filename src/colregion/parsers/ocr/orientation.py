@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -243,8 +244,12 @@ def stroke_mask(image: Image.Image, *, with_rules: bool = True) -> BoolArray:
     """
     gray = image.convert("L")
     gray.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.BOX)
-    levels = np.asarray(gray, dtype=np.int16)
-    dark = levels < levels.mean() - max(0.5 * levels.std(), 16)
+    counts, levels = np.array(gray.histogram()), np.arange(256)
+    mean = np.average(levels, weights=counts)
+    deviation = np.sqrt(np.average((levels - mean) ** 2, weights=counts))
+    # An integer from 0 up, because comparing bytes is quickest.
+    limit = max(math.ceil(mean - max(0.5 * deviation, 16)), 0)
+    dark = np.asarray(gray) < limit
     within = np.pad(dark, 1, constant_values=True)
     within = within[2:, 1:-1] & within[:-2, 1:-1] & within[1:-1, 2:] & within[1:-1, :-2]
     strokes: BoolArray = dark & ~within

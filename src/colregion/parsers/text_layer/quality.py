@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from colregion.core.documents import Page
-from colregion.core.geometry import Box, FloatArray
+from colregion.core.geometry import Box, FloatArray, IntArray
 from colregion.parsers.ocr.orientation import BoolArray, has_lines, stroke_mask
 
 # Fewer characters than this, without those in the margins, may be a stamp, header or page number
@@ -152,11 +152,24 @@ def _within(boxes_xyxy: FloatArray, shape: tuple[int, ...]) -> BoolArray:
     """(H, W) true inside the boxes (N, 4), rounded outward."""
     size = np.array([shape[1], shape[0]] * 2)
     edges = np.clip(boxes_xyxy * size, 0, size)
-    low, high = np.floor(edges[:, :2]).astype(int), np.ceil(edges[:, 2:]).astype(int)
+    rounded = np.hstack([np.floor(edges[:, :2]), np.ceil(edges[:, 2:])]).astype(int)
     within = np.zeros(shape, dtype=bool)
-    for (x0, y0), (x1, y1) in zip(low.tolist(), high.tolist(), strict=True):
+    for x0, y0, x1, y1 in _joined(rounded).tolist():
         within[y0:y1, x0:x1] = True
     return within
+
+
+def _joined(boxes: IntArray) -> IntArray:
+    """Boxes (M, 4) that cover the same as these (N, 4): one for those of a word, each of which
+    starts in the one before it and is as high."""
+    if not len(boxes):
+        return boxes
+    x0, y0, x1, y1 = boxes.T
+    joins = (x0[:-1] <= x0[1:]) & (x0[1:] <= x1[:-1]) & (y0[:-1] == y0[1:]) & (y1[:-1] == y1[1:])
+    starts = np.flatnonzero(np.concatenate([[True], ~joins]))
+    joined: IntArray = boxes[starts]
+    joined[:, 2] = np.maximum.reduceat(x1, starts)
+    return joined
 
 
 def _drawn_px(page: Page, boxes_xyxy: FloatArray) -> tuple[int, int]:

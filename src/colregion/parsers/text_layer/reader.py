@@ -45,7 +45,7 @@ class TextLayerReader(WordReader):
 
     @property
     def fingerprint(self) -> str:
-        return "text_layer-3" + (" with invisible text" if self.invisible else "")
+        return "text_layer-4" + (" with invisible text" if self.invisible else "")
 
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         if page.load_text is None:

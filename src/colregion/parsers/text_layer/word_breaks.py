@@ -18,11 +18,13 @@ from colregion.core.text import fold
 # Gaps between neighbouring characters, in heights of the smaller one. A gap over _WORD_GAP always
 # separates words. A gap over _MIN_GAP does if it exceeds the word's median gap by _GAP_OVER_MEDIAN:
 # tight text has negative gaps inside words and narrow ones between them, wide text has gaps
-# everywhere. Where the file itself sets spaces, gaps up to _SET_GAP are uneven type.
+# everywhere. Where the file itself sets spaces, gaps up to _SET_GAP are uneven type. There PDFium
+# still makes up spaces: those much narrower than the page's set ones are uneven type too.
 _WORD_GAP = 0.6
 _MIN_GAP = 0.06
 _GAP_OVER_MEDIAN = 0.1
 _SET_GAP = 0.15
+_MADE_UP = 0.6  # of the median set space
 _MIN_SET = 0.05  # spaces in the characters of a page that sets them; words have fewer than 20 each
 
 _LEADERS = re.compile(r"[.\u2024\u2026\u00b7]{4,}")
@@ -35,7 +37,7 @@ _DESCENT = 0.2  # from the base line to a box's lower edge, in heights
 
 # Letters of a heading that are set apart.
 _MIN_SPACED = 5  # fewer may be points of the compass, answers, or names of columns
-_SAME_LINE = 0.9  # of the larger letter's height
+_SAME_LINE = 0.8  # of the larger letter's height; accents make a capital a sixth higher
 _MAX_SPACING = 0.8  # in heights; wider are columns
 _MIN_DISTINCT = 4  # letters; fewer are cells of a table
 _MIN_LETTERS = 2.5  # of a word, on average
@@ -53,8 +55,13 @@ def word_spans(layer: TextLayer, inked: list[int], boxes: FloatArray) -> _Spans:
     visible = layer.visible[at]
     gaps = _gaps(boxes)
     leads = _are_leaders(characters)
-    sets_spaces = _sets_spaces(layer, at)
-    breaks = (np.diff(at) > 1) | (gaps > _WORD_GAP)
+    sets_spaces, is_made_up = _spaces(layer, at)
+    has_space = np.diff(at) > 1
+    set_gaps = gaps[has_space & ~is_made_up & (gaps <= _WORD_GAP)]
+    usual = float(np.median(set_gaps)) if len(set_gaps) else 0.0
+    is_narrow = (gaps > _MIN_GAP) & (gaps <= min(_SET_GAP, _MADE_UP * usual))
+    is_uneven = sets_spaces & is_made_up & is_narrow & ~_are_units(characters)
+    breaks = (has_space & ~is_uneven) | (gaps > _WORD_GAP)
     breaks |= (visible[1:] != visible[:-1]) | (leads[1:] != leads[:-1])
     directions = _directions(boxes)
     turns = (gaps[1:] > _MIN_GAP) & (directions[1:] != directions[:-1])
@@ -71,9 +78,10 @@ def separates_words(character: str) -> bool:
     return character.isspace() or unicodedata.category(character) == "Cc" or character == "\u200b"
 
 
-def _sets_spaces(layer: TextLayer, at: NDArray[np.int64]) -> BoolArray:
-    """(N - 1,) whether the file sets the spaces of the line of each character but the last. Those
-    made up from gaps have no area. A line without any is like most of the page."""
+def _spaces(layer: TextLayer, at: NDArray[np.int64]) -> tuple[BoolArray, BoolArray]:
+    """For each character but the last: (N - 1,) whether the file sets the spaces of its line, and
+    (N - 1,) whether all spaces behind it are made up from a gap, so that they have no area. A line
+    without any is like most of the page."""
     widths, heights = (layer.boxes_xyxy[:, 2:] - layer.boxes_xyxy[:, :2]).T
     ends_line = np.array([c in "\r\n" for c in layer.characters], dtype=bool)
     is_space = np.array([separates_words(c) for c in layer.characters], dtype=bool) & ~ends_line
@@ -82,7 +90,17 @@ def _sets_spaces(layer: TextLayer, at: NDArray[np.int64]) -> BoolArray:
     spaces, set_spaces = (np.bincount(line, weights=kind) for kind in (is_space, is_set))
     is_usual = is_set.sum() > max(is_space.sum() / 2, _MIN_SET * len(at))
     sets_spaces: BoolArray = np.where(spaces > 0, set_spaces > 0, is_usual)[line[at[:-1]]]
-    return sets_spaces
+    separators = np.cumsum(is_set | ends_line)[at]
+    is_made_up: BoolArray = separators[1:] == separators[:-1]
+    return sets_spaces, is_made_up
+
+
+def _are_units(characters: list[str]) -> BoolArray:
+    """(N - 1,) true where a letter follows a digit: a narrow space is set before units."""
+    digits = np.array([c.isdigit() for c in characters], dtype=bool)
+    letters = np.array([c.isalpha() for c in characters], dtype=bool)
+    units: BoolArray = digits[:-1] & letters[1:]
+    return units
 
 
 def _are_leaders(characters: list[str]) -> BoolArray:
