@@ -20,13 +20,11 @@ from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.geometry import FloatArray
 from colregion.indexes.local.pages import PageTable, VectorFile
 from colregion.indexes.local.vectors import CODEBOOK, RowRange
-from colregion.indexes.maxsim_kernels import load_kernel
+from colregion.indexes.maxsim_kernels import exact_up_to, load_kernel
 from colregion.indexes.validation import check_search
 
 # Codes per lookup, so that their similarities stay in the processor's cache.
 _CODES_PER_BLOCK = 1 << 15
-# One stage up to about this many numbers, 4,000 pages of 1,024 x 128: some tenths of a second.
-_EXACT_UP_TO = 1 << 29
 # Two stages have to be at least this much less work.
 _WORTH_TWO_STAGES = 3
 # Candidates for k pages: 512 almost always include the ten best of 20,000 pages.
@@ -122,7 +120,7 @@ class PageScores:
             allowed = self.table.allowed(EVERYTHING)
         dim = self.table.dim or 0
         exact = sum(int(rows.chosen(allowed).counts.sum()) for rows in self._pages)
-        if exact * dim <= _EXACT_UP_TO:
+        if exact * dim <= exact_up_to(self._kernel, numbers=exact * dim):
             return False
         pages = sum(len(rows.chosen(allowed).positions) for rows in self._pages)
         first = sum(int(rows.chosen(allowed).counts.sum()) for rows in self._coarse)

@@ -1,78 +1,180 @@
-"""MaxSim on torch, for a GPU, in whose memory the vectors are cached."""
+"""MaxSim on torch, for a GPU, in whose memory the vectors are cached.
+
+On a GPU the vectors stay half-precision and products are summed in float32. A query is the sum of
+two halves, 22 bits together, so that its rounding shows no more than that of a float32 product.
+Pages of any lengths take one product and two segment maxima per block, and nothing waits for the
+GPU until all blocks are queued.
+"""
 
 from __future__ import annotations
 
 import sys
 import warnings
 import weakref
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colregion.core.geometry import FloatArray, IntArray
-from colregion.errors import require
+from colregion.errors import BackendError, require
 
-# Vectors per product: on a GPU the similarities to 20 tokens take 20 MB; on a CPU the vectors fit
-# in its cache.
-_VECTORS_AT_ONCE = {"cuda": 1 << 18, "cpu": 1 << 12}
+# Similarities per block of a GPU, 0.25 GB, and at most this many vectors.
+_SIMILARITIES_AT_ONCE, _VECTORS_AT_ONCE = 1 << 26, 1 << 20
+# Vectors per block of a CPU, which fit in its cache.
+_VECTORS_IN_CACHE = 1 << 12
 # Share of the GPU's free memory up to which one file's vectors are cached there.
 _CACHED_SHARE = 0.5
+# A page's maximum is that of pieces of this many vectors, because one thread walks a segment.
+_PIECE = 32
+# The second half of a query counts 2^-11, which keeps it a normal number.
+_SECOND_HALF = 2.0**11
+_MEMORY_MESSAGES = ("out of memory", "cublas_status_alloc_failed", "not enough memory")
 
 _cache: dict[int, Any] = {}  # id of the mapped matrix -> the same on the GPU
 
 
 def has_gpu() -> bool:
-    """Whether torch has been imported and has a GPU."""
+    """Whether torch has been imported and has a GPU that this process can use; a process that was
+    forked from one that used the GPU cannot."""
     torch = sys.modules.get("torch")
-    return torch is not None and bool(torch.cuda.is_available())
+    if torch is None or torch.cuda._is_in_bad_fork():
+        return False
+    return bool(torch.cuda.is_available())
 
 
 def token_best(
     rows: NDArray[np.generic], first: IntArray, counts: IntArray, tokens: FloatArray
 ) -> FloatArray:
-    """As `maxsim_kernels.Kernel`."""
-    if len(tokens) == 0:
-        return np.zeros((len(first), 0), dtype=np.float32)
+    """As `maxsim_kernels.TokenBest`. Raises BackendError if the GPU has no memory for one page."""
+    if len(tokens) == 0 or len(first) == 0:
+        return np.zeros((len(first), len(tokens)), dtype=np.float32)
     torch = require("torch", extra="text")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    matrix = _on_device(torch, rows, device=device)
-    query = torch.from_numpy(np.ascontiguousarray(tokens, dtype=np.float32)).to(device)
+    if has_gpu():
+        return best_in_halves(torch, _on_gpu(torch, rows), first, counts, tokens, device="cuda")
+    return _best_in_floats(torch, _as_tensor(torch, rows), first, counts, tokens)
+
+
+def _best_in_floats(
+    torch: Any, matrix: Any, first: IntArray, counts: IntArray, tokens: FloatArray
+) -> FloatArray:
+    """As `token_best`, on the CPU."""
+    query = torch.from_numpy(np.ascontiguousarray(tokens, dtype=np.float32))
     best = np.empty((len(first), len(tokens)), dtype=np.float32)
-    for pages, start, end in _runs(first, counts, most=_VECTORS_AT_ONCE[device]):
-        # In float32: a product of float16 is not exact on every GPU.
-        similarity = query @ matrix[start:end].to(device).float().T
-        by_page = similarity.reshape(len(tokens), pages.stop - pages.start, -1).amax(dim=2)
-        best[pages] = by_page.T.cpu().numpy()
+    ends = first + counts
+    page = 0
+    while page < len(first):
+        pages = _next_pages(counts, page, most=_VECTORS_IN_CACHE)
+        gaps = np.flatnonzero(first[pages][1:] != ends[pages][:-1])
+        pages = slice(page, page + int(gaps[0]) + 1 if len(gaps) else pages.stop)
+        start = int(first[page])
+        similarity = (query @ matrix[start : int(ends[pages][-1])].float().T).numpy()
+        np.maximum.reduceat(similarity, first[pages] - start, axis=1, out=best[pages].T)
+        page = pages.stop
     return best
 
 
-def _on_device(torch: Any, rows: NDArray[np.generic], *, device: str) -> Any:
+def best_in_halves(
+    torch: Any, matrix: Any, first: IntArray, counts: IntArray, tokens: FloatArray, *, device: str
+) -> FloatArray:
+    """As `token_best`, for a matrix in the memory of the GPU, or of the host if it has no space.
+    Where memory runs out, a block is halved."""
+    halves, exponents = _as_halves(tokens)
+    query = torch.from_numpy(halves).to(device).T
+    places = torch.from_numpy(np.stack([first, counts]).astype(np.int64)).to(device)
+    best = torch.empty((len(first), len(tokens)), dtype=torch.float32, device=device)
+    most = min(_SIMILARITIES_AT_ONCE // len(halves), _VECTORS_AT_ONCE)
+    page = 0
+    while page < len(first):
+        pages = _next_pages(counts, page, most=most)
+        n_vectors = int(counts[pages].sum())
+        try:
+            block = _block(torch, matrix, first[pages], counts[pages], places[:, pages])
+            pieces = int((-(-counts[pages] // _PIECE)).sum())
+            similarity = _product(torch, block.to(device, non_blocking=True), query)
+            best[pages] = _segment_max(torch, similarity, places[1, pages], pieces=pieces)
+            page = pages.stop
+            continue
+        except RuntimeError as cause:
+            # cuBLAS raises a plain RuntimeError, without a class of its own.
+            if not any(words in str(cause).lower() for words in _MEMORY_MESSAGES):
+                raise
+            if pages.stop - page == 1:
+                raise BackendError(
+                    f"the GPU has no memory for the {n_vectors} vectors of one page. End what else "
+                    f"uses it, or score on the CPU with COLREGION_KERNEL=numba"
+                ) from cause
+        # Outside the handler: the error refers to frames whose tensors have to be freed first.
+        torch.cuda.empty_cache()
+        most = n_vectors // 2
+    return np.asarray(np.ldexp(best.cpu().numpy(), exponents))
+
+
+def _as_halves(tokens: FloatArray) -> tuple[NDArray[np.float16], IntArray]:
+    """(2 T, D) halves: each token scaled by a power of two to below 1, then what its rounding lost,
+    times 2^11; and (T,) the exponents of the scales."""
+    query = np.asarray(tokens, dtype=np.float32)
+    exponents = np.frexp(np.abs(query).max(axis=1, initial=0.0))[1]
+    scaled = np.ldexp(query, -exponents[:, None])
+    rounded = scaled.astype(np.float16)
+    lost = (scaled - rounded) * np.float32(_SECOND_HALF)
+    return np.concatenate([rounded, lost.astype(np.float16)]), exponents
+
+
+def _block(torch: Any, matrix: Any, first: IntArray, counts: IntArray, places: Any) -> Any:
+    """The rows of some pages, one page after the other; a view if they lie so. `places` has `first`
+    and `counts` on the GPU."""
+    start, n_rows = int(first[0]), int(counts.sum())
+    if (first[1:] == first[:-1] + counts[:-1]).all():
+        return matrix[start : start + n_rows]
+    first_row, n_of_page = places.to(matrix.device)
+    shift = first_row - (n_of_page.cumsum(0) - n_of_page)
+    rows = torch.repeat_interleave(shift, n_of_page, output_size=n_rows)
+    return matrix[rows + torch.arange(n_rows, device=matrix.device)]
+
+
+def _product(torch: Any, block: Any, query: Any) -> Any:
+    """(V, T) float32 products of (V, D) with the two halves (D, 2 T) of a query."""
+    if block.is_cuda and "dtype" in torch.ops.aten.mm.overloads():
+        both = torch.mm(block.half(), query, out_dtype=torch.float32)
+    else:  # a CPU, or torch before 2.8
+        both = block.float() @ query.float()
+    n_tokens = query.shape[1] // 2
+    return both[:, :n_tokens].add(both[:, n_tokens:], alpha=1 / _SECOND_HALF)
+
+
+def _segment_max(torch: Any, similarity: Any, counts: Any, *, pieces: int) -> Any:
+    """(P, T) maxima of consecutive groups of `counts` (P,) rows of (V, T), by way of `pieces`, the
+    number of groups of at most `_PIECE` rows."""
+    of_page = (counts + _PIECE - 1) // _PIECE
+    lengths = torch.full((pieces,), _PIECE, dtype=counts.dtype, device=counts.device)
+    lengths[of_page.cumsum(0) - 1] = counts - (of_page - 1) * _PIECE
+    # Validation of the lengths would wait for the GPU.
+    of_piece = torch.segment_reduce(similarity, "max", lengths=lengths, unsafe=True)
+    return torch.segment_reduce(of_piece, "max", lengths=of_page, unsafe=True)
+
+
+def _next_pages(counts: IntArray, page: int, *, most: int) -> slice:
+    """The pages from `page` on with at most `most` vectors together, at least one page."""
+    window = counts[page : page + most]
+    return slice(page, page + max(int(np.searchsorted(np.cumsum(window), most, side="right")), 1))
+
+
+def _on_gpu(torch: Any, rows: NDArray[np.generic]) -> Any:
     """The matrix, cached on the GPU while the index has it mapped, if there is space."""
     if id(rows) in _cache:
         return _cache[id(rows)]
-    with warnings.catch_warnings():
-        # torch warns that the mapped array is read-only; nothing here writes to it.
-        warnings.filterwarnings("ignore", "The given NumPy array is not writ", UserWarning)
-        tensor = torch.from_numpy(rows)
-    if device == "cuda" and rows.nbytes < _CACHED_SHARE * torch.cuda.mem_get_info()[0]:
-        tensor = _cache[id(rows)] = tensor.to(device)
+    tensor = _as_tensor(torch, rows)
+    # What torch has reserved and does not use counts as free.
+    unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    if rows.nbytes < _CACHED_SHARE * (torch.cuda.mem_get_info()[0] + unused):
+        tensor = _cache[id(rows)] = tensor.to("cuda")
         weakref.finalize(rows, _cache.pop, id(rows), None)
     return tensor
 
 
-def _runs(first: IntArray, counts: IntArray, *, most: int) -> Iterator[tuple[slice, int, int]]:
-    """(pages, start, end) of runs of consecutive pages with equal V."""
-    page = 0
-    while page < len(first):
-        last, size = page + 1, int(counts[page])
-        while (
-            last < len(first)
-            and counts[last] == size
-            and first[last] == first[last - 1] + size
-            and (last + 1 - page) * size <= most
-        ):
-            last += 1
-        yield slice(page, last), int(first[page]), int(first[last - 1]) + size
-        page = last
+def _as_tensor(torch: Any, rows: NDArray[np.generic]) -> Any:
+    with warnings.catch_warnings():
+        # torch warns that the mapped array is read-only; nothing here writes to it.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writ", UserWarning)
+        return torch.from_numpy(rows)
