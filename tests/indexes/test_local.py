@@ -12,7 +12,7 @@ from PIL import Image
 
 from colregion.core.embeddings import EmbeddedPage, PageEmbedding
 from colregion.core.geometry import Box
-from colregion.core.interfaces import Index
+from colregion.core.interfaces import Index, IndexSetting
 from colregion.core.regions import ParsedPage
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexed
 from colregion.indexes.local import schema as local_store
@@ -34,6 +34,18 @@ class TestLocalIndex(IndexContract):
         assert isinstance(index, LocalIndex)
         index.close()
         return self.opened.enter_context(LocalIndex(index.folder))
+
+
+class TestLocalIndexInFourBits(TestLocalIndex):
+    number_tolerance = 0.15
+    similarity_tolerance = 0.3
+    first_settings = {IndexSetting.PRECISION: "int4"}
+
+    @pytest.fixture
+    def index(self, tmp_path: Path) -> Iterator[Index]:
+        with ExitStack() as self.opened:
+            index = LocalIndex(tmp_path / "index", precision="int4")
+            yield self.opened.enter_context(index)
 
 
 @pytest.fixture

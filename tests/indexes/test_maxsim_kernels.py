@@ -184,7 +184,7 @@ def test_gpu_kernel_halves_its_blocks_where_memory_runs_out(
     from colregion.indexes.maxsim_kernels import torch_kernel
 
     sizes: list[int] = []
-    product = torch_kernel._product
+    product = torch_kernel._half_product
 
     def small_gpu(torch: Any, block: Any, query: Any) -> Any:
         sizes.append(len(block))
@@ -192,7 +192,7 @@ def test_gpu_kernel_halves_its_blocks_where_memory_runs_out(
             raise RuntimeError(message)
         return product(torch, block, query)
 
-    monkeypatch.setattr(torch_kernel, "_product", small_gpu)
+    monkeypatch.setattr(torch_kernel, "_half_product", small_gpu)
     rows = np.arange(40, dtype=np.float16).reshape(40, 1)
     counts = np.array([8, 4, 4, 8, 16])
     first = np.cumsum(counts) - counts

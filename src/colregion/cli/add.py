@@ -79,7 +79,10 @@ def add(
         ),
     ] = None,
     precision: Annotated[
-        str | None, typer.Option(help="Vectors of a new index: float16, or int8 at half the size.")
+        str | None,
+        typer.Option(
+            help="Vectors of a new index: float16, or int8 or int4, a half or a third the size."
+        ),
     ] = None,
     wait_s: Annotated[
         float,

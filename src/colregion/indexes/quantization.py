@@ -1,8 +1,8 @@
-"""Vectors as an index stores them: float16, or int8 with one step per page."""
+"""Vectors as an index stores them: float16, int8 with one step per page, or int4 (see `int4`)."""
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from colregion.core.geometry import FloatArray
 from colregion.errors import InvalidInput
 
-Precision: TypeAlias = Literal["float16", "int8"]
+Precision: TypeAlias = Literal["float16", "int8", "int4"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 _LARGEST_HALF = 65504
 

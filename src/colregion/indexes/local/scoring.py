@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from colregion.core.embeddings import QueryEmbedding, similarity
 from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.geometry import FloatArray
+from colregion.indexes import int4
 from colregion.indexes.local.pages import PageTable, VectorFile
-from colregion.indexes.local.vectors import CODEBOOK, RowRange
+from colregion.indexes.local.vectors import CODEBOOK, INT4, RowRange
 from colregion.indexes.maxsim_kernels import exact_up_to, load_kernel
 from colregion.indexes.validation import check_search
 
@@ -146,7 +147,10 @@ class PageScores:
             return rows.positions, np.empty(0)
         numbers = int(rows.counts.sum()) * query.vectors.shape[1]
         kernel = load_kernel(self._kernel, numbers=numbers)
-        matches = kernel(rows.file.rows, rows.first, rows.counts, query.vectors)
+        first = rows.first
+        if rows.file.form == INT4:
+            first = first + int4.head_rows(rows.counts, dim=rows.file.dim)
+        matches = kernel(rows.file.rows, first, rows.counts, query.vectors)
         # Not a matrix product, whose last bits depend on the position of a page in the matrix.
         scores = (matches.astype(np.float64) * query.weights).sum(axis=1)
         return rows.positions, scores * rows.steps

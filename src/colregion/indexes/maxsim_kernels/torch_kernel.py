@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from colregion.core.geometry import FloatArray, IntArray
 from colregion.errors import BackendError, require
+from colregion.indexes import int4
+from colregion.indexes.maxsim_kernels import numpy_kernel
 
 # Similarities per block of a GPU, 0.25 GB, and at most this many vectors.
 _SIMILARITIES_AT_ONCE, _VECTORS_AT_ONCE = 1 << 26, 1 << 20
@@ -52,6 +54,8 @@ def token_best(
     torch = require("torch", extra="text")
     if has_gpu():
         return best_in_halves(torch, _on_gpu(torch, rows), first, counts, tokens, device="cuda")
+    if rows.dtype == np.uint8:  # whose numbers torch has no fast way to widen on a CPU
+        return numpy_kernel.token_best(rows, first, counts, tokens)
     return _best_in_floats(torch, _as_tensor(torch, rows), first, counts, tokens)
 
 
@@ -68,8 +72,9 @@ def _best_in_floats(
         gaps = np.flatnonzero(first[pages][1:] != ends[pages][:-1])
         pages = slice(page, page + int(gaps[0]) + 1 if len(gaps) else pages.stop)
         start = int(first[page])
-        similarity = (query @ matrix[start : int(ends[pages][-1])].float().T).numpy()
-        np.maximum.reduceat(similarity, first[pages] - start, axis=1, out=best[pages].T)
+        rows = matrix[start : int(ends[pages][-1])]
+        similarity = query @ rows.float().T
+        np.maximum.reduceat(similarity.numpy(), first[pages] - start, axis=1, out=best[pages].T)
         page = pages.stop
     return best
 
@@ -91,7 +96,12 @@ def best_in_halves(
         try:
             block = _block(torch, matrix, first[pages], counts[pages], places[:, pages])
             pieces = int((-(-counts[pages] // _PIECE)).sum())
-            similarity = _product(torch, block.to(device, non_blocking=True), query)
+            block = block.to(device, non_blocking=True)
+            if matrix.dtype == torch.uint8:
+                centres = _Centres(torch, matrix, first[pages], counts[pages], dim=len(query))
+                similarity = centres.similarity(block, query)
+            else:
+                similarity = _half_product(torch, block.half(), query)
             best[pages] = _segment_max(torch, similarity, places[1, pages], pieces=pieces)
             page = pages.stop
             continue
@@ -133,10 +143,57 @@ def _block(torch: Any, matrix: Any, first: IntArray, counts: IntArray, places: A
     return matrix[rows + torch.arange(n_rows, device=matrix.device)]
 
 
-def _product(torch: Any, block: Any, query: Any) -> Any:
+class _Centres:
+    """The centres of 4-bit pages, (K, D) of all pages together, and what completes products with
+    their vectors' numbers."""
+
+    def __init__(
+        self, torch: Any, matrix: Any, first: IntArray, counts: IntArray, *, dim: int
+    ) -> None:
+        self._torch, self._dim = torch, dim
+        n_centres = int4.centre_counts(counts)
+        page_of_centre = np.repeat(np.arange(len(first)), n_centres)
+        within = np.arange(len(page_of_centre)) - (np.cumsum(n_centres) - n_centres)[page_of_centre]
+        heads = (first - int4.head_rows(counts, dim=dim)) * matrix.shape[1]
+        content = matrix.reshape(-1)
+        self._numbers = _take(torch, content, heads[page_of_centre] + within * dim, dim)
+        self._numbers = self._numbers.view(torch.int8)
+        steps = _take(torch, content, heads + n_centres * dim, 8).view(torch.float32)
+        self._scales = steps[:, 0].repeat_interleave(_indices(torch, n_centres, matrix))
+        of_vector = _indices(torch, counts, matrix)
+        n_vectors = int(counts.sum())
+        self._page_steps = steps[:, 1].repeat_interleave(of_vector, output_size=n_vectors)
+        first_centre = _indices(torch, np.cumsum(n_centres) - n_centres, matrix)
+        self._first_centre = first_centre.repeat_interleave(of_vector, output_size=n_vectors)
+
+    def similarity(self, rows: Any, query: Any) -> Any:
+        """(V, T) similarities of the pages' rows (V, W) to the two halves (D, 2 T) of a query."""
+        torch, device = self._torch, rows.device
+        codes = rows[:, :-2]
+        numbers = torch.cat([codes & 15, codes >> 4], dim=1)[:, : self._dim]
+        steps = torch.exp2(rows[:, -1].float() / -8) * self._page_steps.to(device)
+        similarity = _half_product(torch, numbers.half() - int4.HALF_STEP, query)
+        similarity *= steps[:, None]
+        centres = _half_product(torch, self._numbers.to(device).half(), query)
+        centres *= self._scales.to(device)[:, None]
+        similarity += centres[self._first_centre.to(device) + rows[:, -2]]
+        return similarity
+
+
+def _take(torch: Any, content: Any, starts: IntArray, n: int) -> Any:
+    """(len(starts), n) bytes of a flat tensor, `n` from each start on."""
+    places = _indices(torch, starts, content)[:, None] + torch.arange(n, device=content.device)
+    return content[places]
+
+
+def _indices(torch: Any, numbers: IntArray, beside: Any) -> Any:
+    return torch.from_numpy(numbers.astype(np.int64)).to(beside.device, non_blocking=True)
+
+
+def _half_product(torch: Any, block: Any, query: Any) -> Any:
     """(V, T) float32 products of (V, D) with the two halves (D, 2 T) of a query."""
     if block.is_cuda and "dtype" in torch.ops.aten.mm.overloads():
-        both = torch.mm(block.half(), query, out_dtype=torch.float32)
+        both = torch.mm(block, query, out_dtype=torch.float32)
     else:  # a CPU, or torch before 2.8
         both = block.float() @ query.float()
     n_tokens = query.shape[1] // 2
