@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ class TestLocalIndex(IndexContract):
 class TestLocalIndexInFourBits(TestLocalIndex):
     number_tolerance = 0.15
     similarity_tolerance = 0.3
-    first_settings = {IndexSetting.PRECISION: "int4"}
+    first_settings: ClassVar[dict[str, str]] = {IndexSetting.PRECISION: "int4"}
 
     @pytest.fixture
     def index(self, tmp_path: Path) -> Iterator[Index]:
@@ -244,9 +245,12 @@ def die_while_adding(folder: Path, *, doc_id: str = "doc") -> None:
     LocalIndex(folder).replace(entry(doc_id), dying())
 
 
-def test_process_killed_while_adding_leaves_the_index_unchanged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["float16", "int4"])
+def test_process_killed_while_adding_leaves_the_index_unchanged(
+    tmp_path: Path, precision: str
+) -> None:
     folder = tmp_path / "index"
-    with closing(LocalIndex(folder)) as index:
+    with closing(LocalIndex(folder, precision=precision)) as index:
         index.replace(entry(), [page("old one"), page("old", number=2, grid=True)])
         before = CONTRACT.state(index)
         stored = files(index)

@@ -1,4 +1,4 @@
-"""Vectors in 4 bits a number: what is left of each when the nearest of its page's centres is taken off.
+"""Vectors in 4 bits a number: what is left when the nearest of their page's centres is taken off.
 
 The vectors of a page lean one way, and those of neighbouring patches, or of blank ones, are nearly
 alike. So a page has centres, with 8 bits a number, and each vector has the number of its centre and
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from colregion.core.geometry import FloatArray, IntArray
+from colregion.core.geometry import FloatArray
 from colregion.indexes.coarse_vectors import COARSE_VECTORS, k_means
 from colregion.indexes.quantization import quantize_int8
 

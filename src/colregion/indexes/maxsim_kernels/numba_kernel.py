@@ -36,17 +36,17 @@ def _compiled(function: Any) -> Any:
 
 
 def _widen(rows: Any, block: Any, centre: Any, page_step: Any) -> None:
-    """Write rows as float32 into the first rows of a block, and the centres of 4-bit ones. Compiled
+    """Write rows as float32 into the first rows of a block, and the centres of 4-bit ones; compiled
     for each type of number."""
     raise NotImplementedError
 
 
 @extending.overload(_widen, jit_options={"fastmath": _FLOAT_RULES})
-def _widen_for(rows: Any, block: Any, centre: Any, page_step: Any) -> Any:
+def _widen_for(rows: Any, block: Any, centre: Any, page_step: Any) -> Any:  # noqa: ARG001
     return {"int16": _widen_halves, "int8": _widen_bytes, "uint8": _widen_int4}[str(rows.dtype)]
 
 
-def _widen_halves(rows: Any, block: Any, centre: Any, page_step: Any) -> None:
+def _widen_halves(rows: Any, block: Any, centre: Any, page_step: Any) -> None:  # noqa: ARG001
     bits = block.view(np.int32)
     for row in range(len(rows)):
         for d in range(rows.shape[1]):  # as in `numpy_kernel._shift_halves`
@@ -55,7 +55,7 @@ def _widen_halves(rows: Any, block: Any, centre: Any, page_step: Any) -> None:
             block[row, d] *= np.float32(2.0**112)
 
 
-def _widen_bytes(rows: Any, block: Any, centre: Any, page_step: Any) -> None:
+def _widen_bytes(rows: Any, block: Any, centre: Any, page_step: Any) -> None:  # noqa: ARG001
     for row in range(len(rows)):
         for d in range(rows.shape[1]):
             block[row, d] = np.float32(rows[row, d])
