@@ -9,11 +9,11 @@ from colregion.indexes import int4
 from colregion.indexes.maxsim_kernels import TokenBest, load_kernel
 
 
-def test_page_of_1024_vectors_of_128_numbers_takes_76_kilobytes() -> None:
-    # 64 centres of 128 bytes and two steps are 8,200 bytes, 125 rows.
-    assert int4.row_bytes(128) == 64 + 2
-    assert int4.head_rows(1024, dim=128) == 125
-    assert (1024 + 125) * 66 == 75_834
+def test_page_of_1024_vectors_of_128_numbers_takes_78_kilobytes() -> None:
+    # 64 centres of 128 bytes and their scale are 8,196 bytes, 121 rows.
+    assert int4.row_bytes(128) == 64 + 4
+    assert int4.head_rows(1024, dim=128) == 121
+    assert (1024 + 121) * 68 == 77_860
 
 
 @pytest.mark.parametrize(
@@ -26,20 +26,23 @@ def test_page_has_a_centre_for_16_vectors(n_vectors: int, n_centres: int) -> Non
 def test_single_vector_is_its_own_centre() -> None:
     vectors = np.array([[127, -127, 0, 64, 1]], dtype=np.float32)
     rows = int4.pack(vectors)
-    assert rows.shape == (3 + 1, 5)  # 5 + 8 bytes of head in rows of ceil(5 / 2) + 2
-    assert rows[:1].view(np.int8).tolist() == [[127, -127, 0, 64, 1]]
+    assert rows.shape == (2 + 1, 7)  # 5 + 4 bytes of head in rows of ceil(5 / 2) + 4
+    assert rows[0, :5].view(np.int8).tolist() == [127, -127, 0, 64, 1]
     np.testing.assert_allclose(int4.unpack(rows, n_vectors=1, dim=5), vectors, atol=1e-6)
 
 
-def test_rest_takes_the_step_that_loses_least() -> None:
-    vectors = np.array([[128.0], [126.0]], dtype=np.float32)
-    # The centre is 127 and the rests are 1 and -1, with a page step of 1. Of the steps 2^(-b / 8)
-    # next to .335, b of 11, 13 and 15, the first has a middle at 2.5 x .386 = .964.
+def test_numbers_gain_and_step_are_those_that_lose_least() -> None:
+    vectors = np.array([[100.0, 3], [100, -3], [100, 1], [100, -1]], dtype=np.float32)
     rows = int4.pack(vectors)
-    assert rows[-2:].tolist() == [[10, 0, 11], [5, 0, 11]]
-    step = 2 ** (-11 / 8)
-    expected = [[127 + 2.5 * step], [127 - 2.5 * step]]
-    np.testing.assert_allclose(int4.unpack(rows, n_vectors=2, dim=1), expected, rtol=1e-6)
+    # The centre is (100, 0), and the rests have a root mean square of 3 / sqrt(2) and 1 / sqrt(2):
+    # 3 is 4.2 steps of .335 of that, in the middle of the fifth of them, and so is 1.
+    assert rows[-4:, 0].tolist() == [8 | 12 << 4, 8 | 3 << 4] * 2
+    # A step of 3 / 4.5 or 1 / 4.5 makes the second number right; the first is then .5 steps more
+    # than the centre, which a gain of 1 - .5 step / 100 makes up for, rounded to 1 / 1024.
+    steps = np.array([3, 3, 1, 1]) / 4.5
+    gains = 1 + np.round(-0.5 * steps / 100 * 1024) / 1024
+    expected = np.column_stack([100 * gains + 0.5 * steps, vectors[:, 1]])
+    np.testing.assert_allclose(int4.unpack(rows, n_vectors=4, dim=2), expected, rtol=5e-3)
 
 
 def test_zero_vectors_stay_zero() -> None:

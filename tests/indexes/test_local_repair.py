@@ -205,9 +205,9 @@ FORMS = {"int8": "bytes", "int4": "int4"}
 
 
 def int4_bytes(n_vectors: int) -> int:
-    """Of a page: rows of D / 2 + 2 bytes; a centre of D bytes for every 16 vectors, and 8 bytes."""
-    dim, row = CONTRACT.dim, CONTRACT.dim // 2 + 2
-    return (n_vectors + -(-(n_vectors // 16 * dim + 8) // row)) * row
+    """Of a page: rows of D / 2 + 4 bytes; a centre of D bytes for every 16 vectors, and 4 bytes."""
+    dim, row = CONTRACT.dim, CONTRACT.dim // 2 + 4
+    return (n_vectors + -(-(n_vectors // 16 * dim + 4) // row)) * row
 
 
 @pytest.mark.parametrize(

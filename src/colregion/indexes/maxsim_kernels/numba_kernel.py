@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from colregion.core.geometry import FloatArray, IntArray
 from colregion.indexes.coarse_vectors import COARSE_VECTORS
-from colregion.indexes.int4 import HALF_STEP, STEPS, centre_counts, head_rows
+from colregion.indexes.int4 import GAIN_STEP, HALF_STEP, TAIL, centre_counts, head_rows
 from colregion.indexes.maxsim_kernels.threads import in_threads
 
 _TILE_ROWS = 2
@@ -35,18 +35,18 @@ def _compiled(function: Any) -> Any:
         return numba.njit(nogil=True, fastmath=_FLOAT_RULES)(function)
 
 
-def _widen(rows: Any, block: Any, centre: Any, page_step: Any) -> None:
-    """Write rows as float32 into the first rows of a block, and the centres of 4-bit ones; compiled
-    for each type of number."""
+def _widen(rows: Any, block: Any, centre: Any, gain: Any) -> None:
+    """Write rows as float32 into the first rows of a block, and the centres of 4-bit ones with their
+    gains; compiled for each type of number."""
     raise NotImplementedError
 
 
 @extending.overload(_widen, jit_options={"fastmath": _FLOAT_RULES})
-def _widen_for(rows: Any, block: Any, centre: Any, page_step: Any) -> Any:  # noqa: ARG001
+def _widen_for(rows: Any, block: Any, centre: Any, gain: Any) -> Any:  # noqa: ARG001
     return {"int16": _widen_halves, "int8": _widen_bytes, "uint8": _widen_int4}[str(rows.dtype)]
 
 
-def _widen_halves(rows: Any, block: Any, centre: Any, page_step: Any) -> None:  # noqa: ARG001
+def _widen_halves(rows: Any, block: Any, centre: Any, gain: Any) -> None:  # noqa: ARG001
     bits = block.view(np.int32)
     for row in range(len(rows)):
         for d in range(rows.shape[1]):  # as in `numpy_kernel._shift_halves`
@@ -55,17 +55,20 @@ def _widen_halves(rows: Any, block: Any, centre: Any, page_step: Any) -> None:  
             block[row, d] *= np.float32(2.0**112)
 
 
-def _widen_bytes(rows: Any, block: Any, centre: Any, page_step: Any) -> None:  # noqa: ARG001
+def _widen_bytes(rows: Any, block: Any, centre: Any, gain: Any) -> None:  # noqa: ARG001
     for row in range(len(rows)):
         for d in range(rows.shape[1]):
             block[row, d] = np.float32(rows[row, d])
 
 
-def _widen_int4(rows: Any, block: Any, centre: Any, page_step: Any) -> None:
-    half = rows.shape[1] - 2
+def _widen_int4(rows: Any, block: Any, centre: Any, gain: Any) -> None:
+    half = rows.shape[1] - TAIL
+    bits = block.view(np.int32)
     for row in range(len(rows)):
         centre[row] = rows[row, half]
-        step = STEPS[rows[row, half + 1]] * page_step
+        gain[row] = np.float32(1) + np.float32(np.int8(rows[row, half + 1])) * np.float32(GAIN_STEP)
+        bits[row, 0] = np.int32(rows[row, half + 2]) << 16 | np.int32(rows[row, half + 3]) << 24
+        step = block[row, 0]
         zero = np.float32(-HALF_STEP) * step
         for d in range(half):
             both = np.int32(rows[row, d])
@@ -74,22 +77,20 @@ def _widen_int4(rows: Any, block: Any, centre: Any, page_step: Any) -> None:
 
 
 @_compiled
-def _read_head(head: Any, query: Any, by_centre: Any) -> Any:
-    """Write the products of a page's centres with the query (T, D) into by_centre (K, T), and
-    return its step."""
+def _read_head(head: Any, query: Any, by_centre: Any) -> None:
+    """Write the products of a page's centres with the query (T, D) into by_centre (K, T)."""
     dim = query.shape[1]
-    steps = np.empty(2, np.float32)
-    steps.view(np.uint8)[:] = head[len(by_centre) * dim : len(by_centre) * dim + 8]
+    scale = np.empty(1, np.float32)
+    scale.view(np.uint8)[:] = head[len(by_centre) * dim : len(by_centre) * dim + 4]
     numbers = np.empty(dim, np.float32)
     for k in range(len(by_centre)):
         for d in range(dim):
-            numbers[d] = np.float32(np.int8(head[k * dim + d])) * steps[0]
+            numbers[d] = np.float32(np.int8(head[k * dim + d])) * scale[0]
         for t in range(len(query)):
             product = np.float32(0)
             for d in range(dim):
                 product += numbers[d] * query[t, d]
             by_centre[k, t] = product
-    return steps[1]
 
 
 @_compiled
@@ -103,20 +104,19 @@ def _scan(rows: Any, first: Any, heads: Any, query: Any, best: Any) -> None:
     """
     dim = query.shape[1]
     block = np.zeros((_BLOCK, dim + dim % 2), np.float32)
-    centre = np.zeros(_BLOCK, np.int64)
+    centre, gain = np.zeros(_BLOCK, np.int64), np.zeros(_BLOCK, np.float32)
     by_centre = np.zeros((COARSE_VECTORS, len(query)), np.float32)
-    page_step = np.float32(1)
     for page in range(len(first)):
         count, n_centres, head = heads[page]
         if n_centres:
             packed = rows[first[page] - head : first[page]].reshape(-1)
-            page_step = _read_head(packed, query, by_centre[:n_centres])
+            _read_head(packed, query, by_centre[:n_centres])
         for start in range(0, count, _BLOCK):
             n = min(_BLOCK, count - start)
             at = first[page] + start
-            _widen(rows[at : at + n], block, centre, page_step)
+            _widen(rows[at : at + n], block, centre, gain)
             if n % 2:  # the last vector again, which changes no maximum
-                block[n], centre[n] = block[n - 1], centre[n - 1]
+                block[n], centre[n], gain[n] = block[n - 1], centre[n - 1], gain[n - 1]
             for t in range(0, len(query), _TILE_TOKENS):
                 q0, q1, q2, q3 = query[t], query[t + 1], query[t + 2], query[t + 3]
                 best0, best1 = best[page, t], best[page, t + 1]
@@ -124,8 +124,9 @@ def _scan(rows: Any, first: Any, heads: Any, query: Any, best: Any) -> None:
                 for row in range(0, n, _TILE_ROWS):
                     x, y = block[row], block[row + 1]
                     a, b = by_centre[centre[row], t : t + 4], by_centre[centre[row + 1], t : t + 4]
-                    a0, a1, a2, a3 = a[0], a[1], a[2], a[3]
-                    b0, b1, b2, b3 = b[0], b[1], b[2], b[3]
+                    of_a, of_b = gain[row], gain[row + 1]
+                    a0, a1, a2, a3 = a[0] * of_a, a[1] * of_a, a[2] * of_a, a[3] * of_a
+                    b0, b1, b2, b3 = b[0] * of_b, b[1] * of_b, b[2] * of_b, b[3] * of_b
                     for d in range(dim):
                         a0 += x[d] * q0[d]
                         a1 += x[d] * q1[d]

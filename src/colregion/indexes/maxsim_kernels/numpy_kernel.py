@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colregion.core.geometry import FloatArray, IntArray
-from colregion.indexes.int4 import HALF_STEP, STEPS, read_head, widen
+from colregion.indexes.int4 import HALF_STEP, read_centres, read_tails, widen
 from colregion.indexes.maxsim_kernels.threads import in_threads
 
 # OpenBLAS runs a product of up to this many multiplications in the calling thread. Its own threads
@@ -17,9 +17,9 @@ from colregion.indexes.maxsim_kernels.threads import in_threads
 _PRODUCT = 1 << 18
 # Vectors per block, which with their products fit in the second cache.
 _VECTORS_AT_ONCE = 1024
-# Of a 4-bit page: (T, K) products of the query with its centres, its step, and the products (T, 1)
-# of the query with the middle of the numbers.
-_Head: TypeAlias = tuple[FloatArray, np.float32, FloatArray]
+# Of a 4-bit page: (T, K) products of the query with its centres, and (T, 1) with the middle of the
+# numbers from 0 to 15.
+_Head: TypeAlias = tuple[FloatArray, FloatArray]
 # The difference of the exponent biases of float32 and float16.
 _HALF_SHIFT = 112
 
@@ -53,8 +53,8 @@ def token_best(
             start, n = int(first[i]), int(counts[i])
             head = None
             if rows.dtype == np.uint8:
-                centres, page_step = read_head(rows, first=start, n_vectors=n, dim=query.shape[1])
-                head = query @ centres.T, page_step, middle
+                centres = read_centres(rows, first=start, n_vectors=n, dim=query.shape[1])
+                head = query @ centres.T, middle
             best[i] = _page_best(rows[start : start + n], query, step=step, head=head)
 
     if len(query):
@@ -74,10 +74,9 @@ def _page_best(
         even = len(block) // step * step
         if even:
             # A loop of products inside numpy, without the GIL.
-            cut = block[:even].reshape(-1, step, block.shape[1])
-            similarity = query @ cut.transpose(0, 2, 1)
+            similarity = query @ block[:even].reshape(-1, step, block.shape[1]).transpose(0, 2, 1)
             if head is not None:
-                _complete(similarity, rows[:even].reshape(len(cut), step, -1), head)
+                _complete(similarity, rows[:even], head)
             parts.append(similarity.max(axis=0).max(axis=1))
         if even < len(block):
             similarity = query @ block[even:].T
@@ -88,13 +87,15 @@ def _page_best(
 
 
 def _complete(sim: FloatArray, rows: NDArray[Any], head: _Head) -> None:
-    """Turn products with 4-bit numbers, (..., T, V), into similarities to the vectors of rows
-    (..., V, W)."""
-    by_centre, page_step, middle = head
+    """Turn products with 4-bit numbers, (T, V) or (V / n, T, n), into similarities to the vectors
+    of rows (V, W)."""
+    by_centre, middle = head
+    tails = read_tails(rows)
     sim -= middle
-    sim *= (STEPS[rows[..., -1]] * page_step)[..., None, :]
-    centres = rows[..., -2].astype(np.intp)
-    sim += np.moveaxis(by_centre.take(centres, axis=1, mode="clip"), 0, -2)
+    sim *= tails.steps.reshape(-1, 1, sim.shape[-1]) if sim.ndim == 3 else tails.steps
+    centre = by_centre.take(tails.centres, axis=1, mode="clip")
+    centre *= tails.gains
+    sim += np.moveaxis(centre.reshape(len(centre), *sim.shape[:-2], -1), 0, -2)
 
 
 def _as_float(rows: NDArray[np.generic], *, dim: int) -> FloatArray:

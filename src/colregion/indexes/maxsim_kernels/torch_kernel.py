@@ -158,25 +158,27 @@ class _Centres:
         content = matrix.reshape(-1)
         self._numbers = _take(torch, content, heads[page_of_centre] + within * dim, dim)
         self._numbers = self._numbers.view(torch.int8)
-        steps = _take(torch, content, heads + n_centres * dim, 8).view(torch.float32)
-        self._scales = steps[:, 0].repeat_interleave(_indices(torch, n_centres, matrix))
-        of_vector = _indices(torch, counts, matrix)
-        n_vectors = int(counts.sum())
-        self._page_steps = steps[:, 1].repeat_interleave(of_vector, output_size=n_vectors)
+        scales = _take(torch, content, heads + n_centres * dim, 4).view(torch.float32)[:, 0]
+        self._scales = scales.repeat_interleave(
+            _indices(torch, n_centres, matrix), output_size=len(page_of_centre)
+        )
         first_centre = _indices(torch, np.cumsum(n_centres) - n_centres, matrix)
-        self._first_centre = first_centre.repeat_interleave(of_vector, output_size=n_vectors)
+        self._first_centre = first_centre.repeat_interleave(
+            _indices(torch, counts, matrix), output_size=int(counts.sum())
+        )
 
     def similarity(self, rows: Any, query: Any) -> Any:
         """(V, T) similarities of the pages' rows (V, W) to the two halves (D, 2 T) of a query."""
         torch, device = self._torch, rows.device
-        codes = rows[:, :-2]
+        codes, tails = rows[:, : -int4.TAIL], rows[:, -int4.TAIL :].contiguous()
         numbers = torch.cat([codes & 15, codes >> 4], dim=1)[:, : self._dim]
-        steps = torch.exp2(rows[:, -1].float() / -8) * self._page_steps.to(device)
+        gains = 1 + tails.view(torch.int8)[:, 1].float() * int4.GAIN_STEP
         similarity = _half_product(torch, numbers.half() - int4.HALF_STEP, query)
-        similarity *= steps[:, None]
+        similarity *= tails.view(torch.bfloat16)[:, 1:].float()
         centres = _half_product(torch, self._numbers.to(device).half(), query)
         centres *= self._scales.to(device)[:, None]
-        similarity += centres[self._first_centre.to(device) + rows[:, -2]]
+        of_vector = centres[self._first_centre.to(device) + tails[:, 0]]
+        similarity += of_vector * gains[:, None]
         return similarity
 
 
