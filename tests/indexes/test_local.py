@@ -1,7 +1,7 @@
 import multiprocessing
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +40,7 @@ class TestLocalIndex(IndexContract):
 class TestLocalIndexInFourBits(TestLocalIndex):
     number_tolerance = 0.15
     similarity_tolerance = 0.3
-    first_settings: ClassVar[dict[str, str]] = {IndexSetting.PRECISION: "int4"}
+    first_settings: ClassVar[Mapping[str, str]] = {IndexSetting.PRECISION: "int4"}
 
     @pytest.fixture
     def index(self, tmp_path: Path) -> Iterator[Index]:

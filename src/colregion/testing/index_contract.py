@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ class IndexContract(IndexTestData):
     frequency_is_exact_while_writing = True
     """False for an index whose `document_frequency` may mix two states of a document meanwhile."""
 
-    first_settings: Mapping[str, str] = {}
+    first_settings: ClassVar[Mapping[str, str]] = {}
     """The settings of an empty index."""
 
     @pytest.fixture

@@ -36,8 +36,8 @@ def _compiled(function: Any) -> Any:
 
 
 def _widen(rows: Any, block: Any, centre: Any, gain: Any) -> None:
-    """Write rows as float32 into the first rows of a block, and the centres of 4-bit ones with their
-    gains; compiled for each type of number."""
+    """Write rows as float32 into the first rows of a block, for 4-bit ones also centres and gains.
+    Compiled for each type of number."""
     raise NotImplementedError
 
 
