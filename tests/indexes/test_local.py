@@ -152,12 +152,14 @@ def test_vector_file_is_deleted_with_the_last_document_that_uses_it(index: Local
     assert files(index) == set()
 
 
-def test_values_beyond_float16_are_refused(index: LocalIndex) -> None:
+@pytest.mark.parametrize("precision", ["float16", "int4"])
+def test_values_beyond_float16_are_refused(tmp_path: Path, precision: str) -> None:
     embedded = page("one", grid=True)
     huge = PageEmbedding(embedded.embedding.vectors * 1e6, embedded.embedding.placement)
-    with pytest.raises(InvalidInput, match="65504"):
-        index.replace(entry(), [replace(embedded, embedding=huge)])
-    assert files(index) == set()
+    with closing(LocalIndex(tmp_path / "index", precision=precision)) as index:
+        with pytest.raises(InvalidInput, match="65504"):
+            index.replace(entry(), [replace(embedded, embedding=huge)])
+        assert files(index) == set()
 
 
 # Images and words

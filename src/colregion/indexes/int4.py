@@ -152,7 +152,7 @@ def _fit(
     """
 
     def dot(a: FloatArray, b: FloatArray) -> FloatArray:
-        return np.einsum("vd,vd->v", a, b)
+        return np.asarray(np.einsum("vd,vd->v", a, b))
 
     of_centre, of_levels, both = dot(centre, centre), dot(levels, levels), dot(centre, levels)
     area = of_centre * of_levels - both * both

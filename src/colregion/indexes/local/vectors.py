@@ -27,7 +27,12 @@ from colregion.errors import IndexCorrupt, InvalidInput
 from colregion.indexes import int4
 from colregion.indexes.coarse_vectors import coarse_vectors
 from colregion.indexes.local.schema import REPAIR_HINT, delete_files, sync_folder
-from colregion.indexes.quantization import Precision, quantize_int8, to_float16
+from colregion.indexes.quantization import (
+    Precision,
+    check_range,
+    quantize_int8,
+    to_float16,
+)
 
 CODEBOOK, ROWS, BYTES, INT4, COARSE = "codebook", "rows", "bytes", "int4", "coarse"
 
@@ -122,6 +127,7 @@ class VectorWriter:
             if len(new) <= _MOST_NEW_IN_CODEBOOK * len(vectors):
                 return self._add_coded(database, vectors, hashes)
         if self.precision == "int4":
+            check_range(vectors)  # its sums of squares are float32
             rows = self.append(database, int4.pack(vectors), form=INT4, dim=vectors.shape[1])
             rows = replace(rows, count=len(vectors))
         elif self.precision == "int8":
