@@ -205,6 +205,31 @@ def test_gpu_kernel_halves_its_blocks_where_memory_runs_out(
         in_halves(rows, first, counts, np.ones((1, 1), np.float32))
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize("message", ["CUDA out of memory.", "CUDA error: device-side assert"])
+def test_vectors_stay_in_host_memory_if_the_gpu_has_no_room(
+    monkeypatch: pytest.MonkeyPatch, message: str
+) -> None:
+    import torch
+
+    from colregion.indexes.maxsim_kernels import torch_kernel
+
+    def fail(*_: object) -> None:
+        raise RuntimeError(message)
+
+    rows = np.ones((4, 2), np.float16)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1 << 30, 1 << 30))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: 0)
+    monkeypatch.setattr(torch.Tensor, "to", fail)
+    if "memory" in message:
+        assert torch_kernel._on_gpu(torch, rows).device.type == "cpu"
+    else:
+        with pytest.raises(RuntimeError, match="assert"):
+            torch_kernel._on_gpu(torch, rows)
+    assert id(rows) not in torch_kernel._cache
+
+
 def test_exact_scan_is_worth_more_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     from colregion.indexes.maxsim_kernels import torch_kernel
 

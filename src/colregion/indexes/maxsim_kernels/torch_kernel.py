@@ -106,8 +106,7 @@ def best_in_halves(
             page = pages.stop
             continue
         except RuntimeError as cause:
-            # cuBLAS raises a plain RuntimeError, without a class of its own.
-            if not any(words in str(cause).lower() for words in _MEMORY_MESSAGES):
+            if not _is_out_of_memory(cause):
                 raise
             if pages.stop - page == 1:
                 raise BackendError(
@@ -226,10 +225,21 @@ def _on_gpu(torch: Any, rows: NDArray[np.generic]) -> Any:
     tensor = _as_tensor(torch, rows)
     # What torch has reserved and does not use counts as free.
     unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-    if rows.nbytes < _CACHED_SHARE * (torch.cuda.mem_get_info()[0] + unused):
-        tensor = _cache[id(rows)] = tensor.to("cuda")
-        weakref.finalize(rows, _cache.pop, id(rows), None)
-    return tensor
+    if rows.nbytes >= _CACHED_SHARE * (torch.cuda.mem_get_info()[0] + unused):
+        return tensor
+    try:
+        moved = tensor.to("cuda")
+    except RuntimeError as cause:  # another process was faster, or the space is in pieces
+        if not _is_out_of_memory(cause):
+            raise
+        return tensor
+    weakref.finalize(rows, _cache.pop, id(rows), None)
+    return _cache.setdefault(id(rows), moved)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    # cuBLAS raises a plain RuntimeError, without a class of its own.
+    return any(words in str(error).lower() for words in _MEMORY_MESSAGES)
 
 
 def _as_tensor(torch: Any, rows: NDArray[np.generic]) -> Any:
