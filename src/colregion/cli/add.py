@@ -81,7 +81,8 @@ def add(
     precision: Annotated[
         str | None,
         typer.Option(
-            help="Vectors of a new index: float16, or int8 or int4, a half or a third the size."
+            help="Vectors of a new index: float16; int8, half the size; int4, a third, for visual "
+            "models."
         ),
     ] = None,
     wait_s: Annotated[

@@ -14,10 +14,9 @@ The rows of a page are its head and then its V vectors, all of W = ceil(D / 2) +
 
 Recall of the exact ten best, with int8 beside it: 0.98 to 0.99 (.998) for patches of 250 to 400
 pages of `benchmarks.coherent_pages`, .98 (.996) for token vectors of all-MiniLM-L6-v2 on 159 pages
-of reports, whose ten best differ by little; they were all among the best 15. It is .92 (.998) for
-`visual_words`, whose vectors have no neighbours like them. With the page's mean instead of centres
-it is .98 on coherent pages, without .985; rotations, and rounding with feedback by the page's
-second moments, gained nothing.
+of reports, whose ten best differ by little; they were all among the best 15. It is .91 (.990) for
+`visual_words` on 100 pages, whose vectors have no neighbours like them. Rotations, the page's mean
+in place of centres, and rounding with feedback by the page's second moments gained nothing.
 """
 
 from __future__ import annotations

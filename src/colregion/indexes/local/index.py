@@ -54,8 +54,8 @@ class LocalIndex(Index):
         create: false to refuse a folder without an index.
         wait_s: how long a change waits while another process is writing; 0 not to wait.
         precision: of the vectors of a new index, "float16", "int8", which takes half the space,
-            or "int4", less than a third (see `indexes.int4`); None for that of the index, float16
-            for a new one.
+            or "int4", less than a third, for visual models (see `indexes.int4`); None for that of
+            the index, float16 for a new one.
         read_only: refuse changes; automatic for a folder that cannot be written.
         skip_damaged: omit pages with damaged vectors or records, which takes reading the whole
             index once; otherwise damage raises an error when it is read.
