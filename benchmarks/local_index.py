@@ -23,6 +23,7 @@ from colregion.core.geometry import FloatArray, GridPlacement
 from colregion.core.regions import ParsedPage
 from colregion.indexes.local.index import LocalIndex
 from colregion.indexes.local.recall import plain_query
+from colregion.indexes.quantization import PRECISIONS
 
 _GRID = GridPlacement((np.arange(SIDE * SIDE).reshape(SIDE, SIDE),), n_vectors=SIDE * SIDE)
 _K = 10
@@ -47,8 +48,8 @@ def maxsim_rows(folder: Path, *, pages: int, gflops: float) -> Iterator[Row]:
     question = made.question(drawn[pages // 3])
     query = plain_query(question)
     with ExitStack() as opened:
-        indexes = {}
-        for precision in ("float16", "int8"):
+        indexes: dict[str, LocalIndex] = {}
+        for precision in PRECISIONS:
             index = LocalIndex(folder / precision, precision=precision)
             indexes[precision] = opened.enter_context(index)
             fill(index, vectors)

@@ -17,6 +17,7 @@ from colregion import Engine
 from colregion.core.geometry import GridPlacement
 from colregion.encoders import load_encoder
 from colregion.indexes.memory import MemoryIndex
+from colregion.indexes.quantization import PRECISIONS
 from colregion.parsers import load_parser
 
 pytestmark = pytest.mark.slow
@@ -52,7 +53,7 @@ def test_reference_loops_give_the_same_region_scores() -> None:
 def test_maxsim_rows_cover_every_kernel_and_precision(tmp_path: Path) -> None:
     rows = list(maxsim_rows(tmp_path, pages=6, gflops=100.0))
     names = {row["name"] for row in rows}
-    forms = {f"maxsim {form} {kernel}" for form in ("float16", "int8") for kernel in KERNELS}
+    forms = {f"maxsim {form} {kernel}" for form in PRECISIONS for kernel in KERNELS}
     assert forms <= names
     for row in rows:
         assert row["ratio"] == pytest.approx(row["other"] / row["ours"], rel=0.01, abs=0.01)

@@ -1,10 +1,11 @@
 import multiprocessing
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from PIL import Image
 
 from colregion.core.embeddings import EmbeddedPage, PageEmbedding
 from colregion.core.geometry import Box
-from colregion.core.interfaces import Index
+from colregion.core.interfaces import Index, IndexSetting
 from colregion.core.regions import ParsedPage
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexed
 from colregion.indexes.local import schema as local_store
@@ -34,6 +35,18 @@ class TestLocalIndex(IndexContract):
         assert isinstance(index, LocalIndex)
         index.close()
         return self.opened.enter_context(LocalIndex(index.folder))
+
+
+class TestLocalIndexInFourBits(TestLocalIndex):
+    number_tolerance = 0.15
+    similarity_tolerance = 0.3
+    first_settings: ClassVar[Mapping[str, str]] = {IndexSetting.PRECISION: "int4"}
+
+    @pytest.fixture
+    def index(self, tmp_path: Path) -> Iterator[Index]:
+        with ExitStack() as self.opened:
+            index = LocalIndex(tmp_path / "index", precision="int4")
+            yield self.opened.enter_context(index)
 
 
 @pytest.fixture
@@ -139,12 +152,14 @@ def test_vector_file_is_deleted_with_the_last_document_that_uses_it(index: Local
     assert files(index) == set()
 
 
-def test_values_beyond_float16_are_refused(index: LocalIndex) -> None:
+@pytest.mark.parametrize("precision", ["float16", "int4"])
+def test_values_beyond_float16_are_refused(tmp_path: Path, precision: str) -> None:
     embedded = page("one", grid=True)
     huge = PageEmbedding(embedded.embedding.vectors * 1e6, embedded.embedding.placement)
-    with pytest.raises(InvalidInput, match="65504"):
-        index.replace(entry(), [replace(embedded, embedding=huge)])
-    assert files(index) == set()
+    with closing(LocalIndex(tmp_path / "index", precision=precision)) as index:
+        with pytest.raises(InvalidInput, match="65504"):
+            index.replace(entry(), [replace(embedded, embedding=huge)])
+        assert files(index) == set()
 
 
 # Images and words
@@ -232,9 +247,12 @@ def die_while_adding(folder: Path, *, doc_id: str = "doc") -> None:
     LocalIndex(folder).replace(entry(doc_id), dying())
 
 
-def test_process_killed_while_adding_leaves_the_index_unchanged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["float16", "int4"])
+def test_process_killed_while_adding_leaves_the_index_unchanged(
+    tmp_path: Path, precision: str
+) -> None:
     folder = tmp_path / "index"
-    with closing(LocalIndex(folder)) as index:
+    with closing(LocalIndex(folder, precision=precision)) as index:
         index.replace(entry(), [page("old one"), page("old", number=2, grid=True)])
         before = CONTRACT.state(index)
         stored = files(index)

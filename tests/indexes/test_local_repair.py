@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from colregion.core.embeddings import EmbeddedPage, PageEmbedding
+from colregion.core.interfaces import IndexSetting
 from colregion.errors import IndexCorrupt, InvalidInput
 from colregion.indexes.local import schema as local_store
 from colregion.indexes.local.index import LocalIndex
 from colregion.indexes.memory import MemoryIndex
-from colregion.indexes.quantization import quantize_int8
+from colregion.ingestion.copy import copy_index
 from colregion.testing import IndexContract
 
 CONTRACT = IndexContract()
@@ -200,38 +201,101 @@ def test_other_formats_are_refused_with_how_to_recreate_the_index(
         LocalIndex(folder, read_only=read_only)
 
 
-def test_int8_takes_half_the_space(tmp_path: Path) -> None:
+FORMS = {"int8": "bytes", "int4": "int4"}
+
+
+def int4_bytes(n_vectors: int) -> int:
+    """Of a page: rows of D / 2 + 4 bytes; a centre of D bytes for every 16 vectors, and 4 bytes."""
+    dim, row = CONTRACT.dim, CONTRACT.dim // 2 + 4
+    return (n_vectors + -(-(n_vectors // 16 * dim + 4) // row)) * row
+
+
+@pytest.mark.parametrize(
+    ("precision", "page_bytes", "rtol"),
+    [("int8", 300 * CONTRACT.dim, 0.02), ("int4", int4_bytes(300), 0.1)],
+)
+def test_lower_precision_takes_less_space_and_scores_nearly_the_same(
+    tmp_path: Path, precision: str, page_bytes: int, rtol: float
+) -> None:
     rng, oracle = np.random.default_rng(3), MemoryIndex()
     vectors = rng.standard_normal((40, 300, CONTRACT.dim)).astype(np.float32)
-    with closing(LocalIndex(tmp_path / "i", precision="int8")) as index:
+    with closing(LocalIndex(tmp_path / "i", precision=precision)) as index:
         for n, rows in enumerate(vectors):
             blank = page("x", doc_id=f"d{n}", grid=True, v=300)
             pages = [EmbeddedPage(blank.parsed, PageEmbedding(rows, blank.embedding.placement))]
             for target in (index, oracle):
                 target.replace(entry(f"d{n}"), pages)
-        assert vector_file(index.folder, "bytes").stat().st_size == 40 * 300 * CONTRACT.dim
+        assert vector_file(index.folder, FORMS[precision]).stat().st_size == 40 * page_bytes
         for n in range(5):
             embedding = query(f"a{n} b{n} c{n}")
             got, expected = (target.search(embedding, k=40) for target in (index, oracle))
             exact = {one.page_id: one.score for one in expected}
             np.testing.assert_allclose(
-                [one.score for one in got], [exact[one.page_id] for one in got], rtol=0.02
+                [one.score for one in got], [exact[one.page_id] for one in got], rtol=rtol
             )
         (loaded,) = index.load(["d7#p1"])
-        step = quantize_int8(vectors[7])[1]
-        assert np.abs(loaded.embedding.vectors - vectors[7]).max() <= step / 2 * 1.001
+        lost = np.linalg.norm(loaded.embedding.vectors - vectors[7], axis=1)
+        assert lost.max() <= rtol * np.linalg.norm(vectors[7], axis=1).max()
         assert index.verify() == []
     with closing(LocalIndex(tmp_path / "i")) as index:
-        assert index.precision == "int8"
-    with pytest.raises(InvalidInput, match="has int8 vectors, not float16"):
+        assert index.precision == precision
+    with pytest.raises(InvalidInput, match=f"has {precision} vectors, not float16"):
         LocalIndex(tmp_path / "i", precision="float16")
+
+
+@pytest.fixture
+def in_four_bits(tmp_path: Path) -> Path:
+    """An index of two pages of 300 vectors each."""
+    with closing(LocalIndex(tmp_path / "int4", precision="int4")) as index:
+        pages = [page(f"p{n}", doc_id="grid", number=n, grid=True, v=300) for n in (1, 2)]
+        index.replace(entry("grid"), pages)
+    return tmp_path / "int4"
+
+
+@pytest.mark.parametrize("place", [3, int4_bytes(300) - 3])
+def test_flipped_bit_in_the_head_or_a_vector_of_a_4_bit_page_is_reported(
+    in_four_bits: Path, place: int
+) -> None:
+    flip_bit(vector_file(in_four_bits, "int4"), int4_bytes(300) + place)
+    with closing(LocalIndex(in_four_bits)) as index:
+        assert [str(one).split(": ")[1:] for one in index.verify()] == [["grid#p2", "its vectors"]]
+    with closing(LocalIndex(in_four_bits, skip_damaged=True)) as index:
+        assert search_ids(index) == ["grid#p1"]
+
+
+def test_compaction_moves_4_bit_pages_with_their_heads(in_four_bits: Path) -> None:
+    with closing(LocalIndex(in_four_bits)) as index, closing(LocalIndex(in_four_bits)) as reader:
+        index.replace(entry("x"), [page("x", doc_id="x", grid=True, v=31)])
+        before = scores(reader, "one p2")
+        index.replace(entry("big"), [page("big", doc_id="big", grid=True, v=5000)])
+        index.remove("big")
+        rows = vector_file(in_four_bits, "int4")
+        assert rows.stat().st_size == 2 * int4_bytes(300) + int4_bytes(31)
+        assert scores(reader, "one p2") == before
+        assert index.verify() == []
+
+
+def test_copies_of_a_4_bit_index_have_its_vectors(in_four_bits: Path, tmp_path: Path) -> None:
+    with (
+        closing(LocalIndex(in_four_bits)) as index,
+        closing(LocalIndex(tmp_path / "copy")) as copy,
+    ):
+        copy_index(index, copy)
+        assert copy.precision == "float16"
+        assert copy.get_setting(IndexSetting.PRECISION) is None
+        for ours, theirs in zip(
+            *(one.load(["grid#p1", "grid#p2"]) for one in (index, copy)), strict=True
+        ):
+            np.testing.assert_allclose(
+                theirs.embedding.vectors, ours.embedding.vectors, rtol=0, atol=1e-3
+            )
 
 
 def test_unknown_or_different_precision_is_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="has float16 vectors, not int8"):
         LocalIndex(folder, precision="int8")
-    with pytest.raises(InvalidInput, match="float16 or int8, got 'int4'"):
-        LocalIndex(tmp_path / "new", precision="int4")
+    with pytest.raises(InvalidInput, match="float16, int8, int4, got 'int2'"):
+        LocalIndex(tmp_path / "new", precision="int2")
 
 
 def test_vectors_that_are_not_finite_are_refused_and_nothing_is_lost(folder: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from benchmarks.coherent_pages import CoherentPage, CoherentPages
 from benchmarks.local_index import fill
 from colregion.core.filters import parse_filters
+from colregion.indexes import maxsim_kernels
 from colregion.indexes.coarse_vectors import COARSE_VECTORS, coarse_vectors
 from colregion.indexes.local import scoring as local_scoring
 from colregion.indexes.local.index import LocalIndex
@@ -128,7 +129,7 @@ def test_small_indexes_are_searched_exactly_and_large_ones_in_two_stages(
     scores = index.scores()
     assert not scores.takes_two_stages(k=3)
     assert measure_recall(scores, k=3) is None
-    monkeypatch.setattr(local_scoring, "_EXACT_UP_TO", 0)
+    monkeypatch.setattr(maxsim_kernels, "_FAST_SCAN", 0)
     assert not scores.takes_two_stages(k=3)  # candidates are all pages there are
     few_candidates(monkeypatch, 8)
     assert scores.takes_two_stages(k=3)

@@ -79,7 +79,11 @@ def add(
         ),
     ] = None,
     precision: Annotated[
-        str | None, typer.Option(help="Vectors of a new index: float16, or int8 at half the size.")
+        str | None,
+        typer.Option(
+            help="Vectors of a new index: float16; int8, half the size; int4, a third, for visual "
+            "models."
+        ),
     ] = None,
     wait_s: Annotated[
         float,

@@ -25,7 +25,7 @@ def open_index(
         spec: a folder; or `qdrant:URL/collection?option=value` with the options of
             `colregion.indexes.qdrant.QdrantOptions`.
         create: whether to create an index that does not exist.
-        precision: of a new local index's vectors, float16 (the default) or int8.
+        precision: of a new local index's vectors, float16 (the default), int8 or int4.
         wait_s: how long a change of a local index waits for another process that is writing.
 
     Raises:

@@ -19,19 +19,12 @@ _ROUNDS = 2
 
 
 def coarse_vectors(vectors: FloatArray) -> FloatArray:
-    """(64, D) float32 k-means centroids of a page's (V, D), rescaled to their members' mean norm;
-    (0, D) for a page of fewer than 256 vectors.
-
-    Two rounds of k-means from farthest-point seeds, which give rare vectors their own centroid.
-    Deterministic.
-    """
+    """(64, D) float32 `k_means` centroids of a page's (V, D), rescaled to their members' mean norm;
+    (0, D) for a page of fewer than 256 vectors. Deterministic."""
     if len(vectors) < _FEWEST_VECTORS:
         return np.zeros((0, vectors.shape[1]), dtype=np.float32)
     lengths = np.linalg.norm(vectors, axis=1)
-    centres = vectors[_far_apart(vectors, n=COARSE_VECTORS)]
-    for _ in range(_ROUNDS):
-        nearest = (vectors @ centres.T - 0.5 * (centres * centres).sum(axis=1)).argmax(axis=1)
-        centres, members = _means(vectors, nearest, instead=centres)
+    centres, nearest, members = _rounds(vectors, n=COARSE_VECTORS)
     length = np.divide(
         np.bincount(nearest, weights=lengths, minlength=len(centres)),
         members,
@@ -39,6 +32,22 @@ def coarse_vectors(vectors: FloatArray) -> FloatArray:
         where=members > 0,
     )
     return _rescaled(centres, length)
+
+
+def k_means(vectors: FloatArray, *, n: int) -> FloatArray:
+    """(n, D) centroids of (V, D), V >= n >= 1, by two rounds from farthest-point seeds, which give
+    rare vectors their own centroid. Deterministic."""
+    return _rounds(vectors, n=n)[0]
+
+
+def _rounds(vectors: FloatArray, *, n: int) -> tuple[FloatArray, IntArray, IntArray]:
+    """The centroids (n, D), the centroid (V,) that each vector was nearest to, and how many (n,)
+    each has."""
+    centres = vectors[_far_apart(vectors, n=n)]
+    for _ in range(_ROUNDS):
+        nearest = (vectors @ centres.T - 0.5 * (centres * centres).sum(axis=1)).argmax(axis=1)
+        centres, members = _means(vectors, nearest, instead=centres)
+    return centres, nearest, members
 
 
 def _far_apart(vectors: FloatArray, *, n: int) -> IntArray:

@@ -1,8 +1,8 @@
-"""Vectors as an index stores them: float16, or int8 with one step per page."""
+"""Vectors as an index stores them: float16, int8 with one step per page, or int4 (see `int4`)."""
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,20 +10,26 @@ from numpy.typing import NDArray
 from colregion.core.geometry import FloatArray
 from colregion.errors import InvalidInput
 
-Precision: TypeAlias = Literal["float16", "int8"]
+Precision: TypeAlias = Literal["float16", "int8", "int4"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 _LARGEST_HALF = 65504
 
 
 def to_float16(vectors: FloatArray) -> NDArray[np.float16]:
-    """Convert to float16. Raises InvalidInput for numbers beyond its range."""
+    """Convert to float16. Raises InvalidInput as `check_range`."""
+    check_range(vectors)
+    return vectors.astype(np.float16)
+
+
+def check_range(vectors: FloatArray) -> None:
+    """Raise InvalidInput for numbers beyond the range of float16."""
     largest = float(np.abs(vectors).max(initial=0.0))
     if largest > _LARGEST_HALF:
         raise InvalidInput(
-            f"vectors are stored as float16, whose largest value is {_LARGEST_HALF}; got "
+            f"numbers of vectors are stored up to {_LARGEST_HALF}, the largest float16; got "
             f"{largest:.0f}. Normalise them"
         )
-    return vectors.astype(np.float16)
 
 
 def quantize_int8(vectors: FloatArray) -> tuple[NDArray[np.int8], float]:

@@ -75,5 +75,6 @@ def _copy_settings(source: Index, target: Index) -> None:
             f"{other!r}; name an empty one"
         )
     for key, value in ours.items():
-        if key not in theirs:
+        # How an index stores its vectors is its own.
+        if key not in theirs and key != IndexSetting.PRECISION:
             target.set_setting(key, value)

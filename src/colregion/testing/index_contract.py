@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -31,6 +32,9 @@ class IndexContract(IndexTestData):
     frequency_is_exact_while_writing = True
     """False for an index whose `document_frequency` may mix two states of a document meanwhile."""
 
+    first_settings: ClassVar[Mapping[str, str]] = {}
+    """The settings of an empty index."""
+
     @pytest.fixture
     def index(self) -> Index:
         raise NotImplementedError("override the fixture `index` with an empty index")
@@ -52,7 +56,7 @@ class IndexContract(IndexTestData):
         assert index.document_frequency(["one", ""]) == [0, 0]
         assert index.document_frequency([]) == []
         assert index.get_setting("encoder") is None
-        assert index.settings() == {}
+        assert index.settings() == self.first_settings
         assert index.entries(["doc"]) == {}
 
     def test_entries_are_returned_by_id_with_their_page_count(self, index: Index) -> None:
@@ -84,7 +88,10 @@ class IndexContract(IndexTestData):
             assert page.parsed.words == expected.parsed.words
             assert page.parsed.regions == expected.parsed.regions
             np.testing.assert_allclose(
-                page.embedding.vectors, expected.embedding.vectors, rtol=0, atol=1e-3
+                page.embedding.vectors,
+                expected.embedding.vectors,
+                rtol=0,
+                atol=self.number_tolerance,
             )
             self.assert_same_places(page.embedding.placement, expected.embedding.placement)
 
@@ -304,7 +311,8 @@ class IndexContract(IndexTestData):
             index.set_setting(key, HOSTILE)
             assert index.get_setting(key) == HOSTILE
         assert index.get_setting("") is None
-        assert index.settings() == {"encoder": HOSTILE, HOSTILE: HOSTILE}
+        expected = {**self.first_settings, "encoder": HOSTILE, HOSTILE: HOSTILE}
+        assert index.settings() == expected
 
     @pytest.mark.parametrize(
         "doc_id", [HOSTILE, "../../etc/passwd", "/", "a#p3", "#p1", "🦊", "\x00", "\udcff.pdf", " "]

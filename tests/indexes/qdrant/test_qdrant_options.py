@@ -51,7 +51,7 @@ def test_spec_options_follow_a_question_mark() -> None:
         ("qdrant:http://host/pages?grpc_port=many", "grpc_port must be 1 or more, got 'many'"),
         ("qdrant:http://host/pages?shards", "options"),
         ("qdrant:http://host/pages?shards=0", "shards must be 1"),
-        ("qdrant:http://host/pages?quantization=int4", "one of none, int8, binary"),
+        ("qdrant:http://host/pages?quantization=int2", "one of none, int8, int4, binary"),
         ("qdrant:http://host/pages?timeout_s=0", "timeout_s must be 1"),
         ("qdrant:http://host/pages?candidates=-1", "candidates must be 0"),
     ],

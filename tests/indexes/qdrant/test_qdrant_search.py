@@ -178,6 +178,14 @@ def test_collections_are_created_with_the_options_for_storage(small_qdrant: Any)
     assert query["params"]["quantization"] == {"rescore": True, "oversampling": 3.0}
 
 
+def test_int4_asks_the_server_for_four_bits(small_qdrant: Any) -> None:
+    index = QdrantIndex(small_qdrant.url, "pages", QdrantOptions(quantization="int4"))
+    index.replace(DocumentEntry("d", "s", "h", "s"), [one_page("d", [[1, 2]])])
+    sent = {path: body for path, body in small_qdrant.bodies if body}
+    page = sent["/collections/pages-d2"]["vectors"]["page"]
+    assert page["quantization_config"]["turbo"]["bits"] == "bits4"
+
+
 def test_vectors_of_a_page_are_transferred_once(small_qdrant: Any) -> None:
     index = QdrantIndex(small_qdrant.url, "pages")
     entry = DocumentEntry("d", "s", "h", "s")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from colregion.indexes.local import schema
-from colregion.indexes.local.vectors import COARSE, CODEBOOK, VectorWriter, map_rows
+from colregion.indexes.local.vectors import COARSE, CODEBOOK, VectorWriter, map_rows, rows_of_page
 
 # Share in use below which a file is rewritten automatically, which bounds the cost of rewriting
 # by the size of the deleted vectors.
@@ -64,22 +64,18 @@ def _compact_rows(
         )
     else:
         in_file, first_in, count_in, step_in = "vector_file first_row n_vectors step".split()
-    (used,) = database.execute(
-        f"SELECT coalesce(sum({count_in}), 0) FROM page WHERE {in_file} = ?", (file,)
-    ).fetchone()
-    if used >= below * n_rows:
-        return False
     pages = database.execute(
         f"SELECT id, {first_in}, {count_in}, {step_in} FROM page WHERE {in_file} = ? "
         f"ORDER BY {first_in}",
         (file,),
     ).fetchall()
+    if sum(rows_of_page(form, count, dim=dim) for _, _, count, _ in pages) >= below * n_rows:
+        return False
     rows = map_rows(path, form=form, n_rows=n_rows, dim=dim)
     for page, first, count, step in pages:
+        of_page = rows[first : first + rows_of_page(form, count, dim=dim)]
         # Never into the obsolete file, even if it is the last one and has space.
-        moved = writer.append(
-            database, rows[first : first + count], form=form, step=step, not_into=file
-        )
+        moved = writer.append(database, of_page, form=form, dim=dim, step=step, not_into=file)
         database.execute(
             f"UPDATE page SET {in_file} = ?, {first_in} = ? WHERE id = ?",
             (moved.file, moved.first, page),

@@ -33,7 +33,7 @@ from colregion.indexes.local.vectors import VectorWriter
 from colregion.indexes.local.verify import Damage, find_damage
 from colregion.indexes.maxsim_kernels import KernelName
 from colregion.indexes.page_images import StoredImage, save_image
-from colregion.indexes.quantization import Precision
+from colregion.indexes.quantization import PRECISIONS, Precision
 from colregion.indexes.validation import checked_pages
 
 # Records in memory: some 20 KB each, 0.1 MB once regions and words are decoded.
@@ -53,8 +53,9 @@ class LocalIndex(Index):
         folder: of the index; created unless it exists.
         create: false to refuse a folder without an index.
         wait_s: how long a change waits while another process is writing; 0 not to wait.
-        precision: of the vectors of a new index, "float16" or "int8", which takes half the
-            space; None for that of the index, float16 for a new one.
+        precision: of the vectors of a new index, "float16", "int8", which takes half the space,
+            or "int4", less than a third, for visual models (see `indexes.int4`); None for that of
+            the index, float16 for a new one.
         read_only: refuse changes; automatic for a folder that cannot be written.
         skip_damaged: omit pages with damaged vectors or records, which takes reading the whole
             index once; otherwise damage raises an error when it is read.
@@ -106,8 +107,8 @@ class LocalIndex(Index):
         return frozenset(one.page for one in self.verify() if one.page is not None)
 
     def _check_precision(self, required: str | None) -> Precision:
-        if required not in (None, "float16", "int8"):
-            raise InvalidInput(f"precision must be float16 or int8, got {required!r}")
+        if required not in (None, *PRECISIONS):
+            raise InvalidInput(f"precision must be {', '.join(PRECISIONS)}, got {required!r}")
         stored = self.get_setting(IndexSetting.PRECISION)
         if stored is None:
             with self._reading() as database:
@@ -119,7 +120,7 @@ class LocalIndex(Index):
             raise InvalidInput(
                 f"the index at {self.folder} has {stored} vectors, not {required}; make a new one"
             )
-        return "int8" if stored == "int8" else "float16"
+        return next(one for one in PRECISIONS if one == stored)
 
     def replace(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> DocumentEntry:
         images = self.folder / schema.IMAGES / uuid.uuid4().hex

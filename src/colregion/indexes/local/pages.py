@@ -18,8 +18,17 @@ from colregion.core.documents import DocumentEntry, page_id
 from colregion.core.filters import Filters
 from colregion.core.geometry import FloatArray
 from colregion.errors import IndexCorrupt
+from colregion.indexes import int4
 from colregion.indexes.local.schema import REPAIR_HINT, from_blob
-from colregion.indexes.local.vectors import CODEBOOK, DTYPES, ROWS, RowRange, map_rows
+from colregion.indexes.local.vectors import (
+    CODEBOOK,
+    INT4,
+    ROWS,
+    RowRange,
+    map_rows,
+    row_bytes,
+    rows_of_page,
+)
 from colregion.indexes.maxsim_kernels.numpy_kernel import float16_to_float32
 
 _PAGE_FIELDS = ("page_number", "kind")  # fields of filters that are not the same per document
@@ -52,6 +61,7 @@ class VectorFile:
 
     name: str
     form: str
+    dim: int
     rows: NDArray[Any]
 
 
@@ -77,7 +87,7 @@ class PageTable:
     @property
     def dim(self) -> int | None:
         """D; None while no page has vectors."""
-        return next((int(file.rows.shape[1]) for file in self.files.values()), None)
+        return next((file.dim for file in self.files.values()), None)
 
     def id_of(self, position: int) -> str:
         """The id of a page."""
@@ -93,10 +103,13 @@ class PageTable:
         if file.form == CODEBOOK:
             self.check_codes(page)
             return np.asarray(file.rows.take(page.codes[slots], axis=0))
-        stored = file.rows[rows.first : rows.first + rows.count]
+        n_rows = rows_of_page(file.form, rows.count, dim=file.dim)
+        stored = file.rows[rows.first : rows.first + n_rows]
         self._check(page, file, np.ascontiguousarray(stored).data.cast("B"))
         if file.form == ROWS:
             return float16_to_float32(stored)
+        if file.form == INT4:
+            return int4.unpack(stored, n_vectors=rows.count, dim=file.dim)
         return stored.astype(np.float32) * np.float32(rows.step)
 
     def check_codes(self, page: StoredPage) -> None:
@@ -173,12 +186,12 @@ def read_table(
         path = vectors / name
         if shortened:
             size = path.stat().st_size if path.exists() else 0
-            n_rows = min(n_rows, size // (dim * DTYPES[form].itemsize))
+            n_rows = min(n_rows, size // row_bytes(form, dim=dim))
             if n_rows == 0:
                 continue
         old = known.files.get(file)
         if old is None or len(old.rows) != n_rows:
-            old = VectorFile(name, form, map_rows(path, form=form, n_rows=n_rows, dim=dim))
+            old = VectorFile(name, form, dim, map_rows(path, form=form, n_rows=n_rows, dim=dim))
         files[file] = old
     documents = _read_documents(database, known.documents)
     pages = (page for page in _read_pages(database, known.pages) if page.row_id not in without)

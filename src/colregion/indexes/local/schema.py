@@ -18,7 +18,7 @@ from pathlib import Path
 
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput
 
-FORMAT = 5  # in the database's header; other versions are refused
+FORMAT = 6  # in the database's header; other versions are refused
 DATABASE = "index.sqlite"
 IMAGES = "images"
 VECTORS = "vectors"
@@ -43,7 +43,7 @@ CREATE TABLE document (
 CREATE TABLE vector_file (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     name TEXT NOT NULL UNIQUE,  -- under {VECTORS}/
-    form TEXT NOT NULL,         -- codebook, rows, bytes, coarse vectors
+    form TEXT NOT NULL,         -- codebook, rows, bytes, int4, coarse
     dim INTEGER NOT NULL,
     n_rows INTEGER NOT NULL,    -- rows after these in the file were never committed
     crc INTEGER NOT NULL        -- of a codebook's rows; other files have one per page
@@ -55,7 +55,7 @@ CREATE TABLE page (
     kinds TEXT NOT NULL,        -- of its regions, separated by spaces
     n_vectors INTEGER NOT NULL,
     vector_file INTEGER REFERENCES vector_file(id),  -- NULL: no vectors
-    first_row INTEGER NOT NULL, -- 0 for a codebook
+    first_row INTEGER NOT NULL, -- 0 for a codebook; of the head for int4
     step REAL NOT NULL,         -- value of a stored 1
     crc INTEGER NOT NULL,       -- of its rows, or of its codes
     coarse_file INTEGER REFERENCES vector_file(id),  -- NULL: no coarse vectors

@@ -18,15 +18,14 @@ from numpy.typing import NDArray
 from colregion.core.embeddings import QueryEmbedding, similarity
 from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.geometry import FloatArray
+from colregion.indexes import int4
 from colregion.indexes.local.pages import PageTable, VectorFile
-from colregion.indexes.local.vectors import CODEBOOK, RowRange
-from colregion.indexes.maxsim_kernels import load_kernel
+from colregion.indexes.local.vectors import CODEBOOK, INT4, RowRange
+from colregion.indexes.maxsim_kernels import exact_up_to, load_kernel
 from colregion.indexes.validation import check_search
 
 # Codes per lookup, so that their similarities stay in the processor's cache.
 _CODES_PER_BLOCK = 1 << 15
-# One stage up to about this many numbers, 4,000 pages of 1,024 x 128: some tenths of a second.
-_EXACT_UP_TO = 1 << 29
 # Two stages have to be at least this much less work.
 _WORTH_TWO_STAGES = 3
 # Candidates for k pages: 512 almost always include the ten best of 20,000 pages.
@@ -122,7 +121,7 @@ class PageScores:
             allowed = self.table.allowed(EVERYTHING)
         dim = self.table.dim or 0
         exact = sum(int(rows.chosen(allowed).counts.sum()) for rows in self._pages)
-        if exact * dim <= _EXACT_UP_TO:
+        if exact * dim <= exact_up_to(self._kernel, numbers=exact * dim):
             return False
         pages = sum(len(rows.chosen(allowed).positions) for rows in self._pages)
         first = sum(int(rows.chosen(allowed).counts.sum()) for rows in self._coarse)
@@ -148,7 +147,10 @@ class PageScores:
             return rows.positions, np.empty(0)
         numbers = int(rows.counts.sum()) * query.vectors.shape[1]
         kernel = load_kernel(self._kernel, numbers=numbers)
-        matches = kernel(rows.file.rows, rows.first, rows.counts, query.vectors)
+        first = rows.first
+        if rows.file.form == INT4:
+            first = first + int4.head_rows(rows.counts, dim=rows.file.dim)
+        matches = kernel(rows.file.rows, first, rows.counts, query.vectors)
         # Not a matrix product, whose last bits depend on the position of a page in the matrix.
         scores = (matches.astype(np.float64) * query.weights).sum(axis=1)
         return rows.positions, scores * rows.steps

@@ -2,8 +2,8 @@
 
 The form is chosen per page. If an encoder embeds each word without context, its vectors repeat:
 then a **codebook** has every distinct vector once (float32), and a page is a list of its rows. All
-other vectors are **rows** (float16) or **bytes** (int8), page after page, depending on the
-precision of the index. Long pages also have **coarse vectors** (int8).
+other vectors are **rows** (float16), **bytes** (int8) or **int4** (see `indexes.int4`), page after
+page, depending on the precision of the index. Long pages also have **coarse vectors** (int8).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sqlite3
 import uuid
 import zlib
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,11 +24,17 @@ from numpy.typing import NDArray
 from colregion.core.embeddings import PageEmbedding
 from colregion.core.geometry import BoxPlacement, FloatArray
 from colregion.errors import IndexCorrupt, InvalidInput
+from colregion.indexes import int4
 from colregion.indexes.coarse_vectors import coarse_vectors
 from colregion.indexes.local.schema import REPAIR_HINT, delete_files, sync_folder
-from colregion.indexes.quantization import Precision, quantize_int8, to_float16
+from colregion.indexes.quantization import (
+    Precision,
+    check_range,
+    quantize_int8,
+    to_float16,
+)
 
-CODEBOOK, ROWS, BYTES, COARSE = "codebook", "rows", "bytes", "coarse"
+CODEBOOK, ROWS, BYTES, INT4, COARSE = "codebook", "rows", "bytes", "int4", "coarse"
 
 # A codebook saves space if it already has some of a page's vectors; contextual ones never repeat.
 _MOST_NEW_IN_CODEBOOK = 0.9
@@ -37,6 +43,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
     CODEBOOK: np.dtype(np.float32),
     ROWS: np.dtype(np.float16),
     BYTES: np.dtype(np.int8),
+    INT4: np.dtype(np.uint8),
     COARSE: np.dtype(np.int8),
 }
 _NO_CODES = np.empty(0, np.int32)
@@ -44,11 +51,11 @@ _NO_CODES = np.empty(0, np.int32)
 
 @dataclass(frozen=True, slots=True)
 class RowRange:
-    """The rows of one page in a file."""
+    """The vectors of one page in a file."""
 
     file: int | None = None  # id of the file; None for no rows
-    first: int = 0
-    count: int = 0
+    first: int = 0  # row, of the head for int4
+    count: int = 0  # of vectors
     step: float = 1.0  # value of a stored 1
     crc: int = 0  # CRC-32 of the rows' bytes
 
@@ -69,15 +76,28 @@ class StoredVectors:
     slots: NDArray[np.int32] = field(default_factory=lambda: _NO_CODES)
 
 
+def row_bytes(form: str, *, dim: int) -> int:
+    """Bytes of a row of a file for vectors of D = `dim`."""
+    return int4.row_bytes(dim) if form == INT4 else dim * DTYPES[form].itemsize
+
+
+def rows_of_page(form: str, n_vectors: int, *, dim: int) -> int:
+    """How many rows of a file the V vectors of a page take."""
+    head = int4.head_rows(n_vectors, dim=dim) if form == INT4 and n_vectors else 0
+    return n_vectors + int(head)
+
+
 def map_rows(path: Path, *, form: str, n_rows: int, dim: int) -> NDArray[Any]:
-    """The (n_rows, dim) rows of a file, memory-mapped. Raises IndexCorrupt for a file that is too
-    short, FileNotFoundError for a missing one."""
-    dtype = DTYPES[form]
-    size, expected = path.stat().st_size, n_rows * dim * dtype.itemsize
+    """The (n_rows, D) rows of a file, (n_rows, W) for int4, memory-mapped. Raises IndexCorrupt for
+    a file that is too short, FileNotFoundError for a missing one."""
+    dtype, n_bytes = DTYPES[form], row_bytes(form, dim=dim)
+    size, expected = path.stat().st_size, n_rows * n_bytes
     if size < expected:
         raise IndexCorrupt(f"{path} has {size} bytes instead of {expected}. {REPAIR_HINT}")
     # As a plain array, which slices faster.
-    return np.asarray(np.memmap(path, dtype=dtype, mode="r", shape=(n_rows, dim)))
+    return np.asarray(
+        np.memmap(path, dtype=dtype, mode="r", shape=(n_rows, n_bytes // dtype.itemsize))
+    )
 
 
 class VectorWriter:
@@ -106,7 +126,11 @@ class VectorWriter:
             new = dict.fromkeys(hashes).keys() - self._known_codes(database).keys()
             if len(new) <= _MOST_NEW_IN_CODEBOOK * len(vectors):
                 return self._add_coded(database, vectors, hashes)
-        if self.precision == "int8":
+        if self.precision == "int4":
+            check_range(vectors)  # its sums of squares are float32
+            rows = self.append(database, int4.pack(vectors), form=INT4, dim=vectors.shape[1])
+            rows = replace(rows, count=len(vectors))
+        elif self.precision == "int8":
             packed, step = quantize_int8(vectors)
             rows = self.append(database, packed, form=BYTES, step=step)
         else:
@@ -124,13 +148,16 @@ class VectorWriter:
         rows: NDArray[Any],
         *,
         form: str,
+        dim: int | None = None,
         step: float = 1.0,
         not_into: int = -1,
     ) -> RowRange:
-        """Write rows unchanged, but not into the file with id `not_into`."""
+        """Write rows unchanged, but not into the file with id `not_into`. `dim` is D where a row
+        is no vector of D numbers."""
         if len(rows) == 0:
             return RowRange()
-        file = self._file_for(database, rows, form=form, not_into=not_into)
+        dim = rows.shape[1] if dim is None else dim
+        file = self._file_for(database, len(rows), form=form, dim=dim, not_into=not_into)
         first, packed = self._write(file, rows)
         return RowRange(file, first, len(rows), step, zlib.crc32(packed))
 
@@ -178,7 +205,7 @@ class VectorWriter:
     ) -> StoredVectors:
         first_seen = {key: i for i, key in reversed(list(enumerate(hashes)))}
         new = [i for key, i in first_seen.items() if key not in self._known]
-        file = self._file_for(database, vectors, form=CODEBOOK)
+        file = self._file_for(database, len(vectors), form=CODEBOOK, dim=vectors.shape[1])
         if self._codebook_crc is None:
             (self._codebook_crc,) = database.execute(
                 "SELECT crc FROM vector_file WHERE id = ?", (file,)
@@ -225,11 +252,10 @@ class VectorWriter:
         return file
 
     def _file_for(
-        self, database: sqlite3.Connection, rows: NDArray[Any], *, form: str, not_into: int = -1
+        self, database: sqlite3.Connection, added: int, *, form: str, dim: int, not_into: int = -1
     ) -> int:
-        """The last file, open and at its end; a new one if `rows` would make it too large."""
-        dim = rows.shape[1]
-        row_bytes = dim * rows.dtype.itemsize
+        """The last file, open and at its end; a new one if `added` rows would make it too large."""
+        n_bytes = row_bytes(form, dim=dim)
         last = database.execute(
             "SELECT id, name, n_rows FROM vector_file WHERE form = ? AND id <> ? "
             "ORDER BY id DESC LIMIT 1",
@@ -239,10 +265,10 @@ class VectorWriter:
             file, name, n_rows = last
             if file in self._open:
                 n_rows = self._open[file][1]
-            if form == CODEBOOK or (n_rows + len(rows)) * row_bytes <= _FILE_BYTES:
+            if form == CODEBOOK or (n_rows + added) * n_bytes <= _FILE_BYTES:
                 if file not in self._open:
                     handle = (self._folder / name).open("r+b")
-                    handle.seek(n_rows * row_bytes)
+                    handle.seek(n_rows * n_bytes)
                     self._open[file] = (handle, n_rows)
                 return int(file)
         return self._new_file(database, form=form, dim=dim)

@@ -13,7 +13,7 @@ import numpy as np
 
 from colregion.core.documents import page_id
 from colregion.indexes.local import schema
-from colregion.indexes.local.vectors import CODEBOOK, DTYPES
+from colregion.indexes.local.vectors import CODEBOOK, row_bytes, rows_of_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ class _VectorFile:
 
     def __init__(self, path: Path, form: str, dim: int) -> None:
         self.name = f"{schema.VECTORS}/{path.name}"
-        self.is_codebook, self._row_bytes = form == CODEBOOK, dim * DTYPES[form].itemsize
+        self.is_codebook, self._form, self._dim = form == CODEBOOK, form, dim
+        self._row_bytes = row_bytes(form, dim=dim)
         self._bytes: Any = np.empty(0, np.uint8)
         if path.exists() and path.stat().st_size:
             self._bytes = np.memmap(path, dtype=np.uint8, mode="r")
@@ -83,8 +84,9 @@ class _VectorFile:
             yield Damage(self.name, "its vectors have another checksum")
 
     def rows_damaged(self, first: int, count: int, crc: int) -> bool:
-        """Whether rows of a page are missing or changed."""
-        start, end = first * self._row_bytes, (first + count) * self._row_bytes
+        """Whether rows of a page with `count` vectors are missing or changed."""
+        n_rows = rows_of_page(self._form, count, dim=self._dim)
+        start, end = first * self._row_bytes, (first + n_rows) * self._row_bytes
         return end > len(self._bytes) or zlib.crc32(self._bytes[start:end]) != crc
 
     def has_row(self, row: int) -> bool:

@@ -5,7 +5,8 @@ the highest dot product with each of T tokens, (P, T), without storing all simil
 get equal numbers, to the last bit.
 
 On two AVX2 cores, with 1,024 x 128 per page and 20 tokens, numba takes a third of numpy's time, and
-torch without a GPU 0.8 (float16) to 1.1 (int8) of it.
+torch without a GPU 0.8 (float16) to 1.1 (int8) of it. Pages of different lengths take at most an
+eighth longer than as many vectors in equal pages.
 """
 
 from __future__ import annotations
@@ -23,14 +24,18 @@ from colregion.errors import InvalidInput, require
 from colregion.indexes.maxsim_kernels import numpy_kernel
 
 KernelName: TypeAlias = Literal["auto", "numpy", "numba", "torch"]
-Kernel: TypeAlias = Callable[[NDArray[np.generic], IntArray, IntArray, FloatArray], FloatArray]
-"""(rows (N, D) float16 or int8, first (P,), counts (P,) >= 1, tokens (T, D)) -> (P, T) float32."""
+TokenBest: TypeAlias = Callable[[NDArray[np.generic], IntArray, IntArray, FloatArray], FloatArray]
+"""(rows, first (P,), counts (P,) >= 1, tokens (T, D)) -> (P, T) float32, for rows (N, D) of float16
+or int8, or (N, W) of uint8 that have 4-bit numbers as in `quantization`."""
 
 # Importing numba takes half a second, which pays off from about this many numbers.
 _COMPILED_FROM = 1 << 27
+# A scan of this many numbers, 4,000 pages of 1,024 x 128 on a CPU and 65,000 on a GPU, is so fast
+# that two stages are not worth what they miss.
+_FAST_SCAN, _FAST_SCAN_ON_GPU = 1 << 29, 1 << 33
 
 
-def load_kernel(name: str, *, numbers: int) -> Kernel:
+def load_kernel(name: str, *, numbers: int) -> TokenBest:
     """Load a kernel by name.
 
     Args:
@@ -43,10 +48,7 @@ def load_kernel(name: str, *, numbers: int) -> Kernel:
         InvalidInput: another name.
         MissingDependency: the package is not installed.
     """
-    if name == "auto":
-        name = os.environ.get("COLREGION_KERNEL", "auto")
-    if name == "auto":
-        name = _fastest(numbers)
+    name = _resolve(name, numbers=numbers)
     if name == "numpy":
         return numpy_kernel.token_best
     if name == "numba":
@@ -62,9 +64,22 @@ def load_kernel(name: str, *, numbers: int) -> Kernel:
     raise InvalidInput(f"a kernel is auto, numpy, numba or torch, got {name!r}")
 
 
-def _fastest(numbers: int) -> str:
+def exact_up_to(name: str, *, numbers: int) -> int:
+    """How many numbers a kernel of `load_kernel` scans so fast that two stages do not pay off."""
     from colregion.indexes.maxsim_kernels import torch_kernel
 
+    on_gpu = _resolve(name, numbers=numbers) == "torch" and torch_kernel.has_gpu()
+    return _FAST_SCAN_ON_GPU if on_gpu else _FAST_SCAN
+
+
+def _resolve(name: str, *, numbers: int) -> str:
+    """The name of a kernel in place of "auto"."""
+    from colregion.indexes.maxsim_kernels import torch_kernel
+
+    if name == "auto":
+        name = os.environ.get("COLREGION_KERNEL", "auto")
+    if name != "auto":
+        return name
     if torch_kernel.has_gpu():
         return "torch"
     if numbers >= _COMPILED_FROM and importlib.util.find_spec("numba") is not None:

@@ -1,78 +1,249 @@
-"""MaxSim on torch, for a GPU, in whose memory the vectors are cached."""
+"""MaxSim on torch, for a GPU, in whose memory the vectors are cached.
+
+On a GPU the vectors stay half-precision and products are summed in float32. A query is the sum of
+two halves, 22 bits together, so that its rounding shows no more than that of a float32 product.
+Pages of any lengths take one product and two segment maxima per block, and nothing waits for the
+GPU until all blocks are queued.
+"""
 
 from __future__ import annotations
 
 import sys
 import warnings
 import weakref
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colregion.core.geometry import FloatArray, IntArray
-from colregion.errors import require
+from colregion.errors import BackendError, require
+from colregion.indexes import int4
+from colregion.indexes.maxsim_kernels import numpy_kernel
 
-# Vectors per product: on a GPU the similarities to 20 tokens take 20 MB; on a CPU the vectors fit
-# in its cache.
-_VECTORS_AT_ONCE = {"cuda": 1 << 18, "cpu": 1 << 12}
+# Similarities per block of a GPU, 0.25 GB, and at most this many vectors.
+_SIMILARITIES_AT_ONCE, _VECTORS_AT_ONCE = 1 << 26, 1 << 20
+# Vectors per block of a CPU, which fit in its cache.
+_VECTORS_IN_CACHE = 1 << 12
 # Share of the GPU's free memory up to which one file's vectors are cached there.
 _CACHED_SHARE = 0.5
+# A page's maximum is that of pieces of this many vectors, because one thread walks a segment.
+_PIECE = 32
+# The second half of a query counts 2^-11, which keeps it a normal number.
+_SECOND_HALF = 2.0**11
+_MEMORY_MESSAGES = ("out of memory", "cublas_status_alloc_failed", "not enough memory")
 
 _cache: dict[int, Any] = {}  # id of the mapped matrix -> the same on the GPU
 
 
 def has_gpu() -> bool:
-    """Whether torch has been imported and has a GPU."""
+    """Whether torch has been imported and has a GPU that this process can use; a process that was
+    forked from one that used the GPU cannot."""
     torch = sys.modules.get("torch")
-    return torch is not None and bool(torch.cuda.is_available())
+    if torch is None or torch.cuda._is_in_bad_fork():
+        return False
+    return bool(torch.cuda.is_available())
 
 
 def token_best(
     rows: NDArray[np.generic], first: IntArray, counts: IntArray, tokens: FloatArray
 ) -> FloatArray:
-    """As `maxsim_kernels.Kernel`."""
-    if len(tokens) == 0:
-        return np.zeros((len(first), 0), dtype=np.float32)
+    """As `maxsim_kernels.TokenBest`. Raises BackendError if the GPU has no memory for one page."""
+    if len(tokens) == 0 or len(first) == 0:
+        return np.zeros((len(first), len(tokens)), dtype=np.float32)
     torch = require("torch", extra="text")
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    matrix = _on_device(torch, rows, device=device)
-    query = torch.from_numpy(np.ascontiguousarray(tokens, dtype=np.float32)).to(device)
+    if has_gpu():
+        return best_in_halves(torch, _on_gpu(torch, rows), first, counts, tokens, device="cuda")
+    if rows.dtype == np.uint8:  # whose numbers torch has no fast way to widen on a CPU
+        return numpy_kernel.token_best(rows, first, counts, tokens)
+    return _best_in_floats(torch, _as_tensor(torch, rows), first, counts, tokens)
+
+
+def _best_in_floats(
+    torch: Any, matrix: Any, first: IntArray, counts: IntArray, tokens: FloatArray
+) -> FloatArray:
+    """As `token_best`, on the CPU."""
+    query = torch.from_numpy(np.ascontiguousarray(tokens, dtype=np.float32))
     best = np.empty((len(first), len(tokens)), dtype=np.float32)
-    for pages, start, end in _runs(first, counts, most=_VECTORS_AT_ONCE[device]):
-        # In float32: a product of float16 is not exact on every GPU.
-        similarity = query @ matrix[start:end].to(device).float().T
-        by_page = similarity.reshape(len(tokens), pages.stop - pages.start, -1).amax(dim=2)
-        best[pages] = by_page.T.cpu().numpy()
+    ends = first + counts
+    page = 0
+    while page < len(first):
+        pages = _next_pages(counts, page, most=_VECTORS_IN_CACHE)
+        gaps = np.flatnonzero(first[pages][1:] != ends[pages][:-1])
+        pages = slice(page, page + int(gaps[0]) + 1 if len(gaps) else pages.stop)
+        start = int(first[page])
+        rows = matrix[start : int(ends[pages][-1])]
+        similarity = query @ rows.float().T
+        np.maximum.reduceat(similarity.numpy(), first[pages] - start, axis=1, out=best[pages].T)
+        page = pages.stop
     return best
 
 
-def _on_device(torch: Any, rows: NDArray[np.generic], *, device: str) -> Any:
+def best_in_halves(
+    torch: Any, matrix: Any, first: IntArray, counts: IntArray, tokens: FloatArray, *, device: str
+) -> FloatArray:
+    """As `token_best`, for a matrix in the memory of the GPU, or of the host if it has no space.
+    Where memory runs out, a block is halved."""
+    halves, exponents = _as_halves(tokens)
+    query = torch.from_numpy(halves).to(device).T
+    places = torch.from_numpy(np.stack([first, counts]).astype(np.int64)).to(device)
+    best = torch.empty((len(first), len(tokens)), dtype=torch.float32, device=device)
+    most = min(_SIMILARITIES_AT_ONCE // len(halves), _VECTORS_AT_ONCE)
+    page = 0
+    while page < len(first):
+        pages = _next_pages(counts, page, most=most)
+        n_vectors = int(counts[pages].sum())
+        try:
+            block = _block(torch, matrix, first[pages], counts[pages], places[:, pages])
+            pieces = int((-(-counts[pages] // _PIECE)).sum())
+            block = block.to(device, non_blocking=True)
+            if matrix.dtype == torch.uint8:
+                centres = _Centres(torch, matrix, first[pages], counts[pages], dim=len(query))
+                similarity = centres.similarity(block, query)
+            else:
+                similarity = _half_product(torch, block.half(), query)
+            best[pages] = _segment_max(torch, similarity, places[1, pages], pieces=pieces)
+            page = pages.stop
+            continue
+        except RuntimeError as cause:
+            if not _is_out_of_memory(cause):
+                raise
+            if pages.stop - page == 1:
+                raise BackendError(
+                    f"the GPU has no memory for the {n_vectors} vectors of one page. End what else "
+                    f"uses it, or score on the CPU with COLREGION_KERNEL=numba"
+                ) from cause
+        # Outside the handler: the error refers to frames whose tensors have to be freed first.
+        torch.cuda.empty_cache()
+        most = n_vectors // 2
+    return np.asarray(np.ldexp(best.cpu().numpy(), exponents))
+
+
+def _as_halves(tokens: FloatArray) -> tuple[NDArray[np.float16], IntArray]:
+    """(2 T, D) halves: each token scaled by a power of two to below 1, then what its rounding lost,
+    times 2^11; and (T,) the exponents of the scales."""
+    query = np.asarray(tokens, dtype=np.float32)
+    exponents = np.frexp(np.abs(query).max(axis=1, initial=0.0))[1]
+    scaled = np.ldexp(query, -exponents[:, None])
+    rounded = scaled.astype(np.float16)
+    lost = (scaled - rounded) * np.float32(_SECOND_HALF)
+    return np.concatenate([rounded, lost.astype(np.float16)]), exponents
+
+
+def _block(torch: Any, matrix: Any, first: IntArray, counts: IntArray, places: Any) -> Any:
+    """The rows of some pages, one page after the other; a view if they lie so. `places` has `first`
+    and `counts` on the GPU."""
+    start, n_rows = int(first[0]), int(counts.sum())
+    if (first[1:] == first[:-1] + counts[:-1]).all():
+        return matrix[start : start + n_rows]
+    first_row, n_of_page = places.to(matrix.device)
+    shift = first_row - (n_of_page.cumsum(0) - n_of_page)
+    rows = torch.repeat_interleave(shift, n_of_page, output_size=n_rows)
+    return matrix[rows + torch.arange(n_rows, device=matrix.device)]
+
+
+class _Centres:
+    """The centres of 4-bit pages, (K, D) of all pages together, and what completes products with
+    their vectors' numbers."""
+
+    def __init__(
+        self, torch: Any, matrix: Any, first: IntArray, counts: IntArray, *, dim: int
+    ) -> None:
+        self._torch, self._dim = torch, dim
+        n_centres = int4.centre_counts(counts)
+        page_of_centre = np.repeat(np.arange(len(first)), n_centres)
+        within = np.arange(len(page_of_centre)) - (np.cumsum(n_centres) - n_centres)[page_of_centre]
+        heads = (first - int4.head_rows(counts, dim=dim)) * matrix.shape[1]
+        content = matrix.reshape(-1)
+        self._numbers = _take(torch, content, heads[page_of_centre] + within * dim, dim)
+        self._numbers = self._numbers.view(torch.int8)
+        scales = _take(torch, content, heads + n_centres * dim, 4).view(torch.float32)[:, 0]
+        self._scales = scales.repeat_interleave(
+            _indices(torch, n_centres, matrix), output_size=len(page_of_centre)
+        )
+        first_centre = _indices(torch, np.cumsum(n_centres) - n_centres, matrix)
+        self._first_centre = first_centre.repeat_interleave(
+            _indices(torch, counts, matrix), output_size=int(counts.sum())
+        )
+
+    def similarity(self, rows: Any, query: Any) -> Any:
+        """(V, T) similarities of the pages' rows (V, W) to the two halves (D, 2 T) of a query."""
+        torch, device = self._torch, rows.device
+        codes, tails = rows[:, : -int4.TAIL], rows[:, -int4.TAIL :].contiguous()
+        numbers = torch.cat([codes & 15, codes >> 4], dim=1)[:, : self._dim]
+        gains = 1 + tails.view(torch.int8)[:, 1].float() * int4.GAIN_STEP
+        similarity = _half_product(torch, numbers.half() - int4.HALF_STEP, query)
+        similarity *= tails.view(torch.bfloat16)[:, 1:].float()
+        centres = _half_product(torch, self._numbers.to(device).half(), query)
+        centres *= self._scales.to(device)[:, None]
+        of_vector = centres[self._first_centre.to(device) + tails[:, 0]]
+        similarity += of_vector * gains[:, None]
+        return similarity
+
+
+def _take(torch: Any, content: Any, starts: IntArray, n: int) -> Any:
+    """(len(starts), n) bytes of a flat tensor, `n` from each start on."""
+    places = _indices(torch, starts, content)[:, None] + torch.arange(n, device=content.device)
+    return content[places]
+
+
+def _indices(torch: Any, numbers: IntArray, beside: Any) -> Any:
+    return torch.from_numpy(numbers.astype(np.int64)).to(beside.device, non_blocking=True)
+
+
+def _half_product(torch: Any, block: Any, query: Any) -> Any:
+    """(V, T) float32 products of (V, D) with the two halves (D, 2 T) of a query."""
+    if block.is_cuda and "dtype" in torch.ops.aten.mm.overloads():
+        both = torch.mm(block, query, out_dtype=torch.float32)
+    else:  # a CPU, or torch before 2.8
+        both = block.float() @ query.float()
+    n_tokens = query.shape[1] // 2
+    return both[:, :n_tokens].add(both[:, n_tokens:], alpha=1 / _SECOND_HALF)
+
+
+def _segment_max(torch: Any, similarity: Any, counts: Any, *, pieces: int) -> Any:
+    """(P, T) maxima of consecutive groups of `counts` (P,) rows of (V, T), by way of `pieces`, the
+    number of groups of at most `_PIECE` rows."""
+    of_page = (counts + _PIECE - 1) // _PIECE
+    lengths = torch.full((pieces,), _PIECE, dtype=counts.dtype, device=counts.device)
+    lengths[of_page.cumsum(0) - 1] = counts - (of_page - 1) * _PIECE
+    # Validation of the lengths would wait for the GPU.
+    of_piece = torch.segment_reduce(similarity, "max", lengths=lengths, unsafe=True)
+    return torch.segment_reduce(of_piece, "max", lengths=of_page, unsafe=True)
+
+
+def _next_pages(counts: IntArray, page: int, *, most: int) -> slice:
+    """The pages from `page` on with at most `most` vectors together, at least one page."""
+    window = counts[page : page + most]
+    return slice(page, page + max(int(np.searchsorted(np.cumsum(window), most, side="right")), 1))
+
+
+def _on_gpu(torch: Any, rows: NDArray[np.generic]) -> Any:
     """The matrix, cached on the GPU while the index has it mapped, if there is space."""
     if id(rows) in _cache:
         return _cache[id(rows)]
+    tensor = _as_tensor(torch, rows)
+    # What torch has reserved and does not use counts as free.
+    unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    if rows.nbytes >= _CACHED_SHARE * (torch.cuda.mem_get_info()[0] + unused):
+        return tensor
+    try:
+        moved = tensor.to("cuda")
+    except RuntimeError as cause:  # another process was faster, or the space is in pieces
+        if not _is_out_of_memory(cause):
+            raise
+        return tensor
+    weakref.finalize(rows, _cache.pop, id(rows), None)
+    return _cache.setdefault(id(rows), moved)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    # cuBLAS raises a plain RuntimeError, without a class of its own.
+    return any(words in str(error).lower() for words in _MEMORY_MESSAGES)
+
+
+def _as_tensor(torch: Any, rows: NDArray[np.generic]) -> Any:
     with warnings.catch_warnings():
         # torch warns that the mapped array is read-only; nothing here writes to it.
         warnings.filterwarnings("ignore", "The given NumPy array is not writ", UserWarning)
-        tensor = torch.from_numpy(rows)
-    if device == "cuda" and rows.nbytes < _CACHED_SHARE * torch.cuda.mem_get_info()[0]:
-        tensor = _cache[id(rows)] = tensor.to(device)
-        weakref.finalize(rows, _cache.pop, id(rows), None)
-    return tensor
-
-
-def _runs(first: IntArray, counts: IntArray, *, most: int) -> Iterator[tuple[slice, int, int]]:
-    """(pages, start, end) of runs of consecutive pages with equal V."""
-    page = 0
-    while page < len(first):
-        last, size = page + 1, int(counts[page])
-        while (
-            last < len(first)
-            and counts[last] == size
-            and first[last] == first[last - 1] + size
-            and (last + 1 - page) * size <= most
-        ):
-            last += 1
-        yield slice(page, last), int(first[page]), int(first[last - 1]) + size
-        page = last
+        return torch.from_numpy(rows)

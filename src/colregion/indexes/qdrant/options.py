@@ -10,7 +10,7 @@ from typing import Any
 from colregion import specs
 from colregion.errors import InvalidInput
 
-QUANTIZATIONS = ("none", "int8", "binary")
+QUANTIZATIONS = ("none", "int8", "int4", "binary")
 # Characters that a server refuses in the name of a collection.
 _NOT_IN_NAMES = re.compile(r'[<>:"/\\|?*\x00\x1f]')
 _LOWEST = {"grpc_port": 1, "timeout_s": 1, "candidates": 0, "shards": 1, "replicas": 1}
@@ -29,7 +29,8 @@ class QdrantOptions:
         candidates: number of pages from the first stage that are scored exactly, on an index of
             more than 8 times as many; 0 to score every page.
         quantization: "none", "int8" (a quarter of float32 in memory, the best pages rescored
-            with the stored vectors) or "binary" (a 32nd). Applies when a collection is created.
+            with the stored vectors), "int4" (an eighth; TurboQuant, servers from 1.18 on) or
+            "binary" (a 32nd). Applies when a collection is created.
         shards, replicas: of the collections, when they are created; None for the server's
             defaults. Every replica acknowledges every change, so that readers may ask any.
     """
