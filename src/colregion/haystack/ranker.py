@@ -1,6 +1,6 @@
 """A Haystack ranker that turns pages into regions."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: Haystack 2 reads the annotations as they stand.
 
 from pathlib import Path
 from typing import Any, Literal
@@ -79,7 +79,7 @@ class RegionRanker:
         )
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> RegionRanker:
+    def from_dict(cls, data: dict[str, Any]) -> "RegionRanker":
         """The component that `to_dict` described."""
         return default_from_dict(cls, data)
 

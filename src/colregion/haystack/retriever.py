@@ -1,6 +1,6 @@
 """A Haystack retriever of regions."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: Haystack 2 reads the annotations as they stand.
 
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ class RegionRetriever:
         )
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> RegionRetriever:
+    def from_dict(cls, data: dict[str, Any]) -> "RegionRetriever":
         """The component that `to_dict` described."""
         return default_from_dict(cls, data)
 
