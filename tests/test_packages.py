@@ -84,3 +84,10 @@ def test_the_mcp_registry_is_told_our_version_name_and_command() -> None:
     names = [one.name or one.callback.__name__ for one in app.registered_commands if one.callback]
     assert command["value"] in names
     assert index["name"] == "--index"
+
+
+def test_one_opencv_is_installed() -> None:
+    # Two of its packages write the same files, and the one installed last wins.
+    constraints = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    names = [line.partition("==")[0] for line in constraints]
+    assert [name for name in names if name.startswith("opencv")] == ["opencv-python"]
