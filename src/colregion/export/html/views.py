@@ -12,6 +12,7 @@ from PIL import Image
 
 from colregion.core.documents import Page
 from colregion.core.geometry import Box
+from colregion.core.repr import one_line_repr
 from colregion.core.results import Hit, RelevanceMap
 from colregion.core.text import content_terms
 from colregion.export.excerpt import key_words, preview, readable
@@ -25,6 +26,7 @@ TAG_WIDTH, _TAG_HEIGHT = 0.042, 0.036
 """Size of a number's tag, fractions of the width of a page shown some 620 px wide."""
 
 
+@one_line_repr("question", "hits")
 @dataclass(frozen=True, slots=True, eq=False)
 class Section:
     """A question and its answer.
