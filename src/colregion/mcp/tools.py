@@ -24,6 +24,7 @@ from colregion.mcp.images import ImageAddresses
 
 _KINDS = {"enum": [*KINDS, None]}
 _MARGIN = "How much of the page to show around it, as a fraction of the page's width."
+_ONLY_INDEX = ImageAddresses("")
 _VALUES = "Search documents with these values of their metadata, which list_documents shows."
 _PATHS = "Files, folders or globs on the machine of the server."
 Kind = Annotated[
@@ -52,7 +53,7 @@ class EngineTools:
         images: address of the images of the index's pages and regions.
     """
 
-    def __init__(self, engine: Engine, images: ImageAddresses) -> None:
+    def __init__(self, engine: Engine, images: ImageAddresses = _ONLY_INDEX) -> None:
         self._engine = engine
         self._images = images
 
