@@ -58,6 +58,12 @@ def test_retriever_returns_the_hits_of_the_engine_as_documents(engine: Engine) -
     assert Document.from_dict(documents[0].to_dict()) == documents[0]
 
 
+def test_as_retriever_makes_the_component(engine: Engine) -> None:
+    retriever = engine.as_retriever("haystack", top_k=1)
+    assert isinstance(retriever, RegionRetriever)
+    assert len(retriever.run(FUEL)["documents"]) == 1
+
+
 def test_a_pipeline_takes_filters_and_top_k_for_one_run(engine: Engine) -> None:
     pipeline = Pipeline()
     pipeline.add_component("retriever", RegionRetriever(engine=engine))

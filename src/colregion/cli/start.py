@@ -37,7 +37,7 @@ def mcp(
             "-i",
             metavar="[NAME=]INDEX",
             help="Index: a folder, or qdrant:URL/NAME; repeatable, and agents choose by name (by "
-            "default the last part of INDEX).  [env var: COLREGION_INDEX; default: library]",
+            "default the last part of INDEX). Without it COLREGION_INDEX, or else library.",
             show_default=False,
         ),
     ] = None,
