@@ -36,6 +36,7 @@ def settings_of(name: str) -> dict[str, Any]:
     return tomllib.loads((ROOT / "packages" / name / "pyproject.toml").read_text("utf-8"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PACKAGES)
 def test_a_package_builds_and_has_the_names_of_ours(name: str, tmp_path: Path) -> None:
     module, ours, _ = PACKAGES[name]

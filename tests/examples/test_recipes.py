@@ -76,6 +76,7 @@ def test_an_engine_gives_a_retriever(engine: Engine) -> None:
     assert len(names["retriever"].invoke("total")) == 3
 
 
+@pytest.mark.slow
 def test_documents_of_a_loader_become_a_retriever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

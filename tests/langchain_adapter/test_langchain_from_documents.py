@@ -44,6 +44,7 @@ def test_files_of_the_documents_are_searched_with_the_metadata_they_share(engine
     assert "chapter" not in found[0].metadata
 
 
+@pytest.mark.slow
 def test_a_folder_is_filled_and_used_again(tmp_path: Path) -> None:
     folder = tmp_path / "library"
     retriever = RegionRetriever.from_documents(pages(PAPER), folder, k=1)
