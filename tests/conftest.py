@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Read when the hub's library is first imported: no test asks a hub, whatever the machine allows.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Haystack would report each pipeline to its makers.
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
 # Many tests start Python; without written bytecode each would compile all it imports, every time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False

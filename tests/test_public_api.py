@@ -54,6 +54,11 @@ PUBLIC = {
         "Word",
         "__version__",
     ],
+    "colregion.haystack": [
+        "RegionRanker",
+        "RegionRetriever",
+        "region_document",
+    ],
     "colregion.langchain": [
         "RegionCompressor",
         "RegionLoader",
@@ -114,6 +119,7 @@ HEAVY = (
     "colpali_engine",
     "langchain_core",
     "llama_index",
+    "haystack",
     "onnxruntime",
     "rapidocr",
     "rapid_layout",

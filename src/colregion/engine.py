@@ -19,6 +19,7 @@ from colregion.core.results import DEFAULT_K, AddReport, Hit, Hits, Outcome, Pag
 from colregion.core.text import estimate_tokens
 from colregion.encoders import load_encoder
 from colregion.errors import InvalidInput, ModelMismatch
+from colregion.frameworks import MakesRetrievers
 from colregion.indexes import open_index
 from colregion.ingestion.copy import copy_index
 from colregion.ingestion.page_cache import PageCache, Rankable
@@ -36,13 +37,12 @@ from colregion.retrieval.rerank import RerankScorer
 from colregion.retrieval.retriever import Retriever
 from colregion.retrieval.scorer import Scorer
 
-_CONTEXT_HITS = 50
-_LOCATED_HITS = 20
+_CONTEXT_HITS, _LOCATED_HITS = 50, 20
 _DEFAULT_LIMITS = Limits()
 
 
 @one_line_repr("index", "encoder.fingerprint")
-class Engine(ShowsItself):
+class Engine(MakesRetrievers, ShowsItself):
     """Adds documents to an index and answers questions with regions of their pages.
 
     Safe to use from threads. `open` makes index, encoder and parser from names.

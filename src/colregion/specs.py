@@ -8,13 +8,16 @@ As in `static_tokens`, `vidore/colqwen2.5-v0.2?device=cuda&pool_factor=3`,
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from urllib.parse import unquote
 
-from colregion.errors import InvalidInput
+from colregion.errors import InvalidInput, MissingDependency
+
+_T = TypeVar("_T")
 
 OptionValue: TypeAlias = int | float | bool | str
 
@@ -61,6 +64,50 @@ def parse_spec(text: str) -> Spec:
             raise InvalidInput(f"option {option!r} is named twice in {text!r}")
         options[option] = _typed(value)
     return Spec(name, argument if colon else None, options)
+
+
+def added_names(group: str) -> list[str]:
+    """The names that installed distributions add by entry points of a group, sorted."""
+    from importlib.metadata import entry_points  # slow to import and seldom needed
+
+    return sorted({point.name for point in entry_points(group=group)})
+
+
+def make_added(group: str, spec: Spec, kind: type[_T], options: Mapping[str, Any]) -> _T:
+    """What the entry point of the spec's name makes of its argument, if it has one, and options.
+
+    Raises:
+        MissingDependency: the entry point cannot be imported.
+        InvalidInput: there is none of this name, it does not take this argument or option, or it
+            makes something else.
+    """
+    from importlib.metadata import entry_points
+
+    point = next((one for one in entry_points(group=group) if one.name == spec.name), None)
+    if point is None:
+        raise InvalidInput(f"no installed distribution adds the name {spec.name!r} to {group}")
+    try:
+        factory = point.load()
+    except (ImportError, AttributeError) as cause:
+        raise MissingDependency(
+            f"{spec.name!r} could not be imported from {point.value} ({cause}); install or update "
+            f"{point.dist.name if point.dist else 'the distribution that adds it'}"
+        ) from cause
+    arguments = () if spec.argument is None else (spec.argument,)
+    what = kind.__name__
+    try:
+        inspect.signature(factory).bind(*arguments, **options)
+    except TypeError as cause:
+        raise InvalidInput(
+            f"{what.lower()} {spec.name!r} cannot be made from its spec: {cause}"
+        ) from cause
+    made = factory(*arguments, **options)
+    if not isinstance(made, kind):
+        raise InvalidInput(
+            f"the entry point {point.value} must return a colregion {what}, "
+            f"got {type(made).__name__}"
+        )
+    return made
 
 
 def _typed(value: str) -> OptionValue:

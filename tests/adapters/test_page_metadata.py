@@ -264,3 +264,104 @@ def test_pages_of_pymupdf_are_named_by_either_frameworks_reader() -> None:
 def test_a_link_to_a_page_names_page_and_file() -> None:
     reference = only({"source": "in/a.pdf#page=3"})
     assert (reference.page_number, reference.file) == (3, "in/a.pdf")
+
+
+_PDF = {"producer": "ReportLab PDF Library", "creator": "x", "author": "y", "title": "Report"}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "options", "number", "label"),
+    [
+        pytest.param(
+            {**_PDF, "source": "in/a.pdf", "total_pages": 5, "page": 1, "page_label": "2"},
+            {},
+            None,
+            "2",
+            id="LangChain PyPDFLoader, PyPDFDirectoryLoader",
+        ),
+        pytest.param(
+            {**_PDF, "source": "in/a.pdf", "total_pages": 5, "page": 1},
+            {"first_page": 0},
+            2,
+            None,
+            id="LangChain PyPDFium2Loader",
+        ),
+        pytest.param(
+            {
+                **_PDF,
+                "source": "in/a.pdf",
+                "file_path": "in/a.pdf",
+                "total_pages": 5,
+                "format": "PDF 1.4",
+                "modDate": "D:20000101000000+00'00'",
+                "page": 1,
+            },
+            {"first_page": 0},
+            2,
+            None,
+            id="LangChain PyMuPDFLoader, PyMuPDF4LLMLoader, PDFPlumberLoader",
+        ),
+        pytest.param(
+            {
+                **_PDF,
+                "file_path": "in/a.pdf",
+                "encryption": None,
+                "page_count": 5,
+                "page_number": 2,
+            },
+            {},
+            2,
+            None,
+            id="pymupdf4llm page_chunks",
+        ),
+        pytest.param(
+            {
+                "page_label": "2",
+                "file_name": "a.pdf",
+                "file_path": "in/a.pdf",
+                "file_type": "application/pdf",
+                "file_size": 17866,
+                "creation_date": "2026-11-27",
+            },
+            {},
+            None,
+            "2",
+            id="LlamaIndex SimpleDirectoryReader",
+        ),
+        pytest.param(
+            {"page_label": "2", "file_name": "a.pdf"},
+            {"files": {"a.pdf": "in/a.pdf"}},
+            None,
+            "2",
+            id="LlamaIndex PDFReader",
+        ),
+        pytest.param(
+            {"total_pages": 5, "file_path": "in/a.pdf", "source": "2"},
+            {},
+            2,
+            None,
+            id="LlamaIndex PyMuPDFReader",
+        ),
+        pytest.param(
+            {"page_number": 2, "file_name": "a.pdf"},
+            {"files": {"a.pdf": "in/a.pdf"}},
+            2,
+            None,
+            id="LlamaParse documents by page",
+        ),
+        pytest.param(
+            {"source": "in/a.pdf"}, {}, None, None, id="DoclingLoader, Markdown of a whole file"
+        ),
+    ],
+)
+def test_metadata_as_the_loaders_write_it_names_file_and_page(
+    metadata: dict[str, Any], options: dict[str, Any], number: int | None, label: str | None
+) -> None:
+    # Written down from runs of these loaders on the demo's report; LlamaParse's from its source.
+    reference = only(metadata, **options)
+    assert (reference.page_number, reference.label, reference.file) == (number, label, "in/a.pdf")
+
+
+def test_pages_of_azures_loader_name_no_document() -> None:
+    # LangChain's AzureAIDocumentIntelligenceLoader(mode="page") writes the page and nothing else.
+    assert referenced_pages({"page": 2}, first_page=1) == []

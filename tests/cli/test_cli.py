@@ -53,6 +53,21 @@ def test_add_reports_added_documents_and_then_skips_them(
     assert (outcome["status"], outcome["doc_id"]) == ("skipped", SLIDE.name)
 
 
+def test_add_says_when_another_parser_reads_unchanged_files_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def added(parser: str, *options: str) -> str:
+        arguments = ("add", SLIDE, "--index", tmp_path / "library", "--workers", 0)
+        assert run(*arguments, "--parser", parser, *options) == 0
+        return " ".join(capsys.readouterr().err.split())
+
+    assert "read again" not in added("text_layer+geometry")
+    assert "read again" not in added("text_layer+geometry", "--metadata", "team=x")
+    message = added("auto+geometry", "--metadata", "team=x")
+    assert "read again 1 unchanged file: before by text_layer-" in message
+    assert "; now by auto-" in message
+
+
 def test_add_reports_unreadable_files_and_adds_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import is_dataclass
+from importlib import import_module
 
 import numpy as np
 import pytest
 
-import colregion
 from colregion import Citation, Context, Engine, Progress, Resolution, UnknownMark
+from colregion.citations.locate import Location
 from colregion.core.documents import Document, DocumentEntry, Limits
 from colregion.core.embeddings import Candidate, EmbeddedPage
 from colregion.core.geometry import Box, BoxPlacement, GridPlacement
+from colregion.core.quotes import Quote
 from colregion.core.regions import Word
 from colregion.core.results import AddReport, Hit, Outcome, PageHit, RelevanceMap
+from colregion.export import Section
 from colregion.indexes import MemoryIndex
+from colregion.parsers import ExternalPage, ExternalRegion
 from colregion.retrieval.evidence import collect_evidence
 from colregion.retrieval.question import Question
 from colregion.retrieval.scorer import ScoredPage
-from colregion.testing import LineParser, WordEncoder, make_parsed_page
+from colregion.server import ServerLimits
+from colregion.testing import LineParser, PlainImage, WordEncoder, make_parsed_page
+from tests.test_public_api import PUBLIC
 
 LONG = "a very long line of text " * 30
 PAGE = make_parsed_page([("total\ndue", Box(0.1, 0.1, 0.6, 0.2))])
@@ -36,9 +42,12 @@ def records(text: str) -> list[object]:
     outcome = Outcome(text, text, "failed", reason=text, missing_pages=(1,) * 99)
     citation = Citation(0, 9, f"[{text} p.1 r1]", hit)
     unknown = UnknownMark(0, 9, text, text)
+    word = Word(text, Box(1 / 3, 1 / 7, 2 / 3, 6 / 7), confidence=1 / 3, line=1, block=1)
+    part = ExternalRegion(Box(1 / 3, 1 / 7, 2 / 3, 6 / 7), text, words=(word,))
+    external = ExternalRegion(Box(1 / 3, 1 / 7, 2 / 3, 6 / 7), text, parts=(part,) * 9)
     return [
         *parsed.regions[:1],
-        Word(text, Box(1 / 3, 1 / 7, 2 / 3, 6 / 7), confidence=1 / 3, line=1, block=1),
+        word,
         Box(1 / 3, 1 / 7, 2 / 3, 6 / 7),
         DocumentEntry(text, text, "hash", "parser", {text: text}, 99, (1,) * 99),
         Limits(),
@@ -65,6 +74,15 @@ def records(text: str) -> list[object]:
         evidence,
         ScoredPage(candidate, 0.5),
         question,
+        Quote(text, (Box(1 / 3, 1 / 7, 2 / 3, 6 / 7),) * 9),
+        Location(hit, Quote(text, (Box(0, 0, 1, 1),)), 1 / 3, text),
+        Section(
+            text, [hit] * 9, {text: RelevanceMap(candidate.similarity, candidate.placement, query)}
+        ),
+        ExternalPage((external,) * 9, (1 / 3, 1 / 3), 1 / 3, (word,) * 9),
+        external,
+        ServerLimits(),
+        PlainImage(painted=((Box(1 / 3, 1 / 7, 2 / 3, 6 / 7), (200, 100, 100)),)),
     ]
 
 
@@ -76,7 +94,14 @@ def test_repr_of_a_large_record_is_one_line_of_at_most_300_characters(record: ob
 
 
 def test_every_public_record_is_among_those_with_a_short_repr() -> None:
-    public = {name for name in colregion.__all__ if is_dataclass(getattr(colregion, name))}
+    # A framework's own class is shown as the framework does.
+    modules = [module for module in PUBLIC if not module.endswith(("llama_index", "langchain"))]
+    public = {
+        name
+        for module in map(import_module, modules)
+        for name in module.__all__
+        if is_dataclass(getattr(module, name))
+    }
     assert public <= {type(record).__name__ for record in records(LONG)}
 
 

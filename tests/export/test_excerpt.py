@@ -27,6 +27,7 @@ BOX = Box(0.1, 0.1, 0.6, 0.3)
     [
         ("text", "", ""),
         ("figure", " \n ", ""),
+        ("figure", "2,000\n 1,500\n\nSales", "2,000\u20031,500\u2003Sales"),
         ("text", "one\ntwo\n\nthree\n", "one two\n\nthree"),
         ("list", "one\ntwo\n", "one\ntwo"),
         ("row", "Total\n3.50\n4.00", "Total\u20033.50\u20034.00"),

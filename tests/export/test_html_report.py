@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from colregion.core.geometry import Box, Upright
+from colregion.core.quotes import Evidence
 from colregion.core.regions import ParsedPage
 from colregion.core.results import Hit, RelevanceMap
 from colregion.errors import BackendError, InvalidInput
@@ -121,7 +122,7 @@ def test_card_shows_text_score_source_page_kind_and_region(
 ) -> None:
     hit = make_hit("net sum 15.00", LEFT, score=0.8125, kind="table", source="in/acme.pdf")
     words = " ".join(Reader(html_report([Section("Net sum?", [hit])])).words.split())
-    for expected in ("net sum 15.00", "0.812", "in/acme.pdf, p. 1", "table", "doc#p1#1"):
+    for expected in ("net sum 15.00", "0.812", "doc, p. 1", "in/acme.pdf", "table", "doc#p1#1"):
         assert expected in words
 
 
@@ -176,8 +177,94 @@ def test_printed_page_number_is_shown_as_printed(make_hit: MakeHit) -> None:
     report = Reader(html_report([Section("Who?", [replace(hit, parsed=ParsedPage(page, (), ()))])]))
     assert " ".join(report.words.split()).count("page 1 (IV)") == 2
     assert report.all("img", **{"class": "page"})[0]["alt"] == (
-        "Page 1 (IV) of reports/doc.pdf, with hit 1 outlined"
+        "Page 1 (IV) of doc, with hit 1 outlined"
     )
+
+
+def test_the_title_in_the_metadata_names_the_document(make_hit: MakeHit) -> None:
+    hit = make_hit("a", LEFT)
+    titled = replace(hit, entry=replace(hit.entry, metadata={"title": "Acme 2024"}))
+    words = " ".join(Reader(html_report([Section("Who?", [titled])])).words.split())
+    assert "Acme 2024, p. 1" in words
+    assert "reports/doc.pdf" in words
+    untitled = replace(hit, entry=replace(hit.entry, metadata={"title": 7}))
+    assert "doc, p. 1" in Reader(html_report([Section("Who?", [untitled])])).words
+
+
+def test_words_in_a_figure_are_folded_up(make_hit: MakeHit) -> None:
+    report = Reader(html_report([Section("Who?", [make_hit("2,000\n1,500", LEFT, kind="figure")])]))
+    assert "The words in the figure" in report.words
+    (details,) = report.all("details")
+    assert "open" not in details
+    assert "2,000\u20031,500" in report.words
+
+
+def test_a_sideways_page_is_shown_upright_with_its_boxes_and_map(
+    make_hit: MakeHit, two_words: RelevanceMap
+) -> None:
+    # Red at the bottom left of a page of 200 x 400, which is the top left once it is turned.
+    corner = Box(0, 0.75, 0.5, 1)
+    image = PlainImage(width_px=200, height_px=400, painted=((corner, (200, 0, 0)),))
+    hit = make_hit("a", corner, image=image)
+    page = replace(hit.parsed.page, upright=Upright(91.4, 200, 400))
+    quoted = replace(
+        hit,
+        parsed=ParsedPage(page, hit.parsed.words, hit.parsed.regions),
+        evidence=Evidence(np.ones(len(hit.parsed.regions)), {}),
+    )
+    source = html_report([Section("Who?", [quoted], {"doc#p1": two_words})])
+    report = Reader(source)
+    (shown,) = report.all("img", **{"class": "page"})
+    pixels = Image.open(io.BytesIO(base64.b64decode(str(shown["src"]).split(",")[1])))
+    assert pixels.size == (400, 200)
+    red = np.asarray(pixels)[..., 1] < 40
+    assert red[10:90, 10:90].all()
+    assert not red[:, 110:].any()
+    assert not red[110:].any()
+    assert "#b-1-1{left:0.0000%;top:0.0000%;width:25.0000%;height:50.0000%" in source
+    assert "#w-1-1-0{left:0.0000%;top:0.0000%;width:25.0000%;height:50.0000%" in source
+    heat = report.all("img", **{"class": "heat"})[1]  # of "net", the page's upper left
+    alpha = np.asarray(
+        Image.open(io.BytesIO(base64.b64decode(str(heat["src"]).split(",")[1]))).convert("RGBA")
+    )[..., 3]
+    rows, cols = alpha.shape
+    assert cols > rows
+    assert (alpha[: rows // 2 - 2, -cols // 4 + 2 :] > 0).all()
+    assert (alpha[rows // 2 + 2 :] == 0).all()
+
+
+def test_a_written_report_links_to_the_page_in_its_file(tmp_path: Path, make_hit: MakeHit) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a b#1.pdf", "javascript:alert(1).png"):
+        (tmp_path / "in" / name).write_bytes(b"")
+    sources = [tmp_path / "in" / "a b#1.pdf", tmp_path / "in" / "javascript:alert(1).png"]
+    hits = [make_hit("a", LEFT, source=str(one), doc_id=one.name) for one in sources]
+    gone = make_hit("a", LEFT, source=str(tmp_path / "gone.pdf"))
+    write_html(tmp_path / "in" / "near.html", [Section("Who?", [*hits, gone])])
+    write_html(tmp_path / "out" / "far.html", [Section("Who?", hits)])
+    links = [
+        [str(one["href"]) for one in Reader(path.read_text("utf-8")).all("a", **{"class": "open"})]
+        for path in (tmp_path / "in" / "near.html", tmp_path / "out" / "far.html")
+    ]
+    assert links == [
+        ["a%20b%231.pdf#page=1", "javascript%3Aalert%281%29.png"],
+        ["../in/a%20b%231.pdf#page=1", "../in/javascript%3Aalert%281%29.png"],
+    ]
+
+
+def test_the_only_script_of_a_written_report_is_the_one_that_its_policy_names(
+    tmp_path: Path, make_hit: MakeHit
+) -> None:
+    write_html(tmp_path / "report.html", [Section("Who?", [make_hit("a", LEFT)])])
+    source = (tmp_path / "report.html").read_text("utf-8")
+    (script,) = re.findall(r"<script>(.*?)</script>", source, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = Reader(source).all("meta", **{"http-equiv": "Content-Security-Policy"})[0]["content"]
+    assert "default-src 'none'; " in str(policy)
+    assert f"script-src 'sha256-{digest}'; " in str(policy)
+    (button,) = Reader(source).all("button")
+    assert button["data-text"] == "doc, p. 1"
+    assert "hidden" in button
 
 
 def test_pages_with_a_map_have_a_switch_and_a_choice_of_tokens(

@@ -196,3 +196,31 @@ def test_compressor_writes_crops_and_leaves_the_score_out(engine: Engine, tmp_pa
 def test_invalid_arguments_are_refused(arguments: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match=next(iter(arguments))):
         RegionCompressor(**arguments)
+
+
+class ByaldiResult:
+    """As byaldi.objects.Result, which its LangChain retriever returns in place of documents."""
+
+    def __init__(self, doc_id: int, page_num: int, base64: str | None) -> None:
+        self.doc_id, self.page_num, self.base64 = doc_id, page_num, base64
+        self.score = 9.5
+        self.metadata = {"team": "x"}
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_compressor_takes_the_results_of_byaldis_retriever(
+    reader: Engine, tmp_path: Path, stored: bool
+) -> None:
+    (tmp_path / "one.png").write_bytes(png("red"))
+    base64_image = base64.b64encode(png("red")).decode() if stored else None
+    files: dict[int | str, str | Path] = {} if stored else {0: tmp_path / "one.png"}
+    results: Any = [ByaldiResult(0, 1, base64_image)]
+    compressor = RegionCompressor(engine=reader, k=1, files=files)
+    (found,) = compressor.compress_documents(results, "total")
+    assert (found.page_content, found.metadata["page_number"]) == ("total due", 1)
+    assert found.metadata["team"] == "x"
+    assert found.metadata["score"] != 9.5
+
+
+def test_index_is_the_first_positional_argument() -> None:
+    assert RegionCompressor("library", k=3) == RegionCompressor(index="library", k=3)

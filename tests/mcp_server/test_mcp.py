@@ -20,12 +20,20 @@ from mcp.shared.memory import create_client_server_memory_streams
 from PIL import Image
 
 from colregion.core.embeddings import QueryEmbedding
+from colregion.core.geometry import Box
 from colregion.demo import DOCUMENTS
 from colregion.engine import Engine
 from colregion.errors import InvalidInput
+from colregion.indexes import MemoryIndex
+from colregion.ingestion.pipeline import embed
 from colregion.mcp import build_server, serve
-from colregion.testing import WordEncoder
+from colregion.testing import LineParser, WordEncoder, make_parsed_page
 from tests.server.conftest import make_engine, make_scan
+
+try:
+    from mcp.shared.exceptions import MCPError as McpError
+except ImportError:  # version 1
+    from mcp.shared.exceptions import McpError  # type: ignore[attr-defined, no-redef]
 
 READING = ["search_regions", "get_page", "get_region_image", "list_documents"]
 WRITING = ["add_documents", "remove_document"]
@@ -35,7 +43,9 @@ Script = Callable[[ClientSession], Awaitable[None]]
 
 
 @asynccontextmanager
-async def connected(engine: Engine, *, writable: bool = False) -> AsyncIterator[ClientSession]:
+async def connected(
+    engine: Engine | dict[str, Engine], *, writable: bool = False
+) -> AsyncIterator[ClientSession]:
     """A client's session with a server in the same process."""
     high_level: Any = build_server(engine, writable=writable)
     # The attribute's name in version 1 and 2 of the SDK.
@@ -330,6 +340,10 @@ async def test_a_conversation_over_standard_input_and_output(tmp_path: Path) -> 
         shown = await call(session, "get_region_image", region_id=best["region_id"])
         assert picture(shown["content"][1]).width > 20
         assert "no such argument" in await told(session, "get_page", page=1, page_id="x")
+    async with subprocess_session(*serving, "--index", f"again={index}") as session:
+        found = await call(session, "search_regions", index="again", query=question, k=1)
+        assert found["structuredContent"]["regions"][0]["region_id"] == best["region_id"]
+        assert "'library' or 'again'" in await told(session, "list_documents", index="x")
 
 
 @pytest.mark.slow
@@ -357,3 +371,122 @@ def test_serving_a_missing_index_is_an_error_and_creates_nothing(tmp_path: Path)
     with pytest.raises(InvalidInput, match="no index"):
         serve(str(tmp_path / "missing"))
     assert not (tmp_path / "missing").exists()
+
+
+class TestPagesAndMetadata:
+    """Filters of a search, over a report of five pages of one line each."""
+
+    @staticmethod
+    def reports() -> Engine:
+        encoder = WordEncoder()
+        engine = Engine(MemoryIndex(), encoder=encoder, parser=LineParser([]))
+        for doc_id, metadata in (("a", {"year": 2024}), ("b", {"year": "2024", "team": "x"})):
+            lines = [("alpha", Box(0.1, 0.1, 0.6, 0.2))]
+            pages = [make_parsed_page(lines, doc_id=doc_id, number=n) for n in range(1, 6)]
+            engine.add(list(embed(pages, encoder)), metadata=metadata)
+        return engine
+
+    @pytest.mark.parametrize(
+        ("asked", "expected"),
+        [
+            ({"doc_id": "a", "page_number": 2, "last_page": 4}, ["a#p2", "a#p3", "a#p4"]),
+            ({"doc_id": "a", "last_page": 2}, ["a#p1", "a#p2"]),
+            ({"page_number": 5, "metadata": {"team": "x"}}, ["b#p5"]),
+            ({"page_number": 5, "metadata": {"year": 2024}}, ["a#p5", "b#p5"]),
+            ({"page_number": 5, "metadata": {"year": "2024"}}, ["a#p5", "b#p5"]),
+            ({"page_number": 5, "metadata": {"year": "2024", "team": "y"}}, []),
+            ({"page_number": 5, "metadata": {"team": "nan"}}, []),
+            ({"page_number": 3, "last_page": 2}, []),
+        ],
+    )
+    async def test_search_is_restricted_to_pages_and_metadata(
+        self, asked: dict[str, Any], expected: list[str]
+    ) -> None:
+        async with connected(self.reports()) as session:
+            result = await call(session, "search_regions", query="alpha", k=50, **asked)
+        regions = result["structuredContent"]["regions"]
+        assert sorted(region["page_id"] for region in regions) == expected
+
+
+async def test_tools_have_titles(engine: Engine) -> None:
+    async with connected(engine, writable=True) as session:
+        listed = (await session.list_tools()).model_dump(by_alias=True)["tools"]
+    assert [tool["title"] for tool in listed] == [
+        "Search for regions",
+        "Read a page",
+        "Look at a region",
+        "List documents",
+        "Add documents",
+        "Remove a document",
+    ]
+
+
+async def resource(session: ClientSession, address: str) -> Image.Image:
+    result: Any = await session.read_resource(address)  # type: ignore[arg-type, unused-ignore]
+    (content,) = result.model_dump(by_alias=True)["contents"]
+    assert content["mimeType"] == "image/png"
+    return Image.open(io.BytesIO(base64.b64decode(content["blob"])))
+
+
+async def test_images_of_pages_and_regions_are_resources(engine: Engine) -> None:
+    async with connected(engine) as session:
+        templates = (await session.list_resource_templates()).model_dump(by_alias=True)
+        page = (await call(session, "get_page", page_id="scan.png#p1"))["structuredContent"]
+        whole = await resource(session, page["image"])
+        region = await resource(session, "colregion://regions/scan.png%23p1%232")
+    assert page["image"] == "colregion://pages/scan.png%23p1"
+    assert [one["uriTemplate"] for one in templates["resourceTemplates"]] == [
+        "colregion://pages/{page_id}",
+        "colregion://regions/{region_id}",
+    ]
+    assert whole.size == (200, 100)
+    assert region.getpixel((50, 10)) == (255, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("colregion://pages/scan.png%23p9", "scan.png#p9"),
+        ("colregion://regions/scan.png%23p1%237", "scan.png#p1#7"),
+        ("colregion://words/scan.png", "colregion://pages/{page_id}"),
+        ("colregion://pages/a/..%2F..%2Fetc", "there is no resource"),
+    ],
+)
+async def test_a_resource_that_is_not_there_is_an_error_that_says_so(
+    engine: Engine, address: str, said: str
+) -> None:
+    async with connected(engine) as session:
+        with pytest.raises(McpError) as caught:
+            await resource(session, address)
+    assert said in str(caught.value)
+
+
+async def test_several_indexes_are_searched_by_their_names(engine: Engine) -> None:
+    reports = TestPagesAndMetadata.reports()
+    async with connected({"scans": engine, "reports": reports}) as session:
+        listed = (await session.list_tools()).model_dump(by_alias=True)["tools"]
+        for tool in listed:
+            jsonschema.Draft202012Validator.check_schema(tool["inputSchema"])
+            assert tool["inputSchema"]["properties"]["index"]["enum"] == ["scans", "reports"]
+            assert "index" in tool["inputSchema"]["required"]
+            assert tool["outputSchema"]["type"] == "object"
+        scans = await call(session, "search_regions", index="scans", query="alpha", k=1)
+        found = await call(session, "search_regions", index="reports", query="alpha", k=1)
+        page = await call(session, "get_page", index="scans", page_id="scan.png#p1")
+        image = await resource(session, page["structuredContent"]["image"])
+        wrong = await told(session, "list_documents", index="letters")
+        missing = await told(session, "list_documents")
+        with pytest.raises(McpError, match="there is no resource"):
+            await resource(session, "colregion://pages/letters/scan.png%23p1")
+    assert scans["structuredContent"]["regions"][0]["doc_id"] == "scan.png"
+    assert found["structuredContent"]["regions"][0]["doc_id"] in "ab"
+    assert page["structuredContent"]["image"] == "colregion://pages/scans/scan.png%23p1"
+    assert image.size == (200, 100)
+    assert "'scans'" in wrong
+    assert "'reports'" in wrong
+    assert missing.startswith("index: ")
+
+
+def test_a_server_without_an_index_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="at least one index"):
+        build_server({})

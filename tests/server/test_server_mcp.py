@@ -52,6 +52,10 @@ async def test_official_client_searches_and_looks_at_pages(address: str, path: s
         )
         content = page.model_dump(by_alias=True)["content"]
         assert [block["type"] for block in content] == ["text", "image"]
+        image = page.model_dump(by_alias=True)["structuredContent"]["image"]
+        read: Any = await session.read_resource(image)
+        (resource,) = read.model_dump(by_alias=True)["contents"]
+        assert resource["blob"] == content[1]["data"]
 
 
 async def test_mistakes_are_returned_as_one_readable_text(address: str) -> None:

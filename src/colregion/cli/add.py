@@ -18,10 +18,11 @@ from colregion.cli.common import (
     check_output,
     emit_json,
     err,
+    escape,
     pairs,
 )
 from colregion.cli.interruption import interruptible
-from colregion.cli.outcomes import print_report, report_json
+from colregion.cli.outcomes import print_report, report_json, reread_hint
 from colregion.core.documents import Limits
 from colregion.core.results import AddReport, Outcome
 from colregion.engine import Engine
@@ -99,7 +100,7 @@ def add(
     limits = Limits(max_seconds_per_page, max_memory_mb, max_pages, max_pixels, max_file_mb)
     outcomes: list[Outcome] = []
     started = time.perf_counter()
-    report = None
+    report, hint = None, ""
     try:
         with (
             interruptible() as check,
@@ -110,6 +111,7 @@ def add(
             ) as engine,
             progress_bar(err, check) as show,
         ):
+            before = engine.documents()
             report = engine.add(
                 paths,
                 doc_id=doc_id,
@@ -120,6 +122,8 @@ def add(
                 on_progress=show,
                 on_outcome=outcomes.append,
             )
+            if report.of("replaced"):
+                hint = reread_hint(before, engine.documents(), report)
     except KeyboardInterrupt:
         err.print(f"stopped after {len(outcomes)} files; run the same command again to continue")
     result = report or AddReport(tuple(outcomes))
@@ -128,6 +132,8 @@ def add(
         totals = report_json(result, index, seconds=seconds, stopped=report is None)
         emit_json(totals, to_stdout=False, output=report_file)
     print_report(result, f" into {index}", as_json=as_json, output=output)
+    if hint:
+        err.print(f"[yellow]read again[/] {escape(hint)}", highlight=False, soft_wrap=True)
     if report is None:
         raise typer.Exit(_INTERRUPTED)
     if result.failed:

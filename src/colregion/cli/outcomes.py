@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from colregion.cli.common import emit_json, err, escape, out
+from colregion.core.documents import DocumentEntry
 from colregion.core.results import AddReport
 
 _MAX_SUFFIXES = 8
@@ -44,6 +46,26 @@ def print_report(report: AddReport, into: str = "", *, as_json: bool, output: Pa
         listed = ", ".join(f"{n} {suffix}" for suffix, n in suffixes.most_common(_MAX_SUFFIXES))
         more = ", ..." if len(suffixes) > _MAX_SUFFIXES else ""
         err.print(f"ignored files of unsupported types: {escape(listed)}{more}", highlight=False)
+
+
+def reread_hint(
+    before: Sequence[DocumentEntry], after: Sequence[DocumentEntry], report: AddReport
+) -> str:
+    """Which parsers read how many unchanged files again, for entries of an index before and after;
+    "" for none. A file is read again where another parser, or OCR, is installed or asked for."""
+    replaced = {outcome.doc_id for outcome in report.of("replaced")}
+    old = {entry.id: entry for entry in before if entry.id in replaced}
+    changes = Counter(
+        (old[entry.id].parser, entry.parser)
+        for entry in after
+        if entry.id in old
+        and entry.parser != old[entry.id].parser
+        and entry.content_hash == old[entry.id].content_hash
+    )
+    return "; ".join(
+        f"{count} unchanged file{'s' if count > 1 else ''}: before by {was}; now by {now}"
+        for (was, now), count in changes.most_common()
+    )
 
 
 def _counts(report: AddReport) -> dict[str, int]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from colregion.core.geometry import Box, FloatArray, boxes_to_array
 from colregion.core.regions import ParsedPage, Region, Word
+from colregion.core.repr import one_line_repr
 from colregion.core.text import terms
 from colregion.errors import InvalidInput
 
@@ -26,6 +27,7 @@ _ABBREVIATION = re.compile(
 )
 
 
+@one_line_repr("text", "boxes")
 @dataclass(frozen=True, slots=True)
 class Quote:
     """Words of a page as they stand there: `text`, and one box for each line of them."""

@@ -26,7 +26,7 @@ class _Short(reprlib.Repr):
     def __init__(self) -> None:
         super().__init__()
         self.maxstring = self.maxother = 60
-        self.maxtuple = self.maxfrozenset = 2
+        self.maxlist = self.maxtuple = self.maxfrozenset = 2
 
     def repr_ndarray(self, array: Any, _level: int) -> str:
         return f"{array.dtype}{list(array.shape)}"

@@ -10,7 +10,7 @@ from typing import Any
 
 from colregion.core.interfaces import Encoder
 from colregion.errors import InvalidInput
-from colregion.specs import Spec, parse_spec
+from colregion.specs import Spec, added_names, make_added, parse_spec
 
 _ENTRY_POINTS = "colregion.encoders"
 _KNOWN = (
@@ -64,20 +64,12 @@ def load_encoder(spec: str, **options: Any) -> Encoder:
 
         _check_options(ColVisionOptions, options, name=name)
         return ColVisionEncoder(name, ColVisionOptions(**options))
-    factory = _from_entry_point(parsed.name)
-    _check_options(factory, options, name=name)
-    return factory(*filter(None, [parsed.argument]), **options)
-
-
-def _from_entry_point(name: str) -> Callable[..., Encoder]:
-    from importlib.metadata import entry_points
-
-    added = {point.name: point for point in entry_points(group=_ENTRY_POINTS)}
-    if name not in added:
-        known = ", ".join((*_KNOWN, *sorted(added)))
-        raise InvalidInput(f"unknown encoder {name!r}; known are {known}")
-    factory: Callable[..., Encoder] = added[name].load()
-    return factory
+    added = added_names(_ENTRY_POINTS)
+    if parsed.name not in added:
+        raise InvalidInput(
+            f"unknown encoder {parsed.name!r}; known are {', '.join((*_KNOWN, *added))}"
+        )
+    return make_added(_ENTRY_POINTS, parsed, Encoder, options)  # type: ignore[type-abstract]
 
 
 def _check_options(accepts: Callable[..., Any], options: dict[str, Any], *, name: str) -> None:

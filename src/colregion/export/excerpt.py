@@ -21,7 +21,8 @@ def readable(hit: Hit) -> str:
     """Text of a hit with line breaks only where they carry meaning.
 
     Those within a paragraph come from the page's layout and become spaces; those within a row of a
-    form separate its cells and become em spaces. A region with rows gets one line per child region.
+    form separate its cells, those in a figure its labels: they become em spaces. A region with rows
+    gets one line per child region.
     """
     children = [] if hit.kind == "row" else _children(hit)
     if any(child.kind == "row" for child in children):
@@ -66,4 +67,6 @@ def _children(hit: Hit) -> list[Region]:
 def _flowing(kind: str, text: str) -> str:
     if kind == "row" and CELL_SEPARATOR not in text:
         return _BETWEEN_CELLS.join(text.split("\n"))
+    if kind == "figure":  # its labels, most of them a word or a number
+        return _BETWEEN_CELLS.join(filter(None, map(str.strip, text.split("\n"))))
     return _LINE_BREAK.sub(" ", text.strip()) if kind in _PROSE else text.strip()

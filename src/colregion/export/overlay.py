@@ -133,6 +133,14 @@ def turn_upright(image: Image.Image, page: Page) -> Image.Image:
     return image.rotate(-90 * page.quarter_turns, expand=True)
 
 
+def turn_box(box: Box, page: Page) -> Box:
+    """Where a box of the page stands on the image that `turn_upright` returns."""
+    x0, y0, x1, y1 = box.xyxy
+    for _ in range(page.quarter_turns):
+        x0, y0, x1, y1 = 1 - y1, x0, 1 - y0, x1
+    return Box(x0, y0, x1, y1)
+
+
 def draw_map(
     image: Image.Image, relevance: RelevanceMap, *, token: int | None = None
 ) -> Image.Image:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from langchain_core.callbacks import Callbacks
 from langchain_core.documents import BaseDocumentCompressor, Document
@@ -67,8 +67,8 @@ class RegionCompressor(EngineMixin, BaseDocumentCompressor):
         """The best regions of the pages that `documents` name; [] for no documents."""
         pages = [
             referenced_pages(
-                document.metadata,
-                image=document.page_content,
+                _metadata(document),
+                image=getattr(document, "page_content", None),
                 first_page=self.first_page,
                 files=self.files,
             )
@@ -81,9 +81,17 @@ class RegionCompressor(EngineMixin, BaseDocumentCompressor):
             documents,
             ranked,
             action=self.without_page,
-            metadata=lambda document: document.metadata,
+            metadata=_metadata,
         )
         regions = (
             region_document(hit, score_key=self.score_key, crops=self.crops) for hit in ranked.hits
         )
         return [*regions, *rest]
+
+
+def _metadata(document: Document) -> Mapping[str, Any]:
+    """A document's metadata. The results of byaldi's retriever are no documents: theirs are their
+    attributes."""
+    if isinstance(document, Document):
+        return document.metadata
+    return {**document.metadata, **vars(document)}

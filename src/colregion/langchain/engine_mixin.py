@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
@@ -17,8 +17,14 @@ class EngineMixin(BaseModel):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
-    index: str | Path | None = None
+    # `kw_only` is read by type checkers; it says what `__init__` does.
+    index: str | Path | None = Field(default=None, kw_only=False)
     engine: Engine | None = Field(default=None, exclude=True, repr=False)
+
+    if not TYPE_CHECKING:  # type checkers derive the arguments from the fields
+
+        def __init__(self, index: str | Path | None = None, **settings: Any) -> None:
+            super().__init__(**(settings if index is None else {"index": index, **settings}))
 
     @model_validator(mode="after")
     def _not_both(self) -> Self:

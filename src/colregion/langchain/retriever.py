@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from langchain_core.runnables import run_in_executor
 from pydantic import ConfigDict, Field, model_validator
 from typing_extensions import Self
 
-from colregion import InvalidInput
+from colregion import Engine, InvalidInput
+from colregion.adapters.named_files import engine_with_files
+from colregion.adapters.page_metadata import Files, referenced_pages
 from colregion.adapters.tool_text import resolve_engine, validate_source
 from colregion.core.filters import FilterInput, parse_filters
 from colregion.core.results import DEFAULT_K
@@ -54,6 +57,46 @@ class RegionRetriever(EngineMixin, BaseRetriever):
     score_key: str | None = None
     min_confidence: float | None = Field(default=None, ge=0, le=1)
     crops: str | Path | None = None
+
+    @classmethod
+    def from_documents(
+        cls,
+        documents: Iterable[Document],
+        index: str | Path | None = None,
+        *,
+        engine: Engine | None = None,
+        files: Files | None = None,
+        **settings: Any,
+    ) -> Self:
+        """A retriever over the files that documents of a loader come from, added whole and with
+        the metadata that all documents of a file share. Warns of files that cannot be read.
+
+        Args:
+            index: a folder, made where there is none; None for an index in memory.
+            engine: an open engine in place of `index`.
+            files: the file of each document by the id or name that the metadata has for it.
+            settings: of the retriever, such as `k`.
+
+        Raises:
+            InvalidInput: a document that names no file, or both an index and an engine.
+        """
+        pages = [
+            # How pages are counted does not matter: files are added whole.
+            referenced_pages(document.metadata, first_page=0, files=files)
+            for document in documents
+        ]
+        filled = engine_with_files(pages, index=index, engine=engine)
+        if index is not None:
+            return cls(index=index, **settings)
+        return cls(engine=filled, **settings)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_of_vector_stores(cls, settings: Any) -> Any:
+        for name in ("search_kwargs", "search_type"):
+            if isinstance(settings, dict) and name in settings:
+                raise InvalidInput(f"there is no {name}; give k=, filters= and min_confidence=")
+        return settings
 
     @model_validator(mode="after")
     def _can_search(self) -> Self:

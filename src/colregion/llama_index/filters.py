@@ -9,7 +9,7 @@ from llama_index.core.vector_stores import FilterCondition, FilterOperator, Meta
 from llama_index.core.vector_stores.types import MetadataFilter
 
 from colregion import InvalidInput
-from colregion.core.documents import RESERVED_METADATA
+from colregion.adapters.filter_fields import filter_field
 from colregion.core.filters import FilterInput, Filters, parse_filters
 
 NodeFilters: TypeAlias = FilterInput | MetadataFilters
@@ -19,7 +19,6 @@ _OPERATORS = {
     FilterOperator[name.upper()]: name
     for name in ("eq", "ne", "in", "nin", "gt", "gte", "lt", "lte")
 }
-_FIELDS = ("doc_id", "source", "page_number", "kind", "hidden_text")
 # LlamaIndex's stores call a node's document so.
 _DOCUMENT = ("ref_doc_id", "document_id")
 
@@ -63,11 +62,4 @@ def _operator(one: MetadataFilter) -> str:
 
 
 def _field(key: str) -> str:
-    if key in _FIELDS or key.startswith("metadata."):
-        return key
-    if key in _DOCUMENT:
-        return "doc_id"
-    if key in RESERVED_METADATA:
-        known = f"{', '.join(_FIELDS)} or a key of your own metadata"
-        raise InvalidInput(f"regions cannot be filtered by {key!r}; use {known}")
-    return f"metadata.{key}"
+    return "doc_id" if key in _DOCUMENT else filter_field(key)

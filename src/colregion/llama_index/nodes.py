@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from llama_index.core.schema import MediaResource, NodeRelationship, NodeWithSco
 
 from colregion import Hit, ParsedPage, Region
 from colregion.adapters.crops import write_crop
+from colregion.adapters.page_metadata import FILE_KEYS, Files, PageReference, referenced_pages
 from colregion.core.documents import RESERVED_METADATA
 
 SHOWN_TO_LLM = ("doc_id", "page_number")
@@ -93,3 +95,26 @@ def neighbours(parsed: ParsedPage, region: Region) -> tuple[Region | None, Regio
             after = other
             break
     return before, after
+
+
+def page_references(
+    node: schema.BaseNode, *, first_page: int | None = None, files: Files | None = None
+) -> list[PageReference]:
+    """The pages that a node names: by its metadata, as `referenced_pages` reads it, its image, or
+    its SOURCE, which counts as `doc_id` where the metadata names no document. Raises likewise."""
+    metadata = dict(node.metadata)
+    # LlamaIndex's readers make a document, with a random id, of each page of a file.
+    names = {"doc_id", "document_id", *FILE_KEYS} & metadata.keys()
+    if node.ref_doc_id is not None and not names:
+        metadata["doc_id"] = node.ref_doc_id
+    path: str | Path | None
+    data: str | bytes | None
+    if isinstance(node, schema.ImageNode):
+        path, data = node.image_path, node.image
+    else:
+        resource = getattr(node, "image_resource", None) or MediaResource()
+        path, data = resource.path, resource.data
+    if path is not None:
+        metadata.setdefault("image_path", str(path))
+    image = base64.b64decode(data) if data else None
+    return referenced_pages(metadata, image=image, first_page=first_page, files=files)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from llama_index.core.bridge.pydantic import ConfigDict, Field
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
-from llama_index.core.schema import BaseNode, ImageNode, MediaResource, NodeWithScore, QueryBundle
+from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from colregion import Engine, InvalidInput
-from colregion.adapters.page_metadata import FILE_KEYS, PageReference, referenced_pages
 from colregion.adapters.page_references import (
     WithoutPage,
     documents_without_page,
@@ -21,7 +19,7 @@ from colregion.adapters.page_references import (
 )
 from colregion.adapters.tool_text import resolve_engine, validate_source
 from colregion.core.results import DEFAULT_K
-from colregion.llama_index.nodes import region_node
+from colregion.llama_index.nodes import page_references, region_node
 
 
 class RegionPostprocessor(BaseNodePostprocessor):
@@ -86,7 +84,10 @@ class RegionPostprocessor(BaseNodePostprocessor):
         ranked = rank_pages(
             engine,
             query_bundle.query_str,
-            [self._pages_of(result.node) for result in nodes],
+            [
+                page_references(result.node, first_page=self.first_page, files=self.files)
+                for result in nodes
+            ],
             k=self.k,
             min_confidence=self.min_confidence,
         )
@@ -97,21 +98,3 @@ class RegionPostprocessor(BaseNodePostprocessor):
             region_node(hit, crops=self.crops, score_key=self.score_key) for hit in ranked.hits
         )
         return [*regions, *rest]
-
-    def _pages_of(self, node: BaseNode) -> list[PageReference]:
-        metadata = dict(node.metadata)
-        # LlamaIndex's readers make a document, with a random id, of each page of a file.
-        names = {"doc_id", "document_id", *FILE_KEYS} & metadata.keys()
-        if node.ref_doc_id is not None and not names:
-            metadata["doc_id"] = node.ref_doc_id
-        path: str | Path | None
-        data: str | bytes | None
-        if isinstance(node, ImageNode):
-            path, data = node.image_path, node.image
-        else:
-            resource = getattr(node, "image_resource", None) or MediaResource()
-            path, data = resource.path, resource.data
-        if path is not None:
-            metadata.setdefault("image_path", str(path))
-        image = base64.b64decode(data) if data else None
-        return referenced_pages(metadata, image=image, first_page=self.first_page, files=self.files)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from llama_index.core.retrievers import BaseRetriever
-from llama_index.core.schema import NodeWithScore, QueryBundle
+from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle
 from llama_index_instrumentation import get_dispatcher
 
 from colregion import Engine
+from colregion.adapters.named_files import engine_with_files
+from colregion.adapters.page_metadata import Files
 from colregion.adapters.tool_text import resolve_engine, validate_source
 from colregion.core.filters import parse_filters
 from colregion.core.results import DEFAULT_K
 from colregion.llama_index.filters import NodeFilters, translate
-from colregion.llama_index.nodes import region_node
+from colregion.llama_index.nodes import page_references, region_node
 
 dispatcher = get_dispatcher(__name__)
 
@@ -77,6 +80,36 @@ class RegionRetriever(BaseRetriever):
         top_k = base.pop("similarity_top_k", None)
         self.k = k if top_k is None else top_k
         super().__init__(**base)
+
+    @classmethod
+    def from_documents(
+        cls,
+        documents: Iterable[BaseNode],
+        index: str | Path | None = None,
+        *,
+        engine: Engine | None = None,
+        files: Files | None = None,
+        **settings: Any,
+    ) -> RegionRetriever:
+        """A retriever over the files that documents of a reader come from, added whole and with
+        the metadata that all documents of a file share. Warns of files that cannot be read.
+
+        Args:
+            index: a folder, made where there is none; None for an index in memory.
+            engine: an open engine in place of `index`.
+            files: the file of each document by the id or name that the metadata has for it.
+            settings: of the retriever, such as `k`.
+
+        Raises:
+            InvalidInput: a document that names no file, or both an index and an engine.
+        """
+        # How pages are counted does not matter: files are added whole.
+        pages = [page_references(node, first_page=0, files=files) for node in documents]
+        filled = engine_with_files(pages, index=index, engine=engine)
+        return cls(index, **settings) if index is not None else cls(engine=filled, **settings)
+
+    def __repr__(self) -> str:
+        return f"RegionRetriever({self._source!r}, k={self.k})"
 
     @property
     def similarity_top_k(self) -> int:

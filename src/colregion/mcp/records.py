@@ -60,6 +60,7 @@ class PageRecord(OnPage):
     page_height: float
     page_unit: str = Field(description="pt or px.")
     rotation: int = Field(description="The quarter turn that the file specifies, applied here.")
+    image: str = Field(description="Address of an image of the page, to be read as a resource.")
     areas: list[AreaRecord] = Field(description="The page's layout, in reading order.")
 
 
@@ -100,13 +101,15 @@ def region_record(hit: Hit) -> RegionRecord:
     )
 
 
-def page_record(parsed: ParsedPage, entry: DocumentEntry) -> PageRecord:
+def page_record(parsed: ParsedPage, entry: DocumentEntry, *, image: str) -> PageRecord:
     area_records = [
         AreaRecord(**_fields(Hit(area, parsed, entry)), opening=_opening(area))
         for area in areas(parsed)
     ]
     whole = _fields(Hit(parsed.whole(), parsed, entry))
-    return PageRecord(**whole, page_count=entry.page_count, text=parsed.text, areas=area_records)
+    return PageRecord(
+        **whole, page_count=entry.page_count, text=parsed.text, image=image, areas=area_records
+    )
 
 
 def document_record(entry: DocumentEntry) -> DocumentRecord:

@@ -3,8 +3,11 @@
 # No `from __future__ import annotations`: the SDK evaluates the annotations.
 
 import base64
+import inspect
 import json
-from typing import Annotated, Any
+import math
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
 
 from mcp.types import CallToolResult
 from pydantic import BaseModel, Field
@@ -17,13 +20,21 @@ from colregion.core.results import DEFAULT_K
 from colregion.engine import Engine
 from colregion.export.overlay import CROP_MARGIN
 from colregion.mcp import records
+from colregion.mcp.images import ImageAddresses
 
 _KINDS = {"enum": [*KINDS, None]}
 _MARGIN = "How much of the page to show around it, as a fraction of the page's width."
+_ONLY_INDEX = ImageAddresses("")
+_VALUES = "Search documents with these values of their metadata, which list_documents shows."
 _PATHS = "Files, folders or globs on the machine of the server."
 Kind = Annotated[
     str | None, Field(description="Return regions of this kind only.", json_schema_extra=_KINDS)
 ]
+LastPage = Annotated[
+    int | None,
+    Field(ge=1, description="Search pages from page_number, or the first, up to this one."),
+]
+Values = Annotated[dict[str, str | int | float | bool] | None, Field(description=_VALUES)]
 PageId = Annotated[str, Field(description="As the other tools return it: report.pdf#p3.")]
 IncludeImage = Annotated[bool, Field(description="Also return an image of the page.")]
 RegionId = Annotated[str, Field(description="As the other tools return it: report.pdf#p3#2.1.")]
@@ -36,10 +47,15 @@ ListedId = Annotated[str, Field(description="As list_documents returns it.")]
 
 class EngineTools:
     """What agents can do with an index; the docstrings are what the model reads. Results are the
-    same as text and images for the model and as structured content for programs."""
+    same as text and images for the model and as structured content for programs.
 
-    def __init__(self, engine: Engine) -> None:
+    Args:
+        images: address of the images of the index's pages and regions.
+    """
+
+    def __init__(self, engine: Engine, images: ImageAddresses = _ONLY_INDEX) -> None:
         self._engine = engine
+        self._images = images
 
     def search_regions(
         self,
@@ -47,10 +63,14 @@ class EngineTools:
         k: K = DEFAULT_K,
         doc_id: DocId = None,
         page_number: PageNumber = None,
+        last_page: LastPage = None,
         kind: Kind = None,
+        metadata: Values = None,
         include_images: IncludeImages = False,
     ) -> Annotated[CallToolResult, records.SearchResult]:
-        filters = tool_schema.model_filters(doc_id=doc_id, page_number=page_number, kind=kind)
+        pages = page_number if last_page is None else {"gte": page_number or 1, "lte": last_page}
+        filters = tool_schema.model_filters(doc_id=doc_id, page_number=pages, kind=kind)
+        filters |= {f"metadata.{key}": _alike(value) for key, value in (metadata or {}).items()}
         hits = self._engine.search(query, k=k, filters=filters)
         result = records.SearchResult(regions=[records.region_record(hit) for hit in hits])
         content = tool_text.content_for_model(hits, self._engine, include_images=include_images)
@@ -65,7 +85,8 @@ class EngineTools:
         an image of it on request."""
         (page,) = self._engine.index.load([page_id])
         parsed = page.parsed
-        record = records.page_record(parsed, self._engine.index.entry(parsed.page.doc_id))
+        entry = self._engine.index.entry(parsed.page.doc_id)
+        record = records.page_record(parsed, entry, image=self._images.page(page_id))
         head = (
             f"{parsed.id}: page {record.page_number} of {record.page_count}, "
             f"{record.page_width:g} x {record.page_height:g} {record.page_unit}"
@@ -116,6 +137,25 @@ class EngineTools:
         return _result(records.RemoveResult(doc_id=doc_id), f"removed {doc_id}")
 
 
+def tool_function(tools: Mapping[str, EngineTools], name: str) -> Callable[..., CallToolResult]:
+    """The tool of that name. With several indexes it takes the name of one as `index`."""
+    if len(tools) == 1:
+        (only,) = tools.values()
+        return getattr(only, name)  # type: ignore[no-any-return]
+
+    def call(index: str, **arguments: Any) -> CallToolResult:
+        return getattr(tools[index], name)(**arguments)  # type: ignore[no-any-return]
+
+    method = getattr(EngineTools, name)
+    signature = inspect.signature(method)
+    names: Any = Annotated[Literal[tuple(tools)], Field(description="Which of the indexes.")]
+    index = inspect.Parameter("index", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=names)
+    _, *parameters = signature.parameters.values()
+    call.__signature__ = signature.replace(parameters=[index, *parameters])  # type: ignore[attr-defined]
+    call.__name__, call.__doc__ = name, method.__doc__
+    return call
+
+
 def error_result(message: str) -> CallToolResult:
     """A result that tells the model what was wrong with its call."""
     return CallToolResult.model_validate({"content": [_block(message)], "isError": True})
@@ -132,6 +172,20 @@ def _block(part: str | bytes) -> dict[str, Any]:
         return {"type": "text", "text": _encodable(part)}
     data = base64.b64encode(part).decode("ascii")
     return {"type": "image", "data": data, "mimeType": "image/png"}
+
+
+def _alike(value: str | int | float | bool) -> list[str | int | float | bool]:
+    """A value, and a number as text or text as a number: models do not see which one it is, and
+    the command line stores text."""
+    if isinstance(value, bool):
+        return [value]
+    if not isinstance(value, str):
+        return [value, str(value)]
+    try:
+        number = float(value)
+    except ValueError:
+        return [value]
+    return [value, number] if math.isfinite(number) else [value]
 
 
 def _encodable(text: str) -> str:

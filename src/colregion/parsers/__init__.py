@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from colregion.core.interfaces import Parser
 from colregion.errors import InvalidInput
-from colregion.specs import Spec, parse_spec
+from colregion.specs import Spec, added_names, make_added, parse_spec
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
     from colregion.parsers.external.alto import AltoRegions
     from colregion.parsers.external.azure import AzureRegions
     from colregion.parsers.external.docling import DoclingRegions
@@ -116,13 +112,10 @@ def load_parser(spec: str = "auto", *, languages: str = "auto") -> Parser:
             from colregion.parsers.page_parser import PageParser
 
             return PageParser(load_reader(name, languages=languages), Layout(suffix or "auto"))
-    else:
-        from importlib import metadata  # slow to import and seldom needed
-
-        for entry_point in metadata.entry_points(group=ENTRY_POINTS):
-            if entry_point.name == parsed.name:
-                options = {} if languages == "auto" else {"languages": languages}
-                return _load_entry_point(entry_point, parsed, {**options, **parsed.options})
+    elif parsed.name in added_names(ENTRY_POINTS):
+        asked = {} if languages == "auto" else {"languages": languages}
+        options = {**asked, **parsed.options}
+        return make_added(ENTRY_POINTS, parsed, Parser, options)  # type: ignore[type-abstract]
     raise InvalidInput(
         f"unknown parser {spec!r}; known are {', '.join(READERS)}, each also with a layout mode "
         f"({', '.join(f'{READERS[0]}+{mode}' for mode in LAYOUT_MODES)}), and regions of other "
@@ -142,19 +135,3 @@ def _load_external(name: str, argument: str | None, words: str, *, languages: st
         return UnstructuredParser(argument or "auto", languages=codes, words=reader)
     source: type[RegionSource] = __getattr__(_SOURCES[name])
     return source(argument, words=reader)
-
-
-def _load_entry_point(entry_point: EntryPoint, spec: Spec, options: Mapping[str, Any]) -> Parser:
-    factory = entry_point.load()
-    arguments = () if spec.argument is None else (spec.argument,)
-    try:
-        inspect.signature(factory).bind(*arguments, **options)
-    except TypeError as cause:
-        raise InvalidInput(f"parser {spec.name!r} cannot be made from its spec: {cause}") from cause
-    parser = factory(*arguments, **options)
-    if not isinstance(parser, Parser):
-        raise InvalidInput(
-            f"the entry point {entry_point.value} must return a colregion Parser, "
-            f"got {type(parser).__name__}"
-        )
-    return parser

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import groupby
 
+import numpy as np
 from markupsafe import Markup
 
 from colregion.core.results import RelevanceMap
@@ -28,10 +29,11 @@ class MapLayer:
 
 
 def map_layers(
-    relevance: RelevanceMap | None, *, width: float, height: float
+    relevance: RelevanceMap | None, *, width: float, height: float, quarter_turns: int = 0
 ) -> tuple[MapLayer, ...]:
     """One layer for the whole question and one for each of its content tokens; none without a
-    map or for a page without vectors. `width` and `height` are the page's, in any one unit."""
+    map or for a page without vectors. `width` and `height` are the page's, in any one unit; the
+    maps are turned clockwise by `quarter_turns`."""
     if relevance is None or len(relevance.placement) == 0:
         return ()
     choices = _choices(relevance)
@@ -40,7 +42,11 @@ def map_layers(
     layers = []
     for (_, label), raster in zip(choices, rasters, strict=True):
         scaled = scale_map(raster)
-        layers.append(MapLayer(label, embed_heat(scaled.values), scaled.low, scaled.high))
+        layers.append(
+            MapLayer(
+                label, embed_heat(np.rot90(scaled.values, -quarter_turns)), scaled.low, scaled.high
+            )
+        )
     return tuple(layers)
 
 

@@ -1,4 +1,5 @@
-"""The HTML report, rendered from templates. Its own policy forbids scripts and network access."""
+"""The HTML report, rendered from templates. Its own policy forbids network access, and every script
+but the one of a written report that copies citations."""
 
 from __future__ import annotations
 
@@ -18,18 +19,27 @@ _TITLE = "Answers on their pages"
 
 
 def html_report(
-    sections: Sequence[Section], *, title: str = _TITLE, home: str | None = None
+    sections: Sequence[Section],
+    *,
+    title: str = _TITLE,
+    home: str | None = None,
+    folder: str | Path | None = None,
 ) -> str:
     """Render the report as one HTML document.
 
     Every page of a question's hits is shown once, with the boxes of its hits, a relevance map
     that can be switched on, and each hit's crop, text, score and citation beside it. Images are
-    embedded, pages at most 1100 pixels wide. Without sections the report says so. `home` is the
-    address of a page to ask from, which the report then links to.
+    embedded, pages at most 1100 pixels wide and upright. Without sections the report says so.
+
+    Args:
+        home: the address of a page to ask from, which the report then links to.
+        folder: where the report will be written; it then links to the pages of the source files,
+            and has buttons that copy citations.
     """
-    views = [section_view(section) for section in sections]
+    place = None if folder is None else Path(folder)
+    views = [section_view(section, folder=place) for section in sections]
     template = templates().get_template("report.html")
-    return template.render(title=title, sections=views, home=home)
+    return template.render(title=title, sections=views, home=home, can_copy=folder is not None)
 
 
 def base_css() -> str:
@@ -45,7 +55,7 @@ def write_html(path: str | Path, sections: Sequence[Section], *, title: str = _T
         BackendError: the file cannot be written.
     """
     check_destination(path, (hit.source for section in sections for hit in section.hits))
-    text = html_report(sections, title=title)
+    text = html_report(sections, title=title, folder=Path(path).parent)
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(text, encoding="utf-8", newline="\n")

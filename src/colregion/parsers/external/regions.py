@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from colregion.core.geometry import Box
 from colregion.core.regions import KINDS, LEVELS, Cell, Word
+from colregion.core.repr import one_line_repr
 from colregion.errors import InvalidInput
 
 
+@one_line_repr("kind", "box", "text", "parts")
 @dataclass(frozen=True, slots=True)
 class ExternalRegion:
     """A part of a page from another tool: an area, a block of it, or a line of that.
@@ -60,6 +62,7 @@ class ExternalRegion:
             yield from part.leaves()
 
 
+@one_line_repr("regions", "size_wh")
 @dataclass(frozen=True, slots=True)
 class ExternalPage:
     """A page from another tool.
