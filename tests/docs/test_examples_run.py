@@ -22,6 +22,7 @@ PACKAGES = {
     "llama-index.md": ("llama_index.core",),
     "agents.md": ("mcp",),
     "qdrant.md": ("qdrant_client",),
+    "recipes.md": ("langchain_core",),
     "serving.md": ("fastapi", "mcp"),
 }
 """What the blocks of a page import beside colregion; the extra has the page's name."""

@@ -1,4 +1,4 @@
-"""docs/recipes.md: its code is that of the examples, and does what it says.
+"""The examples of docs/recipes.md, and its functions for viewers, do what it says.
 
 DSPy, CrewAI, Streamlit and Gradio are not installed here; of their examples the part that uses
 colregion is a function of its own, which runs.
@@ -39,9 +39,6 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", RECIPES, re.DOTALL)
 
 
-RUN, LOADED, *SHOWN = blocks("python")
-
-
 def example(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     assert spec is not None
@@ -59,42 +56,6 @@ def engine() -> Engine:
     lines = [("total due", Box(0.1, 0.1, 0.6, 0.2)), ("address", Box(0.5, 0.6, 0.9, 0.7))]
     engine.add(list(embed([make_parsed_page(lines, number=n) for n in (1, 2)], encoder)))
     return engine
-
-
-@pytest.mark.parametrize("block", SHOWN, ids=lambda block: block.splitlines()[0])
-def test_every_program_of_the_page_is_part_of_an_example(block: str) -> None:
-    def code(text: str) -> str:
-        text = re.sub(r" *# type: ignore\[.*?\]", "", text)
-        return "\n".join(line.strip() for line in textwrap.dedent(text).strip().splitlines())
-
-    assert any(code(block) in code(path.read_text("utf-8")) for path in EXAMPLES.glob("*.py"))
-
-
-def test_an_engine_gives_a_retriever(engine: Engine) -> None:
-    names: dict[str, Any] = {"engine": engine}
-    exec(RUN, names)
-    assert len(names["retriever"].invoke("total")) == 3
-
-
-@pytest.mark.slow
-def test_documents_of_a_loader_become_a_retriever(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class PyPDFLoader:
-        def __init__(self, path: str) -> None:
-            self.path = path
-
-        def load(self) -> list[Document]:
-            return [Document("", metadata={"source": self.path, "page": n}) for n in range(5)]
-
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "report.pdf").write_bytes((DOCUMENTS / "shore-battery-paper.pdf").read_bytes())
-    names: dict[str, Any] = {"PyPDFLoader": PyPDFLoader, "RegionRetriever": RegionRetriever}
-    with Engine.shared("library", parser="auto") as shared:
-        exec(LOADED, names)
-        found = names["retriever"].invoke("What does a quay battery cost?")
-        assert {one.metadata["doc_id"] for one in found} == {"report.pdf"}
-        assert shared.documents()[0].page_count > 0
 
 
 def test_dspys_program_reads_regions_after_their_ids(engine: Engine) -> None:
