@@ -165,7 +165,7 @@ class TestNeoMME(EncoderContract):
             make_parsed_page([], number=i + 1, image=PlainImage(width_px=w, height_px=h))
             for i, (w, h) in enumerate(sizes)
         ]
-        batch = encoder._encode(pages, [page.page.image for page in pages])
+        batch = _in_one_batch(encoder, pages)
         for page, together in zip(pages, batch, strict=True):
             (alone,) = encoder.encode_pages([page])
             np.testing.assert_allclose(together.vectors, alone.vectors, atol=1e-4)

@@ -32,8 +32,7 @@ from colregion.ingestion.workers.worker import (
 # Few enough pages that two workers end together on a scanned booklet.
 _PAGES_PER_TASK = 4
 
-# Per worker: one document that is being read and one that waits, on disk, to be indexed. This
-# holds the workers back when indexing is slower than reading.
+# Per worker: one document that is being read and one whose last pages are.
 _DOCUMENTS_PER_WORKER = 2
 
 # A further worker is started when work has waited for this long: a document or two do not pay
@@ -75,9 +74,9 @@ class WorkerPool:
         """Read documents; yields a document's reading after each of its pages and at its end.
 
         Documents end in any order. `requests` is consumed as workers come free, so it may be
-        endless. While the caller handles a reading, the workers go on with their tasks. The pages
-        of a reading that has ended are to be consumed before the next step. Closing the iterator,
-        by an exception too, stops the workers that read.
+        endless. While the caller handles a reading, the workers go on with their tasks. The files
+        of a reading that has ended are the caller's to delete. Closing the iterator, by an
+        exception too, stops the workers that read.
 
         Args:
             folder: an empty one, for pages on their way.
@@ -147,7 +146,6 @@ class _Schedule:
                 reading.end()
                 yield reading
                 self._readings.remove(reading)
-                reading.delete_files()
             if self._running:
                 yield from self._handle_messages()
                 yield from self._enforce_limits()
