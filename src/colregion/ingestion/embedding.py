@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, islice
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import NamedTuple
@@ -71,7 +71,7 @@ class Embedder:
         self._store = store
         self._added: SimpleQueue[ReadDocument | None] = SimpleQueue()
         self._under_way: deque[tuple[ReadDocument, ParsedPage]] = deque()
-        self._finished: SimpleQueue[tuple[ReadDocument, Outcome]] = SimpleQueue()
+        self._done: SimpleQueue[tuple[ReadDocument, Outcome]] = SimpleQueue()
         self._pages_waiting = 0  # changed by the thread that adds
         self._is_stopped = threading.Event()
         self._stream = encoder.encode_stream(self._pages())
@@ -98,6 +98,10 @@ class Embedder:
         self._added.put(document)
         yield from self._outcomes(most_waiting=_PAGES_WAITING)
 
+    def finished(self) -> Iterator[tuple[ReadDocument, Outcome]]:
+        """Yields the documents that are finished by now."""
+        yield from self._outcomes(most_waiting=self._pages_waiting)
+
     def finish(self) -> Iterator[tuple[ReadDocument, Outcome]]:
         """Yields the documents that are not finished yet, once they are."""
         self._added.put(None)
@@ -107,7 +111,7 @@ class Embedder:
         while True:
             has_room = self._pages_waiting <= most_waiting
             try:
-                document, outcome = self._finished.get(timeout=0 if has_room else _POLL_S)
+                document, outcome = self._done.get(not has_room, _POLL_S)
             except Empty:
                 if self._running.done():
                     self._running.result()  # raises what ended it
@@ -118,14 +122,20 @@ class Embedder:
             yield document, outcome
 
     def _work(self) -> None:
-        for document, group in groupby(self._results(), key=lambda result: result.document):
+        results = self._results()
+        for first in results:
+            document = first.document
+            if document.has_failed:
+                continue
+            # Counted, because to look whether there is more would be to wait for the next document.
+            others = islice(results, document.reading.pages_read - 1)
             try:
-                outcome = self._store(document, self._embedded(group))
+                outcome = self._store(document, self._embedded(chain([first], others)))
             except _Interrupted:
                 return
             document.has_failed = outcome.status == "failed"
             document.reading.delete_files()
-            self._finished.put((document, outcome))
+            self._done.put((document, outcome))
 
     def _results(self) -> Iterator[_Result]:
         for embedding in self._stream:
@@ -147,7 +157,7 @@ class Embedder:
                 self._under_way.append((document, page))
                 yield page
 
-    def _embedded(self, results: Iterator[_Result]) -> Iterator[EmbeddedPage]:
+    def _embedded(self, results: Iterable[_Result]) -> Iterator[EmbeddedPage]:
         for _, page, embedding in results:
             if self._is_stopped.is_set():
                 break

@@ -138,6 +138,9 @@ class IngestJob:
             Embedder(self.encoder, pages=_pages_of, store=self._embed_and_store) as embedder,
         ):
             for reading in self.pool.read(self._requests(items), folder=Path(folder)):
+                self._conclude_all(embedder.finished())
+                if reading is None:
+                    continue
                 position, entry = self._pending[reading.request]
                 if not reading.has_ended:
                     self.on_progress(self._estimator.progress(entry.source, reading))

@@ -70,8 +70,9 @@ class WorkerPool:
             )
         self.workers = 0 if self._pickled is None else workers or core_count()
 
-    def read(self, requests: Iterator[ReadRequest], *, folder: Path) -> Iterator[Reading]:
-        """Read documents; yields a document's reading after each of its pages and at its end.
+    def read(self, requests: Iterator[ReadRequest], *, folder: Path) -> Iterator[Reading | None]:
+        """Read documents; yields a document's reading after each of its pages and at its end, and
+        None several times a second, for the caller to do what else is due.
 
         Documents end in any order. `requests` is consumed as workers come free, so it may be
         endless. While the caller handles a reading, the workers go on with their tasks. The files
@@ -139,7 +140,7 @@ class _Schedule:
         for worker in self._idle:
             keep_worker(worker)
 
-    def readings(self) -> Iterator[Reading]:
+    def readings(self) -> Iterator[Reading | None]:
         while True:
             self._start_tasks()
             for reading in [r for r in self._readings if r.open_tasks == 0]:
@@ -149,6 +150,7 @@ class _Schedule:
             if self._running:
                 yield from self._handle_messages()
                 yield from self._enforce_limits()
+                yield None
             elif not self._readings:
                 return
 
