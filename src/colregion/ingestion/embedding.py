@@ -74,7 +74,8 @@ class Embedder:
         self._done: SimpleQueue[tuple[ReadDocument, Outcome]] = SimpleQueue()
         self._pages_waiting = 0  # changed by the thread that adds
         self._is_stopped = threading.Event()
-        self._stream = encoder.encode_stream(self._pages())
+        self._encoder = encoder
+        self._stream: Iterator[PageEmbedding | ColregionError] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="colregion-embed")
 
     def __enter__(self) -> Embedder:
@@ -87,9 +88,10 @@ class Embedder:
         self._added.put(None)
         if error is not None:
             self._is_stopped.set()
-            if hasattr(self._stream, "close"):
+            close = getattr(self._stream, "close", None)
+            if close is not None:
                 with suppress(ValueError):  # of a generator that runs, which ends with its page
-                    self._stream.close()
+                    close()
         self._thread.shutdown(wait=True)
 
     def add(self, document: ReadDocument) -> Iterator[tuple[ReadDocument, Outcome]]:
@@ -138,6 +140,7 @@ class Embedder:
             self._done.put((document, outcome))
 
     def _results(self) -> Iterator[_Result]:
+        self._stream = self._encoder.encode_stream(self._pages())
         for embedding in self._stream:
             yield _Result(*self._under_way.popleft(), embedding)
 

@@ -105,11 +105,12 @@ class EncodingAhead(Iterator["PageEmbedding | ColregionError"]):
                 self._ordered.put(None)
                 raise StopIteration
             try:
-                return self._wait(self._wait(work.result))
+                result: PageEmbedding | ColregionError = self._wait(self._wait(work.result))
             except ColregionError as error:
-                return error
-            finally:
-                self._slots.release()
+                result = error
+            self._slots.release()
+            self._check()
+            return result
         except _Stopped:
             self.close()
             for step in self._running:
