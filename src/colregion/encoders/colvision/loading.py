@@ -11,6 +11,7 @@ from colregion.encoders.colvision.checkpoint import ENGINE, Family
 from colregion.encoders.colvision.checkpoint_files import Checkpoint
 from colregion.encoders.colvision.neomme import NeoMMEPages
 from colregion.encoders.colvision.placement import check_processor
+from colregion.encoders.torch_utils.batching import is_out_of_memory
 from colregion.encoders.torch_utils.devices import pick_device, pick_dtype
 from colregion.encoders.torch_utils.model_files import read_json, weight_shapes
 from colregion.errors import BackendError, InvalidInput, MissingDependency, require
@@ -61,7 +62,15 @@ def load(
     limit = max_num_visual_tokens or family.max_tokens
     if limit is not None:
         limit_tokens(processor, limit, name=family.model)
-    return model.to(device).eval(), processor, device
+    try:
+        return model.to(device).eval(), processor, device
+    except RuntimeError as cause:
+        if not is_out_of_memory(cause):
+            raise
+        raise BackendError(
+            f"{family.model} does not fit the memory of {device}. Try dtype='bfloat16', a smaller "
+            "model, another device, or device='cpu'"
+        ) from cause
 
 
 def _conversion(cls: Any, checkpoint: Checkpoint) -> dict[str, Any]:
