@@ -101,7 +101,7 @@ class ColVisionEncoder(Encoder):
         self._processing = threading.Lock()  # of the processor
         self._processes = _processes(self.processor, options.workers, kind)
         settings = options.vector_settings
-        weights = digest([folder for folder in (checkpoint.folder, checkpoint.base) if folder])
+        weights = digest(checkpoint.folders)
         commit = commit_of(checkpoint.folder)
         place = source if commit else str(checkpoint.folder)
         name = self._family.model + (f"-{self._family.version}" if self._family.version > 1 else "")
