@@ -21,7 +21,8 @@ from colregion.core.documents import Page
 from colregion.core.regions import ParsedPage
 from colregion.demo import DOCUMENTS
 from colregion.documents import open_document
-from colregion.encoders.colvision import ColVisionEncoder, ColVisionOptions
+from colregion.encoders import load_encoder
+from colregion.encoders.colvision import ColVisionEncoder
 from colregion.errors import InvalidInput, require
 
 _DPI = 200
@@ -78,25 +79,22 @@ class _SleepingDevice:
         return torch.full((n_pages, n_tokens, 128), 128**-0.5, dtype=self.dtype)
 
 
-def stream_rows(
-    folder: str, *, workers: int, pages: int, page_ms: float | None = None
-) -> list[Row]:
+def stream_row(spec: str, *, workers: int, pages: int, page_ms: float | None = None) -> Row:
     """Milliseconds a page of the encoder's stream and of colpali-engine's loop, in turn.
 
     Args:
-        folder: a visual model.
+        spec: of a visual encoder, for `load_encoder`.
         workers: processes that prepare pages, of each side.
         pages: how many.
-        page_ms: in place of running the model, sleep for so long for each page; the rows then
-            also tell the share of the time that this was, as `busy`.
+        page_ms: in place of running the model, sleep for so long for each page; the row then
+            also tells the share of the time that this was, as `busy`.
 
     Raises:
-        InvalidInput: no processes.
+        InvalidInput: no processes, or the encoder is not a visual one.
     """
-    if workers < 1:
-        raise InvalidInput(f"workers must be 1 or more, got {workers}")
-    encoder = ColVisionEncoder(folder, ColVisionOptions(workers=workers))
-    assert encoder._processes is not None
+    encoder = load_encoder(spec, workers=workers)
+    if not isinstance(encoder, ColVisionEncoder) or encoder._processes is None:
+        raise InvalidInput(f"{spec!r} with workers={workers} prepares no pages in processes")
     for started in encoder._processes.warm_up():
         started.result()
     if page_ms is not None:
@@ -115,7 +113,7 @@ def stream_rows(
         if page_ms is not None:
             more = {"busy": round(our_sleep / ours, 3), "other_busy": round(other_sleep / other, 3)}
         per_page = (1000 * ours / pages, 1000 * other / pages)
-        return [row("stream of pages", *per_page, against=against, **more)]
+        return row("stream", *per_page, against=against, **more)
 
 
 def _timed(encoder: ColVisionEncoder, run: Any) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.visual_stream import stream_row
 from colregion.core.geometry import GridPlacement
 from colregion.encoders.colvision import ColVisionEncoder, ColVisionOptions
 from colregion.encoders.colvision.inputs import collate, prepare, prepare_task
@@ -74,6 +75,20 @@ def test_stream_gives_the_vectors_of_single_pages_and_the_error_of_a_refused_one
         assert isinstance(expected.placement, GridPlacement)
         np.testing.assert_array_equal(result.placement.layers, expected.placement.layers)
     encoder._processes.kill()
+
+
+@pytest.mark.slow
+def test_benchmark_tells_how_busy_the_device_is_beside_the_loop_of_colpali_engine(
+    models: ModelShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_pool, "_MAIN", MAIN)
+    row = stream_row(str(models.folder("colqwen2-native")), workers=1, pages=5, page_ms=20)
+    assert row["ours"] >= 20
+    assert row["other"] >= 20
+    assert row["busy"] == pytest.approx(20 / row["ours"], abs=0.05)
+    assert row["other_busy"] == pytest.approx(20 / row["other"], abs=0.05)
+    with pytest.raises(InvalidInput, match="workers=0 prepares no pages in processes"):
+        stream_row(str(models.folder("colqwen2-native")), workers=0, pages=1)
 
 
 @dataclass(frozen=True)
