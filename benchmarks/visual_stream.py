@@ -63,12 +63,10 @@ class _SleepingDevice:
 
     model: Any
     page_s: float
-    dtype: Any = field(init=False)
-    config: Any = field(init=False)
     slept_s: float = field(default=0.0, init=False)
 
-    def __post_init__(self) -> None:
-        self.dtype, self.config = self.model.dtype, self.model.config
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
 
     def __call__(self, **inputs: Any) -> Any:
         torch = require("torch", extra="colpali")
@@ -76,7 +74,7 @@ class _SleepingDevice:
         started = time.perf_counter()
         time.sleep(self.page_s * n_pages)
         self.slept_s += time.perf_counter() - started
-        return torch.full((n_pages, n_tokens, 128), 128**-0.5, dtype=self.dtype)
+        return torch.full((n_pages, n_tokens, 128), 128**-0.5, dtype=self.model.dtype)
 
 
 def stream_row(spec: str, *, workers: int, pages: int, page_ms: float | None = None) -> Row:
