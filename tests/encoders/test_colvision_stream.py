@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,24 @@ def test_inputs_of_single_pages_are_collated_to_those_of_the_processor(
     for name, value in whole.items():
         assert value.dtype == expected[name].dtype
         np.testing.assert_array_equal(value.numpy(), expected[name].numpy(), err_msg=name)
+
+
+@pytest.mark.parametrize(("side", "rows"), [("left", [[0, 1, 2], [7, 8, 9]]), ("right", None)])
+def test_positions_of_several_axes_are_padded_at_the_side_of_the_tokenizer(
+    side: str, rows: list[list[int]] | None
+) -> None:
+    """As of NeoMME: (axes, pages, tokens)."""
+    import torch
+
+    parts = [
+        {"input_ids": torch.tensor([ids]), "position_ids": torch.tensor([[ids], [ids]])}
+        for ids in ([1, 2], [7, 8, 9])
+    ]
+    tokenizer = SimpleNamespace(pad_token_id=5, padding_side=side)
+    whole = collate(parts, tokenizer, pinned=False)
+    expected = rows or [[1, 2, 0], [7, 8, 9]]
+    assert whole["position_ids"].tolist() == [expected, expected]
+    assert sorted(whole["input_ids"][0].tolist()) == [1, 2, 5]
 
 
 @pytest.mark.slow

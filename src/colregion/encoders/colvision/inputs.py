@@ -97,7 +97,10 @@ def collate(parts: Sequence[Inputs], tokenizer: Any, *, pinned: bool) -> Inputs:
             whole = torch.cat(values)
             batch[name] = whole.pin_memory() if pinned else whole
             continue
-        sequence = value.shape == parts[0]["input_ids"].shape
+        sequence = value.shape[-2:] == parts[0]["input_ids"].shape
+        by_axis = sequence and value.ndim == 3  # positions: (axes, pages, tokens)
+        if by_axis:
+            values = [one.transpose(0, 1) for one in values]
         shape = [max(one.shape[axis] for one in values) for axis in range(value.ndim)]
         shape[0] = sum(len(one) for one in values)
         fill = tokenizer.pad_token_id if name == "input_ids" else 0
@@ -106,9 +109,9 @@ def collate(parts: Sequence[Inputs], tokenizer: Any, *, pinned: bool) -> Inputs:
         for one in values:
             end = row + len(one)
             if sequence and tokenizer.padding_side == "left":
-                whole[row:end, shape[1] - one.shape[1] :] = one
+                whole[row:end, ..., shape[-1] - one.shape[-1] :] = one
             else:
                 whole[(slice(row, end), *(slice(length) for length in one.shape[1:]))] = one
             row = end
-        batch[name] = whole
+        batch[name] = whole.transpose(0, 1) if by_axis else whole
     return batch
