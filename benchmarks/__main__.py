@@ -42,14 +42,27 @@ def speed(
 @app.command()
 def visual(
     encoder: Annotated[str, typer.Argument(metavar="SPEC", help="A visual encoder.")],
+    workers: Annotated[
+        int, typer.Option(min=0, help="Also time a stream of pages, prepared by so many processes.")
+    ] = 0,
+    pages: Annotated[int, typer.Option(min=1, help="Pages of the stream.")] = 64,
+    page_ms: Annotated[
+        float | None,
+        typer.Option(help="Sleep for so long for each page of the stream, without the model."),
+    ] = None,
     as_json: JsonOption = False,
     output: OutputOption = None,
 ) -> None:
-    """Time a visual encoder beside its bare model."""
+    """Time a visual encoder beside its bare model, and its stream of pages beside
+    colpali-engine's loop."""
     from benchmarks.machine import describe_machine
     from benchmarks.visual import visual_row
+    from benchmarks.visual_stream import stream_row
 
-    result = {"machine": describe_machine(), "rows": [visual_row(encoder)]}
+    rows = [visual_row(encoder)]
+    if workers:
+        rows.append(stream_row(encoder, workers=workers, pages=pages, page_ms=page_ms))
+    result = {"machine": describe_machine(), "rows": rows}
     _emit(result, as_json=as_json, output=output)
 
 

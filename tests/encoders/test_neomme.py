@@ -159,16 +159,18 @@ class TestNeoMME(EncoderContract):
         assert query.tokens[0] == "<query>"
         assert set(np.array(query.tokens)[query.content]) == {"total"}
 
-    def test_batch_of_two_sizes_equals_single_pages(self, encoder: ColVisionEncoder) -> None:
+    def test_batch_of_two_sizes_equals_single_pages(
+        self, encoder: ColVisionEncoder, folder: Path
+    ) -> None:
         sizes = ((96, 160), (170, 60), (120, 120))
         pages = [
             make_parsed_page([], number=i + 1, image=PlainImage(width_px=w, height_px=h))
             for i, (w, h) in enumerate(sizes)
         ]
-        batch = encoder._encode(pages, [page.page.image for page in pages])
-        for page, together in zip(pages, batch, strict=True):
+        together = load_encoder(str(folder), batch_tokens=100_000).encode_pages(pages)
+        for page, batched in zip(pages, together, strict=True):
             (alone,) = encoder.encode_pages([page])
-            np.testing.assert_allclose(together.vectors, alone.vectors, atol=1e-4)
+            np.testing.assert_allclose(batched.vectors, alone.vectors, atol=1e-4)
 
     def test_places_and_positions_are_proven(self, encoder: ColVisionEncoder) -> None:
         places, positions = proof.prove_places(encoder), proof.prove_positions(encoder)

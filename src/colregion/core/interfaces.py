@@ -14,7 +14,7 @@ from colregion.core.documents import Document, DocumentEntry
 from colregion.core.embeddings import Candidate, EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.regions import ParsedPage
-from colregion.errors import NotIndexed
+from colregion.errors import ColregionError, NotIndexed
 
 _Index = TypeVar("_Index", bound="Index")
 
@@ -84,6 +84,33 @@ class Encoder(ABC):
     @abstractmethod
     def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
         """One embedding per page, in order; the same whatever the batch. No pages give []."""
+
+    def encode_stream(
+        self, pages: Iterable[ParsedPage | None]
+    ) -> Iterator[PageEmbedding | ColregionError]:
+        """Encode pages as they come, of one document or many: for each, in order, its embedding,
+        or the error that it alone fails with.
+
+        An encoder may be ahead of what it yields by a few batches, in threads of its own. None
+        among the pages says that the next one is not there yet: an encoder that is not ahead
+        encodes what it has.
+        """
+        batch: list[ParsedPage] = []
+        for page in pages:
+            if page is not None:
+                batch.append(page)
+            if len(batch) >= self.batch_pages or (page is None and batch):
+                yield from self._encode_each(batch)
+                batch = []
+        yield from self._encode_each(batch)
+
+    def _encode_each(self, pages: list[ParsedPage]) -> list[PageEmbedding | ColregionError]:
+        try:
+            return list(self.encode_pages(pages))
+        except ColregionError as error:
+            if len(pages) == 1:
+                return [error]
+            return [result for page in pages for result in self._encode_each([page])]
 
     @abstractmethod
     def encode_query(self, text: str) -> QueryEmbedding:

@@ -1,6 +1,7 @@
 """The ingestion pipeline behind `Engine.add`: read in workers, embed, store; outcomes and progress.
 
-Many documents are read at a time, one is embedded and stored at a time, whole or not at all.
+Many documents are read at a time. Behind them one after another is embedded and stored, whole or
+not at all.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from colregion.core.repr import one_line_repr
 from colregion.core.results import Outcome
 from colregion.documents import Identity, identify, plain_source
 from colregion.errors import ColregionError, InvalidInput, NotIndexed
+from colregion.ingestion.embedding import Embedder, ReadDocument
 from colregion.ingestion.sources import (
     DocumentOptions,
     Item,
@@ -131,14 +133,30 @@ class IngestJob:
         self.on_outcome(outcome)
 
     def _ingest_items(self, items: Sequence[Item]) -> None:
-        with tempfile.TemporaryDirectory(prefix="colregion-") as folder:
+        with (
+            tempfile.TemporaryDirectory(prefix="colregion-") as folder,
+            Embedder(self.encoder, pages=_pages_of, store=self._embed_and_store) as embedder,
+        ):
             for reading in self.pool.read(self._requests(items), folder=Path(folder)):
+                self._conclude_all(embedder.finished())
+                if reading is None:
+                    continue
                 position, entry = self._pending[reading.request]
-                if reading.has_ended:
-                    del self._pending[reading.request]
-                    self._conclude(position, self._embed_and_store(entry, reading))
-                else:
+                if not reading.has_ended:
                     self.on_progress(self._estimator.progress(entry.source, reading))
+                    continue
+                del self._pending[reading.request]
+                document = ReadDocument(position, entry, reading)
+                if reading.failure is None and reading.pages_read:
+                    self._conclude_all(embedder.add(document))
+                else:
+                    self._conclude(position, self._embed_and_store(document, iter(())))
+                    reading.delete_files()
+            self._conclude_all(embedder.finish())
+
+    def _conclude_all(self, finished: Iterable[tuple[ReadDocument, Outcome]]) -> None:
+        for document, outcome in finished:
+            self._conclude(document.position, outcome)
 
     def _requests(self, items: Sequence[Item]) -> Iterator[ReadRequest]:
         """What has to be read, in the order of the items and when a worker asks for it, so that
@@ -195,7 +213,8 @@ class IngestJob:
         before = self._entries.get(entry.id)
         return before is not None and entry == replace(before, page_count=0, source=entry.source)
 
-    def _embed_and_store(self, entry: DocumentEntry, reading: Reading) -> Outcome:
+    def _embed_and_store(self, document: ReadDocument, pages: Iterator[EmbeddedPage]) -> Outcome:
+        entry, reading = document.entry, document.reading
         if reading.failure is not None:
             return _outcome(entry, "failed", reading.failure, seconds=reading.seconds)
         # With missing pages the entry differs from that of the next `add`, which tries again.
@@ -203,27 +222,23 @@ class IngestJob:
         parts = [f"page {number}: {why}" for number, why in reading.missing.items()]
         reason = "; ".join(filter(None, [*parts, reading.unread]))
         try:
-            outcome = self._store(entry, self._unless_taken(entry, reading))
+            outcome = self._store(entry, self._unless_taken(entry, pages))
             self._check_not_taken(entry)
         except _IdTaken:
             entry = replace(entry, id=_id_with_source(entry.id, entry.source))
-            outcome = self._store(entry, self._embedded(entry, reading))
+            renamed = ReadDocument(document.position, entry, reading)
+            outcome = self._store(entry, embed(_pages_of(renamed), self.encoder))
         return replace(
             outcome, reason=outcome.reason or reason, seconds=outcome.seconds + reading.seconds
         )
 
-    def _unless_taken(self, entry: DocumentEntry, reading: Reading) -> Iterator[EmbeddedPage]:
+    def _unless_taken(
+        self, entry: DocumentEntry, pages: Iterator[EmbeddedPage]
+    ) -> Iterator[EmbeddedPage]:
         """The pages. The last thing before an index commits them is to look whether another
         process has used their document's id meanwhile; an index that locks is locked by then."""
-        yield from self._embedded(entry, reading)
+        yield from pages
         self._check_not_taken(entry)
-
-    def _embedded(self, entry: DocumentEntry, reading: Reading) -> Iterator[EmbeddedPage]:
-        # Pages are read one by one: what goes on over a page's end is joined here. Loaded when
-        # used, as it is a parser's.
-        from colregion.parsers.page_parser import join_over_pages
-
-        return embed(join_over_pages(reading.pages(entry.id)), self.encoder)
 
     def _check_not_taken(self, entry: DocumentEntry) -> None:
         if self.options.doc_id is not None:
@@ -246,6 +261,14 @@ class IngestJob:
         if self._is_unchanged(entry):
             return _outcome(entry, "skipped", "unchanged")
         return self._store(entry, pages)
+
+
+def _pages_of(document: ReadDocument) -> Iterator[ParsedPage]:
+    # Pages are read one by one: what goes on over a page's end is joined here. Loaded when used,
+    # as it is a parser's.
+    from colregion.parsers.page_parser import join_over_pages
+
+    return join_over_pages(document.reading.pages(document.entry.id))
 
 
 def store(

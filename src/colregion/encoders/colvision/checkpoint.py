@@ -110,6 +110,8 @@ _WRAPPED_COLQWEN3 = replace(
     renamed=((r"^vlm\.model\.", ""), (r"^embedding_proj_layer\.", "custom_text_proj.")),
     max_tokens=1280,
 )
+# Any visual model that sentence-transformers can load, whose layers lie in folders of their own.
+MULTI_VECTOR = Family("MultiVectorEncoder", "", "sentence_transformers")
 _PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
 
 
@@ -141,6 +143,16 @@ def find_family(folder: Path, base: Path | None, *, name: str) -> Family:
             return family
         _refuse_text(config, name=name)
     raise InvalidInput(_unknown(base or folder, name=name))
+
+
+def saved_by_sentence_transformers(folder: Path) -> bool:
+    """Whether a visual model is of none of the other families' classes, and sentence-transformers
+    has saved it."""
+    config = read_json(folder, "config.json")
+    is_own = config.get("model_type") in _RETRIEVAL or any(
+        family.model in _model_classes(folder) for family in _FAMILIES
+    )
+    return not is_own and _sees(config) and (folder / "modules.json").is_file()
 
 
 def refuse_unsupported(folder: Path, *, name: str) -> None:
@@ -182,12 +194,15 @@ def _refuse_own_code(config: Mapping[str, Any], *, name: str) -> None:
 
 
 def _refuse_text(config: Mapping[str, Any], *, name: str) -> None:
-    sees = any(key in config for key in ("vision_config", "vlm_config", "image_token_id"))
-    if config.get("model_type") and not sees:
+    if config.get("model_type") and not _sees(config):
         raise InvalidInput(
             f"{name} is a text model ({config['model_type']}), which cannot read images. "
             f'Use it on the words of a page: encoder="text:{name}"'
         )
+
+
+def _sees(config: Mapping[str, Any]) -> bool:
+    return any(key in config for key in ("vision_config", "vlm_config", "image_token_id"))
 
 
 def _unknown(folder: Path, *, name: str) -> str:

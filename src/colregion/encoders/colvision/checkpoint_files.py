@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from colregion.encoders.colvision.checkpoint import Family, find_family, refuse_unsupported
+from colregion.encoders.colvision.checkpoint import (
+    MULTI_VECTOR,
+    Family,
+    find_family,
+    refuse_unsupported,
+    saved_by_sentence_transformers,
+)
+from colregion.encoders.colvision.multi_vector import layer_folders
 from colregion.encoders.torch_utils import model_files
 from colregion.encoders.torch_utils.model_files import commit_of, read_json
 from colregion.errors import BackendError, InvalidInput
@@ -21,18 +28,29 @@ Shapes = Mapping[str, tuple[int, ...]]
 _TRAINED = "Use a model that was, such as vidore/colqwen2.5-v0.2"
 _LAYER = re.compile(r"\blayers\.(\d+)\.")
 _SIGHT = re.compile(r"visual|vision")
+_LAYER_FILES = ("*.json", "*.safetensors")
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """The folder of a model or adapter, for an adapter that of the base that it adapts, and the
-    number of dimensions of the vectors."""
+    number of dimensions of the vectors.
+
+    Args:
+        layers: further folders with weights.
+    """
 
     folder: Path
     base: Path | None
     family: Family
     dimensions: int
+    layers: tuple[Path, ...] = ()
+
+    @property
+    def folders(self) -> list[Path]:
+        """All folders with weights."""
+        return [self.folder, *([self.base] if self.base else []), *self.layers]
 
 
 def find_checkpoint(
@@ -53,6 +71,10 @@ def find_checkpoint(
         return _find_adapter(source, folder, base=base, local_files_only=local_files_only)
     if base is not None:
         raise InvalidInput(f"{source} is not an adapter and has no base; omit base={base!r}")
+    if saved_by_sentence_transformers(folder):
+        layers = layer_folders(folder, name=source)
+        if layers is not None:
+            return _find_layers(source, folder, layers, local_files_only=local_files_only)
     family = find_family(folder, None, name=source)
     untrained = _untrained(source, folder, family)
     _check_projection(folder, family, untrained)
@@ -60,6 +82,28 @@ def find_checkpoint(
     _check_projection(folder, family, untrained)
     shapes = model_files.weight_shapes(folder, adapter=False)
     return Checkpoint(folder, None, family, _dimensions(shapes, family))
+
+
+def _find_layers(
+    source: str, folder: Path, layers: list[Path], *, local_files_only: bool
+) -> Checkpoint:
+    _fetch_weights(source, folder, adapter=False, local_files_only=local_files_only)
+    if (commit := commit_of(folder)) is not None and layers:
+        model_files.fetch(
+            source,
+            revision=commit,
+            local_files_only=local_files_only,
+            extra="colpali",
+            patterns=[f"{layer.name}/{kind}" for layer in layers for kind in _LAYER_FILES],
+        )
+    shapes = model_files.weight_shapes(folder, adapter=False)
+    with_weights = tuple(layer for layer in layers if any(layer.glob("*.safetensors")))
+    for layer in with_weights:
+        shapes = model_files.weight_shapes(layer, adapter=False)
+    config = read_json(folder, "config.json")
+    width = (config.get("text_config") or {}).get("hidden_size") or config.get("hidden_size") or 0
+    dimensions = next(iter(shapes.values()))[0] if with_weights else int(width)
+    return Checkpoint(folder, None, MULTI_VECTOR, dimensions, with_weights)
 
 
 def _find_adapter(

@@ -2,99 +2,53 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 from PIL import Image
 
+from colregion.core.cpu import core_count
 from colregion.core.embeddings import PageEmbedding, QueryEmbedding
-from colregion.core.geometry import FloatArray
+from colregion.core.geometry import FloatArray, IntArray
 from colregion.core.interfaces import Encoder
 from colregion.core.regions import ParsedPage
 from colregion.encoders.colvision import placement
+from colregion.encoders.colvision.ahead import EncodingAhead, Steps
 from colregion.encoders.colvision.checkpoint import Family
 from colregion.encoders.colvision.checkpoint_files import find_checkpoint
+from colregion.encoders.colvision.inputs import (
+    Inputs,
+    collate,
+    prepare,
+    prepare_task,
+    upright_image,
+)
 from colregion.encoders.colvision.loading import load, process_question, visual_tokens
-from colregion.encoders.colvision.pooling import pool
-from colregion.encoders.torch_utils.batching import plan, run_halving
+from colregion.encoders.colvision.options import ColVisionOptions
+from colregion.encoders.colvision.pooling import PoolTask, pool
+from colregion.encoders.torch_utils.batching import is_out_of_memory, plan, run_halving
+from colregion.encoders.torch_utils.devices import is_device_failure
 from colregion.encoders.torch_utils.model_files import commit_of, digest
+from colregion.encoders.torch_utils.process_pool import ProcessPool, completed, then
 from colregion.encoders.torch_utils.query_tokens import label, without_specials
-from colregion.errors import BackendError, InvalidInput, require
+from colregion.errors import BackendError, ColregionError, InvalidInput, require
 
-# Clockwise by 1, 2 and 3 quarter turns; Pillow counts the other way round.
-_CLOCKWISE = (Image.Transpose.ROTATE_270, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_90)
 # Visual tokens per forward pass. More makes an accelerator little faster and needs more memory; on
 # a CPU single pages are as fast as batches.
 _BATCH_TOKENS = {"cuda": 8192, "mps": 2048, "cpu": 1}
 _BATCH_PAGES = {"cuda": 32, "mps": 4, "cpu": 1}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColVisionOptions:
-    """Options of a `ColVisionEncoder`.
-
-    Args:
-        revision: a branch, tag or commit of the hub.
-        base: for an adapter, the hub id or folder of the model to use as its base, instead of the
-            one that the adapter names.
-        device: "cpu", "cuda", "cuda:1", "mps"; None for the best that is available.
-        dtype: "bfloat16", "float16" or "float32"; None for bfloat16 on an accelerator and
-            float32 on a CPU.
-        attention: transformers' attention: "sdpa", "eager", "flash_attention_2"; None for its
-            default.
-        max_num_visual_tokens: for the ColQwen families, the maximum of visual tokens per page.
-        query_prefix: text before a question, for a ColPali, ColQwen2, ColQwen2.5 or ColIdefics3
-            that was trained with another one than "Query: ": "" for training with colpali-engine
-            0.3.13 and later. Pages do not depend on it, nor does the fingerprint.
-        pool_factor: average number of patches pooled into one vector; 1 keeps all.
-        thumbnail_in_map: for models that also see a small image of the whole page (ColIdefics3,
-            ColModernVBert), include it in the map and in regions' scores. It always counts for
-            the page's score.
-        batch_tokens: visual tokens per forward pass; None for a default that suits the device.
-        local_files_only: never ask the hub, use its cache. `HF_HUB_OFFLINE=1` does the same.
-
-    Raises:
-        InvalidInput: a number that is not a whole number of 1 or more, a prefix that is no text.
-    """
-
-    revision: str | None = None
-    base: str | None = None
-    device: str | None = None
-    dtype: str | None = None
-    attention: str | None = None
-    max_num_visual_tokens: int | None = None
-    query_prefix: str | None = None
-    pool_factor: int = 1
-    thumbnail_in_map: bool = False
-    batch_tokens: int | None = None
-    local_files_only: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("pool_factor", "batch_tokens", "max_num_visual_tokens"):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-                raise InvalidInput(f"{name} must be a whole number, got {value!r}")
-            if value is not None and value < 1:
-                raise InvalidInput(f"{name} must be 1 or more, got {value}")
-
-        if self.query_prefix is not None and not isinstance(self.query_prefix, str):
-            raise InvalidInput(f"query_prefix must be text, got {self.query_prefix!r}")
-
-    @property
-    def vector_settings(self) -> str:
-        """The settings that change vectors or their places, as in a spec: an index made on a GPU
-        can be used on a CPU."""
-        settings = {
-            "max_num_visual_tokens": self.max_num_visual_tokens,
-            "pool_factor": self.pool_factor if self.pool_factor > 1 else None,
-            "thumbnail_in_map": "true" if self.thumbnail_in_map else None,
-        }
-        return "&".join(f"{key}={value}" for key, value in settings.items() if value)
+# A page of ColModernVBert takes 140 ms of a core to prepare, and 12 ms of a fast device.
+_MOST_WORKERS = 16
+_PREPARE_S = 120.0
+# For so few, a process would load its libraries in vain.
+_PAGES_WITHOUT_PROCESSES = 5
 
 
 class ColVisionEncoder(Encoder):
@@ -142,14 +96,17 @@ class ColVisionEncoder(Encoder):
         self._batch_tokens = options.batch_tokens or _BATCH_TOKENS[kind]
         self._options = options
         self._image_id = placement.image_token_id(self.model.config)
-        self._lock = threading.Lock()
+        self._dtype = str(self.model.dtype).removeprefix("torch.")
+        self._lock = threading.Lock()  # of the model
+        self._processing = threading.Lock()  # of the processor
+        self._processes = _processes(self.processor, options.workers, kind)
         settings = options.vector_settings
-        weights = digest([folder for folder in (checkpoint.folder, checkpoint.base) if folder])
+        weights = digest(checkpoint.folders)
         commit = commit_of(checkpoint.folder)
         place = source if commit else str(checkpoint.folder)
         name = self._family.model + (f"-{self._family.version}" if self._family.version > 1 else "")
         self._fingerprint = "?".join(filter(None, (f"{name}@{weights}", settings)))
-        all_settings = [commit and f"revision={commit}", *_loading_settings(options), settings]
+        all_settings = [commit and f"revision={commit}", *options.loading_settings, settings]
         self.spec = "?".join(filter(None, (place, "&".join(filter(None, all_settings)))))
 
     @property
@@ -158,20 +115,37 @@ class ColVisionEncoder(Encoder):
 
     def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
         """One embedding per page, float32. Raises InvalidInput for a page of a shape that the
-        processor refuses; BackendError where one page does not fit the device's memory, or a
-        vector is not finite."""
-        images = [_upright(page) for page in pages]
-        tokens = [self._visual_tokens(image) for image in images]
+        processor refuses; BackendError where one page does not fit the device's memory, the
+        device fails, or a vector is not finite."""
+        tokens = [self._visual_tokens(upright_image(page.page)) for page in pages]
         embeddings: dict[int, PageEmbedding] = {}
-
-        def run(positions: Sequence[int]) -> list[PageEmbedding]:
-            return self._encode([pages[i] for i in positions], [images[i] for i in positions])
-
-        torch = require("torch", extra="colpali")
-        with self._lock:
-            for batch in plan(tokens, budget=self._batch_tokens):
-                embeddings.update(zip(batch, run_halving(batch, run, torch), strict=True))
+        for batch in plan(tokens, budget=self._batch_tokens):
+            chosen = [pages[i] for i in batch]
+            parts = [self._prepare(page) for page in chosen]
+            vectors = self._run_pages(chosen, parts, self._collate(parts))
+            for i, inputs, rows in zip(batch, parts, vectors, strict=True):
+                layers = self._layers(inputs)
+                pooled = pool(rows, layers, factor=self._options.pool_factor)
+                embeddings[i] = self._placed(pages[i], *pooled)
         return [embeddings[i] for i in range(len(pages))]
+
+    def encode_stream(
+        self, pages: Iterable[ParsedPage | None]
+    ) -> Iterator[PageEmbedding | ColregionError]:
+        """As `Encoder.encode_stream`, with processes ahead of the device; see `EncodingAhead`."""
+        processes = self._processes
+        if processes is None:
+            return super().encode_stream(pages)
+        steps = Steps(
+            prepare=self._start_preparing(processes),
+            collate=self._collate,
+            run=self._run_pages,
+            finish=partial(self._start_placing, processes),
+            batch_tokens=self._batch_tokens,
+            batch_pages=self.batch_pages,
+            most_pages=self.batch_pages + 2 * processes.workers,
+        )
+        return EncodingAhead(pages, steps, give_up=processes.kill)
 
     def encode_query(self, text: str) -> QueryEmbedding:
         """The vectors of all tokens that the processor makes from the question."""
@@ -179,9 +153,9 @@ class ColVisionEncoder(Encoder):
             raise InvalidInput("the question is empty")
         tokenizer = self.processor.tokenizer
         safe = without_specials(text, tokenizer.all_special_tokens)
-        with self._lock:
+        with self._processing:
             batch, empty = (self.process_question(part) for part in (safe, ""))
-            (vectors,) = self._run(batch, [repr(text)])
+        (vectors,) = self._run_halving([repr(text)], lambda _: batch, what="the question")
         labels = label(
             batch["input_ids"][0].tolist(), empty["input_ids"][0].tolist(), decode=self._decode
         )
@@ -192,56 +166,113 @@ class ColVisionEncoder(Encoder):
         """The model's inputs for a question, with the text around it of the family's training."""
         return process_question(self.processor, text, family=self._family)
 
-    def _encode(
-        self, pages: Sequence[ParsedPage], images: Sequence[Image.Image]
-    ) -> list[PageEmbedding]:
-        batch = self._process_images(pages, images)
-        grids = batch["image_grid_thw"].tolist() if "image_grid_thw" in batch else None
+    def _start_preparing(self, processes: ProcessPool) -> Callable[[ParsedPage], Future[Inputs]]:
+        """Prepares pages here until a process is ready, which takes seconds: a few pages need
+        none."""
+        count = itertools.count(1)
+        starting: list[Future[None]] = []
+
+        def start(page: ParsedPage) -> Future[Inputs]:
+            if next(count) == _PAGES_WITHOUT_PROCESSES and not processes.is_warm:
+                starting.extend(processes.warm_up())
+            for process in starting:
+                if process.done():
+                    process.result()  # raises why it did not start
+            if processes.is_warm:
+                return processes.submit(prepare_task(page.page, dtype=self._dtype))
+            return completed(self._prepare, page)
+
+        return start
+
+    def _start_placing(
+        self, processes: ProcessPool, page: ParsedPage, inputs: Inputs, vectors: FloatArray
+    ) -> Future[PageEmbedding]:
+        """Places the vectors; they are pooled in a process, which takes longer than the model."""
+        layers = self._layers(inputs)
+        factor = self._options.pool_factor
+        if factor == 1:
+            return completed(self._placed, page, vectors, layers)
+        pooled = processes.submit(PoolTask(vectors, layers, factor))
+        return then(pooled, lambda tensors: self._placed(page, *PoolTask.result(tensors)))
+
+    def _prepare(self, page: ParsedPage) -> Inputs:
+        with self._processing:
+            image = upright_image(page.page)
+            return prepare(self.processor, image, page_id=page.id, dtype=self._dtype)
+
+    def _collate(self, parts: Sequence[Inputs]) -> Inputs:
+        return collate(parts, self.processor.tokenizer, pinned=self.device.startswith("cuda"))
+
+    def _layers(self, inputs: Inputs) -> tuple[IntArray, ...]:
+        """Where the vectors of an upright page look."""
+        grid = inputs["image_grid_thw"][0].tolist() if "image_grid_thw" in inputs else None
         merge = getattr(self.processor.image_processor, "merge_size", 1)
-        tiled = batch["pixel_values"].ndim == 5 and grids is None
-        ids, mask = batch["input_ids"], batch["attention_mask"].bool()
-        embeddings = []
-        vectors = self._run(batch, [f"page {page.id}" for page in pages])
-        for i, (page, page_vectors) in enumerate(zip(pages, vectors, strict=True)):
-            layers = placement.layers_of(
-                ids[i][mask[i]].tolist(),
-                image_id=self._image_id,
-                grid=(grids[i][1] // merge, grids[i][2] // merge) if grids else None,
-                tiled=tiled,
-                decode=self._decode,
-                row_id=getattr(self.processor, "row_id", None),
-            )
-            page_vectors, layers = pool(page_vectors, layers, factor=self._options.pool_factor)
-            places = placement.placement_of(
-                placement.rotate_back(layers, quarter_turns=page.page.quarter_turns),
-                n_vectors=len(page_vectors),
-                thumbnail_in_map=self._options.thumbnail_in_map,
-            )
-            embeddings.append(PageEmbedding(page_vectors, places))
-        return embeddings
+        real = inputs["attention_mask"][0].bool()
+        return placement.layers_of(
+            inputs["input_ids"][0][real].tolist(),
+            image_id=self._image_id,
+            grid=(grid[1] // merge, grid[2] // merge) if grid else None,
+            tiled=inputs["pixel_values"].ndim == 5 and grid is None,
+            decode=self._decode,
+            row_id=getattr(self.processor, "row_id", None),
+        )
+
+    def _placed(
+        self, page: ParsedPage, vectors: FloatArray, layers: Sequence[IntArray]
+    ) -> PageEmbedding:
+        places = placement.placement_of(
+            placement.rotate_back(layers, quarter_turns=page.page.quarter_turns),
+            n_vectors=len(vectors),
+            thumbnail_in_map=self._options.thumbnail_in_map,
+        )
+        return PageEmbedding(vectors, places)
+
+    def _run_pages(
+        self, pages: Sequence[ParsedPage], parts: Sequence[Inputs], whole: Inputs
+    ) -> list[FloatArray]:
+        """The vectors of each page; `whole` is the batch of all parts."""
+
+        def inputs_of(positions: Sequence[int]) -> Inputs:
+            if len(positions) == len(parts):
+                return whole
+            return self._collate([parts[i] for i in positions])
+
+        return self._run_halving([f"page {page.id}" for page in pages], inputs_of, what="one page")
+
+    def _run_halving(
+        self, names: Sequence[str], inputs_of: Callable[[Sequence[int]], Any], *, what: str
+    ) -> list[FloatArray]:
+        def run(positions: Sequence[int]) -> list[FloatArray]:
+            return self._run(inputs_of(positions), [names[i] for i in positions])
+
+        with self._lock:
+            torch = require("torch", extra="colpali")
+            return run_halving(range(len(names)), run, torch, what=what)
 
     def _run(self, batch: Any, names: Sequence[str]) -> list[FloatArray]:
         """The (V, D) float32 vectors of each row of a batch, without padding."""
+        torch = require("torch", extra="colpali")
         dtype = self.model.dtype
-        inputs = {
-            key: value.to(self.device, dtype=dtype if value.is_floating_point() else None)
-            for key, value in self._with_positions(batch).items()
-            if key != "labels"
-        }
-        try:
-            with require("torch", extra="colpali").inference_mode():
-                output = self.model(**inputs)
-        except ValueError as cause:
-            raise BackendError(
-                f"the model refuses what its processor made of {', '.join(names)}: {cause}. The "
-                "two do not fit; fetch the model again"
-            ) from cause
-        rows = getattr(output, "embeddings", output).float().cpu()
+        with _explained(names, device=self.device), torch.inference_mode():
+            inputs = {
+                key: value.to(
+                    self.device,
+                    dtype=dtype if value.is_floating_point() else None,
+                    non_blocking=True,
+                )
+                for key, value in self._with_positions(batch).items()
+                if key != "labels"
+            }
+            output = self.model(**inputs)
+            rows = getattr(output, "embeddings", output).float()
+            if dtype != torch.float32:  # whose lengths are .996 to 1.004
+                rows = torch.nn.functional.normalize(rows, dim=-1)
+            rows = rows.cpu()
         mask = batch["attention_mask"].bool()
         vectors = [row[real].numpy() for row, real in zip(rows, mask, strict=True)]
         for name, row in zip(names, vectors, strict=True):
             if not np.isfinite(row).all():
-                exact = str(dtype) == "torch.float32"
+                exact = dtype == torch.float32
                 cure = "its weights are damaged; fetch it again" if exact else "try dtype='float32'"
                 raise BackendError(f"the model's vectors of {name} are not finite; {cure}")
         return vectors
@@ -261,18 +292,6 @@ class ColVisionEncoder(Encoder):
             )
         return inputs
 
-    def _process_images(self, pages: Sequence[ParsedPage], images: Sequence[Image.Image]) -> Any:
-        try:
-            return self.processor.process_images(list(images))
-        except (ValueError, ZeroDivisionError) as cause:
-            shapes = ", ".join(
-                f"{page.id} of {image.width} x {image.height} px"
-                for page, image in zip(pages, images, strict=True)
-            )
-            raise InvalidInput(
-                f"the model's processor refuses {shapes}: {cause}. Split long pages into parts"
-            ) from cause
-
     def _visual_tokens(self, image: Image.Image) -> int:
         try:
             return visual_tokens(self.processor, width_px=image.width, height_px=image.height)
@@ -284,15 +303,6 @@ class ColVisionEncoder(Encoder):
         return str(self.processor.tokenizer.decode(ids, clean_up_tokenization_spaces=False))
 
 
-def _loading_settings(options: ColVisionOptions) -> list[str]:
-    """The settings, as in a spec, that are part of what is loaded and asked, and so of an index,
-    but change no vector of the same page and weights."""
-    settings = {"base": options.base, "query_prefix": options.query_prefix}
-    if options.base is not None and (folder := Path(options.base).expanduser()).is_dir():
-        settings["base"] = str(folder.resolve())
-    return [f"{key}={quote(value)}" for key, value in settings.items() if value is not None]
-
-
 def _with_prefix(family: Family, prefix: str | None) -> Family:
     if prefix is None:
         return family
@@ -301,7 +311,26 @@ def _with_prefix(family: Family, prefix: str | None) -> Family:
     return replace(family, around=(prefix, ""))
 
 
-def _upright(page: ParsedPage) -> Image.Image:
-    turns = page.page.quarter_turns
-    image = page.page.image
-    return image.transpose(_CLOCKWISE[turns - 1]) if turns else image
+def _processes(processor: Any, workers: int | None, kind: str) -> ProcessPool | None:
+    if workers is None:
+        workers = 0 if kind == "cpu" else min(core_count(), _MOST_WORKERS)
+    return ProcessPool(processor, workers=workers, timeout_s=_PREPARE_S) if workers else None
+
+
+@contextmanager
+def _explained(names: Sequence[str], *, device: str) -> Iterator[None]:
+    """Errors of the model and its device as ours, except that memory runs out."""
+    try:
+        yield
+    except ValueError as cause:
+        raise BackendError(
+            f"the model refuses what its processor made of {', '.join(names)}: {cause}. The "
+            "two do not fit; fetch the model again"
+        ) from cause
+    except RuntimeError as cause:
+        if is_out_of_memory(cause) or not is_device_failure(cause):
+            raise
+        raise BackendError(
+            f"the device {device} failed at {', '.join(names)}: {str(cause).splitlines()[0]}. "
+            "Look whether it is still there (`nvidia-smi`), and start this program again"
+        ) from cause

@@ -7,10 +7,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from colregion.encoders.colvision.checkpoint import ENGINE, Family
+from colregion.encoders.colvision.checkpoint import ENGINE, MULTI_VECTOR, Family
 from colregion.encoders.colvision.checkpoint_files import Checkpoint
+from colregion.encoders.colvision.multi_vector import load_multi_vector
 from colregion.encoders.colvision.neomme import NeoMMEPages
 from colregion.encoders.colvision.placement import check_processor
+from colregion.encoders.torch_utils.batching import is_out_of_memory
 from colregion.encoders.torch_utils.devices import pick_device, pick_dtype
 from colregion.encoders.torch_utils.model_files import read_json, weight_shapes
 from colregion.errors import BackendError, InvalidInput, MissingDependency, require
@@ -40,15 +42,10 @@ def load(
     refused = require("huggingface_hub.errors", extra="colpali").StrictDataclassError
     errors = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, ImportError)
     try:
-        processor = getattr(classes, family.processor).from_pretrained(
-            _processor_folder(checkpoint), local_files_only=True, trust_remote_code=False
-        )
-        if family.model == "NeoMMEForRetrieval":
-            processor = NeoMMEPages(processor)
-        cls = getattr(classes, family.model)
-        if family.module == ENGINE:
-            cls = _sized(cls, checkpoint, torch)
-        model = _load_weights(cls, checkpoint, {**options, **_conversion(cls, checkpoint)})
+        if family is MULTI_VECTOR:
+            model, processor = load_multi_vector(checkpoint.folder, options=options)
+        else:
+            model, processor = _load_pair(classes, checkpoint, options, torch)
     except (*errors, damaged, refused) as cause:
         raise BackendError(
             f"{checkpoint.folder} could not be loaded as {family.model}: {cause}"
@@ -61,7 +58,30 @@ def load(
     limit = max_num_visual_tokens or family.max_tokens
     if limit is not None:
         limit_tokens(processor, limit, name=family.model)
-    return model.to(device).eval(), processor, device
+    try:
+        return model.to(device).eval(), processor, device
+    except RuntimeError as cause:
+        if not is_out_of_memory(cause):
+            raise
+        raise BackendError(
+            f"{family.model} does not fit the memory of {device}. Try dtype='bfloat16', a smaller "
+            "model, another device, or device='cpu'"
+        ) from cause
+
+
+def _load_pair(
+    classes: ModuleType, checkpoint: Checkpoint, options: dict[str, Any], torch: ModuleType
+) -> tuple[Any, Any]:
+    family = checkpoint.family
+    processor = getattr(classes, family.processor).from_pretrained(
+        _processor_folder(checkpoint), local_files_only=True, trust_remote_code=False
+    )
+    if family.model == "NeoMMEForRetrieval":
+        processor = NeoMMEPages(processor)
+    cls = getattr(classes, family.model)
+    if family.module == ENGINE:
+        cls = _sized(cls, checkpoint, torch)
+    return _load_weights(cls, checkpoint, {**options, **_conversion(cls, checkpoint)}), processor
 
 
 def _conversion(cls: Any, checkpoint: Checkpoint) -> dict[str, Any]:
@@ -187,12 +207,12 @@ def _classes(family: Family) -> ModuleType:
             f"torchvision does not work with the torch that is installed ({cause}). Install the "
             "two together, from the same index: pip install --force-reinstall torch torchvision"
         ) from cause
-    module = require(family.module, extra="colpali")
+    module = require(family.module, extra="text" if family is MULTI_VECTOR else "colpali")
     if not hasattr(module, family.model):
         name = family.module.partition(".")[0]
         raise MissingDependency(
             f"the installed release of {name} has no {family.model}; install a newer one: "
-            "pip install --upgrade transformers colpali-engine"
+            "pip install --upgrade transformers colpali-engine sentence-transformers"
         )
     return module
 

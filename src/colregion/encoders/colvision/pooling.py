@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -51,3 +53,24 @@ def pool(
         parts.append(pooled)
         n_vectors += len(pooled)
     return np.concatenate(parts), tuple(pooled_layers)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolTask:
+    """`pool`, in another process."""
+
+    vectors: FloatArray
+    layers: tuple[IntArray, ...]
+    factor: int
+
+    def __call__(self, _: object) -> dict[str, Any]:
+        torch = require("torch", extra="colpali")
+        vectors, layers = pool(self.vectors, self.layers, factor=self.factor)
+        arrays = {"vectors": vectors, **{str(i): layer for i, layer in enumerate(layers)}}
+        return {name: torch.from_numpy(np.ascontiguousarray(one)) for name, one in arrays.items()}
+
+    @staticmethod
+    def result(tensors: Mapping[str, Any]) -> tuple[FloatArray, tuple[IntArray, ...]]:
+        """What `pool` returned."""
+        vectors, *layers = (tensor.numpy() for tensor in tensors.values())
+        return vectors, tuple(layers)

@@ -10,7 +10,14 @@ from colregion.errors import BackendError
 
 _Result = TypeVar("_Result")
 
-_MEMORY_MESSAGES = ("out of memory", "can't allocate memory", "not enough memory")
+# CUDA has an error class for this, its libraries, CPU and MPS only a message.
+_MEMORY_MESSAGES = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "cublas_status_alloc_failed",
+    "cudnn_status_alloc_failed",
+)
 
 
 def plan(tokens: Sequence[int], *, budget: int) -> list[list[int]]:
@@ -28,25 +35,47 @@ def plan(tokens: Sequence[int], *, budget: int) -> list[list[int]]:
     return batches
 
 
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device's memory did not suffice."""
+    return any(words in str(error).lower() for words in _MEMORY_MESSAGES)
+
+
 def run_halving(
-    positions: Sequence[int], run: Callable[[Sequence[int]], Sequence[_Result]], torch: ModuleType
+    positions: Sequence[int],
+    run: Callable[[Sequence[int]], Sequence[_Result]],
+    torch: ModuleType,
+    *,
+    what: str = "one page",
 ) -> list[_Result]:
-    """`run(positions)`; where memory runs out, for one half after the other. Raises BackendError
-    when memory does not suffice for a single position."""
+    """`run(positions)`; where memory runs out, for one half after the other.
+
+    A single position is tried a second time, after memory that torch keeps for later has been
+    freed. Raises BackendError, which says `what` is too large, when that does not suffice.
+    """
     try:
         return list(run(positions))
     except RuntimeError as cause:
-        # CUDA has an error class for this, CPU and MPS only a message.
-        if not any(words in str(cause).lower() for words in _MEMORY_MESSAGES):
+        if not is_out_of_memory(cause):
             raise
-        if len(positions) == 1:
-            raise BackendError(
-                "one page does not fit the device's memory. Try max_num_visual_tokens (for the "
-                "ColQwen families), dtype='bfloat16', a smaller model, or device='cpu'"
-            ) from cause
     # Outside the handler: the error refers to frames whose tensors have to be freed first.
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    if len(positions) == 1:
+        return _run_once_more(positions, run, what)
     middle = (len(positions) + 1) // 2
     halves = positions[:middle], positions[middle:]
-    return [result for half in halves for result in run_halving(half, run, torch)]
+    return [result for half in halves for result in run_halving(half, run, torch, what=what)]
+
+
+def _run_once_more(
+    positions: Sequence[int], run: Callable[[Sequence[int]], Sequence[_Result]], what: str
+) -> list[_Result]:
+    try:
+        return list(run(positions))
+    except RuntimeError as cause:
+        if not is_out_of_memory(cause):
+            raise
+        raise BackendError(
+            f"{what} does not fit the device's memory. Try max_num_visual_tokens (for the ColQwen "
+            "families), dtype='bfloat16', a smaller model, or device='cpu'"
+        ) from cause

@@ -40,3 +40,11 @@ def pick_dtype(device: str, requested: str | None) -> str:
     if requested not in DTYPES:
         raise InvalidInput(f"dtype must be one of {', '.join(DTYPES)}, got {requested!r}")
     return requested
+
+
+def is_device_failure(error: RuntimeError) -> bool:
+    """Whether an accelerator has failed: it vanished, or its driver gave up."""
+    message = str(error)
+    # torch names the class since release 2.8 only.
+    named = type(error).__name__ == "AcceleratorError"
+    return named or message.startswith(("CUDA error", "HIP error", "CUDA driver", "NVML"))

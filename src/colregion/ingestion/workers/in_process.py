@@ -41,7 +41,6 @@ def read_in_process(
         reading.seconds = time.monotonic() - started
         reading.end()
         yield reading
-        reading.delete_files()
 
 
 def read_pages(document: Document, parser: Parser, numbers: Iterable[int]) -> Iterator[ParsedPage]:

@@ -32,8 +32,7 @@ from colregion.ingestion.workers.worker import (
 # Few enough pages that two workers end together on a scanned booklet.
 _PAGES_PER_TASK = 4
 
-# Per worker: one document that is being read and one that waits, on disk, to be indexed. This
-# holds the workers back when indexing is slower than reading.
+# Per worker: one document that is being read and one whose last pages are.
 _DOCUMENTS_PER_WORKER = 2
 
 # A further worker is started when work has waited for this long: a document or two do not pay
@@ -71,13 +70,14 @@ class WorkerPool:
             )
         self.workers = 0 if self._pickled is None else workers or core_count()
 
-    def read(self, requests: Iterator[ReadRequest], *, folder: Path) -> Iterator[Reading]:
-        """Read documents; yields a document's reading after each of its pages and at its end.
+    def read(self, requests: Iterator[ReadRequest], *, folder: Path) -> Iterator[Reading | None]:
+        """Read documents; yields a document's reading after each of its pages and at its end, and
+        None several times a second, for the caller to do what else is due.
 
         Documents end in any order. `requests` is consumed as workers come free, so it may be
-        endless. While the caller handles a reading, the workers go on with their tasks. The pages
-        of a reading that has ended are to be consumed before the next step. Closing the iterator,
-        by an exception too, stops the workers that read.
+        endless. While the caller handles a reading, the workers go on with their tasks. The files
+        of a reading that has ended are the caller's to delete. Closing the iterator, by an
+        exception too, stops the workers that read.
 
         Args:
             folder: an empty one, for pages on their way.
@@ -140,17 +140,17 @@ class _Schedule:
         for worker in self._idle:
             keep_worker(worker)
 
-    def readings(self) -> Iterator[Reading]:
+    def readings(self) -> Iterator[Reading | None]:
         while True:
             self._start_tasks()
             for reading in [r for r in self._readings if r.open_tasks == 0]:
                 reading.end()
                 yield reading
                 self._readings.remove(reading)
-                reading.delete_files()
             if self._running:
                 yield from self._handle_messages()
                 yield from self._enforce_limits()
+                yield None
             elif not self._readings:
                 return
 

@@ -1,0 +1,158 @@
+"""How busy a visual encoder keeps its device, beside the loop that colpali-engine documents.
+
+The pages are files of the demo's report at 200 dpi. Both sides have the same number of worker
+processes, which are started before the clock runs.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from benchmarks.timing import Row, row
+from colregion.core.documents import Page
+from colregion.core.regions import ParsedPage
+from colregion.demo import DOCUMENTS
+from colregion.documents import open_document
+from colregion.encoders import load_encoder
+from colregion.encoders.colvision import ColVisionEncoder
+from colregion.errors import InvalidInput, require
+
+_DPI = 200
+_LOOP_BATCH = 4  # of colpali-engine's documentation
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """An `ImageLoader` of a file."""
+
+    path: Path
+
+    def __call__(self, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
+        with Image.open(self.path) as image:
+            return image.convert("RGB")
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The pages as colpali-engine's loop reads them."""
+
+    paths: Sequence[Path]
+    processor: Any
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, position: int) -> Image.Image:
+        return _File(self.paths[position])()
+
+    def collate(self, images: list[Image.Image]) -> dict[str, Any]:
+        return dict(self.processor.process_images(images))
+
+
+@dataclass(slots=True, eq=False)
+class _SleepingDevice:
+    """A model in whose place the clock runs: each page takes `page_s`."""
+
+    model: Any
+    page_s: float
+    slept_s: float = field(default=0.0, init=False)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def __call__(self, **inputs: Any) -> Any:
+        torch = require("torch", extra="colpali")
+        n_pages, n_tokens = inputs["input_ids"].shape
+        started = time.perf_counter()
+        time.sleep(self.page_s * n_pages)
+        self.slept_s += time.perf_counter() - started
+        return torch.full((n_pages, n_tokens, 128), 128**-0.5, dtype=self.model.dtype)
+
+
+def stream_row(spec: str, *, workers: int, pages: int, page_ms: float | None = None) -> Row:
+    """Milliseconds a page of the encoder's stream and of colpali-engine's loop, in turn.
+
+    Args:
+        spec: of a visual encoder, for `load_encoder`.
+        workers: processes that prepare pages, of each side.
+        pages: how many.
+        page_ms: in place of running the model, sleep for so long for each page; the row then
+            also tells the share of the time that this was, as `busy`.
+
+    Raises:
+        InvalidInput: no processes, or the encoder is not a visual one.
+    """
+    encoder = load_encoder(spec, workers=workers)
+    if not isinstance(encoder, ColVisionEncoder) or encoder._processes is None:
+        raise InvalidInput(f"{spec!r} with workers={workers} prepares no pages in processes")
+    for started in encoder._processes.warm_up():
+        started.result()
+    if page_ms is not None:
+        encoder.model = _SleepingDevice(encoder.model, page_ms / 1000)
+        encoder.batch_pages = 32  # as beside an accelerator
+        encoder._batch_tokens = 8192
+    with _page_files(pages) as paths, _loop(encoder, paths, workers) as run_loop:
+        parsed = [
+            ParsedPage(Page("report", i + 1, 1, 1, "px", _File(path)), (), ())
+            for i, path in enumerate(paths)
+        ]
+        ours, our_sleep = _timed(encoder, lambda: list(encoder.encode_stream(parsed)))
+        other, other_sleep = _timed(encoder, run_loop)
+        against = f"colpali-engine's loop over {encoder.fingerprint}, {workers} workers"
+        more = {}
+        if page_ms is not None:
+            more = {"busy": round(our_sleep / ours, 3), "other_busy": round(other_sleep / other, 3)}
+        per_page = (1000 * ours / pages, 1000 * other / pages)
+        return row("stream", *per_page, against=against, **more)
+
+
+def _timed(encoder: ColVisionEncoder, run: Any) -> tuple[float, float]:
+    """Seconds that a run takes, and that its device sleeps."""
+    before = getattr(encoder.model, "slept_s", 0.0)
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started, getattr(encoder.model, "slept_s", 0.0) - before
+
+
+@contextmanager
+def _page_files(n: int) -> Iterator[list[Path]]:
+    (report,) = DOCUMENTS.glob("*report*.pdf")
+    with tempfile.TemporaryDirectory(prefix="colregion-bench-") as folder:
+        paths = []
+        for i, page in enumerate(open_document(report).pages()):
+            path = Path(folder) / f"{i}.jpg"
+            page.load_image(dpi=_DPI).save(path, "JPEG", quality=85)
+            paths.append(path)
+        yield [paths[i % len(paths)] for i in range(n)]
+
+
+@contextmanager
+def _loop(encoder: ColVisionEncoder, paths: Sequence[Path], workers: int) -> Iterator[Any]:
+    """colpali-engine's documented loop; its workers are forked and have nothing to load."""
+    torch = require("torch", extra="colpali")
+    data = require("torch.utils.data", extra="colpali")
+    files = _Files(paths, encoder.processor)
+    loader = data.DataLoader(
+        files, batch_size=_LOOP_BATCH, collate_fn=files.collate, num_workers=workers
+    )
+
+    def run() -> list[Any]:
+        vectors: list[Any] = []
+        for batch in loader:
+            inputs = {
+                key: value.to(encoder.device) for key, value in batch.items() if key != "labels"
+            }
+            with torch.inference_mode():
+                output = encoder.model(**inputs)
+            vectors.extend(torch.unbind(getattr(output, "embeddings", output).to("cpu")))
+        return vectors
+
+    yield run

@@ -1,0 +1,283 @@
+"""Worker processes that make tensors ahead of a device.
+
+Each has one core and no accelerator, and starts as a fresh interpreter: nothing is forked, so that
+it does not matter which threads and devices this process uses, and the user's script is not
+imported, so that it needs no `__main__` guard. Tasks go in pickled; tensors come out as a line of
+JSON and their bytes, never pickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from colregion import errors
+from colregion.errors import BackendError, ColregionError, require
+
+Tensors = dict[str, Any]
+_Result = TypeVar("_Result")
+_Source = TypeVar("_Source")
+
+_START_S = 180.0  # to import the model libraries, on a busy machine
+_IDLE_S = 60.0
+# Threads of one process per core would only wait for each other. A limit that the user set for
+# other programs, as is often done for Tesseract, is none for torch.
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "CUDA_VISIBLE_DEVICES": "",
+    "HF_HUB_OFFLINE": "1",
+}
+_NOT_INHERITED = ("OMP_THREAD_LIMIT",)
+_MAIN = """import sys
+sys.path[:] = sys.argv[1:]
+from colregion.encoders.torch_utils.process_pool import main
+main()"""
+
+
+def completed(run: Callable[..., _Result], *arguments: Any) -> Future[_Result]:
+    """The result of `run`, called here and now, or colregion's error, as a future."""
+    future: Future[_Result] = Future()
+    try:
+        future.set_result(run(*arguments))
+    except ColregionError as error:
+        future.set_exception(error)
+    return future
+
+
+def then(source: Future[_Source], run: Callable[[_Source], _Result]) -> Future[_Result]:
+    """What `run` makes of a result, once it is there, or the error in its place."""
+    future: Future[_Result] = Future()
+
+    def pass_on(done: Future[_Source]) -> None:
+        error = done.exception()
+        if error is None:
+            future.set_result(run(done.result()))
+        else:
+            future.set_exception(error)
+
+    source.add_done_callback(pass_on)
+    return future
+
+
+class ProcessPool:
+    """Up to `workers` processes, started when there is work for them, kept for a minute after it.
+
+    Args:
+        tool: what the processes work with, such as a processor; picklable.
+        timeout_s: that a task may take.
+    """
+
+    def __init__(self, tool: Any, *, workers: int, timeout_s: float) -> None:
+        self.workers = workers
+        self._tool = pickle.dumps(tool)
+        self._timeout_s = timeout_s
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="colregion-prepare")
+        self._own = threading.local()
+        self._processes: list[_Process] = []
+        weakref.finalize(self, _stop_all, self._processes, self._threads)
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether a process is there that has loaded its libraries."""
+        return any(process.is_ready and process.is_alive for process in list(self._processes))
+
+    def warm_up(self) -> list[Future[None]]:
+        """Start the processes; each future is done when one has loaded its libraries."""
+        return [self._threads.submit(self._start) for _ in range(self.workers)]
+
+    def submit(self, task: Callable[[Any], Tensors]) -> Future[Tensors]:
+        """Call `task` with the tool in a process; it must be picklable.
+
+        The future raises what the task raised, if that is of colregion, and BackendError for a
+        process that dies, or that takes too long and is killed; the next task has a new process.
+        """
+        return self._threads.submit(self._run, pickle.dumps(task))
+
+    def kill(self) -> None:
+        """Kill the processes, with what they are at. The pool can be used again."""
+        for process in list(self._processes):
+            process.end("it was stopped")
+
+    def _start(self) -> None:
+        self._process().wait_until_ready()
+
+    def _run(self, task: bytes) -> Tensors:
+        return self._process().run(task, timeout_s=self._timeout_s)
+
+    def _process(self) -> _Process:
+        process: _Process | None = getattr(self._own, "process", None)
+        if process is not None and not process.is_alive:  # it was idle for a minute, or failed
+            self._processes.remove(process)
+            process.stop()
+            process = None
+        if process is None:
+            process = self._own.process = _Process(self._tool)
+            self._processes.append(process)
+        return process
+
+
+def _stop_all(processes: list[_Process], threads: ThreadPoolExecutor) -> None:
+    threads.shutdown(wait=False, cancel_futures=True)
+    for process in list(processes):
+        process.stop()
+
+
+class _Process:
+    """One process; used by one thread. `end` and `stop` may be called from others."""
+
+    def __init__(self, tool: bytes) -> None:
+        self.is_ready = False
+        self.is_usable = True
+        self._ended_because = ""
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `stop`)
+        inherited = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _MAIN, *(entry or os.getcwd() for entry in sys.path)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env={**inherited, **_ENVIRONMENT},
+                start_new_session=True,  # Ctrl-C is for the parent
+            )
+        except OSError as cause:
+            self._errors.close()
+            raise BackendError(
+                f"cannot start a process that prepares pages ({cause}); workers=0 needs none"
+            ) from cause
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        self._send(tool)
+
+    @property
+    def is_alive(self) -> bool:
+        return self.is_usable and self._process.poll() is None
+
+    def wait_until_ready(self) -> None:
+        if not self.is_ready:
+            self._receive(timeout_s=_START_S)
+            self.is_ready = True
+
+    def run(self, task: bytes, *, timeout_s: float) -> Tensors:
+        self.wait_until_ready()
+        self._send(task)
+        return self._receive(timeout_s=timeout_s)
+
+    def end(self, reason: str) -> None:
+        self._ended_because = self._ended_because or reason
+        if self._process.poll() is None and os.name == "posix":
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+
+    def stop(self) -> None:
+        self.is_usable = False
+        self.end("it was stopped")
+        self._process.wait()
+        for pipe in (self._stdin, self._stdout):
+            with suppress(OSError):  # unsent data
+                pipe.close()
+        self._errors.close()
+
+    def _send(self, data: bytes) -> None:
+        with suppress(OSError):  # whether the process has ended shows in the replies
+            self._stdin.write(data)
+            self._stdin.flush()
+
+    def _receive(self, *, timeout_s: float) -> Tensors:
+        reason = f"preparing it for the model took more than {timeout_s:g} s and was stopped"
+        timer = threading.Timer(timeout_s, self.end, [reason])
+        timer.daemon = True
+        timer.start()
+        try:
+            line = self._stdout.readline()
+            head = json.loads(line) if line.endswith(b"\n") else None
+            if head is None or not self._read_all(head):
+                self.is_usable = False
+                raise BackendError(self._exit_reason())
+        finally:
+            timer.cancel()
+        if head["error"]:
+            raise getattr(errors, head["error"])(head["message"])
+        tensors: Tensors = head["tensors"]
+        return tensors
+
+    def _read_all(self, head: dict[str, Any]) -> bool:
+        """Put the tensors that follow into `head`; false where the process ends before."""
+        torch = require("torch", extra="colpali")
+        tensors = {}
+        for name, kind, shape in head.get("tensors", ()):
+            tensors[name] = torch.empty(shape, dtype=getattr(torch, kind))
+            place = memoryview(tensors[name].reshape(-1).view(torch.uint8).numpy())
+            if self._stdout.readinto(place) < len(place):  # type: ignore[attr-defined]
+                return False
+        head["tensors"] = tensors
+        return True
+
+    def _exit_reason(self) -> str:
+        status = self._process.wait()
+        if self._ended_because:
+            return self._ended_because
+        if status == -signal.SIGKILL:
+            return (
+                "the system killed the process that prepared it for the model, as it does when "
+                "memory runs short; use fewer, workers=2, or none, workers=0"
+            )
+        self._errors.seek(0)
+        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
+        reason = lines[-1] if lines else f"exit status {status}"
+        return f"the process that prepared it for the model failed ({reason}); workers=0 needs none"
+
+
+def main() -> None:
+    """Work on tasks until standard input ends or none comes for a minute."""
+    tasks = os.fdopen(os.dup(0), "rb")
+    replies = os.fdopen(os.dup(1), "wb")
+    # Libraries that read or print must not touch the two pipes.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    tool = pickle.load(tasks)
+    require("torch", extra="colpali").set_num_threads(1)
+    _reply(replies, {})
+    with suppress(EOFError, BrokenPipeError):
+        while True:
+            if os.name == "posix" and not select.select([tasks], [], [], _IDLE_S)[0]:
+                return
+            task = pickle.load(tasks)
+            try:
+                result = task(tool)
+            except ColregionError as error:
+                head = {"error": type(error).__name__, "message": str(error)}
+                replies.write(json.dumps(head).encode() + b"\n")
+                replies.flush()
+            else:
+                _reply(replies, result)
+
+
+def _reply(replies: Any, tensors: Tensors) -> None:
+    torch = require("torch", extra="colpali")
+    whole = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    listed = [
+        (name, str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape))
+        for name, tensor in whole.items()
+    ]
+    replies.write(json.dumps({"error": "", "tensors": listed}).encode() + b"\n")
+    for tensor in whole.values():
+        replies.write(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+    replies.flush()
