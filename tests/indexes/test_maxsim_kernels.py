@@ -218,16 +218,29 @@ def test_vectors_stay_in_host_memory_if_the_gpu_has_no_room(
         raise RuntimeError(message)
 
     rows = np.ones((4, 2), np.float16)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1 << 30, 1 << 30))
-    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: 0)
-    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (1 << 30, 1 << 30))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 0)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 0)
     monkeypatch.setattr(torch.Tensor, "to", fail)
     if "memory" in message:
-        assert torch_kernel._on_gpu(torch, rows).device.type == "cpu"
+        assert torch_kernel._on_gpu(torch, rows, "cuda:0").device.type == "cpu"
     else:
         with pytest.raises(RuntimeError, match="assert"):
-            torch_kernel._on_gpu(torch, rows)
+            torch_kernel._on_gpu(torch, rows, "cuda:0")
     assert id(rows) not in torch_kernel._cache
+
+
+@pytest.mark.torch
+def test_pages_are_scored_on_the_gpu_that_has_the_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from colregion.indexes.maxsim_kernels import torch_kernel
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", [0, 5, 2].__getitem__)
+    assert torch_kernel.encoders_gpu(torch) == "cuda:1"
+    monkeypatch.setattr(torch.cuda, "memory_allocated", [0, 0, 0].__getitem__)
+    assert torch_kernel.encoders_gpu(torch) == "cuda:0"
 
 
 def test_exact_scan_is_worth_more_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,12 @@ def has_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
+def encoders_gpu(torch: Any) -> str:
+    """The GPU on which this process has most in memory: that of its encoder, else the first."""
+    allocated = [torch.cuda.memory_allocated(gpu) for gpu in range(torch.cuda.device_count())]
+    return f"cuda:{allocated.index(max(allocated))}"
+
+
 def token_best(
     rows: NDArray[np.generic], first: IntArray, counts: IntArray, tokens: FloatArray
 ) -> FloatArray:
@@ -53,7 +59,9 @@ def token_best(
         return np.zeros((len(first), len(tokens)), dtype=np.float32)
     torch = require("torch", extra="text")
     if has_gpu():
-        return best_in_halves(torch, _on_gpu(torch, rows), first, counts, tokens, device="cuda")
+        device = encoders_gpu(torch)
+        matrix = _on_gpu(torch, rows, device)
+        return best_in_halves(torch, matrix, first, counts, tokens, device=device)
     if rows.dtype == np.uint8:  # whose numbers torch has no fast way to widen on a CPU
         return numpy_kernel.token_best(rows, first, counts, tokens)
     return _best_in_floats(torch, _as_tensor(torch, rows), first, counts, tokens)
@@ -218,17 +226,17 @@ def _next_pages(counts: IntArray, page: int, *, most: int) -> slice:
     return slice(page, page + max(int(np.searchsorted(np.cumsum(window), most, side="right")), 1))
 
 
-def _on_gpu(torch: Any, rows: NDArray[np.generic]) -> Any:
-    """The matrix, cached on the GPU while the index has it mapped, if there is space."""
+def _on_gpu(torch: Any, rows: NDArray[np.generic], device: str) -> Any:
+    """The matrix, cached on a GPU while the index has it mapped, if there is space."""
     if id(rows) in _cache:
         return _cache[id(rows)]
     tensor = _as_tensor(torch, rows)
     # What torch has reserved and does not use counts as free.
-    unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-    if rows.nbytes >= _CACHED_SHARE * (torch.cuda.mem_get_info()[0] + unused):
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    if rows.nbytes >= _CACHED_SHARE * (torch.cuda.mem_get_info(device)[0] + unused):
         return tensor
     try:
-        moved = tensor.to("cuda")
+        moved = tensor.to(device)
     except RuntimeError as cause:  # another process was faster, or the space is in pieces
         if not _is_out_of_memory(cause):
             raise
