@@ -12,19 +12,15 @@ import os
 import re
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import pytest
-from langchain_core.documents import Document
 
 from colregion import Box, Engine
 from colregion.demo import DOCUMENTS
 from colregion.indexes import MemoryIndex
 from colregion.ingestion.pipeline import embed
-from colregion.langchain import RegionRetriever
 from colregion.testing import LineParser, WordEncoder, make_parsed_page
 from tests.export.chromium import Chromium
 
