@@ -30,6 +30,7 @@ from colregion.errors import InvalidBox
 _MAX_PIXELS = 8_000_000
 
 _FEW_WORDS = 4
+_CERTAIN_TYPE = 0.9  # text that stands sideways looks a little like amounts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,8 +171,9 @@ class VisualWordsEncoder(Encoder):
             gray = np.asarray(cutout)
             cells = self._model.run(gray, paper=int(np.median(gray)))
             words = pool_words(cells)
-            # A table of numbers has no words to be certain of.
             types = self._answer_types.probabilities(word_features(cells, words)).max(axis=1)
+            # Tables of dates and amounts have no words to be certain of.
+            types[types < _CERTAIN_TYPE] = 0.0
             certainty.extend(np.maximum(self._vocabulary.certainty(words.vectors), types))
         return float(sum(certainty)) / (len(certainty) - 1 + _FEW_WORDS)
 
