@@ -137,7 +137,7 @@ class _Exported(nn.Module):
         return vectors.permute(0, 2, 3, 1), ink
 
 
-class _Crops(CalibrationDataReader):  # type: ignore[misc]
+class _Crops(CalibrationDataReader):
     def __init__(self, crops: NDArray[np.uint8]) -> None:
         self._rest: Iterator[dict[str, Any]] = iter([{"page": crop[None, None]} for crop in crops])
 

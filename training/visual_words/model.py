@@ -74,7 +74,8 @@ def load_network(path: Path, size: Size = SIZES["small"]) -> CellNetwork:
             for name, value in state.items()
         }
     )
-    return network.eval()
+    network.eval()
+    return network
 
 
 def save_state(state: dict[str, Tensor], path: Path) -> None:

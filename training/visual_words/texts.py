@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -103,7 +104,7 @@ class TextSource:
         """A count, amount, date, time, year, percentage, code or telephone number."""
         rng = self._rng
         amount = rng.random() * 10 ** rng.randint(1, 5)
-        kinds = (
+        kinds: tuple[tuple[int, Callable[[], str]], ...] = (
             (16, lambda: str(rng.randint(0, 99))),
             (14, lambda: f"{rng.randint(0, 99_999):,}"),
             (20, lambda: rng.choice(["", "$", "", "€", "£", "RM", "", "USD "]) + f"{amount:,.2f}"),

@@ -19,7 +19,7 @@ from torch.nn.functional import avg_pool2d, pad
 from training.visual_words.checks import check_on_shard
 from training.visual_words.losses import Losses, Objective
 from training.visual_words.model import CellNetwork, save_state
-from training.visual_words.shards import Shard, shard_paths
+from training.visual_words.shards import Shard, Split, shard_paths
 from training.visual_words.targets import TrainingData
 
 _WARM_UP_STEPS = 200
@@ -90,7 +90,8 @@ def train(
                 note(check=_checks(run.average, shards, vocabulary, options.device))
         save_state(run.average.state_dict(), out / "visual_words.pt")
         note(check=_checks(run.average, shards, vocabulary, options.device))
-    return run.average.cpu().eval()
+    run.average.cpu().eval()
+    return run.average
 
 
 class _Run:
@@ -101,7 +102,7 @@ class _Run:
         self._data, self._options = data, options
         self._network = network.to(options.device, memory_format=torch.channels_last).train()
         self._objective = Objective(self._network).to(options.device)
-        self.average = copy.deepcopy(self._network)
+        self.average: CellNetwork = copy.deepcopy(self._network)
         weights = [*self._network.parameters(), *self._objective.layers]
         groups = [
             {"params": weights, "weight_decay": _DECAY},
@@ -169,9 +170,9 @@ def _checks(
     network: CellNetwork, shards: Path, vocabulary: Sequence[str], device: str
 ) -> dict[str, dict[str, float]]:
     """The figures of each split that has a shard and is not trained on."""
-    splits = ("seen", "words", "fonts")
-    found = {split: paths[0] for split in splits if (paths := shard_paths(shards, split))}
+    splits: tuple[Split, ...] = ("seen", "words", "fonts")
     return {
-        split: check_on_shard(network, Shard.load(path), vocabulary, device=device)
-        for split, path in found.items()
+        split: check_on_shard(network, Shard.load(paths[0]), vocabulary, device=device)
+        for split in splits
+        if (paths := shard_paths(shards, split))
     }
