@@ -25,6 +25,7 @@ from colregion.encoders.visual_words import model
 from colregion.encoders.visual_words.answer_types import AnswerTypeHead
 from colregion.encoders.visual_words.encoder import VisualWordsEncoder
 from colregion.encoders.visual_words.model import VisualWordModel
+from colregion.encoders.visual_words.vocabulary import SURE
 from colregion.errors import BackendError, InvalidInput, MissingDependency
 from colregion.indexes.memory import MemoryIndex
 from colregion.testing import EncoderContract, make_parsed_page
@@ -209,6 +210,12 @@ def test_random_texture_shows_no_word(encoder: VisualWordsEncoder) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (400, 400, 3), dtype=np.uint8)
     vectors = embed(encoder, Image.fromarray(noise)).vectors
     assert not np.isclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3).any()
+
+
+def test_photograph_shows_no_sure_word(encoder: VisualWordsEncoder) -> None:
+    coarse = np.random.default_rng(1).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    photo = Image.fromarray(coarse).resize((600, 450), Image.Resampling.BICUBIC)
+    assert (encoder.see(page_of(photo)).certainty <= SURE).all()
 
 
 @pytest.mark.parametrize("mode", ["CMYK", "I;16", "LA", "1"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from rich.console import Console
 
 from colregion import Engine
 from colregion.core.documents import DocumentEntry, Page
@@ -20,6 +22,7 @@ from colregion.core.regions import ParsedPage, Region
 from colregion.documents.images import in_memory_image
 from colregion.encoders import load_encoder
 from colregion.encoders.visual_words.encoder import VisualWordsEncoder
+from colregion.evaluation.run import Options, evaluate_file
 from colregion.indexes import open_index
 from colregion.indexes.local import scoring as local_scoring
 from colregion.indexes.memory import MemoryIndex
@@ -148,3 +151,29 @@ def test_two_stage_search_finds_the_same_pages(
 @pytest.mark.parametrize("name", ["visual_words", "static_tokens+visual_words"])
 def test_encoders_that_see_words_have_a_calibration_of_their_own(name: str) -> None:
     assert calibration_of(MemoryIndex(), load_encoder(name)) is not None
+
+
+def test_evaluation_runs_on_what_the_image_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    draw(TEXTS["order"]).save(tmp_path / "order.png")
+    case = {
+        "id": "1",
+        "dataset": "drawn",
+        "doc_id": "order",
+        "page": 0,
+        "image": "order.png",
+        "question": QUESTIONS["order"],
+        "answers": [],
+        "boxes": [[40, 60, 420, 86]],
+    }
+    (tmp_path / "cases.jsonl").write_text(json.dumps(case), encoding="utf-8")
+    result = evaluate_file(
+        tmp_path / "cases.jsonl",
+        Options(rankings=["colregion"], corpus=True),
+        encoder="visual_words",
+        parser="text_layer+geometry",
+        console=Console(quiet=True),
+    )
+    assert result["rows"]["colregion"]["drawn"]["page_at"]["1"] == 1.0
