@@ -19,9 +19,13 @@ from colregion.core.interfaces import Encoder, Parser
 from colregion.core.regions import ParsedPage
 from colregion.documents.images import ImageSource, in_memory_image
 from colregion.encoders import load_encoder
+from colregion.encoders.static.answer_types import AMOUNT, DATE
+from colregion.encoders.static.encoder import StaticTokenEncoder
 from colregion.encoders.visual_words import model
+from colregion.encoders.visual_words.answer_types import AnswerTypeHead
 from colregion.encoders.visual_words.encoder import VisualWordsEncoder
 from colregion.encoders.visual_words.model import VisualWordModel
+from colregion.encoders.visual_words.vocabulary import SURE
 from colregion.errors import BackendError, InvalidInput, MissingDependency
 from colregion.indexes.memory import MemoryIndex
 from colregion.testing import EncoderContract, make_parsed_page
@@ -208,6 +212,12 @@ def test_random_texture_shows_no_word(encoder: VisualWordsEncoder) -> None:
     assert not np.isclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3).any()
 
 
+def test_photograph_shows_no_sure_word(encoder: VisualWordsEncoder) -> None:
+    coarse = np.random.default_rng(1).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    photo = Image.fromarray(coarse).resize((600, 450), Image.Resampling.BICUBIC)
+    assert (encoder.see(page_of(photo)).certainty <= SURE).all()
+
+
 @pytest.mark.parametrize("mode", ["CMYK", "I;16", "LA", "1"])
 def test_words_are_seen_in_image_files_of_other_modes(
     encoder: VisualWordsEncoder, mode: str, tmp_path: Path
@@ -259,6 +269,25 @@ def test_question_finds_the_page_by_its_image_alone(
     assert {question: hit.doc_id for question, hit in first.items()} == asked
 
 
+def test_dates_and_amounts_have_a_second_vector_with_the_meaning_of_their_type(
+    encoder: VisualWordsEncoder,
+) -> None:
+    texts = ["invoice", "14/03/2021", "delivery", "$1,250.00", "garden", "12/11/1998", "87.40"]
+    image, boxes = draw(texts, size=20)
+    seen = encoder.see(page_of(image))
+    static = StaticTokenEncoder()
+    centers = (seen.boxes[:, :2] + seen.boxes[:, 2:]) / 2 * image.size
+    for words, expected in ((DATE, {"14/03/2021", "12/11/1998"}), (AMOUNT, {"$1,250.00", "87.40"})):
+        rows = (seen.vectors == static.answer_vector(words)).all(axis=1)
+        marked = {
+            text
+            for text, (x0, y0, x1, y1) in boxes.items()
+            for x, y in centers[rows]
+            if x0 <= x <= x1 and y0 - 4 <= y <= y1 + 4
+        }
+        assert marked == expected
+
+
 def test_words_of_the_page_do_not_count(encoder: VisualWordsEncoder) -> None:
     page = make_parsed_page([("Total amount due", Box(0.1, 0.1, 0.6, 0.2))])
     (embedding,) = encoder.encode_pages([page])
@@ -307,11 +336,14 @@ def test_missing_and_damaged_weights_say_to_install_again(
     path = tmp_path / "weights.onnx"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(BackendError, match=f"{says}.*install colregion again"):
+    message = f"{says}.*install colregion again"
+    with pytest.raises(BackendError, match=message):
         VisualWordModel(path).run(np.zeros((8, 16), np.uint8), paper=255)
+    with pytest.raises(BackendError, match=message):
+        AnswerTypeHead(path).probabilities(np.zeros((1, 1155), np.float32))
 
 
 def test_fingerprint_names_the_weights_and_the_encoder_of_questions(
     encoder: VisualWordsEncoder,
 ) -> None:
-    assert encoder.fingerprint == "visual_words-1 ce6ff16384b2 static_tokens-2"
+    assert encoder.fingerprint == "visual_words-2 54a13b29850d 0f4827194c93 static_tokens-2"

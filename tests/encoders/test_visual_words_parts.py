@@ -13,7 +13,7 @@ from colregion.encoders.visual_words.components import (
 )
 from colregion.encoders.visual_words.model import Cells
 from colregion.encoders.visual_words.vocabulary import Vocabulary
-from colregion.encoders.visual_words.words import pool_words
+from colregion.encoders.visual_words.words import pool_words, word_features
 
 
 class FourWords(StaticTokenEncoder):
@@ -106,16 +106,34 @@ def test_neighbouring_cells_that_are_alike_are_pooled_to_one_word() -> None:
     np.testing.assert_allclose(words.vectors, [mean / np.linalg.norm(mean), [0, 1]], rtol=1e-6)
 
 
+def test_features_of_a_word_are_its_mean_first_and_last_cell_and_its_size() -> None:
+    # One word of three cells in the first row, and one below the first cell.
+    cells = Cells(
+        vectors=np.array([[4, 0], [6, 0], [8, 0], [2, 0]], dtype=np.float32),
+        rows=np.array([0, 0, 0, 1]),
+        cols=np.array([1, 2, 3, 1]),
+        ink=np.array([1.0, 1.0, 1.0, 0.5]),
+        shape=(2, 5),
+    )
+    words = pool_words(cells)
+    mean = (4 + 6 + 8 + 0.5 * 2) / 3.5
+    expected = [mean, 0, 4, 0, 8, 0, 3, 2, 4]  # the first cell is the one with more ink
+    np.testing.assert_allclose(word_features(cells, words), [expected], rtol=1e-6)
+
+
 def test_image_without_inked_cells_has_no_words() -> None:
     nothing = np.zeros(0, dtype=np.int64)
     cells = Cells(np.zeros((0, 384), np.float32), nothing, nothing, np.zeros(0), (3, 4))
     words = pool_words(cells)
     assert (len(words), words.boxes.shape) == (0, (0, 4))
+    assert word_features(cells, words).shape == (0, 1155)
 
 
 def test_sure_word_gets_its_own_vector(words: FloatArray, vocabulary: Vocabulary) -> None:
     seen = unit(words[0] + 0.1 * words[1])
-    np.testing.assert_array_equal(vocabulary.read(seen[None])[0], words[0])
+    vectors, certainty = vocabulary.read(seen[None])
+    np.testing.assert_array_equal(vectors[0], words[0])
+    assert 0.9 < certainty[0] <= 1
 
 
 def test_likely_word_is_mixed_with_the_direction_by_its_probability(
@@ -126,18 +144,21 @@ def test_likely_word_is_mixed_with_the_direction_by_its_probability(
     probability = weights[0] / weights.sum()
     assert 0.5 < probability < 0.9
     mixed = probability * words[0] + (1 - probability) * 2 * seen
-    np.testing.assert_allclose(vocabulary.read(seen[None])[0], mixed, atol=1e-5)
+    vectors, certainty = vocabulary.read(seen[None])
+    np.testing.assert_allclose(vectors[0], mixed, atol=1e-5)
+    np.testing.assert_allclose(certainty, [probability], atol=1e-5)
 
 
 def test_direction_of_no_word_is_twice_as_long(words: FloatArray, vocabulary: Vocabulary) -> None:
     # Orthogonal to all four words, each of which has the probability 0.25.
     orthogonal = np.linalg.svd(words)[2][4:].astype(np.float32)
-    np.testing.assert_allclose(vocabulary.read(orthogonal[:3]), 2 * orthogonal[:3])
+    np.testing.assert_allclose(vocabulary.read(orthogonal[:3])[0], 2 * orthogonal[:3])
     np.testing.assert_allclose(vocabulary.certainty(orthogonal[:3]), 0.25, rtol=1e-4)
 
 
 def test_no_vectors_are_read_as_none(vocabulary: Vocabulary) -> None:
-    assert vocabulary.read(np.zeros((0, 384), np.float32)).shape == (0, 384)
+    vectors, certainty = vocabulary.read(np.zeros((0, 384), np.float32))
+    assert (vectors.shape, certainty.shape) == ((0, 384), (0,))
     assert len(vocabulary.certainty(np.zeros((0, 384), np.float32))) == 0
 
 

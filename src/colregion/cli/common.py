@@ -56,8 +56,9 @@ EncoderOption = Annotated[
     typer.Option(
         "--encoder",
         metavar="SPEC",
-        help="static_tokens, visual_words, a hub id or folder of a visual model, or text:ID for a "
-        "text model, with options such as 'ID?device=cuda' (default: the encoder of the index).",
+        help="static_tokens, visual_words, static_tokens+visual_words, a hub id or folder of a "
+        "visual model, or text:ID for a text model, with options such as 'ID?device=cuda' "
+        "(default: the encoder of the index).",
     ),
 ]
 RerankOption = Annotated[

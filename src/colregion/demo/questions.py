@@ -59,3 +59,6 @@ QUESTIONS = (
         page=1,
     ),
 )
+
+SCANNED = "tarrow-annual-report-2024.pdf"
+"""The document of which the demo also shows images that nobody read."""

@@ -13,7 +13,8 @@ from rich.padding import Padding
 from rich.text import Text
 
 from colregion.core.results import AddReport, Hit
-from colregion.demo.questions import QUESTIONS, Question
+from colregion.demo.questions import QUESTIONS, SCANNED, Question
+from colregion.demo.seen import ask_scans
 from colregion.engine import Engine
 from colregion.errors import BackendError
 from colregion.export import Section, write_html
@@ -29,8 +30,8 @@ _SNIPPET_CHARACTERS = 230
 def run_demo(folder: Path, *, console: Console, questions: Sequence[Question] = QUESTIONS) -> Path:
     """Copy the documents into `folder`, index them there, ask the questions, write the report.
 
-    Only `documents`, `index` and `report.html` within `folder`, which may be missing, are written.
-    Documents already in the index are read again. Returns the path of the report. Raises
+    Only `documents`, `scans`, `index` and `report.html` within `folder`, which may be missing, are
+    written. Documents already in the index are read again. Returns the path of the report. Raises
     BackendError if the folder cannot be written.
     """
     started = time.perf_counter()
@@ -51,6 +52,8 @@ def run_demo(folder: Path, *, console: Console, questions: Sequence[Question] = 
             pages = {hit.page_id for hit in hits}
             maps = {page: engine.explain(question.text, page) for page in pages}
             sections.append(Section(question.text, hits, maps))
+    scans = folder / "scans"
+    sections += ask_scans(copies / SCANNED, scans, console=console, questions=questions)
     report = folder / "report.html"
     write_html(report, sections)
     _print_end(console, folder, report, seconds=time.perf_counter() - started)

@@ -16,6 +16,7 @@ _ENTRY_POINTS = "colregion.encoders"
 _KNOWN = (
     "static_tokens",
     "visual_words",
+    "static_tokens+visual_words",
     "text:ID of a text model",
     "a hub id or a folder of a visual model",
 )
@@ -29,9 +30,10 @@ def load_encoder(spec: str, **options: Any) -> Encoder:
     function that is called with the spec's argument, if it has one, and the options by keyword.
 
     Args:
-        spec: "static_tokens"; "visual_words"; a hub id (`vidore/colqwen2.5-v0.2`) or folder of a
-            visual model or LoRA adapter; `text:` and a hub id or folder of a text model; or a name
-            that an installed package adds. Options can follow: `ID?device=cuda&pool_factor=3`.
+        spec: "static_tokens"; "visual_words"; "static_tokens+visual_words"; a hub id
+            (`vidore/colqwen2.5-v0.2`) or folder of a visual model or LoRA adapter; `text:` and a
+            hub id or folder of a text model; or a name that an installed package adds. Options can
+            follow: `ID?device=cuda&pool_factor=3`.
         options: options of the encoder (`ColVisionOptions`, `TextModelEncoder`); they override
             those in the spec.
 
@@ -53,6 +55,11 @@ def load_encoder(spec: str, **options: Any) -> Encoder:
 
         _check_options(VisualWordsEncoder, options, name=name)
         return VisualWordsEncoder()
+    if name == "static_tokens+visual_words":
+        from colregion.encoders.visual_words.with_read_words import ReadAndSeenWordsEncoder
+
+        _check_options(ReadAndSeenWordsEncoder, options, name=name)
+        return ReadAndSeenWordsEncoder()
     if parsed.name == "text" and parsed.argument is not None:
         from colregion.encoders.text import TextModelEncoder
 

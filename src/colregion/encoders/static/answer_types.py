@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 
+DATE = ("date",)
+AMOUNT = ("amount", "price", "cost")
+PERCENT = ("percent", "percentage", "rate")
+
 # Forms print "Date" and "Amount due" next to values that do not contain these words. Each type is
 # recognized by its punctuation, which `text.terms` drops, and maps to the words that ask for it.
 _TYPES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
@@ -12,11 +16,11 @@ _TYPES: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         (
             r"(?<!\d)(?:\d{1,2}[/.-](?:\d{1,2}|[^\W\d]{3,9})[/.-](?:\d{4}|\d{2})"
             r"|\d{4}[/.-]\d{1,2}[/.-]\d{1,2})(?!\d)",
-            ("date",),
+            DATE,
         ),
-        (r"\d\s?%", ("percent", "percentage", "rate")),
+        (r"\d\s?%", PERCENT),
         (r"(?<!\d)\d{1,2}:\d{2}(?!\d)", ("time",)),
-        (r"[$£€¥₹₩]\s?\d|\d\s?[$£€¥₹₩]|\d[.,]\d{2}(?!\d)", ("amount", "price", "cost")),
+        (r"[$£€¥₹₩]\s?\d|\d\s?[$£€¥₹₩]|\d[.,]\d{2}(?!\d)", AMOUNT),
         (r"^[+(]?\d{2,4}[)-][\d-]{5,}$", ("phone", "telephone")),
         (r"\w@\w[\w-]*\.\w", ("email",)),
         (r"^(?:www\.|https?:)", ("website",)),

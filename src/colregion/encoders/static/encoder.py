@@ -57,7 +57,7 @@ class StaticTokenEncoder(Encoder):
     def __init__(self) -> None:
         self._table = token_table.TokenTable()
         self._vector = lru_cache(maxsize=_CACHED_TERMS)(self.term_vector)
-        self._answer = lru_cache(maxsize=None)(self._answer_vector)
+        self._answer = lru_cache(maxsize=None)(self.answer_vector)
 
     @property
     def fingerprint(self) -> str:
@@ -109,7 +109,9 @@ class StaticTokenEncoder(Encoder):
         spelling = ngrams.ngram_vector(term)
         return _read_only(np.concatenate([share**0.5 * meaning, (1 - share) ** 0.5 * spelling]))
 
-    def _answer_vector(self, words: tuple[str, ...]) -> FloatArray:
+    def answer_vector(self, words: tuple[str, ...]) -> FloatArray:
+        """(384,) float32, read-only, the meaning of the words that ask for an answer type and no
+        spelling; shorter than 1."""
         meaning = np.sum([self._table.lookup(word)[0] for word in words], axis=0)
         meaning *= _MEANING_SHARE**0.5 / np.linalg.norm(meaning)
         return _read_only(np.concatenate([meaning, np.zeros(ngrams.DIMENSION, dtype=np.float32)]))

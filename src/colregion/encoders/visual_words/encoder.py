@@ -7,8 +7,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from colregion.core.embeddings import PageEmbedding, QueryEmbedding
@@ -16,21 +18,53 @@ from colregion.core.geometry import Box, BoxPlacement, FloatArray, Upright, boxe
 from colregion.core.interfaces import Encoder
 from colregion.core.regions import ParsedPage
 from colregion.encoders.static.encoder import DIMENSION, StaticTokenEncoder
-from colregion.encoders.visual_words.model import (
-    CELL_HEIGHT,
-    CELL_WIDTH,
-    SHA256,
-    VisualWordModel,
-)
+from colregion.encoders.visual_words import answer_types, model
+from colregion.encoders.visual_words.answer_types import TYPES, AnswerTypeHead
+from colregion.encoders.visual_words.model import CELL_HEIGHT, CELL_WIDTH, VisualWordModel
 from colregion.encoders.visual_words.views import Look, PageView, choose_looks, resize
 from colregion.encoders.visual_words.vocabulary import Vocabulary
-from colregion.encoders.visual_words.words import PooledWords, pool_words
+from colregion.encoders.visual_words.words import pool_words, word_features
 from colregion.errors import InvalidBox
 
 # Eight A4 pages of 11-px letters. Larger images are reduced, and their letters with them.
 _MAX_PIXELS = 8_000_000
 
 _FEW_WORDS = 4
+_CERTAIN_TYPE = 0.9  # text that stands sideways looks a little like amounts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenWords:
+    """What the model sees on a page.
+
+    Args:
+        vectors: (V, 384) float32, one for each word, then one for each that looks like an answer.
+        boxes: (V, 4) of each, in fractions of the page.
+        certainty: (V,) the probability that the page shows this word, or this type of answer, 0-1.
+    """
+
+    vectors: FloatArray
+    boxes: FloatArray
+    certainty: FloatArray
+
+    def where(self, keep: NDArray[np.bool_] | list[int]) -> SeenWords:
+        """Only some of them."""
+        return SeenWords(self.vectors[keep], self.boxes[keep], self.certainty[keep])
+
+    def on_page(self, upright: Upright) -> SeenWords:
+        """The same with boxes of the page as displayed, for boxes of the upright one; without
+        those in corners that the turn added."""
+        rows: list[int] = []
+        boxes: list[Box] = []
+        for row, box in enumerate(self.boxes.tolist()):
+            with suppress(InvalidBox):
+                boxes.append(upright.box_on_page(Box(*box)))
+                rows.append(row)
+        return replace(self.where(rows), boxes=boxes_to_array(boxes))
+
+    @property
+    def embedding(self) -> PageEmbedding:
+        return PageEmbedding(self.vectors, BoxPlacement(self.boxes))
 
 
 class VisualWordsEncoder(Encoder):
@@ -38,8 +72,9 @@ class VisualWordsEncoder(Encoder):
 
     A page has one vector for each word that the model sees, at the box around it: that of
     `static_tokens` for the word where the model is sure of it, else the model's own, longer, which
-    points towards what the word means and how it is spelled. Questions are encoded as by
-    `static_tokens`. The words of the parser do not count.
+    points towards what the word means and how it is spelled. A word that looks like a date, an
+    amount or a percentage has one more vector, as with `static_tokens`. Questions are
+    encoded as by `static_tokens`. The words of the parser do not count.
 
     The image is scaled to letters of 11 px, with a pass of its own for much larger ones, and
     turned if the page is known to lie sideways, upside down or askew, or if it is sideways or
@@ -62,67 +97,85 @@ class VisualWordsEncoder(Encoder):
     def __init__(self) -> None:
         self._static = StaticTokenEncoder()
         self._model = VisualWordModel()
+        self._answer_types = AnswerTypeHead()
+        self._answer_vectors = np.stack([self._static.answer_vector(words) for words in TYPES])
         self._vocabulary = Vocabulary(self._static)
 
     @property
     def fingerprint(self) -> str:
         # Raise with every change of the vectors.
-        return f"visual_words-1 {SHA256[:12]} {self._static.fingerprint}"
+        weights = f"{model.SHA256[:12]} {answer_types.SHA256[:12]}"
+        return f"visual_words-2 {weights} {self._static.fingerprint}"
 
     def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
         """One embedding per page, float32, D = 384; a page on which no word is seen gives (0, 384).
         Raises BackendError where the weights are missing or damaged."""
-        return [self._encode(page) for page in pages]
+        return [self.see(page).embedding for page in pages]
 
     def encode_query(self, text: str) -> QueryEmbedding:
         """As `StaticTokenEncoder.encode_query`."""
         return self._static.encode_query(text)
 
-    def _encode(self, page: ParsedPage) -> PageEmbedding:
+    def see(self, page: ParsedPage) -> SeenWords:
+        """The words on a page's image. Raises as `encode_pages`."""
         known = page.page.upright
         degrees = known.degrees_clockwise if known else 0.0
         view = PageView.of(_turned(page.page.image.convert("L"), degrees_clockwise=degrees))
         if view is None:
-            return PageEmbedding(
-                np.zeros((0, DIMENSION), np.float32), BoxPlacement(np.zeros((0, 4)))
-            )
+            nothing = np.zeros((0, DIMENSION), np.float32)
+            return SeenWords(nothing, np.zeros((0, 4)), np.zeros(0))
         view, looks = choose_looks(view, self._certainty)
         parts = [self._see(view, look, is_first=i == 0) for i, look in enumerate(looks)]
-        vectors, boxes = (np.concatenate(part) for part in zip(*parts, strict=True))
+        directions, boxes, features = (np.concatenate(part) for part in zip(*parts, strict=True))
+        words, certainty = self._vocabulary.read(directions)
+        rows, types, likelihood = self._answer_types.likely(features)
         degrees = (degrees + 90.0 * view.quarter_turns) % 360.0
-        upright = Upright(degrees, page.page.width, page.page.height)
-        return _placed(self._vocabulary.read(vectors), boxes, upright)
+        seen = SeenWords(
+            np.concatenate([words, self._answer_vectors[types]]),
+            np.concatenate([boxes, boxes[rows]]),
+            np.concatenate([certainty, likelihood]),
+        )
+        return seen.on_page(Upright(degrees, page.page.width, page.page.height))
 
-    def _see(self, view: PageView, look: Look, *, is_first: bool) -> tuple[FloatArray, FloatArray]:
-        """Vectors, and boxes in fractions of the turned page, of the words that this pass is for.
-        The first one is also for words without letters of their own."""
+    def _see(
+        self, view: PageView, look: Look, *, is_first: bool
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Vectors, boxes in fractions of the turned page, and features of the words that this pass
+        is for. The first one is also for words without letters of their own."""
         image = view.image
         largest = math.sqrt(_MAX_PIXELS / (image.width * image.height))
         scaled = resize(image, min(look.scale, largest))
         scale_xy = np.array(scaled.size) / image.size
-        words = self._words(scaled, paper=view.paper)
+        cells = self._model.run(np.asarray(scaled), paper=view.paper)
+        words = pool_words(cells)
         votes = np.zeros(len(words))
         for letters, sign in ((look.letters, 1), (look.others, -1)):
-            cells = (letters.centers_xy * scale_xy / (CELL_WIDTH, CELL_HEIGHT)).astype(np.int64)
-            word = words.word_of_cell[cells[:, 1], cells[:, 0]]
+            col, row = (letters.centers_xy * scale_xy / (CELL_WIDTH, CELL_HEIGHT)).astype(int).T
+            word = words.word_of_cell[row, col]
             np.add.at(votes, word[word >= 0], sign * letters.widths[word >= 0])
         chosen = votes >= 0 if is_first else votes > 0
         pixels = np.minimum(
             words.boxes[chosen] * np.tile([CELL_WIDTH, CELL_HEIGHT], 2), np.tile(scaled.size, 2)
         )
         on_page = pixels / np.tile(scale_xy, 2) + np.tile(view.corners[:2], 2)
-        return words.vectors[chosen], on_page / np.tile(view.page_image.size, 2)
-
-    def _words(self, image: Image.Image, *, paper: int) -> PooledWords:
-        return pool_words(self._model.run(np.asarray(image), paper=paper))
+        return (
+            words.vectors[chosen],
+            on_page / np.tile(view.page_image.size, 2),
+            word_features(cells, words)[chosen],
+        )
 
     def _certainty(self, cutouts: Sequence[Image.Image]) -> float:
         """The mean over the words, less where there are few."""
-        words = [self._words(one, paper=int(np.median(np.asarray(one)))) for one in cutouts]
-        vectors = np.concatenate(
-            [np.zeros((0, DIMENSION), np.float32), *(w.vectors for w in words)]
-        )
-        return float(self._vocabulary.certainty(vectors).sum()) / (len(vectors) + _FEW_WORDS)
+        certainty = [0.0]
+        for cutout in cutouts:
+            gray = np.asarray(cutout)
+            cells = self._model.run(gray, paper=int(np.median(gray)))
+            words = pool_words(cells)
+            types = self._answer_types.probabilities(word_features(cells, words)).max(axis=1)
+            # Tables of dates and amounts have no words to be certain of.
+            types[types < _CERTAIN_TYPE] = 0.0
+            certainty.extend(np.maximum(self._vocabulary.certainty(words.vectors), types))
+        return float(sum(certainty)) / (len(certainty) - 1 + _FEW_WORDS)
 
 
 def _turned(image: Image.Image, *, degrees_clockwise: float) -> Image.Image:
@@ -130,14 +183,3 @@ def _turned(image: Image.Image, *, degrees_clockwise: float) -> Image.Image:
         return image
     bicubic = Image.Resampling.BICUBIC
     return image.rotate(-degrees_clockwise, resample=bicubic, expand=True, fillcolor=255)
-
-
-def _placed(vectors: FloatArray, boxes: FloatArray, upright: Upright) -> PageEmbedding:
-    """The words on the page as displayed, without those in corners that the turn added."""
-    rows: list[int] = []
-    on_page: list[Box] = []
-    for row, box in enumerate(boxes.tolist()):
-        with suppress(InvalidBox):
-            on_page.append(upright.box_on_page(Box(*box)))
-            rows.append(row)
-    return PageEmbedding(vectors[rows], BoxPlacement(boxes_to_array(on_page)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,13 +14,14 @@ from numpy.typing import NDArray
 
 from colregion.core.cpu import thread_count
 from colregion.core.geometry import FloatArray, IntArray
-from colregion.errors import BackendError, require
+from colregion.encoders.visual_words.weights import read_weights
+from colregion.errors import require
 
 EXTRA = "visual-words"
 CELL_WIDTH, CELL_HEIGHT = 16, 8
 """Pixels of one cell."""
 
-SHA256 = "ce6ff16384b2ee3dafe709e6c314122d35a261aad209db6463c777d9942664b3"
+SHA256 = "54a13b29850d9f33ec3ccc085a7dd51e20bec4447bfde1dda39cab2be2a37b78"
 """Of the weights."""
 
 _WEIGHTS = Path(__file__).with_name("visual_words.onnx")
@@ -40,7 +40,7 @@ class Cells:
     """The N inked cells of an image of (rows, cols) cells.
 
     Args:
-        vectors: (N, 384) float32 of length 1.
+        vectors: (N, 384) float32, the longer the surer.
         rows, cols: (N,) of each, sorted by row, then column.
         ink: (N,) the probability that there is text, 0.5-1.
     """
@@ -53,7 +53,8 @@ class Cells:
 
 
 class VisualWordModel:
-    """The shipped weights, 8 bits. Read at the first run. Safe to use from threads."""
+    """The shipped weights: 7 bits each, because sums of products with 8 overflow on processors
+    without VNNI. Read at the first run. Safe to use from threads."""
 
     def __init__(self, path: Path = _WEIGHTS) -> None:
         self._path = path
@@ -93,20 +94,11 @@ class VisualWordModel:
 
     @cached_property
     def _session(self) -> Any:
-        try:
-            weights = self._path.read_bytes()
-        except OSError as cause:
-            raise BackendError(
-                f"{self._path} is part of colregion and cannot be read; install colregion again"
-            ) from cause
-        if hashlib.sha256(weights).hexdigest() != SHA256:
-            raise BackendError(f"{self._path} is damaged; install colregion again")
+        weights = read_weights(self._path, sha256=SHA256)
         options = self._runtime.SessionOptions()
         options.intra_op_num_threads = thread_count(_MAX_THREADS)
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # Processors without VNNI would add products of 8 bits in 16 and overflow.
-        options.add_session_config_entry("session.x64quantprecision", "1")
         # Pages differ in size: memory is given back after each one.
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False

@@ -21,7 +21,9 @@ _COMMON_WORDS = 4_000
 # vocabulary has a word that is similar; evidence recall and page rank are no better.
 _SHARPNESS = 48.0
 _UNSURE_LENGTH = 2.0
-_LIKELY, _SURE = 0.3, 0.9
+_LIKELY = 0.3
+SURE = 0.9
+"""The probability from which the word's own vector stands in."""
 
 _ROWS_AT_ONCE = 256  # 20 MB of similarities
 
@@ -38,16 +40,19 @@ class Vocabulary:
         self._lock = threading.Lock()
         self._made: FloatArray | None = None
 
-    def read(self, vectors: FloatArray) -> FloatArray:
+    def read(self, vectors: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(V, 384) float32: the vector of the word that each of `vectors` (V, 384) shows, where
-        that is sure; the vector itself, longer, where it is not; a mean of both between."""
+        that is sure; the vector itself, longer, where it is not; a mean of both between. And (V,)
+        the probability of the likeliest word, 0-1."""
         result = _UNSURE_LENGTH * vectors
+        certainty = np.zeros(len(vectors))
         for rows, word, probability in self._best(vectors, n_words=_WORDS):
-            share = np.where(probability > _SURE, 1.0, probability)
+            share = np.where(probability > SURE, 1.0, probability)
             share = np.where(probability > _LIKELY, share, 0.0)[:, None].astype(np.float32)
             part = slice(rows.start, rows.stop)
             result[part] = share * self._vectors[word] + (1 - share) * result[part]
-        return result
+            certainty[part] = probability
+        return result, certainty
 
     def certainty(self, vectors: FloatArray) -> FloatArray:
         """(V,) the probability, 0-1, of the likeliest common word for each of `vectors`."""

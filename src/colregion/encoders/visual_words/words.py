@@ -36,22 +36,49 @@ def pool_words(cells: Cells) -> PooledWords:
     """The words of an image; none for a blank one."""
     position = np.full(cells.shape, -1)
     position[cells.rows, cells.cols] = np.arange(len(cells.rows))
+    directions = _normalized(cells.vectors)
     edges = [
-        _alike(cells.vectors, position[:, :-1], position[:, 1:]),
-        _alike(cells.vectors, position[:-1], position[1:]),
+        _alike(directions, position[:, :-1], position[:, 1:]),
+        _alike(directions, position[:-1], position[1:]),
     ]
     a, b = np.concatenate(edges, axis=1)
     word = connected(len(cells.rows), a, b)
     n = int(word.max(initial=-1)) + 1
-    sums = np.zeros((n, cells.vectors.shape[1]), dtype=np.float32)
-    np.add.at(sums, word, cells.vectors * cells.ink[:, None])
+    sums = _sums(directions * cells.ink[:, None], word, n=n)
     low, high = np.full((n, 2), max(cells.shape)), np.zeros((n, 2), dtype=np.int64)
     places = np.stack([cells.cols, cells.rows], axis=1)
     np.minimum.at(low, word, places)
     np.maximum.at(high, word, places + 1)
     position[cells.rows, cells.cols] = word
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    return PooledWords(sums / np.maximum(lengths, 1e-6), np.hstack([low, high]), position)
+    return PooledWords(_normalized(sums), np.hstack([low, high]), position)
+
+
+def word_features(cells: Cells, words: PooledWords) -> FloatArray:
+    """(W, 1155) float32, what tells the type of a word: the mean of its cells' vectors, weighted by
+    ink, those of its first and its last cell, and its width, height and number of cells."""
+    word, n = words.word_of_cell[cells.rows, cells.cols], len(words)
+    ink = cells.ink[:, None]
+    mean = _sums(cells.vectors * ink, word, n=n) / _sums(ink, word, n=n)
+    # Of the cells in the outermost column, the one with most ink.
+    by_start = np.lexsort((-cells.ink, cells.cols, word))
+    by_end = np.lexsort((-cells.ink, -cells.cols, word))
+    start = np.searchsorted(word[by_start], np.arange(n))
+    first, last = cells.vectors[by_start[start]], cells.vectors[by_end[start]]
+    left, top, right, bottom = words.boxes.T
+    sizes = np.stack([right - left, bottom - top, np.bincount(word, minlength=n)], axis=1)
+    return np.hstack([mean, first, last, sizes]).astype(np.float32)
+
+
+def _normalized(vectors: FloatArray) -> FloatArray:
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-6), dtype=np.float32)
+
+
+def _sums(rows: FloatArray, word: IntArray, *, n: int) -> FloatArray:
+    """(n, C) the sums of the rows (N, C) of each word."""
+    sums = np.zeros((n, rows.shape[1]), dtype=np.float32)
+    np.add.at(sums, word, rows)
+    return sums
 
 
 def _alike(vectors: FloatArray, first: IntArray, second: IntArray) -> IntArray:

@@ -1,0 +1,54 @@
+"""What a word on the image looks like: a date, an amount, a percentage."""
+
+from __future__ import annotations
+
+import io
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from colregion.core.geometry import FloatArray, IntArray
+from colregion.encoders.static.answer_types import AMOUNT, DATE, PERCENT
+from colregion.encoders.visual_words.weights import read_weights
+
+SHA256 = "0f4827194c93164a46e09b9498a8cf64ec4443170495b4987df9f7d904808296"
+"""Of the weights."""
+
+TYPES: tuple[tuple[str, ...], ...] = (DATE, AMOUNT, PERCENT)
+"""The types by the words that ask for them, as in `static.answer_types`."""
+
+_LIKELY = 0.5
+_WEIGHTS = Path(__file__).with_name("answer_types.npz")
+
+
+class AnswerTypeHead:
+    """A small network over the features of pooled words. Its weights are read at the first use.
+
+    Args:
+        sha256: of the weights.
+    """
+
+    def __init__(self, path: Path = _WEIGHTS, *, sha256: str = SHA256) -> None:
+        self._path, self._sha256 = path, sha256
+
+    def likely(self, features: FloatArray) -> tuple[IntArray, IntArray, FloatArray]:
+        """Rows of the words that probably have a type, the position of each one's type in `TYPES`,
+        and its probability; for `word_features` (W, F). Raises as `probabilities`."""
+        probabilities = self.probabilities(features)
+        best = probabilities.max(axis=1, initial=0.0)
+        rows = np.flatnonzero(best > _LIKELY)
+        return rows, probabilities[rows].argmax(axis=1), best[rows]
+
+    def probabilities(self, features: FloatArray) -> FloatArray:
+        """(W, 3) of each of `TYPES`, 0-1, for `word_features` (W, F). Raises BackendError where
+        the weights are missing or damaged."""
+        layers = self._layers
+        hidden = np.maximum(features @ layers["hidden"] + layers["hidden_bias"], 0)
+        logits = hidden @ layers["types"] + layers["types_bias"]
+        return np.asarray(0.5 + 0.5 * np.tanh(logits / 2))  # the logistic function
+
+    @cached_property
+    def _layers(self) -> dict[str, FloatArray]:
+        with np.load(io.BytesIO(read_weights(self._path, sha256=self._sha256))) as stored:
+            return {name: stored[name].astype(np.float32) for name in stored.files}

@@ -1,0 +1,1 @@
+"""How the weights of the encoder `visual_words` are made: see the README beside this file."""
