@@ -21,6 +21,7 @@ from colregion.encoders import load_encoder
 from colregion.errors import InvalidInput, ModelMismatch
 from colregion.indexes import open_index
 from colregion.ingestion.copy import copy_index
+from colregion.ingestion.on_demand import OnDemandReader, ReadingMode, ReadReport, parser_for
 from colregion.ingestion.page_cache import PageCache, Rankable
 from colregion.ingestion.pipeline import IngestJob, Progress
 from colregion.ingestion.progress import ignore, reported
@@ -31,8 +32,8 @@ from colregion.retrieval.confidence import Calibration
 from colregion.retrieval.parts import find_region, page_id_of
 from colregion.retrieval.ranking import Limits as RegionLimits
 from colregion.retrieval.ranking import check_k
-from colregion.retrieval.regions import RegionScorer
-from colregion.retrieval.rerank import RerankScorer
+from colregion.retrieval.reading import DEFAULT_BUDGET_S
+from colregion.retrieval.rerank import default_scorer
 from colregion.retrieval.retriever import Retriever
 from colregion.retrieval.scorer import Scorer
 
@@ -51,6 +52,8 @@ class Engine(ShowsItself):
         scorer: scores pages and regions; by default `RegionScorer` with the encoder's noise floor.
         rerank: a text model that the pages compared are scored with as well; see `RerankScorer`.
         count_tokens: how `context` counts; by default an estimate that needs no tokenizer.
+        reading_budget_s: seconds that a question may spend on reading what was only seen; see
+            `add`. 0 reads nothing.
 
     Raises:
         ModelMismatch: the index was made with another encoder.
@@ -66,6 +69,7 @@ class Engine(ShowsItself):
         scorer: Scorer[Any] | None = None,
         rerank: Encoder | None = None,
         count_tokens: CountTokens = estimate_tokens,
+        reading_budget_s: float = DEFAULT_BUDGET_S,
     ) -> None:
         made_with = index.get_setting(IndexSetting.ENCODER)
         if made_with is not None and made_with != encoder.fingerprint:
@@ -81,10 +85,10 @@ class Engine(ShowsItself):
         self.page_cache = PageCache(parser, encoder)
         if scorer is not None and rerank is not None:
             raise InvalidInput("rerank is for the default scorer; leave out scorer or rerank")
-        if rerank is not None:
-            scorer = RerankScorer(rerank, noise_floor=encoder.noise_floor)
-        scorer = scorer or RegionScorer(noise_floor=encoder.noise_floor)
-        self.retriever = Retriever(index, encoder, scorer)
+        scorer = scorer or default_scorer(encoder, rerank=rerank)
+        self.reader = OnDemandReader(index, encoder, parser)
+        self.reading_budget_s = reading_budget_s
+        self.retriever = Retriever(index, encoder, scorer, self.reader)
 
     @classmethod
     def open(
@@ -95,6 +99,7 @@ class Engine(ShowsItself):
         parser: str | Parser = "auto",
         rerank: str | Encoder | None = None,
         count_tokens: CountTokens = estimate_tokens,
+        reading_budget_s: float = DEFAULT_BUDGET_S,
         **encoder_options: Any,
     ) -> Engine:
         """Open an index, or make it where there is none.
@@ -128,6 +133,7 @@ class Engine(ShowsItself):
             parser=load_parser(parser) if isinstance(parser, str) else parser,
             rerank=load_encoder(rerank) if isinstance(rerank, str) else rerank,
             count_tokens=count_tokens,
+            reading_budget_s=reading_budget_s,
         )
         if encoder.spec is not None and opened.get_setting(IndexSetting.ENCODER_SPEC) is None:
             opened.set_setting(IndexSetting.ENCODER_SPEC, encoder.spec)
@@ -157,6 +163,7 @@ class Engine(ShowsItself):
         metadata: Metadata | None = None,
         password: str | None = None,
         parser: str | Parser | None = None,
+        reading: ReadingMode = "now",
         workers: int | None = None,
         limits: Limits = _DEFAULT_LIMITS,
         progress: bool = True,
@@ -181,6 +188,8 @@ class Engine(ShowsItself):
             password: for encrypted files.
             parser: reads these sources in place of the engine's own, such as
                 `DoclingRegions("report.docling.json")` for regions detected by docling.
+            reading: "on_demand" leaves pages without a text layer unread, for an encoder that sees
+                images: a question reads where it is hot, `read` the rest.
             workers: the most worker processes; 0 to read in this process, without limits of time
                 and memory or protection from crashes of libraries. By default one per core, and 0
                 for a parser that cannot be pickled or that the running script itself defines.
@@ -190,20 +199,41 @@ class Engine(ShowsItself):
 
         Raises:
             InvalidInput: a source of another type, `doc_id` for several documents, an unknown
-                parser, or workers for a parser that cannot be pickled.
+                parser, workers for a parser that cannot be pickled, or reading on demand with an
+                encoder or a parser that sees no images.
             BackendError: no worker process starts.
         """
-        reading = load_parser(parser) if isinstance(parser, str) else parser or self.parser
+        parser = load_parser(parser) if isinstance(parser, str) else parser or self.parser
+        parser = parser_for(reading, parser, self.encoder)
         with self._adding, reported(on_progress, progress=progress) as show:
             job = IngestJob(
                 index=self.index,
                 encoder=self.encoder,
-                pool=WorkerPool(reading, workers=workers, limits=limits),
+                pool=WorkerPool(parser, workers=workers, limits=limits),
                 options=DocumentOptions(doc_id, metadata or {}, password),
+                on_demand=reading == "on_demand",
                 on_progress=show,
                 on_outcome=on_outcome or ignore,
             )
             return AddReport(job.run(sources), job.pool.workers)
+
+    def read(
+        self,
+        doc_id: str | None = None,
+        *,
+        budget_s: float | None = None,
+        on_progress: Callable[[Progress], None] = ignore,
+    ) -> ReadReport:
+        """Read what `add` left unread, in one document or all, what questions lit up first.
+
+        Each page is stored when it is read, so that an interruption loses none.
+
+        Args:
+            budget_s: no page is begun after so many seconds; None for all pages.
+
+        Raises NotIndexed for an unknown document.
+        """
+        return self.reader.finish(doc_id, budget_s=budget_s, on_progress=on_progress)
 
     def search(
         self,
@@ -213,6 +243,7 @@ class Engine(ShowsItself):
         filters: FilterInput = None,
         min_confidence: float | None = None,
         max_area: float | None = None,
+        reading_budget_s: float | None = None,
     ) -> list[Hit]:
         """The k regions over all pages that answer best, best first; [] when nothing is indexed,
         passes the filters or is likely enough.
@@ -222,16 +253,23 @@ class Engine(ShowsItself):
             min_confidence: 0-1; leave out regions less likely to be right, if need be all.
             max_area: a budget for the regions, in pages (0.1 is a tenth of one); filled with the
                 best that fit.
+            reading_budget_s: that of the engine by default.
 
         Raises:
-            InvalidInput: an empty question, k < 1, an unknown filter, max_area not above 0, or
-                `min_confidence` without a calibration.
+            InvalidInput: an empty question, k < 1, an unknown filter, max_area not above 0, a
+                budget below 0, or `min_confidence` without a calibration.
             NotIndexed: the filters name documents of which none is in the index.
         """
         check_k(k)
-        limits = RegionLimits(min_confidence, max_area)
+        limits = self._limits(min_confidence, max_area, reading_budget_s)
         hits = self.retriever.search(question, k=k, filters=parse_filters(filters), limits=limits)
         return Hits(hits)
+
+    def _limits(
+        self, min_confidence: float | None, max_area: float | None, budget_s: float | None = None
+    ) -> RegionLimits:
+        budget_s = self.reading_budget_s if budget_s is None else budget_s
+        return RegionLimits(min_confidence, max_area, budget_s)
 
     def search_pages(
         self, question: str, *, k: int = DEFAULT_K, filters: FilterInput = None
@@ -266,7 +304,7 @@ class Engine(ShowsItself):
             check_k(k)
         several = [pages] if isinstance(pages, Rankable) else list(pages)
         embedded = [page for one in several for page in self.page_cache.pages(one, self.index)]
-        limits = RegionLimits(min_confidence, max_area)
+        limits = self._limits(min_confidence, max_area)
         return Hits(self.retriever.rank(question, embedded, k=k, limits=limits))
 
     @property
@@ -375,12 +413,7 @@ class Engine(ShowsItself):
             InvalidInput: the target is this index.
             ModelMismatch: the target was made with another encoder.
         """
-        opened = target if isinstance(target, Index) else open_index(str(target))
-        try:
-            return AddReport(tuple(copy_index(self.index, opened, on_progress=on_progress)))
-        finally:
-            if opened is not target:
-                opened.close()
+        return AddReport(tuple(copy_index(self.index, target, on_progress=on_progress)))
 
     def documents(self) -> list[DocumentEntry]:
         """The entries of all documents, by id."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from colregion.core.documents import DocumentEntry, check_metadata
 from colregion.core.embeddings import EmbeddedPage, QueryEmbedding
-from colregion.errors import InvalidInput, ModelMismatch, ShapeMismatch
+from colregion.errors import InvalidInput, ModelMismatch, NotIndexed, ShapeMismatch
 
 
 def checked_pages(
@@ -50,3 +50,9 @@ def check_search(query: QueryEmbedding, *, k: int, dim: int | None) -> None:
     if dim is not None and query.vectors.shape[1] != dim:
         n = query.vectors.shape[1]
         raise ShapeMismatch(f"the index has vectors of D = {dim}, the query has D = {n}")
+
+
+def check_same_content(entry: DocumentEntry, stored: DocumentEntry) -> None:
+    """Raise NotIndexed where a document has other content than when it was `entry`."""
+    if stored.content_hash != entry.content_hash:
+        raise NotIndexed(f"{entry.id!r} has been replaced meanwhile; ask again")

@@ -70,6 +70,7 @@ class IngestJob:
     """One call of `Engine.add`.
 
     Args:
+        on_demand: whether documents of which pages are unread are complete.
         on_progress: called after every page that was read.
         on_outcome: called with the outcome of each document as soon as it is known.
     """
@@ -78,6 +79,7 @@ class IngestJob:
     encoder: Encoder
     pool: WorkerPool
     options: DocumentOptions
+    on_demand: bool
     on_progress: Callable[[Progress], None]
     on_outcome: Callable[[Outcome], None]
     _entries: dict[str, DocumentEntry] = field(init=False)  # of the index before, by id
@@ -193,7 +195,9 @@ class IngestJob:
     def _is_unchanged(self, entry: DocumentEntry) -> bool:
         """Whether the index has this document whole; where its file lies does not matter."""
         before = self._entries.get(entry.id)
-        return before is not None and entry == replace(before, page_count=0, source=entry.source)
+        if before is None or (before.unread_pages and not self.on_demand):
+            return False
+        return entry == replace(before, page_count=0, unread_pages=0, source=entry.source)
 
     def _embed_and_store(self, entry: DocumentEntry, reading: Reading) -> Outcome:
         if reading.failure is not None:
@@ -271,7 +275,12 @@ def store(
     except ColregionError as error:
         outcome = _outcome(entry, "failed", str(error))
     else:
-        outcome = replace(outcome, pages=stored.page_count, regions=region_count)
+        outcome = replace(
+            outcome,
+            pages=stored.page_count,
+            regions=region_count,
+            unread_pages=stored.unread_pages,
+        )
     return replace(outcome, seconds=time.perf_counter() - started)
 
 

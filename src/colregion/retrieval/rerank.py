@@ -25,6 +25,13 @@ MEANING_WEIGHT = 0.2
 _CACHED_PAGES = 512  # about 400 kB each: 500 tokens of 384 numbers
 
 
+def default_scorer(encoder: Encoder, *, rerank: Encoder | None) -> RegionScorer:
+    """The default scorer for an encoder, or that with a text model."""
+    if rerank is None:
+        return RegionScorer(noise_floor=encoder.noise_floor)
+    return RerankScorer(rerank, noise_floor=encoder.noise_floor)
+
+
 class RerankScorer(RegionScorer):
     """The default method, with the MaxSim of a text model as a fifth of each page's relevance.
 
