@@ -130,6 +130,7 @@ async def test_search_returns_text_and_structured_content(engine: Engine) -> Non
         "confidence": None,
         "ocr_confidence": None,
         "hidden_text": "",
+        "unread": False,
         "quotes": ["gamma ? delta"],
         "metadata": {"team": "x"},
     }

@@ -35,9 +35,11 @@ class Parser(ABC):
     Attributes:
         by_page: whether a page is parsed the same whichever other pages the document has. Its
             pages are then parsed in parallel, and one that fails does not cost the others.
+        leaves_unread: whether pages that need recognition are left for later.
     """
 
     by_page: bool = False
+    leaves_unread: bool = False
 
     def for_one_core(self) -> Parser:
         """The same parser without threads of its own, for one of several processes."""

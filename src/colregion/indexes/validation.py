@@ -6,7 +6,18 @@ from collections.abc import Iterable, Iterator
 
 from colregion.core.documents import DocumentEntry, check_metadata
 from colregion.core.embeddings import EmbeddedPage, QueryEmbedding
+from colregion.core.interfaces import Encoder, Index, IndexSetting
 from colregion.errors import InvalidInput, ModelMismatch, NotIndexed, ShapeMismatch
+
+
+def check_encoder(index: Index, encoder: Encoder) -> None:
+    """Raise ModelMismatch where an index was made with another encoder."""
+    made_with = index.get_setting(IndexSetting.ENCODER)
+    if made_with is not None and made_with != encoder.fingerprint:
+        raise ModelMismatch(
+            f"the index was made with encoder {made_with!r} and cannot be used with "
+            f"{encoder.fingerprint!r}; open it with the first, or index into another folder"
+        )
 
 
 def checked_pages(

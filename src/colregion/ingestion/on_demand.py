@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from colregion.core.cpu import core_count
 from colregion.core.documents import DocumentEntry, Limits, Page
@@ -26,7 +26,9 @@ from colregion.ingestion.filling import fill_leaves
 from colregion.ingestion.pipeline import Progress
 from colregion.ingestion.workers.pool import WorkerPool
 from colregion.ingestion.workers.reading import Reading, ReadRequest
-from colregion.parsers.on_demand import OnDemandParser, PartToRead
+
+if TYPE_CHECKING:
+    from colregion.parsers.on_demand import PartToRead
 
 ReadingMode: TypeAlias = Literal["now", "on_demand"]
 _Change: TypeAlias = Callable[[EmbeddedPage], EmbeddedPage]
@@ -40,7 +42,7 @@ def parser_for(reading: ReadingMode, parser: Parser, encoder: Encoder) -> Parser
     """The parser that reads as a mode says. Raises InvalidInput for an unknown mode, and where
     pages cannot be ranked or read later."""
     if reading not in get_args(ReadingMode):
-        raise InvalidInput(f"reading must be 'now' or 'on_demand', got {reading!r}")
+        raise InvalidInput(f"reading must be one of {get_args(ReadingMode)}, got {reading!r}")
     if reading == "now":
         return parser
     if not encoder.sees_images:
@@ -49,6 +51,13 @@ def parser_for(reading: ReadingMode, parser: Parser, encoder: Encoder) -> Parser
             "sees words only: make an index with encoder='visual_words' or a visual model, or read "
             "the documents now (reading='now')"
         )
+    return _on_demand(parser)
+
+
+def _on_demand(parser: Parser) -> Parser:
+    # Loaded when used, as it is a parser.
+    from colregion.parsers.on_demand import OnDemandParser
+
     return OnDemandParser(parser)
 
 
@@ -78,7 +87,7 @@ class OnDemandReader(AreaReader):
     def __init__(self, index: Index, encoder: Encoder, parser: Parser) -> None:
         self._index, self._encoder, self._parser = index, encoder, parser
         self._unsaved: dict[str, list[_Change]] = {}
-        self._given_up: dict[str, str] = {}
+        self._given_up: dict[str, set[tuple[int, ...]]] = {}  # leaves that took too long
         self._heat: Counter[str] = Counter()  # how often each page was asked for
         # What one question reads another one waits for, instead of reading it too.
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
@@ -88,19 +97,19 @@ class OnDemandReader(AreaReader):
         self, page_id: str, paths: Iterable[tuple[int, ...]], *, limit_s: float
     ) -> AreaReading:
         with self._locks[hash(page_id) % _LOCKS]:
-            if problem := self._given_up.get(page_id):
-                return AreaReading(None, problem=problem)
             self._heat[page_id] += 1
+            wanted = set(paths) - self._given_up.get(page_id, set())
             started = time.monotonic()
             try:
-                return self._read(page_id, set(paths), limit_s=limit_s)
+                if not wanted:
+                    raise BackendError("reading it took too long before; `Engine.read` has time")
+                return self._read(page_id, wanted, limit_s=limit_s)
             except ColregionError as error:
                 seconds = time.monotonic() - started
-                problem = str(error)
                 if seconds > limit_s:
-                    problem = f"reading it was given up after {limit_s:.3g} s"
-                    self._given_up[page_id] = problem
-                return AreaReading(None, seconds, problem)
+                    self._given_up.setdefault(page_id, set()).update(wanted)
+                    return AreaReading(None, seconds, f"it was not read in {limit_s:.3g} s")
+                return AreaReading(None, seconds, str(error))
 
     def _read(self, page_id: str, paths: set[tuple[int, ...]], *, limit_s: float) -> AreaReading:
         (page,) = self._index.load([page_id])
@@ -131,7 +140,7 @@ class OnDemandReader(AreaReader):
         unread = self._index.unread_pages(doc_id)
         hottest = sorted(unread, key=lambda one: (-self._heat[one], unread[one]))
         deadline = math.inf if budget_s is None else time.monotonic() + budget_s
-        pool = WorkerPool(OnDemandParser(self._parser), workers=None, limits=Limits())
+        pool = WorkerPool(_on_demand(self._parser), workers=None, limits=Limits())
         asked: dict[ReadRequest, tuple[DocumentEntry, str]] = {}
         problems: dict[str, str] = {}
         done = 0
@@ -207,7 +216,7 @@ class OnDemandReader(AreaReader):
         self, part: PartToRead, entry: DocumentEntry, *, limit_s: float
     ) -> tuple[ParsedPage, float]:
         limits = Limits(seconds_per_page=limit_s)
-        pool = WorkerPool(OnDemandParser(self._parser), workers=None, limits=limits)
+        pool = WorkerPool(_on_demand(self._parser), workers=None, limits=limits)
         identity = Identity(entry.id, entry.source, entry.content_hash)
         request = ReadRequest((part,), identity, None, limits)
         with tempfile.TemporaryDirectory(prefix="colregion-") as folder:
@@ -230,6 +239,8 @@ def _page_of(reading: Reading, entry: DocumentEntry) -> ParsedPage:
 def part_to_read(page: Page, entry: DocumentEntry, **what: object) -> PartToRead:
     """A part of an indexed page. A document that came from a file is read from that file, at the
     resolution of OCR, if its content is the same; else from the image that the index stores."""
+    from colregion.parsers.on_demand import PartToRead
+
     load_image = page.load_image
     if Path(entry.source).is_absolute():
         load_image = SourceImage(entry.source, page.number, entry.content_hash)

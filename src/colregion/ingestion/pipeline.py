@@ -70,7 +70,6 @@ class IngestJob:
     """One call of `Engine.add`.
 
     Args:
-        on_demand: whether documents of which pages are unread are complete.
         on_progress: called after every page that was read.
         on_outcome: called with the outcome of each document as soon as it is known.
     """
@@ -79,7 +78,6 @@ class IngestJob:
     encoder: Encoder
     pool: WorkerPool
     options: DocumentOptions
-    on_demand: bool
     on_progress: Callable[[Progress], None]
     on_outcome: Callable[[Outcome], None]
     _entries: dict[str, DocumentEntry] = field(init=False)  # of the index before, by id
@@ -195,7 +193,7 @@ class IngestJob:
     def _is_unchanged(self, entry: DocumentEntry) -> bool:
         """Whether the index has this document whole; where its file lies does not matter."""
         before = self._entries.get(entry.id)
-        if before is None or (before.unread_pages and not self.on_demand):
+        if before is None or (before.unread_pages and not self.pool.parser.leaves_unread):
             return False
         return entry == replace(before, page_count=0, unread_pages=0, source=entry.source)
 

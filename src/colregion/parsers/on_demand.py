@@ -51,6 +51,7 @@ class OnDemandParser(Parser):
     """
 
     by_page = True
+    leaves_unread = True
 
     def __init__(self, parser: Parser) -> None:
         if not isinstance(parser, PageParser) or not parser.reader.reads_images:
