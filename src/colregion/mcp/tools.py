@@ -33,8 +33,8 @@ Limit = Annotated[int, Field(ge=1, le=500, description="The most documents to li
 Offset = Annotated[int, Field(ge=0, description="How many documents to skip.")]
 Paths = Annotated[list[str], Field(min_length=1, description=_PATHS)]
 _READING = (
-    "now, or on_demand to leave scanned pages unread until a question needs them, which an index of "
-    "a visual encoder allows."
+    "on_demand leaves scanned pages unread until a question needs them; for an index of a visual "
+    "encoder."
 )
 Reading = Annotated[ReadingMode, Field(description=_READING)]
 ListedId = Annotated[str, Field(description="As list_documents returns it.")]

@@ -19,10 +19,11 @@ from colregion.core.regions import ParsedPage
 from colregion.errors import InvalidInput, ModelMismatch, NotIndexed, ShapeMismatch
 from colregion.indexes.memory import MemoryIndex
 from colregion.testing.fakes import PlainImage
-from colregion.testing.index_contract_data import HOSTILE, IndexTestData
+from colregion.testing.index_contract_data import HOSTILE
+from colregion.testing.unread_contract import UnreadPagesContract
 
 
-class IndexContract(IndexTestData):
+class IndexContract(UnreadPagesContract):
     """Contract tests that every index passes; `MemoryIndex` is the oracle.
 
     Override the fixture `index` with an empty index, and `reopen` if an index outlives its object.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -128,7 +129,8 @@ class Pages:
                 limit=MOST_VALUES,
                 exact=True,
             )
-            counts.update({str(hit.value): hit.count for hit in answer.hits})
+            # The client's local mode writes them with hyphens.
+            counts.update({uuid.UUID(str(hit.value)).hex: hit.count for hit in answer.hits})
         return counts
 
     def count(self, condition: models.Condition, dims: Iterable[int]) -> int:
