@@ -12,11 +12,12 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from colregion.core.components import component_boxes
 from colregion.core.documents import Page
 from colregion.core.geometry import Box, FloatArray, IntArray, Upright
-from colregion.core.regions import ParsedPage, Word
+from colregion.core.regions import ParsedPage, Region, Word
 from colregion.errors import InvalidBox
 from colregion.parsers.layout import Layout
 from colregion.parsers.ocr.orientation import skew, stroke_mask, turn_image
@@ -26,6 +27,7 @@ _LETTER_GAP = 0.7
 _LOWEST = 0.5
 
 _LETTER_WIDTH = 0.5  # of its height, for the length of a word
+_FAINTEST = 32  # of gray levels, between ink and paper
 _SIDEWAYS = 1.5  # times fewer words by closing gaps down the page than across it
 
 
@@ -56,6 +58,9 @@ def ink_regions(page: Page, *, without: Sequence[Box] = ()) -> ParsedPage:
         except InvalidBox:  # in a corner that the turn added
             continue
         words.append(Word(_stand_in(x1 - x0, y1 - y0, turn), box))
+    page = replace(page, upright=upright)
+    if not words:
+        return ParsedPage(page, (), _blob(page, image, turn))
     laid = Layout("geometry").build(replace(page, upright=turn), words)
     regions = tuple(
         replace(
@@ -68,7 +73,22 @@ def ink_regions(page: Page, *, without: Sequence[Box] = ()) -> ParsedPage:
         )
         for region in laid.regions
     )
-    return ParsedPage(replace(page, upright=upright), (), regions)
+    return ParsedPage(page, (), regions)
+
+
+def _blob(page: Page, image: Image.Image, turn: Upright) -> tuple[Region, ...]:
+    """One region around what is drawn where nothing looks like words, as in a photo of a sign; none
+    for a blank page. The image is turned upright."""
+    darkest, lightest = image.getextrema()
+    if lightest - darkest <= _FAINTEST:
+        return ()
+    box = Box(0.0, 0.0, 1.0, 1.0)
+    rows, columns = np.nonzero(strokes := stroke_mask(image))
+    if len(rows):
+        corners = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+        height, width = strokes.shape
+        box = Box.from_pixels(corners, width_px=width, height_px=height)
+    return (Region(page.id, (1,), turn.box_on_page(box), "", unread=True),)
 
 
 def _stand_in(width: float, height: float, turn: Upright) -> str:
