@@ -18,6 +18,7 @@ from colregion.core.regions import Word
 from colregion.parsers.layout import Layout
 from colregion.parsers.page_parser import PageParser
 from colregion.parsers.word_reader import WordReader
+from colregion.testing import ColorEncoder
 
 COLORS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 WIDTH, HEIGHT = 600, 800
@@ -52,6 +53,11 @@ class ColorReader(WordReader):
 
 def color_parser(reader: ColorReader | None = None) -> PageParser:
     return PageParser(reader or ColorReader(), Layout("geometry"), workers=1)
+
+
+def fine_colors() -> ColorEncoder:
+    """An encoder whose cells of 8 x 8 px are smaller than a bar."""
+    return ColorEncoder(rows=HEIGHT // 8, cols=WIDTH // 8)
 
 
 def bar_box(row: int, column: int) -> Box:
