@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 from colregion.core.cpu import core_count
 from colregion.core.documents import DocumentEntry, Limits, Page
 from colregion.core.embeddings import EmbeddedPage
+from colregion.core.geometry import Box
 from colregion.core.interfaces import AreaReader, AreaReading, Encoder, Index, Parser
-from colregion.core.regions import ParsedPage
+from colregion.core.regions import ParsedPage, Word
 from colregion.core.repr import one_line_repr
 from colregion.documents import Identity
 from colregion.errors import BackendError, ColregionError, InvalidInput
@@ -236,7 +237,13 @@ def _page_of(reading: Reading, entry: DocumentEntry) -> ParsedPage:
     return parsed
 
 
-def part_to_read(page: Page, entry: DocumentEntry, **what: object) -> PartToRead:
+def part_to_read(
+    page: Page,
+    entry: DocumentEntry,
+    *,
+    areas: tuple[Box, ...] = (),
+    known_words: tuple[Word, ...] = (),
+) -> PartToRead:
     """A part of an indexed page. A document that came from a file is read from that file, at the
     resolution of OCR, if its content is the same; else from the image that the index stores."""
     from colregion.parsers.on_demand import PartToRead
@@ -244,9 +251,17 @@ def part_to_read(page: Page, entry: DocumentEntry, **what: object) -> PartToRead
     load_image = page.load_image
     if Path(entry.source).is_absolute():
         load_image = SourceImage(entry.source, page.number, entry.content_hash)
-    names = ("doc_id", "number", "width", "height", "unit", "upright", "missing")
     return PartToRead(
-        **{name: getattr(page, name) for name in names}, load_image=load_image, **what
+        page.doc_id,
+        page.number,
+        page.width,
+        page.height,
+        page.unit,
+        load_image,
+        upright=page.upright,
+        missing=page.missing,
+        areas=areas,
+        known_words=known_words,
     )
 
 

@@ -41,10 +41,6 @@ class IndexContract(UnreadPagesContract):
         page = self.page()
         return replace(page, embedding=PageEmbedding(np.ones((2, 5)), page.embedding.placement))
 
-    def reopen(self, index: Index) -> Index:
-        """The same index in a new object."""
-        return index
-
     def test_empty_index_returns_nothing(self, index: Index) -> None:
         assert index.search(self.query("one"), k=3) == []
         assert index.documents() == []

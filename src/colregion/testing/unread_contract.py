@@ -21,6 +21,10 @@ Change = Callable[[EmbeddedPage], EmbeddedPage]
 class UnreadPagesContract(IndexTestData):
     """The part of `IndexContract` about pages with unread parts."""
 
+    def reopen(self, index: Index) -> Index:
+        """The same index in a new object."""
+        return index
+
     def reading(self, **lines: str) -> Change:
         """Reads unread lines, by their position from 1: `_1="one"`; a line that is read stays."""
 

@@ -79,8 +79,8 @@ def ink_regions(page: Page, *, without: Sequence[Box] = ()) -> ParsedPage:
 def _blob(page: Page, image: Image.Image, turn: Upright) -> tuple[Region, ...]:
     """One region around what is drawn where nothing looks like words, as in a photo of a sign; none
     for a blank page. The image is turned upright."""
-    darkest, lightest = image.getextrema()
-    if lightest - darkest <= _FAINTEST:
+    levels = np.asarray(image)
+    if int(levels.max()) - int(levels.min()) <= _FAINTEST:
         return ()
     box = Box(0.0, 0.0, 1.0, 1.0)
     rows, columns = np.nonzero(strokes := stroke_mask(image))
