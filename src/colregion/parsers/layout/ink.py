@@ -26,7 +26,7 @@ from colregion.parsers.ocr.orientation import skew, stroke_mask, turn_image
 _LETTER_GAP = 0.7
 _LOWEST = 0.5
 
-_LETTER_WIDTH = 0.5  # of its height, for the length of a word
+_LETTER_WIDTH = 0.65  # of its height, for the length of a word
 _FAINTEST = 32  # of gray levels, between ink and paper
 _SIDEWAYS = 1.5  # times fewer words by closing gaps down the page than across it
 
