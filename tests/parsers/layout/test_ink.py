@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -115,3 +116,14 @@ def test_a_page_askew_gets_its_upright() -> None:
     assert len(parsed.leaves) == 12
     known = ink_regions(replace(page_of(askew), upright=parsed.page.upright))
     assert known.regions == parsed.regions
+
+
+@pytest.mark.parametrize("share", [0.02, 0.15])
+def test_a_page_of_noise_is_divided_in_bounded_time(share: float) -> None:
+    dark = np.random.default_rng(0).random((1000, 800)) < share
+    image = Image.fromarray(np.where(dark, 0, 255).astype(np.uint8))
+    started = time.process_time()
+    parsed = ink_regions(page_of(image.convert("RGB")))
+    assert time.process_time() - started < 10
+    assert parsed.is_unread.all()
+    assert len(parsed.regions) > 0

@@ -26,6 +26,9 @@ from colregion.parsers.ocr.orientation import skew, stroke_mask, turn_image
 _LETTER_GAP = 0.7
 _LOWEST = 0.5
 
+# A page of small print has up to a thousand; more would take the layout minutes.
+_MOST_WORDS = 2000
+
 _LETTER_WIDTH = 0.65  # of its height, for the length of a word
 _FAINTEST = 32  # of gray levels, between ink and paper
 _SIDEWAYS = 1.5  # times fewer words by closing gaps down the page than across it
@@ -99,11 +102,17 @@ def _stand_in(width: float, height: float, turn: Upright) -> str:
 
 
 def _word_boxes(strokes: NDArray[np.bool_]) -> FloatArray:
-    """(N, 4) boxes around words of a mask of strokes (H, W), in fractions of it."""
+    """(N, 4) boxes around words of a mask of strokes (H, W), in fractions of it; none of noise."""
     usual = _usual_height(component_boxes(strokes))
-    words = component_boxes(_closed(strokes, gap=round(_LETTER_GAP * usual)))
-    high = words[:, 3] - words[:, 1] >= _LOWEST * usual
-    return np.asarray(words[high] / np.array([strokes.shape[1], strokes.shape[0]] * 2))
+    gap = max(round(_LETTER_GAP * usual), 1)
+    size = np.array([strokes.shape[1], strokes.shape[0]] * 2)
+    while gap < strokes.shape[1]:
+        words = component_boxes(_closed(strokes, gap=gap))
+        words = words[words[:, 3] - words[:, 1] >= _LOWEST * usual]
+        if len(words) <= _MOST_WORDS:
+            return np.asarray(words / size)
+        gap *= 2  # whole lines, then
+    return np.zeros((0, 4))
 
 
 def _usual_height(boxes: IntArray) -> float:
