@@ -378,3 +378,23 @@ def test_a_read_only_index_answers_and_stores_nothing(scans: Path, tmp_path: Pat
         assert words_of(engine, "a.png") == []
         with pytest.raises(BackendError, match="read-only"):
             engine.remove("a.png")
+
+
+@pytest.mark.qdrant
+def test_an_index_on_qdrant_is_read_on_demand_too(scans: Path) -> None:
+    from colregion.indexes.qdrant import QdrantIndex
+
+    with open_engine(QdrantIndex(":memory:", "pages")) as engine:
+        add_unread(engine, scans)
+        assert engine.search("green", k=1, reading_budget_s=0)[0].text == ""
+        assert [hit.text for hit in engine.search("green", k=2)] == ["green", "green"]
+        assert {entry.id: entry.unread_pages for entry in engine.documents()} == {
+            "a.png": 1,
+            "b.png": 1,
+            "c.png": 1,
+        }
+        assert engine.index.unread_pages()["c.png#p1"] == 1.0
+        assert engine.index.document_frequency(["green"]) == [2]
+        assert engine.read().pages == 3
+        assert engine.documents()[0].unread_pages == 0
+        assert sorted(words_of(engine, "a.png")) == ["blue", "green", "red"]
