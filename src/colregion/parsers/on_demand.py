@@ -21,8 +21,11 @@ from colregion.parsers.page_parser import PageParser, parse_pages
 from colregion.parsers.text_layer.hidden_text import mark_hidden_text
 
 _MARGIN = 0.008  # of the page's width, around an area that is cut out
+# RapidOCR enlarges an image until its shorter side has this many pixels: a line that is cut out
+# would take it three times as long as a page.
+_LEAST_SIDE_PX = 736
 # Mean over the characters, from which a reading tells which side of the page is up.
-_SURE = 0.8
+_SURE = 0.55  # upside down, no more than .34 was measured
 _FEWEST_SURE = 20  # characters
 
 
@@ -140,11 +143,12 @@ def _cut_out(part: PartToRead) -> tuple[Page, Box]:
             for a in part.areas
         ]
         pixels = [area.to_pixels(**size) for area in areas]
-        outer = Box.enclosing(areas).to_pixels(**size)
-        shown = Image.new("RGB", (outer[2] - outer[0], outer[3] - outer[1]), paper)
+        x0, y0, x1, y1 = Box.enclosing(areas).to_pixels(**size)
+        x1, y1 = max(x1, x0 + _LEAST_SIDE_PX), max(y1, y0 + _LEAST_SIDE_PX)
+        shown = Image.new("RGB", (x1 - x0, y1 - y0), paper)
         for left, top, right, bottom in pixels:
-            shown.paste(image.crop((left, top, right, bottom)), (left - outer[0], top - outer[1]))
-        box = Box.from_pixels(outer, width_px=image.width, height_px=image.height)
+            shown.paste(image.crop((left, top, right, bottom)), (left - x0, top - y0))
+        box = Box.from_pixels((x0, y0, x1, y1), **size)
         image = shown
     width, height = image.width * 72 / dpi, image.height * 72 / dpi
 
