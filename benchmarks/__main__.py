@@ -99,6 +99,28 @@ def search(
 
 
 @app.command()
+def reading(
+    cases: Annotated[Path, typer.Argument(metavar="CASES.jsonl", help="Labelled questions.")],
+    folder: Annotated[Path, typer.Argument(help="For the indexes; those there are used again.")],
+    pages: Annotated[int, typer.Option(min=1, help="Pages of each data set.")] = 12,
+    budget_s: Annotated[float, typer.Option("--budget", help="Seconds of a question.")] = 2.0,
+    encoder: Annotated[str, typer.Option(help="Of the pages that go in unread.")] = "visual_words",
+    half: Annotated[
+        bool, typer.Option("--half", help="Rank a corpus of which half is read instead.")
+    ] = False,
+    output: OutputOption = None,
+) -> None:
+    """Measure reading on demand beside reading everything first."""
+    from benchmarks.reading import measure_one_ranking, measure_reading
+
+    if half:
+        result = measure_one_ranking(cases, folder, pages=pages)
+    else:
+        result = measure_reading(cases, folder, pages=pages, encoder=encoder, budget_s=budget_s)
+    emit_json(result, to_stdout=True, output=output)
+
+
+@app.command()
 def replay(
     replays: Annotated[Path, typer.Argument(metavar="FILE", help="Boxes that a model ranked.")],
     boxes: Annotated[int, typer.Option(help="How many boxes a rule keeps.")] = 3,

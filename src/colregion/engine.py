@@ -17,11 +17,12 @@ from colregion.core.interfaces import Encoder, Index, IndexSetting, Parser
 from colregion.core.repr import ShowsItself, one_line_repr
 from colregion.core.results import DEFAULT_K, AddReport, Hit, Hits, Outcome, PageHit, RelevanceMap
 from colregion.core.text import estimate_tokens
-from colregion.encoders import load_encoder
-from colregion.errors import InvalidInput, ModelMismatch
+from colregion.encoders import encoder_for, load_encoder
 from colregion.frameworks import MakesRetrievers
 from colregion.indexes import open_index
+from colregion.indexes.validation import check_encoder
 from colregion.ingestion.copy import copy_index
+from colregion.ingestion.on_demand import OnDemandReader, ReadingMode, ReadReport, parser_for
 from colregion.ingestion.page_cache import PageCache, Rankable
 from colregion.ingestion.pipeline import IngestJob, Progress
 from colregion.ingestion.progress import ignore, reported
@@ -32,8 +33,8 @@ from colregion.retrieval.confidence import Calibration
 from colregion.retrieval.parts import find_region, page_id_of
 from colregion.retrieval.ranking import Limits as RegionLimits
 from colregion.retrieval.ranking import check_k
-from colregion.retrieval.regions import RegionScorer
-from colregion.retrieval.rerank import RerankScorer
+from colregion.retrieval.reading import DEFAULT_BUDGET_S
+from colregion.retrieval.rerank import scorer_for
 from colregion.retrieval.retriever import Retriever
 from colregion.retrieval.scorer import Scorer
 
@@ -51,6 +52,7 @@ class Engine(MakesRetrievers, ShowsItself):
         scorer: scores pages and regions; by default `RegionScorer` with the encoder's noise floor.
         rerank: a text model that the pages compared are scored with as well; see `RerankScorer`.
         count_tokens: how `context` counts; by default an estimate that needs no tokenizer.
+        reading_budget_s: seconds that a question may take to read what was only seen; see `add`.
 
     Raises:
         ModelMismatch: the index was made with another encoder.
@@ -66,25 +68,19 @@ class Engine(MakesRetrievers, ShowsItself):
         scorer: Scorer[Any] | None = None,
         rerank: Encoder | None = None,
         count_tokens: CountTokens = estimate_tokens,
+        reading_budget_s: float = DEFAULT_BUDGET_S,
     ) -> None:
-        made_with = index.get_setting(IndexSetting.ENCODER)
-        if made_with is not None and made_with != encoder.fingerprint:
-            raise ModelMismatch(
-                f"the index was made with encoder {made_with!r} and cannot be used with "
-                f"{encoder.fingerprint!r}; open it with the first, or index into another folder"
-            )
+        check_encoder(index, encoder)
         self.index = index
         self.encoder = encoder
         self.parser = parser
         self.count_tokens = count_tokens
         self._adding = threading.Lock()
         self.page_cache = PageCache(parser, encoder)
-        if scorer is not None and rerank is not None:
-            raise InvalidInput("rerank is for the default scorer; leave out scorer or rerank")
-        if rerank is not None:
-            scorer = RerankScorer(rerank, noise_floor=encoder.noise_floor)
-        scorer = scorer or RegionScorer(noise_floor=encoder.noise_floor)
-        self.retriever = Retriever(index, encoder, scorer)
+        self.reader = OnDemandReader(index, encoder, parser)
+        self.reading_budget_s = reading_budget_s
+        chosen = scorer_for(encoder, scorer=scorer, rerank=rerank)
+        self.retriever = Retriever(index, encoder, chosen, self.reader)
 
     @classmethod
     def open(
@@ -95,6 +91,7 @@ class Engine(MakesRetrievers, ShowsItself):
         parser: str | Parser = "auto",
         rerank: str | Encoder | None = None,
         count_tokens: CountTokens = estimate_tokens,
+        reading_budget_s: float = DEFAULT_BUDGET_S,
         **encoder_options: Any,
     ) -> Engine:
         """Open an index, or make it where there is none.
@@ -116,18 +113,14 @@ class Engine(MakesRetrievers, ShowsItself):
             BackendError: the folder cannot be written.
         """
         opened = index if isinstance(index, Index) else open_index(str(index))
-        if encoder is None:
-            encoder = opened.get_setting(IndexSetting.ENCODER_SPEC) or "static_tokens"
-        if isinstance(encoder, str):
-            encoder = load_encoder(encoder, **encoder_options)
-        elif encoder_options:
-            raise InvalidInput(f"{', '.join(encoder_options)}: give these to your encoder itself")
+        encoder = encoder_for(opened, encoder, **encoder_options)
         engine = cls(
             opened,
             encoder=encoder,
             parser=load_parser(parser) if isinstance(parser, str) else parser,
             rerank=load_encoder(rerank) if isinstance(rerank, str) else rerank,
             count_tokens=count_tokens,
+            reading_budget_s=reading_budget_s,
         )
         if encoder.spec is not None and opened.get_setting(IndexSetting.ENCODER_SPEC) is None:
             opened.set_setting(IndexSetting.ENCODER_SPEC, encoder.spec)
@@ -157,6 +150,7 @@ class Engine(MakesRetrievers, ShowsItself):
         metadata: Metadata | None = None,
         password: str | None = None,
         parser: str | Parser | None = None,
+        reading: ReadingMode = "now",
         workers: int | None = None,
         limits: Limits = _DEFAULT_LIMITS,
         progress: bool = True,
@@ -167,10 +161,9 @@ class Engine(MakesRetrievers, ShowsItself):
 
         A source that cannot be read does not stop the others: the report says why. Unchanged
         documents are skipped, changed ones replaced. A page that cannot be read goes in blank,
-        `Outcome.missing_pages` names it, and the next `add` tries again.
-
-        Worker processes read several documents in parallel; this one embeds and stores them. After
-        an interruption (Ctrl-C), the same call continues from the documents already stored.
+        `Outcome.missing_pages` names it, and the next `add` tries again. Worker processes read
+        documents in parallel; this one embeds and stores them. After an interruption (Ctrl-C), the
+        same call continues from the documents already stored.
 
         Args:
             sources: one, or an iterable, of files, folders, globs, bytes, files open for bytes
@@ -181,6 +174,8 @@ class Engine(MakesRetrievers, ShowsItself):
             password: for encrypted files.
             parser: reads these sources in place of the engine's own, such as
                 `DoclingRegions("report.docling.json")` for regions detected by docling.
+            reading: "on_demand" leaves pages without a text layer unread, for an encoder that sees
+                images: a question reads where it is hot, `read` the rest.
             workers: the most worker processes; 0 to read in this process, without limits of time
                 and memory or protection from crashes of libraries. By default one per core, and 0
                 for a parser that cannot be pickled or that the running script itself defines.
@@ -190,20 +185,34 @@ class Engine(MakesRetrievers, ShowsItself):
 
         Raises:
             InvalidInput: a source of another type, `doc_id` for several documents, an unknown
-                parser, or workers for a parser that cannot be pickled.
+                parser, workers for a parser that cannot be pickled, or reading on demand without an
+                encoder and a parser for images.
             BackendError: no worker process starts.
         """
-        reading = load_parser(parser) if isinstance(parser, str) else parser or self.parser
+        parser = load_parser(parser) if isinstance(parser, str) else parser or self.parser
+        parser = parser_for(reading, parser, self.encoder)
         with self._adding, reported(on_progress, progress=progress) as show:
             job = IngestJob(
                 index=self.index,
                 encoder=self.encoder,
-                pool=WorkerPool(reading, workers=workers, limits=limits),
+                pool=WorkerPool(parser, workers=workers, limits=limits),
                 options=DocumentOptions(doc_id, metadata or {}, password),
                 on_progress=show,
                 on_outcome=on_outcome or ignore,
             )
             return AddReport(job.run(sources), job.pool.workers)
+
+    def read(
+        self,
+        doc_id: str | None = None,
+        *,
+        budget_s: float | None = None,
+        on_progress: Callable[[Progress], None] = ignore,
+    ) -> ReadReport:
+        """Read the pages that `add` left unread, of one document or all, what questions lit up
+        first. Each is stored when it is read, so that an interruption loses none; after `budget_s`
+        seconds no page is begun. Raises NotIndexed for an unknown document."""
+        return self.reader.finish(doc_id, budget_s=budget_s, on_progress=on_progress)
 
     def search(
         self,
@@ -213,6 +222,7 @@ class Engine(MakesRetrievers, ShowsItself):
         filters: FilterInput = None,
         min_confidence: float | None = None,
         max_area: float | None = None,
+        reading_budget_s: float | None = None,
     ) -> list[Hit]:
         """The k regions over all pages that answer best, best first; [] when nothing is indexed,
         passes the filters or is likely enough.
@@ -222,16 +232,18 @@ class Engine(MakesRetrievers, ShowsItself):
             min_confidence: 0-1; leave out regions less likely to be right, if need be all.
             max_area: a budget for the regions, in pages (0.1 is a tenth of one); filled with the
                 best that fit.
+            reading_budget_s: the engine's by default; 0 reads nothing.
 
         Raises:
-            InvalidInput: an empty question, k < 1, an unknown filter, max_area not above 0, or
+            InvalidInput: an empty question, k < 1, an unknown filter, a budget out of range, or
                 `min_confidence` without a calibration.
             NotIndexed: the filters name documents of which none is in the index.
         """
         check_k(k)
-        limits = RegionLimits(min_confidence, max_area)
-        hits = self.retriever.search(question, k=k, filters=parse_filters(filters), limits=limits)
-        return Hits(hits)
+        budget_s = self.reading_budget_s if reading_budget_s is None else reading_budget_s
+        limits = RegionLimits(min_confidence, max_area, budget_s)
+        filters = parse_filters(filters)
+        return Hits(self.retriever.search(question, k=k, filters=filters, limits=limits))
 
     def search_pages(
         self, question: str, *, k: int = DEFAULT_K, filters: FilterInput = None
@@ -264,9 +276,8 @@ class Engine(MakesRetrievers, ShowsItself):
         """
         if k is not None:
             check_k(k)
-        several = [pages] if isinstance(pages, Rankable) else list(pages)
-        embedded = [page for one in several for page in self.page_cache.pages(one, self.index)]
-        limits = RegionLimits(min_confidence, max_area)
+        embedded = self.page_cache.all_pages(pages, self.index)
+        limits = RegionLimits(min_confidence, max_area, self.reading_budget_s)
         return Hits(self.retriever.rank(question, embedded, k=k, limits=limits))
 
     @property
@@ -282,11 +293,8 @@ class Engine(MakesRetrievers, ShowsItself):
     def region(self, region_id: str) -> Hit:
         """An indexed region by its id, as a hit without a score: to crop, expand or cite it again.
 
-        Works for a label with its value that a search returned as one, too.
-
-        Raises:
-            InvalidInput: it is no region's id.
-            NotIndexed: no such page or region.
+        Works for a label with its value that a search returned as one, too. Raises InvalidInput for
+        what is no region's id, NotIndexed for no such page or region.
         """
         (page,) = self.index.load([page_id_of(region_id)])
         entry = self.index.entry(page.parsed.page.doc_id)
@@ -304,12 +312,9 @@ class Engine(MakesRetrievers, ShowsItself):
             InvalidInput: an empty question, a file of several pages, or an unknown layer.
             NotIndexed: a page id that is not in the index.
         """
-        embedded = self.page_cache.pages(page, self.index)
-        if len(embedded) != 1:
-            raise InvalidInput(f"explain needs one page, got {len(embedded)}; name one by its id")
-        encoded, (page_scored,) = self.retriever.score(question, embedded)
-        candidate = page_scored.candidate
-        shown = RelevanceMap.of(candidate, encoded.embedding)
+        embedded = self.page_cache.one_page(page, self.index)
+        encoded, (page_scored,) = self.retriever.score(question, [embedded])
+        shown = RelevanceMap.of(page_scored.candidate, encoded.embedding)
         return shown if layers is None else shown.with_layers(layers)
 
     def context(
@@ -323,7 +328,8 @@ class Engine(MakesRetrievers, ShowsItself):
         """Prompt-ready text of the best regions, in reading order, each with a citation mark.
 
         Never over `max_tokens` by the engine's `count_tokens`; it ends earlier where no region is
-        likely to answer, and is empty, with its `reason`, where none does.
+        likely to answer, and is empty, with its `reason`, where none does. What was only seen, for
+        want of time to read it, is in `Context.unread`.
 
         Args:
             min_confidence: 0-1; regions less likely to be right are left out. None stands for
@@ -375,12 +381,7 @@ class Engine(MakesRetrievers, ShowsItself):
             InvalidInput: the target is this index.
             ModelMismatch: the target was made with another encoder.
         """
-        opened = target if isinstance(target, Index) else open_index(str(target))
-        try:
-            return AddReport(tuple(copy_index(self.index, opened, on_progress=on_progress)))
-        finally:
-            if opened is not target:
-                opened.close()
+        return AddReport(tuple(copy_index(self.index, target, on_progress=on_progress)))
 
     def documents(self) -> list[DocumentEntry]:
         """The entries of all documents, by id."""
@@ -389,8 +390,7 @@ class Engine(MakesRetrievers, ShowsItself):
     def close(self) -> None:
         """Close the index. Closing twice is fine."""
         with Engine._shared_lock:
-            for key in [key for key, engine in Engine._shared.items() if engine is self]:
-                del Engine._shared[key]
+            Engine._shared = {k: one for k, one in Engine._shared.items() if one is not self}
         self.index.close()
 
     def __enter__(self) -> Engine:

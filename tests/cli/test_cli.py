@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from colregion import __version__
 from colregion.cli import main
@@ -425,3 +426,41 @@ def test_file_names_cannot_inject_markup_or_terminal_escapes(
     errors = capsys.readouterr().err
     assert "\x1b[31m" not in errors
     assert "[red]" in errors
+
+
+def test_reading_on_demand_without_an_encoder_for_images_is_refused_with_the_ways_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "library"
+    assert run("add", SLIDE, "--index", folder, "--reading", "on_demand", *HERE[2:]) == 2
+    error = " ".join(capsys.readouterr().err.split())
+    assert "encoder='visual_words'" in error
+    assert "reading='now'" in error
+
+
+@pytest.mark.slow
+@pytest.mark.ocr
+@pytest.mark.fonts
+def test_a_scan_goes_in_unread_and_is_read_by_a_question_and_then_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = Image.new("RGB", (800, 400), "white")
+    pen = ImageDraw.Draw(image)
+    font = ImageFont.truetype("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", 24)
+    pen.text((60, 40), "Delivery address: Harbour Street 7", fill="black", font=font)
+    pen.text((60, 300), "Payment within fourteen days", fill="black", font=font)
+    image.save(tmp_path / "scan.png")
+    at = ("--index", tmp_path / "library")
+    parser = ("--parser", "tesseract+geometry")
+    adding = ("--encoder", "visual_words", "--reading", "on_demand", "--workers", 0)
+    assert run("add", tmp_path / "scan.png", *at, *parser, *adding) == 0
+    assert "(1 pages into" in (printed := " ".join(capsys.readouterr().out.split()))
+    assert "1 of them unread" in printed
+    assert run("search", "delivery address", *at, "-k", 1, "--reading-budget", 0) == 0
+    assert "not read no time was given" in " ".join(capsys.readouterr().out.split())
+    assert run("search", "delivery address", *at, "-k", 1, "--reading-budget", 30) == 0
+    assert "Harbour Street 7" in " ".join(capsys.readouterr().out.split())
+    assert run("read", *at, *parser) == 0
+    assert "1 pages read, 0 left" in capsys.readouterr().out
+    assert run("search", "payment days", *at, "-k", 1, "--reading-budget", 0) == 0
+    assert "fourteen" in " ".join(capsys.readouterr().out.split())

@@ -251,6 +251,7 @@ class TestHit:
             "kind": "text",
             "ocr_confidence": None,
             "hidden_text": "",
+            "unread": False,
             "boxes_json": "[[3, 0.25, 0.5, 0.75, 0.6]]",
             "confidence": 0.75,
             "team": "x",

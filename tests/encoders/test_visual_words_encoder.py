@@ -13,10 +13,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from colregion import Engine
 from colregion.core.documents import Document, Page
-from colregion.core.embeddings import PageEmbedding
-from colregion.core.geometry import Box, BoxPlacement, FloatArray, Upright
+from colregion.core.embeddings import EmbeddedPage, PageEmbedding
+from colregion.core.geometry import Box, BoxPlacement, FloatArray, Upright, boxes_to_array
 from colregion.core.interfaces import Encoder, Parser
-from colregion.core.regions import ParsedPage
+from colregion.core.regions import ParsedPage, Region, Word
 from colregion.documents.images import ImageSource, in_memory_image
 from colregion.encoders import load_encoder
 from colregion.encoders.static.answer_types import AMOUNT, DATE
@@ -28,7 +28,7 @@ from colregion.encoders.visual_words.model import VisualWordModel
 from colregion.encoders.visual_words.vocabulary import SURE
 from colregion.errors import BackendError, InvalidInput, MissingDependency
 from colregion.indexes.memory import MemoryIndex
-from colregion.testing import EncoderContract, make_parsed_page
+from colregion.testing import EncoderContract, make_page, make_parsed_page
 
 pytestmark = pytest.mark.fonts
 
@@ -347,3 +347,27 @@ def test_fingerprint_names_the_weights_and_the_encoder_of_questions(
     encoder: VisualWordsEncoder,
 ) -> None:
     assert encoder.fingerprint == "visual_words-2 54a13b29850d 0f4827194c93 static_tokens-2"
+
+
+def test_words_that_are_read_stand_in_for_what_was_seen_at_their_places(
+    encoder: VisualWordsEncoder,
+) -> None:
+    """Of two lines, of which one has been read, that one has the vectors of its words."""
+    page = make_page()
+    top, bottom = Box(0.1, 0.1, 0.9, 0.2), Box(0.1, 0.5, 0.9, 0.6)
+    read = Region(page.id, (1,), top, "total 5")
+    unread = Region(page.id, (2,), bottom, "", unread=True)
+    words = (Word("total", Box(0.1, 0.1, 0.4, 0.2)), Word("5", Box(0.5, 0.1, 0.6, 0.2)))
+    parsed = ParsedPage(page, words, (read, unread))
+    seen = np.eye(3, 384, dtype=np.float32)
+    places = boxes_to_array([Box(0.1, 0.11, 0.4, 0.19), Box(0.2, 0.5, 0.5, 0.6), Box(0, 0.8, 1, 1)])
+    before = EmbeddedPage(ParsedPage(page, (), ()), PageEmbedding(seen, BoxPlacement(places)))
+    after = encoder.with_words(before, parsed)
+    (of_words,) = StaticTokenEncoder().encode_pages([parsed])
+    n = len(of_words.vectors)
+    np.testing.assert_array_equal(after.vectors[:n], of_words.vectors)
+    np.testing.assert_array_equal(after.vectors[n:], seen[1:])
+    assert isinstance(after.placement, BoxPlacement)
+    np.testing.assert_array_equal(after.placement.boxes_xyxy[n:], places[1:])
+    again = encoder.with_words(EmbeddedPage(parsed, after), parsed)
+    np.testing.assert_array_equal(again.vectors, after.vectors)

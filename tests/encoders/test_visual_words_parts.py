@@ -5,12 +5,7 @@ import pytest
 
 from colregion.core.geometry import FloatArray
 from colregion.encoders.static.encoder import StaticTokenEncoder
-from colregion.encoders.visual_words.components import (
-    connected,
-    find_letters,
-    ink_mask,
-    marked_area,
-)
+from colregion.encoders.visual_words.components import find_letters, ink_mask, marked_area
 from colregion.encoders.visual_words.model import Cells
 from colregion.encoders.visual_words.vocabulary import Vocabulary
 from colregion.encoders.visual_words.words import pool_words, word_features
@@ -37,17 +32,6 @@ def vocabulary() -> Vocabulary:
 
 def unit(vector: FloatArray) -> FloatArray:
     return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
-
-
-def test_nodes_joined_by_edges_have_one_number() -> None:
-    a, b = np.array([5, 1, 4]), np.array([4, 3, 0])
-    assert connected(6, a, b).tolist() == [0, 1, 2, 1, 0, 0]
-
-
-def test_graph_without_nodes_or_edges_has_as_many_components_as_nodes() -> None:
-    none = np.zeros(0, dtype=np.int64)
-    assert connected(0, none, none).tolist() == []
-    assert connected(3, none, none).tolist() == [0, 1, 2]
 
 
 def test_letters_are_components_of_ink_that_touch_at_least_by_a_corner() -> None:

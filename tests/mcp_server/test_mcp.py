@@ -140,6 +140,7 @@ async def test_search_returns_text_and_structured_content(engine: Engine) -> Non
         "confidence": None,
         "ocr_confidence": None,
         "hidden_text": "",
+        "unread": False,
         "quotes": ["gamma ? delta"],
         "metadata": {"team": "x"},
     }
@@ -230,6 +231,7 @@ async def test_documents_are_added_and_removed(engine: Engine, scan: Path) -> No
         paths = [str(other), str(scan.parent / "missing.pdf")]
         added = await call(session, "add_documents", paths=paths)
         again = await call(session, "add_documents", paths=[str(other)])
+        seen = await told(session, "add_documents", paths=[str(other)], reading="on_demand")
         removed = await call(session, "remove_document", doc_id="scan.png")
         unknown = await told(session, "remove_document", doc_id="scan.png")
     outcomes = added["structuredContent"]["outcomes"]
@@ -238,6 +240,7 @@ async def test_documents_are_added_and_removed(engine: Engine, scan: Path) -> No
     assert again["content"][0]["text"] == "skipped other.png: unchanged"
     assert removed["structuredContent"] == {"doc_id": "scan.png"}
     assert "scan.png" in unknown
+    assert "needs an encoder that sees images" in seen
     assert [entry.id for entry in engine.documents()] == ["other.png"]
 
 

@@ -48,6 +48,17 @@ def test_document_is_added_searched_opened_and_removed(
     assert writable.get("/api/documents").json()["total"] == 1
 
 
+def test_reading_on_demand_without_an_encoder_for_images_is_answered_by_a_sentence(
+    writable: TestClient, scan: Path
+) -> None:
+    files = {"file": ("new.png", scan.read_bytes())}
+    for reading, says in (("on_demand", "sees images"), ("later", "reading")):
+        answer = writable.post("/api/documents", params={"reading": reading}, files=files)
+        assert answer.status_code in (400, 422)
+        assert says in answer.json()["error"]
+    assert writable.get("/api/documents").json()["total"] == 1
+
+
 def test_unreadable_upload_is_reported_and_replaces_nothing(
     writable: TestClient, scan: Path, tmp_path: Path
 ) -> None:

@@ -58,6 +58,7 @@ def test_search_returns_regions_with_addresses_of_image_and_file(client: TestCli
         "confidence": None,
         "ocr_confidence": None,
         "hidden_text": "",
+        "unread": False,
         "quotes": ["gamma ? delta"],
         "caution": "",
         "metadata": {"team": "x"},

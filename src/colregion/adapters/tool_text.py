@@ -100,6 +100,9 @@ def region_text(region: Region, *, place: str = "") -> str:
 def text_for_model(hit: Hit) -> str:
     """The region as a language model reads it, with its id to cite it by."""
     head = region_text(hit.region, place=f" on page {hit.page_number}")
+    if hit.unread:
+        reason = hit.unread_reason or "it was only seen"
+        return f"{head}\n(not read, or not all: {reason}; its image can be looked at)"
     return head if hit.text else f"{head}\n(an image without text)"
 
 

@@ -33,12 +33,15 @@ class Context(ShowsItself):
         citations: mark (with its brackets) -> hit.
         tokens: the length of `text`, by the counter that the budget was checked with.
         reason: why there is no text; "" where there is some.
+        unread: the hits that `text` lacks, in whole or in part, because they were seen on the page
+            and not read.
     """
 
     text: str
     citations: Mapping[str, Hit]
     tokens: int
     reason: str = ""
+    unread: tuple[Hit, ...] = ()
 
     @property
     def marks(self) -> tuple[str, ...]:
@@ -64,7 +67,8 @@ def build_context(
     rows of a table with its header, paragraphs, lines. Pieces of one area become one entry, led by
     the mark of its best hit, `[acme-2024 p.3 r2]`, where r2 is the rank among `hits`, and by a
     warning in brackets if some of its text is hidden on the page. Hits without text (a figure
-    without words), running heads and page numbers are left out. When not even a line fits, the
+    without words), running heads and page numbers are left out; hits that are not read, too, and
+    named in `unread`. When not even a line fits, the
     best hit is cut after the last word that fits.
 
     Args:
@@ -87,8 +91,10 @@ def build_context(
         if hit.confidence is None or hit.confidence >= min_confidence
     ]
     usable = [(rank, hit) for rank, hit in likely if hit.text and hit.kind not in _RUNNING_HEADS]
+    unread = tuple(hit for _, hit in likely if hit.unread)
     if not usable:
-        return Context("", {}, 0, _why_nothing(hits, likely=bool(likely), least=min_confidence))
+        reason = _why_nothing(hits, likely=bool(likely), least=min_confidence)
+        return Context("", {}, 0, reason, unread)
     draft = _Draft(max_tokens, count_tokens)
     for rank, hit in usable:
         draft.add(rank, hit)
@@ -97,12 +103,14 @@ def build_context(
     text = draft.text
     citations = {entry.mark: entry.hit for entry in draft.ordered()}
     reason = "" if text else f"the first words of the best region need over {max_tokens} tokens"
-    return Context(text, citations, count_tokens(text), reason)
+    return Context(text, citations, count_tokens(text), reason, unread)
 
 
 def _why_nothing(hits: Sequence[Hit], *, likely: bool, least: float) -> str:
     if not hits:
         return "nothing in the documents is similar to the question"
+    if unread := next((hit for hit in hits if hit.unread), None):
+        return f"the regions that match have not been read: {unread.unread_reason}"
     if likely:
         return "the regions that match have no text: figures, or running heads"
     best = max(hit.confidence or 0.0 for hit in hits)

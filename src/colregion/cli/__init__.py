@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 # Importing a module adds its commands to the application, in the order of `--help`.
-from colregion.cli import add, search, index, copy, start, serve, evaluate, check_model  # noqa: F401  # isort: skip
+from colregion.cli import add, search, read, index, copy, start, serve, evaluate, check_model  # noqa: F401  # isort: skip
 from colregion.cli.common import app, err, escape
 from colregion.errors import ColregionError, InvalidInput
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -27,6 +27,7 @@ from colregion.core.documents import Limits
 from colregion.core.results import AddReport, Outcome
 from colregion.engine import Engine
 from colregion.indexes import open_index
+from colregion.ingestion.on_demand import ReadingMode
 from colregion.ingestion.progress import progress_bar
 from colregion.parsers import load_parser
 
@@ -44,6 +45,13 @@ def add(
     languages: Annotated[
         str, typer.Option(help="Languages for Tesseract (eng+deu); auto detects the script.")
     ] = "auto",
+    reading: Annotated[
+        str,
+        typer.Option(
+            help="on_demand leaves scanned pages unread until a question needs them; it takes an "
+            "encoder that sees images, such as visual_words."
+        ),
+    ] = "now",
     doc_id: Annotated[
         str | None, typer.Option("--doc-id", help="Document id, for one file.")
     ] = None,
@@ -115,6 +123,7 @@ def add(
             report = engine.add(
                 paths,
                 doc_id=doc_id,
+                reading=cast("ReadingMode", reading),
                 metadata=pairs(metadata, option="--metadata"),
                 password=password,
                 workers=workers,

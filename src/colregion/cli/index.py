@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from colregion.cli.common import IndexOption, JsonOption, OutputOption, app, emit_json, escape, out
+from colregion.cli.outcomes import unread_text
 from colregion.indexes import LocalIndex, open_index
 from colregion.indexes.local.recall import measure_recall
 
@@ -27,7 +28,8 @@ def list_documents(
     table = Table("document", "pages", "source", "metadata")
     for entry in entries:
         extra = ", ".join(f"{key}={value}" for key, value in entry.metadata.items())
-        table.add_row(escape(entry.id), str(entry.page_count), escape(entry.source), escape(extra))
+        pages = f"{entry.page_count}{unread_text(entry.unread_pages)}"
+        table.add_row(escape(entry.id), pages, escape(entry.source), escape(extra))
     out.print(table)
 
 
@@ -78,6 +80,7 @@ def info(
             "index": index,
             "documents": len(opened.documents()),
             "pages": opened.page_count,
+            "unread": len(opened.unread_pages()),
             "encoder": opened.get_setting("encoder"),
             "model": opened.get_setting("encoder_spec"),
         }

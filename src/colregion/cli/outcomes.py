@@ -21,6 +21,7 @@ def report_json(report: AddReport, index: str, *, seconds: float, stopped: bool)
         "stopped": stopped,
         "seconds": round(seconds, 3),
         "pages": report.pages,
+        "unread_pages": report.unread_pages,
         "pages_per_second": round(report.pages / seconds, 3),
         "workers": report.workers,
         **_counts(report),
@@ -32,7 +33,8 @@ def print_report(report: AddReport, into: str = "", *, as_json: bool, output: Pa
     """Print the counts, or the outcomes as JSON; what went wrong goes to standard error."""
     if not emit_json(report.outcomes, to_stdout=as_json, output=output):
         counts = ", ".join(f"{n} {status}" for status, n in _counts(report).items() if n)
-        out.print(counts or "no files", f"({report.pages} pages{into})", highlight=False)
+        pages = f"{report.pages} pages{into}" + unread_text(report.unread_pages)
+        out.print(counts or "no files", f"({pages})", highlight=False)
     stored = report.of("added", "replaced")
     for label, problems in (
         ("[yellow]not all read[/]", [o for o in stored if o.reason and not o.missing_pages]),
@@ -66,6 +68,11 @@ def reread_hint(
         f"{count} unchanged file{'s' if count > 1 else ''}: before by {was}; now by {now}"
         for (was, now), count in changes.most_common()
     )
+
+
+def unread_text(pages: int) -> str:
+    """What is said of a number of unread pages; "" for none."""
+    return f", {pages} of them unread" if pages else ""
 
 
 def _counts(report: AddReport) -> dict[str, int]:

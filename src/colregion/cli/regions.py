@@ -41,7 +41,9 @@ def print_hits(console: Console, hits: Sequence[Hit], *, brief: bool) -> None:
 
 
 def _print_line(console: Console, rank: int, hit: Hit) -> None:
-    words = " ".join(printable(key_words(hit, readable(hit))).split()) or "(no text)"
+    words = " ".join(printable(key_words(hit, readable(hit))).split()) or (
+        "(not read)" if hit.unread else "(no text)"
+    )
     line = Text(f"{rank} {printable(Path(hit.source).name)} p.{hit.page_number} ")
     if hit.confidence is not None:
         line.append(f"{hit.confidence:.0%} ", style="dim")
@@ -62,6 +64,8 @@ def _print_region(console: Console, rank: int, hit: Hit) -> None:
     )
     if hit.hidden_text_warning:
         console.print(f"  [yellow]caution[/] {hit.hidden_text_warning}", highlight=False)
+    if hit.unread:
+        console.print(f"  [yellow]not read[/] {escape(hit.unread_reason)}", highlight=False)
     parts = list(_parts(hit)) or [Text("(no text)")]
     console.print(Padding(Group(*parts), (0, 0, 0, 2)), highlight=False)
 

@@ -29,6 +29,7 @@ from colregion.engine import Engine
 from colregion.errors import InvalidInput
 from colregion.export import check_destination
 from colregion.indexes import LocalIndex, open_index
+from colregion.retrieval.reading import DEFAULT_BUDGET_S
 
 _PAGE_FILTER = "page_number takes a page, or a range as 2-9, 2- or -9, got {!r}"
 
@@ -45,6 +46,15 @@ def search(
             min=0, max=1, help="Leave out regions less likely to be right, even all of them."
         ),
     ] = None,
+    reading_budget_s: Annotated[
+        float,
+        typer.Option(
+            "--reading-budget",
+            min=0,
+            metavar="SECONDS",
+            help="Time to read what was added with --reading on_demand.",
+        ),
+    ] = DEFAULT_BUDGET_S,
     encoder: EncoderOption = None,
     rerank: RerankOption = None,
     brief: Annotated[bool, typer.Option("--brief", help="Print one line per region.")] = False,
@@ -68,7 +78,11 @@ def search(
         for path in filter(None, (html, pdf)):
             check_destination(path, (entry.source for entry in engine.documents()))
         hits = engine.search(
-            question, k=k, filters=_filters(filters), min_confidence=min_confidence
+            question,
+            k=k,
+            filters=_filters(filters),
+            min_confidence=min_confidence,
+            reading_budget_s=reading_budget_s,
         )
         if html is not None:
             _write_html(engine, question, hits, html)

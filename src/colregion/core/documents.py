@@ -22,7 +22,7 @@ Metadata: TypeAlias = Mapping[str, MetadataValue]
 RESERVED_METADATA = frozenset(
     """region_id doc_id source page_number page_label x0 y0 x1 y1 page_width page_height page_unit
     rotation kind ocr_confidence confidence score boxes_json hidden_text quotes
-    quote_boxes_json""".split()
+    quote_boxes_json unread""".split()
 )
 """Keys of `Hit.to_metadata`, which a user's own metadata must not use."""
 
@@ -211,6 +211,7 @@ class DocumentEntry:
             by the caller. The same hash and parser mean that it need not be read again.
         page_count: filled in by the index.
         missing_pages: numbers of pages that could not be read and went in blank.
+        unread_pages: how many pages have parts that were seen and not read; filled in by the index.
     """
 
     id: str
@@ -220,6 +221,7 @@ class DocumentEntry:
     metadata: Metadata = field(default_factory=dict)
     page_count: int = 0
     missing_pages: tuple[int, ...] = ()
+    unread_pages: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ the interface from `colregion.testing`; objects are injected into the engine.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from colregion.core.documents import Document, DocumentEntry
@@ -34,9 +35,11 @@ class Parser(ABC):
     Attributes:
         by_page: whether a page is parsed the same whichever other pages the document has. Its
             pages are then parsed in parallel, and one that fails does not cost the others.
+        leaves_unread: whether pages that need recognition are left for later.
     """
 
     by_page: bool = False
+    leaves_unread: bool = False
 
     def for_one_core(self) -> Parser:
         """The same parser without threads of its own, for one of several processes."""
@@ -69,12 +72,14 @@ class Encoder(ABC):
             in the index; false for a model that was trained with equal weights.
         batch_pages: pages that the engine hands over at once.
         spec: what `load_encoder` makes this encoder from; None when it cannot.
+        sees_images: whether the vectors show what is on the page's image, words or not.
     """
 
     noise_floor: float = 0.0
     weighs_terms: bool = True
     batch_pages: int = 8
     spec: str | None = None
+    sees_images: bool = False
 
     @property
     @abstractmethod
@@ -112,6 +117,12 @@ class Encoder(ABC):
                 return [error]
             return [result for page in pages for result in self._encode_each([page])]
 
+    def with_words(self, page: EmbeddedPage, parsed: ParsedPage) -> PageEmbedding:
+        """The embedding of a page after more of it was read, as `parsed`, without its image; as
+        before for an encoder to which words do not matter."""
+        del parsed
+        return page.embedding
+
     @abstractmethod
     def encode_query(self, text: str) -> QueryEmbedding:
         """The question's token vectors, weights all one. Raises InvalidInput for empty text."""
@@ -146,6 +157,26 @@ class Index(ABC):
     @abstractmethod
     def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
         """The pages, in the order of the ids. Raises NotIndexed for an id that is not there."""
+
+    @abstractmethod
+    def update_page(
+        self, entry: DocumentEntry, number: int, change: Callable[[EmbeddedPage], EmbeddedPage]
+    ) -> EmbeddedPage:
+        """Replace one page of a document by what `change` makes of it, at once, and return that.
+
+        Of changes by several threads and processes each starts from the result of the one before;
+        `change` may be called again, and nothing is stored if it returns its argument or raises.
+        The page's image stays.
+
+        Raises:
+            NotIndexed: no such page, or its document's content has changed since `entry`.
+            BackendError: another process is writing; this is not waited for.
+        """
+
+    @abstractmethod
+    def unread_pages(self, doc_id: str | None = None) -> dict[str, float]:
+        """The pages with unread parts, of one document or all, in order: id -> the share of its
+        leaves that is unread, above 0 to 1. Raises NotIndexed for an unknown document."""
 
     @abstractmethod
     def document_frequency(self, terms: Sequence[str]) -> list[int]:
@@ -194,3 +225,32 @@ class Index(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AreaReading:
+    """What became of reading parts of a page.
+
+    Args:
+        page: with what was read; None where nothing could be.
+        seconds: that the reading took.
+        problem: why it could not be read; "" where it was.
+    """
+
+    page: EmbeddedPage | None
+    seconds: float = 0.0
+    problem: str = ""
+
+
+class AreaReader(ABC):
+    """Reads parts of indexed pages that were only seen, and stores the words with the page."""
+
+    @abstractmethod
+    def read(
+        self, page_id: str, paths: Iterable[tuple[int, ...]], *, limit_s: float
+    ) -> AreaReading:
+        """Read the unread leaves of these paths; those that are read already cost nothing.
+
+        Args:
+            limit_s: given up after this time.
+        """

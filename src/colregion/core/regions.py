@@ -97,6 +97,8 @@ class Region:
             page break separates it.
         continued_on: page number and box of each piece of its text that stands on later pages;
             `text` includes them.
+        unread: whether it, or a part of it, was seen on the image and has not been read; `text`
+            is that of the other parts.
     """
 
     page_id: str
@@ -110,6 +112,7 @@ class Region:
     cell: Cell | None = None
     continues: bool = False
     continued_on: tuple[tuple[int, Box], ...] = ()
+    unread: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -181,7 +184,8 @@ def _name_columns(cells: Sequence[Cell], *, below_header: bool) -> bool:
 class ParsedPage:
     """A page with its words and its region tree, both in reading order and possibly empty.
 
-    A region's path is its parent's and one position more; parents come before their children.
+    A region's path is its parent's and one position more; parents come before their children. An
+    unread leaf has no text, and a region is unread if one of its parts is.
     """
 
     page: Page
@@ -199,6 +203,15 @@ class ParsedPage:
                 raise InvalidInput(f"regions must be in reading order, parents first; {order}")
             seen.add(region.path)
             previous = region.path
+        if any(region.unread for region in self.regions):
+            self._check_unread()
+
+    def _check_unread(self) -> None:
+        for region, parts in zip(self.regions, self.parts, strict=True):
+            if parts and region.unread != any(self.regions[part].unread for part in parts):
+                raise InvalidInput(f"region {region.id} must be unread as one of its parts is")
+            if not parts and region.unread and region.text:
+                raise InvalidInput(f"region {region.id} is unread and has text {region.text!r}")
 
     @property
     def id(self) -> str:
@@ -273,6 +286,16 @@ class ParsedPage:
                 headers[table] = "\n".join(names)
         return headers
 
+    @cached_property
+    def is_unread(self) -> NDArray[np.bool_]:
+        """(R,) whether a region, or a part of it, was seen on the image and has not been read."""
+        return np.array([region.unread for region in self.regions], dtype=bool)
+
+    @property
+    def unread_share(self) -> float:
+        """The share of the leaves that are unread, 0-1; 0 for a page without regions."""
+        return float(self.is_unread[self.leaves].mean()) if self.is_unread.any() else 0.0
+
     def cells_of(self, position: int) -> list[Cell]:
         """The cells of a row; [] for a region without any."""
         cells = (self.regions[part].cell for part in self.parts[position])
@@ -304,6 +327,7 @@ class ParsedPage:
             kind="page",
             ocr_confidence=mean_confidence(word.confidence for word in self.words),
             hidden_text=tuple(sorted({reason for r in self.regions for reason in r.hidden_text})),
+            unread=bool(self.is_unread.any()),
         )
 
     def unloaded(self) -> ParsedPage:

@@ -156,6 +156,8 @@ class Hit(_OnPage):
             fetched without a question.
         confidence: 0-1 where the index's encoder is calibrated, else None.
         evidence: what of its page matches the question; None for a region fetched without one.
+        unread_reason: why a part of it was not read for the question; "" where all of it was, and
+            for a region fetched without a question.
     """
 
     region: Region
@@ -164,6 +166,7 @@ class Hit(_OnPage):
     score: float | None = None
     confidence: float | None = None
     evidence: Evidence | None = None
+    unread_reason: str = ""
 
     @property
     def id(self) -> str:
@@ -186,6 +189,11 @@ class Hit(_OnPage):
     @property
     def kind(self) -> str:
         return self.region.kind
+
+    @property
+    def unread(self) -> bool:
+        """Whether it, or a part of it, was seen on the page's image and has not been read."""
+        return self.region.unread
 
     @property
     def hidden_text_warning(self) -> str:
@@ -232,7 +240,8 @@ class Hit(_OnPage):
 
         `x0 y0 x1 y1` are fractions of the page (origin top-left), `page_width page_height` its
         size in `page_unit` ("pt", "px"), `boxes_json` lists `[page, x0, y0, x1, y1]` rows of
-        `boxes`, `hidden_text` joins its `HIDDEN_TEXT_REASONS`; `quotes` joins the words that carry
+        `boxes`, `hidden_text` joins its `HIDDEN_TEXT_REASONS`, `unread` is true where a part of it
+        was seen and not read; `quotes` joins the words that carry
         the evidence with " … ", and `quote_boxes_json` lists their rows; then the user's own keys.
         `confidence` and `quotes` are left out on request, as they depend on the question.
         """
@@ -251,6 +260,7 @@ class Hit(_OnPage):
             "kind": self.region.kind,
             "ocr_confidence": self.region.ocr_confidence,
             "hidden_text": ", ".join(self.region.hidden_text),
+            "unread": self.region.unread,
             "boxes_json": json.dumps([[number, *_rounded(b)] for number, b in self.boxes]),
         }
         if confidence and self.confidence is not None:
@@ -289,6 +299,7 @@ class Outcome:
         seconds: spent on reading, over all processes, and on storing it.
         reason: why it failed, was skipped or is incomplete; "" otherwise.
         missing_pages: pages that could not be read whole. The next `add` reads them again.
+        unread_pages: how many pages went in with parts that are read on demand.
     """
 
     source: str
@@ -299,6 +310,7 @@ class Outcome:
     seconds: float = 0.0
     reason: str = ""
     missing_pages: tuple[int, ...] = ()
+    unread_pages: int = 0
 
 
 @one_line_repr("pages", "counts")
@@ -335,3 +347,8 @@ class AddReport(ShowsItself):
     def pages(self) -> int:
         """Pages that went in."""
         return sum(outcome.pages for outcome in self.of("added", "replaced"))
+
+    @property
+    def unread_pages(self) -> int:
+        """Pages that went in with parts that are read on demand."""
+        return sum(outcome.unread_pages for outcome in self.outcomes)

@@ -89,6 +89,7 @@ def _region_extras(region: Region) -> dict[str, Any]:
         "cell": region.cell and list(astuple(region.cell)),
         "continues": region.continues,
         "continued_on": [[int(number), *_floats(box)] for number, box in region.continued_on],
+        "unread": region.unread,
     }
     return {name: value for name, value in extras.items() if value}
 
@@ -101,6 +102,7 @@ def _extras_from_json(extras: Mapping[str, Any]) -> dict[str, Any]:
         "continued_on": tuple(
             (number, Box(*box)) for number, *box in extras.get("continued_on", ())
         ),
+        "unread": extras.get("unread", False),
     }
 
 

@@ -105,8 +105,8 @@ def read_image(source: str, number: int, *, content_hash: str, dpi: int | None) 
     path = Path(source)
     if not path.is_file():
         raise NotIndexed(
-            f"the index stores no images, and {source}, from which that of page {number} would be "
-            "read, is no file here; put it there, or give the index a folder for images"
+            f"{source}, from which page {number} would be read, is no file here; put it there (for "
+            "images alone, an index on Qdrant can be given a folder)"
         )
     document = open_document(path)
     if document.content_hash != content_hash:

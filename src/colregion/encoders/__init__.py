@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from colregion.core.interfaces import Encoder
+from colregion.core.interfaces import Encoder, Index, IndexSetting
 from colregion.errors import InvalidInput
 from colregion.specs import Spec, added_names, make_added, parse_spec
 
@@ -21,6 +21,18 @@ _KNOWN = (
     "a hub id or a folder of a visual model",
 )
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def encoder_for(index: Index, encoder: str | Encoder | None, **options: Any) -> Encoder:
+    """The encoder, or that of a spec; for None the one that an index was made with, `static_tokens`
+    for a new index. Raises as `load_encoder`, and InvalidInput for an encoder with options."""
+    if encoder is None:
+        encoder = index.get_setting(IndexSetting.ENCODER_SPEC) or "static_tokens"
+    if isinstance(encoder, str):
+        return load_encoder(encoder, **options)
+    if options:
+        raise InvalidInput(f"{', '.join(options)}: give these to your encoder itself")
+    return encoder
 
 
 def load_encoder(spec: str, **options: Any) -> Encoder:

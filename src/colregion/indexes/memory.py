@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from PIL import Image
@@ -16,7 +16,7 @@ from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.interfaces import Index
 from colregion.core.text import terms
 from colregion.errors import NotIndexed
-from colregion.indexes.validation import check_search, checked_pages
+from colregion.indexes.validation import check_same_content, check_search, checked_pages
 
 
 class MemoryIndex(Index):
@@ -32,7 +32,7 @@ class MemoryIndex(Index):
     def replace(self, entry: DocumentEntry, pages: Iterable[EmbeddedPage]) -> DocumentEntry:
         checked = checked_pages(entry, pages, dim=self._dim(without=entry.id))
         copies = sorted(map(_with_own_image, checked), key=lambda page: page.parsed.page.number)
-        stored = replace(entry, page_count=len(copies))
+        stored = _counted(entry, copies)
         frequencies = Counter(term for page in copies for term in _terms(page))
         with self._writing:
             documents = {**self._documents, entry.id: (stored, copies)}
@@ -65,6 +65,39 @@ class MemoryIndex(Index):
             raise NotIndexed(f"no page {missing[0]!r} in the index")
         return [by_id[page_id] for page_id in page_ids]
 
+    def update_page(
+        self, entry: DocumentEntry, number: int, change: Callable[[EmbeddedPage], EmbeddedPage]
+    ) -> EmbeddedPage:
+        with self._writing:
+            stored, pages = self._document(entry.id)
+            check_same_content(entry, stored)
+            position = {p.parsed.page.number: i for i, p in enumerate(pages)}.get(number)
+            if position is None:
+                raise NotIndexed(f"no page {number} of document {entry.id!r} in the index")
+            page = pages[position]
+            changed = change(page)
+            if changed is page:
+                return page
+            own = replace(changed.parsed.page, load_image=page.parsed.page.load_image)
+            changed = replace(changed, parsed=replace(changed.parsed, page=own))
+            frequencies = self._frequencies[entry.id].copy()
+            frequencies.subtract(_terms(page))
+            frequencies.update(_terms(changed))
+            pages = [*pages[:position], changed, *pages[position + 1 :]]
+            self._documents = {**self._documents, entry.id: (_counted(stored, pages), pages)}
+            self._frequencies = {**self._frequencies, entry.id: frequencies}
+        return changed
+
+    def unread_pages(self, doc_id: str | None = None) -> dict[str, float]:
+        documents = self._documents if doc_id is None else {doc_id: self._document(doc_id)}
+        return {
+            page.id: page.parsed.unread_share
+            for entry, pages in documents.values()
+            if entry.unread_pages
+            for page in pages
+            if page.parsed.is_unread.any()
+        }
+
     def document_frequency(self, terms: Sequence[str]) -> list[int]:
         documents = self._frequencies.values()
         return [sum(document[term] for document in documents) for term in terms]
@@ -95,6 +128,11 @@ class MemoryIndex(Index):
                 if doc_id != without and len(page.embedding.vectors):
                     return int(page.embedding.vectors.shape[1])
         return None
+
+
+def _counted(entry: DocumentEntry, pages: Sequence[EmbeddedPage]) -> DocumentEntry:
+    unread = sum(bool(page.parsed.is_unread.any()) for page in pages)
+    return replace(entry, page_count=len(pages), unread_pages=unread)
 
 
 def _passes(filters: Filters, entry: DocumentEntry, page: EmbeddedPage) -> bool:

@@ -6,7 +6,18 @@ from collections.abc import Iterable, Iterator
 
 from colregion.core.documents import DocumentEntry, check_metadata
 from colregion.core.embeddings import EmbeddedPage, QueryEmbedding
-from colregion.errors import InvalidInput, ModelMismatch, ShapeMismatch
+from colregion.core.interfaces import Encoder, Index, IndexSetting
+from colregion.errors import InvalidInput, ModelMismatch, NotIndexed, ShapeMismatch
+
+
+def check_encoder(index: Index, encoder: Encoder) -> None:
+    """Raise ModelMismatch where an index was made with another encoder."""
+    made_with = index.get_setting(IndexSetting.ENCODER)
+    if made_with is not None and made_with != encoder.fingerprint:
+        raise ModelMismatch(
+            f"the index was made with encoder {made_with!r} and cannot be used with "
+            f"{encoder.fingerprint!r}; open it with the first, or index into another folder"
+        )
 
 
 def checked_pages(
@@ -50,3 +61,9 @@ def check_search(query: QueryEmbedding, *, k: int, dim: int | None) -> None:
     if dim is not None and query.vectors.shape[1] != dim:
         n = query.vectors.shape[1]
         raise ShapeMismatch(f"the index has vectors of D = {dim}, the query has D = {n}")
+
+
+def check_same_content(entry: DocumentEntry, stored: DocumentEntry) -> None:
+    """Raise NotIndexed where a document has other content than when it was `entry`."""
+    if stored.content_hash != entry.content_hash:
+        raise NotIndexed(f"{entry.id!r} has been replaced meanwhile; ask again")

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from colregion.core.documents import DocumentEntry
 from colregion.core.embeddings import EmbeddedPage
 from colregion.core.interfaces import Index, IndexSetting
 from colregion.core.results import Outcome
 from colregion.errors import BackendError, InvalidInput, ModelMismatch
+from colregion.indexes import open_index
 from colregion.ingestion.pipeline import Progress, store
 
 
 def copy_index(
     source: Index,
-    target: Index,
+    target: str | Path | Index,
     *,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> list[Outcome]:
@@ -26,6 +28,7 @@ def copy_index(
     others. Settings of the target are not changed; those that it lacks are copied.
 
     Args:
+        target: an index, or a spec for `open_index`.
         on_progress: called after every page.
 
     Returns:
@@ -35,6 +38,9 @@ def copy_index(
         InvalidInput: both are the same object.
         ModelMismatch: the target was made with another encoder.
     """
+    if not isinstance(target, Index):
+        with open_index(str(target)) as opened:
+            return copy_index(source, opened, on_progress=on_progress)
     if source is target:
         raise InvalidInput("an index cannot be copied into itself; name another one")
     _copy_settings(source, target)
@@ -62,7 +68,7 @@ def _load_pages(
         yield from source.load([page_id])
         if on_progress is not None:
             on_progress(replace(progress, pages_done=pages_done))
-    if source.entry(entry.id) != entry:
+    if replace(source.entry(entry.id), unread_pages=entry.unread_pages) != entry:
         raise BackendError(f"{entry.id} was changed while it was being copied; copy it again")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -43,6 +44,18 @@ class PageCache:
         if isinstance(page, str) and "#p" in page and not Path(page).exists():
             return index.load([page])
         return self.read(page)
+
+    def all_pages(self, pages: Rankable | Sequence[Rankable], index: Index) -> list[EmbeddedPage]:
+        """`pages` of each, one after the other."""
+        several = [pages] if isinstance(pages, Rankable) else list(pages)
+        return [page for one in several for page in self.pages(one, index)]
+
+    def one_page(self, page: Rankable, index: Index) -> EmbeddedPage:
+        """`pages` of what must be one page only, else InvalidInput."""
+        pages = self.pages(page, index)
+        if len(pages) != 1:
+            raise InvalidInput(f"explain needs one page, got {len(pages)}; name one by its id")
+        return pages[0]
 
     def read(self, source: Source) -> list[EmbeddedPage]:
         """The embedded pages of a file, folder, glob, bytes, open file or image.

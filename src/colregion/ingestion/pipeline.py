@@ -211,7 +211,9 @@ class IngestJob:
     def _is_unchanged(self, entry: DocumentEntry) -> bool:
         """Whether the index has this document whole; where its file lies does not matter."""
         before = self._entries.get(entry.id)
-        return before is not None and entry == replace(before, page_count=0, source=entry.source)
+        if before is None or (before.unread_pages and not self.pool.parser.leaves_unread):
+            return False
+        return entry == replace(before, page_count=0, unread_pages=0, source=entry.source)
 
     def _embed_and_store(self, document: ReadDocument, pages: Iterator[EmbeddedPage]) -> Outcome:
         entry, reading = document.entry, document.reading
@@ -294,7 +296,12 @@ def store(
     except ColregionError as error:
         outcome = _outcome(entry, "failed", str(error))
     else:
-        outcome = replace(outcome, pages=stored.page_count, regions=region_count)
+        outcome = replace(
+            outcome,
+            pages=stored.page_count,
+            regions=region_count,
+            unread_pages=stored.unread_pages,
+        )
     return replace(outcome, seconds=time.perf_counter() - started)
 
 

@@ -42,6 +42,7 @@ class RegionRecord(Place, OnPage):
         description="Why a reader of the page would not see some of the text: faint, invisible, "
         "tiny; empty where all is visible."
     )
+    unread: bool = Field(description="Whether some of it was seen on the image and not read.")
     quotes: list[str] = Field(description="The words of the region that carry the evidence.")
     metadata: dict[str, MetadataValue] = Field(description="The document's own metadata.")
 
@@ -74,6 +75,7 @@ class DocumentRecord(BaseModel):
     doc_id: str
     source: str
     page_count: int
+    unread_pages: int = Field(description="Pages with parts that were seen and not read.")
     metadata: dict[str, MetadataValue]
 
 
@@ -117,6 +119,7 @@ def document_record(entry: DocumentEntry) -> DocumentRecord:
         doc_id=entry.id,
         source=entry.source,
         page_count=entry.page_count,
+        unread_pages=entry.unread_pages,
         metadata=dict(entry.metadata),
     )
 

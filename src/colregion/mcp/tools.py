@@ -19,6 +19,7 @@ from colregion.core.regions import KINDS
 from colregion.core.results import DEFAULT_K
 from colregion.engine import Engine
 from colregion.export.overlay import CROP_MARGIN
+from colregion.ingestion.on_demand import ReadingMode
 from colregion.mcp import records
 from colregion.mcp.images import ImageAddresses
 
@@ -42,6 +43,11 @@ Margin = Annotated[float, Field(ge=0, le=1, description=_MARGIN)]
 Limit = Annotated[int, Field(ge=1, le=500, description="The most documents to list.")]
 Offset = Annotated[int, Field(ge=0, description="How many documents to skip.")]
 Paths = Annotated[list[str], Field(min_length=1, description=_PATHS)]
+_READING = (
+    "on_demand leaves scanned pages unread until a question needs them; for an index of a visual "
+    "encoder."
+)
+Reading = Annotated[ReadingMode, Field(description=_READING)]
 ListedId = Annotated[str, Field(description="As list_documents returns it.")]
 
 
@@ -114,18 +120,22 @@ class EngineTools:
         lines = [f"{len(listed)} of {len(entries)} documents"]
         for entry in listed:
             metadata = "".join(f", {key}: {value}" for key, value in entry.metadata.items())
-            lines.append(f"{entry.id} ({entry.page_count} pages, from {entry.source}{metadata})")
+            pages = f"{entry.page_count} pages{_unread(entry.unread_pages)}"
+            lines.append(f"{entry.id} ({pages}, from {entry.source}{metadata})")
         documents = [records.document_record(entry) for entry in listed]
         record = records.DocumentList(documents=documents, total=len(entries))
         return _result(record, "\n".join(lines))
 
-    def add_documents(self, paths: Paths) -> Annotated[CallToolResult, records.AddResult]:
+    def add_documents(
+        self, paths: Paths, reading: Reading = "now"
+    ) -> Annotated[CallToolResult, records.AddResult]:
         """Read PDFs and images into the index, so that they can be searched. Unchanged files are
         skipped. May take a second per page."""
-        report = self._engine.add(paths, progress=False)
+        report = self._engine.add(paths, reading=reading, progress=False)
         lines = []
         for outcome in report.of("added", "replaced", "skipped", "failed"):
-            detail = f"{outcome.pages} pages" if outcome.pages else outcome.reason
+            pages = f"{outcome.pages} pages{_unread(outcome.unread_pages)}"
+            detail = pages if outcome.pages else outcome.reason
             lines.append(f"{outcome.status} {outcome.doc_id or outcome.source}: {detail}")
         if report.ignored:
             lines.append(f"ignored {len(report.ignored)} files of unsupported types")
@@ -154,6 +164,10 @@ def tool_function(tools: Mapping[str, EngineTools], name: str) -> Callable[..., 
     call.__signature__ = signature.replace(parameters=[index, *parameters])  # type: ignore[attr-defined]
     call.__name__, call.__doc__ = name, method.__doc__
     return call
+
+
+def _unread(pages: int) -> str:
+    return f", {pages} unread" if pages else ""
 
 
 def error_result(message: str) -> CallToolResult:

@@ -13,7 +13,7 @@ from colregion.core.documents import Page
 from colregion.core.geometry import Box, boxes_to_array, pairwise_overlap
 from colregion.core.regions import Word
 from colregion.core.text import fold, has_unspaced
-from colregion.errors import InvalidInput
+from colregion.errors import InvalidInput, MissingDependency
 from colregion.parsers import READERS
 from colregion.parsers.ocr.languages import how_to_install, script_of
 from colregion.parsers.ocr.orientation import character_confidence
@@ -92,6 +92,7 @@ class AutoReader(WordReader):
         self.text_layer = text_layer
         self.assess = assess
         self.ocr = ocr
+        self.missing_ocr = "" if ocr else _NEEDS_OCR["missing"] + _INSTALL_OCR
 
     @property
     def fingerprint(self) -> str:
@@ -125,6 +126,20 @@ class AutoReader(WordReader):
             if confirmed_share(words, recognized) >= _MIN_CONFIRMED:
                 return recognized_page, _completed(words, recognized)
         return recognized_page, (*words, *not_covered(recognized, visible))
+
+    def read_layer(self, page: Page) -> tuple[Page, tuple[Word, ...], bool]:
+        verdict = self.assess(page).verdict
+        if verdict in ("missing", "garbled", "invisible"):
+            return page, (), False
+        laid, words = self.text_layer.read_upright(page)
+        if verdict == "broken":
+            words = tuple(word for word in words if not is_broken(word.text))
+        return laid, words, verdict in ("", "blank")
+
+    def read_ocr(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
+        if self.ocr is None:
+            raise MissingDependency(self.missing_ocr)
+        return self.ocr.read_upright(page)
 
 
 def confirmed_share(words: Iterable[Word], recognized: Sequence[Word]) -> float:

@@ -9,7 +9,15 @@ from colregion.core.regions import Word
 
 
 class WordReader(ABC):
-    """Reads the words of one page. Thread-safe."""
+    """Reads the words of one page. Thread-safe.
+
+    Attributes:
+        reads_images: whether it recognizes words on images.
+        missing_ocr: what to install before images can be read; "" where they can.
+    """
+
+    reads_images: bool = True
+    missing_ocr: str = ""
 
     @property
     @abstractmethod
@@ -29,3 +37,12 @@ class WordReader(ABC):
     def read(self, page: Page) -> tuple[Word, ...]:
         """Return the words of `read_upright`."""
         return self.read_upright(page)[1]
+
+    def read_layer(self, page: Page) -> tuple[Page, tuple[Word, ...], bool]:
+        """The words that need no recognition, as `read_upright`, and whether they are all that the
+        page shows."""
+        return page, (), False
+
+    def read_ocr(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
+        """The words on the page's image, as `read_upright`."""
+        return self.read_upright(page)

@@ -217,7 +217,8 @@ def _with_regions(
     for candidate, start, length in zip(candidates, starts, lengths, strict=True):
         parsed, placement, cover = candidate.parsed, candidate.placement, candidate.region_cover
         # Not `parsed.words`: an index decodes the words of a page only when it must.
-        if isinstance(placement, GridPlacement) and not any(r.text for r in parsed.regions):
+        has_regions = parsed.is_unread.any() or any(region.text for region in parsed.regions)
+        if isinstance(placement, GridPlacement) and not has_regions:
             lit = maxsim.weighted_mean(sim[start : start + length], weights)
             regions = patch_regions(parsed.id, lit, placement)
             parsed = ParsedPage(parsed.page, (), regions)

@@ -32,6 +32,7 @@ def join_regions(regions: Sequence[Region]) -> Region:
         parts=tuple(region.box for region in regions),
         hidden_text=tuple(sorted({reason for region in regions for reason in region.hidden_text})),
         continued_on=tuple(place for region in regions for place in region.continued_on),
+        unread=any(region.unread for region in regions),
     )
 
 

@@ -22,20 +22,25 @@ _REPEATED_PAGE_PENALTY = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits on the regions that are returned, beside their number.
+    """Limits on the regions that are returned, and on the work for them, beside their number.
 
     Args:
         min_confidence: 0-1; regions below are left out, those without a confidence stay.
         max_area: budget in pages, summed over all pages, above 0 (else InvalidInput); filled with
             the best regions that fit.
+        reading_budget_s: seconds for reading unread regions, 0 or more (else InvalidInput); the
+            area that is being read when they are over is still read.
     """
 
     min_confidence: float | None = None
     max_area: float | None = None
+    reading_budget_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.max_area is not None and not self.max_area > 0:
             raise InvalidInput(f"max_area must be above 0, got {self.max_area}")
+        if not self.reading_budget_s >= 0:
+            raise InvalidInput(f"reading_budget_s must be 0 or more, got {self.reading_budget_s}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

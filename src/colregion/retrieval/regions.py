@@ -140,6 +140,8 @@ class _Selection:
         own = evidence.regions
         if isinstance(evidence.candidate.placement, GridPlacement):
             share = lexical_share(parsed.regions, question.content_terms)
+            # Before it is read, a region is expected to say what the image promises.
+            share = np.where(parsed.is_unread, np.maximum(share, own), share)
             own = own + LEXICAL_WEIGHT * share
         bonus = question.answer_types.bonuses(parsed.regions, gain=answer_type_gain(evidence))
         area = np.where(parsed.parents >= 0, own[parsed.parents], own)

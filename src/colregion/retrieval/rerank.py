@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -18,11 +19,24 @@ from colregion.retrieval import maxsim
 from colregion.retrieval.evidence import PageEvidence
 from colregion.retrieval.question import Question
 from colregion.retrieval.regions import RegionScorer
+from colregion.retrieval.scorer import Scorer
 
 MEANING_WEIGHT = 0.2
 """The share of a page's relevance that the text model decides."""
 
 _CACHED_PAGES = 512  # about 400 kB each: 500 tokens of 384 numbers
+
+
+def scorer_for(
+    encoder: Encoder, *, scorer: Scorer[Any] | None, rerank: Encoder | None
+) -> Scorer[Any]:
+    """The scorer, by default the default method for the encoder, `rerank` with that text model.
+    Raises InvalidInput for both."""
+    if scorer is not None and rerank is not None:
+        raise InvalidInput("rerank is for the default scorer; leave out scorer or rerank")
+    if rerank is not None:
+        return RerankScorer(rerank, noise_floor=encoder.noise_floor)
+    return scorer or RegionScorer(noise_floor=encoder.noise_floor)
 
 
 class RerankScorer(RegionScorer):

@@ -17,7 +17,7 @@ from colregion.core.documents import DocumentEntry
 from colregion.core.embeddings import Candidate, EmbeddedPage
 from colregion.core.filters import EVERYTHING, Filters
 from colregion.core.geometry import FloatArray, boxes_to_array
-from colregion.core.interfaces import Encoder, Index
+from colregion.core.interfaces import AreaReader, Encoder, Index
 from colregion.core.quotes import Evidence
 from colregion.core.results import Hit, PageHit
 from colregion.errors import InvalidInput, NotIndexed
@@ -26,6 +26,7 @@ from colregion.retrieval.evidence import PageEvidence
 from colregion.retrieval.parts import cut_to_fit
 from colregion.retrieval.question import Question
 from colregion.retrieval.ranking import Limits, RankedRegion, rank_regions, within_area
+from colregion.retrieval.reading import MOST_HITS, Reading
 from colregion.retrieval.scorer import ScoredPage, ScoredRegion, Scorer
 
 # Candidates whose evidence is compared. Without a noise floor the index's order is the pages' own,
@@ -36,11 +37,16 @@ _LISTED = 10  # documents, when the one that a filter names is not there
 
 @dataclass(frozen=True)
 class Retriever:
-    """Answers questions from an index."""
+    """Answers questions from an index.
+
+    Args:
+        reader: reads unread parts of pages for a question; None to leave them unread.
+    """
 
     index: Index
     encoder: Encoder
     scorer: Scorer[Any]
+    reader: AreaReader | None = None
 
     def ask(self, text: str) -> Question:
         """The question, encoded and weighted. Raises InvalidInput for an empty one."""
@@ -162,18 +168,26 @@ class Retriever:
             raise InvalidInput(f"min_confidence needs {needed}")
         most = None if limits.max_area else k
         batches = iter(batches)
-        compared = next(batches, ())
-        ranked = self.rank_regions(
+        rank = partial(self.rank_regions, question, filters=filters, similar_only=similar_only)
+        reading = Reading(
             question,
-            chain([compared], batches),
-            filters=filters,
-            k=most,
-            similar_only=similar_only,
+            self.scorer,
+            self.reader,
+            limits.reading_budget_s,
+            lambda pages: rank([pages], k=MOST_HITS if k is None else min(k, MOST_HITS)),
         )
+        compared = reading.read(next(batches, ()))
+        ranked = rank(chain([compared], batches), k=most)
         confidences: list[float | None] = [None] * len(ranked)
         if calibration is not None:
             features = hit_features(ranked, question, compared)
-            confidences = list(calibration.confidence(features).tolist())
+            # A confidence says how likely a text answers; of an unread region nothing is known.
+            confidences = [
+                None if one.scored.region.unread else confidence
+                for one, confidence in zip(
+                    ranked, calibration.confidence(features).tolist(), strict=True
+                )
+            ]
         rated = list(zip(ranked, confidences, strict=True))
         if (least := limits.min_confidence) is not None:
             rated = [(one, c) for one, c in rated if c is None or c >= least]
@@ -194,6 +208,7 @@ class Retriever:
                 one.score,
                 confidence,
                 Evidence(_region_evidence(one.page), question.term_weights),
+                reading.reason(one.scored.region),
             )
             for one, confidence in rated
             for page in [shared[one.page.candidate.page_id]]

@@ -14,6 +14,7 @@ from colregion.core.results import AddReport
 from colregion.engine import Engine
 from colregion.errors import BackendError, InvalidInput
 from colregion.indexes import LocalIndex
+from colregion.ingestion.on_demand import ReadingMode
 from colregion.ingestion.pipeline import Progress
 from colregion.mcp.records import AddResult, RemoveResult
 from colregion.server.api import json_answer
@@ -44,9 +45,10 @@ class Adding:
         )
         return router
 
-    async def add(self, file: UploadFile) -> Response:
-        """Read a document into the index, named as its file. May take a second per page."""
-        report = await self._workers.run_add(partial(self._add, file))
+    async def add(self, file: UploadFile, reading: ReadingMode = "now") -> Response:
+        """Read a document into the index, named as its file. May take a second per page; with
+        `reading=on_demand` scanned pages are only seen, and read when a question needs them."""
+        report = await self._workers.run_add(partial(self._add, file, reading))
         return json_answer(AddResult(outcomes=list(report.outcomes)))
 
     async def remove(self, doc_id: str) -> Response:
@@ -54,11 +56,12 @@ class Adding:
         await self._workers.run(self._remove, doc_id)
         return json_answer(RemoveResult(doc_id=doc_id))
 
-    def _add(self, file: UploadFile) -> AddReport:
+    def _add(self, file: UploadFile, reading: ReadingMode) -> AddReport:
+        add = partial(self._engine.add, reading=reading, on_progress=self._on_progress)
         name = safe_name(file.filename or "")
         if self._folder is None:
             self._check_free(name, source="sha256-")
-            return self._engine.add(file.file.read(), doc_id=name, on_progress=self._on_progress)
+            return add(file.file.read(), doc_id=name)
         target = self._folder / name
         self._check_free(name, source=str(target))
         previous = target.with_name(f".{name}.previous")
@@ -72,7 +75,7 @@ class Adding:
             raise BackendError(f"{name} cannot be stored: {cause.strerror}") from cause
         is_stored = False
         try:
-            report = self._engine.add(target, doc_id=name, on_progress=self._on_progress)
+            report = add(target, doc_id=name)
             is_stored = not report.failed
         finally:
             if is_stored:

@@ -151,6 +151,7 @@ class Api:
             tokens=context.tokens,
             reason=context.reason,
             citations=citations,
+            unread=[records.hit_record(hit, body.question) for hit in context.unread],
         )
 
     def _resolve(self, body: records.ResolveRequest) -> BaseModel:

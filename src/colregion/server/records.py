@@ -96,6 +96,9 @@ class ContextAnswer(BaseModel):
     tokens: int
     reason: str = Field(description="Why there is no text; empty where there is some.")
     citations: list[ContextCitation]
+    unread: list[HitRecord] = Field(
+        description="Regions that the text lacks, because they were seen and not read."
+    )
 
 
 class CitationRecord(BaseModel):

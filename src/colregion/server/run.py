@@ -16,6 +16,7 @@ from colregion.errors import BackendError, InvalidInput
 from colregion.indexes import open_index
 from colregion.server.application import app
 from colregion.server.guard import LOOPBACK
+from colregion.server.idle import idle_reading
 
 _GRACE_S = 30  # for requests under way when the server is stopped, such as a page being read
 
@@ -29,7 +30,7 @@ def serve(
     token: str | None = None,
     on_start: Callable[[str], None] = lambda _address: None,
 ) -> None:
-    """Serve an index until Ctrl-C.
+    """Serve an index until Ctrl-C. While nobody asks, its unread pages are read.
 
     Args:
         index: spec of the index, which must exist unless the server is `writable`.
@@ -62,7 +63,9 @@ def serve(
         )
         name = f"[{host}]" if ":" in host else host
         on_start(f"http://{name}:{listener.getsockname()[1]}/")
-        _Server(config, on_exit=application.state.workers.stop).run(sockets=[listener])
+        workers = application.state.workers
+        with idle_reading(engine, workers):
+            _Server(config, on_exit=workers.stop).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -65,6 +66,15 @@ class Workers:
         self._stopped = threading.Event()
         self._database = index.folder / DATABASE if isinstance(index, LocalIndex) else None
         self._opened = self._file()
+        self._asked = time.monotonic()
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the last request was answered; 0 while one is."""
+        busy = self.limiter.borrowed_tokens or self._adding.borrowed_tokens
+        if busy:
+            self._asked = time.monotonic()
+        return 0.0 if busy else time.monotonic() - self._asked
 
     async def run(self, call: Callable[..., _Result], *arguments: Any, **options: Any) -> _Result:
         """The result of `call` in a worker thread. Raises Busy when too many wait, BackendError
@@ -94,6 +104,7 @@ class Workers:
 
         def checked() -> _Result:
             self._check_index()
+            self._asked = time.monotonic()
             return call()
 
         return await to_thread.run_sync(checked, limiter=limiter)

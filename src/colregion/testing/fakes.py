@@ -102,6 +102,7 @@ class ColorEncoder(Encoder):
     order after a prompt vector that looks nowhere, and a question names colors. Regions must come
     back where the image shows the color, which reveals a swapped or flipped axis."""
 
+    sees_images = True
     colors = {"red": (1.0, 0.0, 0.0), "green": (0.0, 1.0, 0.0), "blue": (0.0, 0.0, 1.0)}  # noqa: RUF012
 
     def __init__(self, *, rows: int = 8, cols: int = 6) -> None:

@@ -20,10 +20,11 @@ from colregion.core.regions import ParsedPage
 from colregion.errors import InvalidInput, ModelMismatch, NotIndexed, ShapeMismatch
 from colregion.indexes.memory import MemoryIndex
 from colregion.testing.fakes import PlainImage
-from colregion.testing.index_contract_data import HOSTILE, IndexTestData
+from colregion.testing.index_contract_data import HOSTILE
+from colregion.testing.unread_contract import UnreadPagesContract
 
 
-class IndexContract(IndexTestData):
+class IndexContract(UnreadPagesContract):
     """Contract tests that every index passes; `MemoryIndex` is the oracle.
 
     Override the fixture `index` with an empty index, and `reopen` if an index outlives its object.
@@ -43,10 +44,6 @@ class IndexContract(IndexTestData):
         """A page whose vectors have 5 components."""
         page = self.page()
         return replace(page, embedding=PageEmbedding(np.ones((2, 5)), page.embedding.placement))
-
-    def reopen(self, index: Index) -> Index:
-        """The same index in a new object."""
-        return index
 
     def test_empty_index_returns_nothing(self, index: Index) -> None:
         assert index.search(self.query("one"), k=3) == []

@@ -20,7 +20,7 @@ from colregion.core.geometry import (
     boxes_to_array,
 )
 from colregion.core.interfaces import Index
-from colregion.core.regions import ParsedPage
+from colregion.core.regions import ParsedPage, Region
 from colregion.testing.fakes import make_parsed_page, plain_query
 
 HOSTILE = '\'; DROP TABLE page; -- "q" \\ \x00 \n </script> 🦊 \ud800 \u202e ../../x'
@@ -75,6 +75,16 @@ class IndexTestData:
         return EmbeddedPage(
             ParsedPage(parsed.page, parsed.words, regions), PageEmbedding(rows, placement)
         )
+
+    def unread_page(self, texts: Sequence[str] = ("", ""), **options: Any) -> EmbeddedPage:
+        """A page of one line per text, with a `grid` of four vectors; lines of "" are unread."""
+        page = self.page(" ".join(texts), grid=True, v=4, **options)
+        page_id = page.parsed.id
+        regions = tuple(
+            Region(page_id, (n,), Box(0.25, n / 8, 0.75, (n + 0.5) / 8), text, unread=not text)
+            for n, text in enumerate(texts, start=1)
+        )
+        return replace(page, parsed=replace(page.parsed, regions=regions))
 
     def vector(self, seed: str) -> FloatArray:
         """(dim,) of sixteenths, the same for the same seed."""

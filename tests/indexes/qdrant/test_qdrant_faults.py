@@ -145,8 +145,8 @@ def test_index_of_another_format_is_refused_with_the_cure(
     small_qdrant: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     QdrantIndex(small_qdrant.url, "pages")
-    monkeypatch.setattr(schema, "FORMAT", 5)
-    with pytest.raises(IndexCorrupt, match=r"format 4.*format 5.*another collection"):
+    monkeypatch.setattr(schema, "FORMAT", 6)
+    with pytest.raises(IndexCorrupt, match=r"format 5.*format 6.*another collection"):
         QdrantIndex(small_qdrant.url, "pages")
 
 

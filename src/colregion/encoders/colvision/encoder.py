@@ -74,6 +74,7 @@ class ColVisionEncoder(Encoder):
     """
 
     weighs_terms = False
+    sees_images = True
 
     def __init__(self, source: str, options: ColVisionOptions | None = None) -> None:
         options = options or ColVisionOptions()

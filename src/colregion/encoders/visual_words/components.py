@@ -1,4 +1,4 @@
-"""Connected components in plain numpy: of a graph, and of the dark points of an image."""
+"""The letters of an image: connected components of its ink with the shape of letters."""
 
 from __future__ import annotations
 
@@ -7,22 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from colregion.core.geometry import FloatArray, IntArray
-
-
-def connected(n: int, a: IntArray, b: IntArray) -> IntArray:
-    """(n,) component numbers from 0 of the nodes of a graph with the edges (a[i], b[i])."""
-    parent = np.arange(n)
-    while len(a):
-        low, high = np.minimum(parent[a], parent[b]), np.maximum(parent[a], parent[b])
-        apart = low != high
-        if not apart.any():
-            break
-        np.minimum.at(parent, high[apart], low[apart])
-        while ((above := parent[parent]) != parent).any():
-            parent = above
-    numbers: IntArray = np.unique(parent, return_inverse=True)[1].reshape(-1)
-    return numbers
+from colregion.core.components import component_boxes
+from colregion.core.geometry import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,30 +87,9 @@ def marked_area(gray: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
 
 def find_letters(ink: NDArray[np.bool_]) -> Letters:
     """The letters of an ink mask (H, W); none for a blank one."""
-    height, width = ink.shape
-    changes = np.diff(np.pad(ink, ((0, 0), (1, 1))).view(np.int8), axis=1)
-    row, start = np.nonzero(changes == 1)
-    stop = np.nonzero(changes == -1)[1]
-    label = connected(len(row), *_touching_runs(row, start, stop, width=width))
-    n = int(label.max(initial=-1)) + 1
-    low, high = np.full((n, 2), height + width), np.zeros((n, 2), dtype=np.int64)
-    np.minimum.at(low, label, np.stack([start, row], axis=1))
-    np.maximum.at(high, label, np.stack([stop, row + 1], axis=1))
+    boxes = component_boxes(ink)
+    low, high = boxes[:, :2], boxes[:, 2:]
     widths, heights = (high - low).astype(np.float64).T
     fits = (heights >= _MIN_HEIGHT_PX) & (widths < _WIDEST * heights)
     fits &= widths > _NARROWEST * heights
     return Letters((low + high) / 2, widths, heights).where(fits)
-
-
-def _touching_runs(
-    row: IntArray, start: IntArray, stop: IntArray, *, width: int
-) -> tuple[IntArray, IntArray]:
-    """Pairs of runs of neighbouring rows that share a column or touch by a corner."""
-    # Runs are sorted by row and column, so those that a run touches in the next row are one slice.
-    step = width + 2
-    first = np.searchsorted(row * step + stop, (row + 1) * step + start, side="left")
-    last = np.searchsorted(row * step + start, (row + 1) * step + stop, side="right")
-    counts = np.maximum(last - first, 0)
-    above = np.repeat(np.arange(len(row)), counts)
-    within = np.arange(len(above)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return above, first[above] + within

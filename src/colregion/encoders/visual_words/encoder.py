@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colregion.core.embeddings import PageEmbedding, QueryEmbedding
+from colregion.core.embeddings import EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.geometry import Box, BoxPlacement, FloatArray, Upright, boxes_to_array
 from colregion.core.interfaces import Encoder
 from colregion.core.regions import ParsedPage
@@ -93,6 +93,7 @@ class VisualWordsEncoder(Encoder):
     # receipts.
     noise_floor = 0.4
     spec = "visual_words"
+    sees_images = True
 
     def __init__(self) -> None:
         self._static = StaticTokenEncoder()
@@ -111,6 +112,21 @@ class VisualWordsEncoder(Encoder):
         """One embedding per page, float32, D = 384; a page on which no word is seen gives (0, 384).
         Raises BackendError where the weights are missing or damaged."""
         return [self.see(page).embedding for page in pages]
+
+    def with_words(self, page: EmbeddedPage, parsed: ParsedPage) -> PageEmbedding:
+        """What was read stands in for what was seen at its place: the vectors of `static_tokens`
+        for the words, the image's own where nothing was read."""
+        placement = page.embedding.placement
+        assert isinstance(placement, BoxPlacement)
+        read = [leaf for leaf in parsed.leaves if not parsed.is_unread[leaf]]
+        boxes = parsed.region_boxes[read]
+        centers = (placement.boxes_xyxy[:, None, :2] + placement.boxes_xyxy[:, None, 2:]) / 2
+        inside = ((boxes[:, :2] <= centers) & (centers <= boxes[:, 2:])).all(axis=2).any(axis=1)
+        (words,) = self._static.encode_pages([parsed])
+        assert isinstance(words.placement, BoxPlacement)
+        vectors = np.concatenate([words.vectors, page.embedding.vectors[~inside]])
+        places = np.concatenate([words.placement.boxes_xyxy, placement.boxes_xyxy[~inside]])
+        return PageEmbedding(vectors, BoxPlacement(places))
 
     def encode_query(self, text: str) -> QueryEmbedding:
         """As `StaticTokenEncoder.encode_query`."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from colregion.core.components import connected
 from colregion.core.geometry import FloatArray, IntArray
-from colregion.encoders.visual_words.components import connected
 from colregion.encoders.visual_words.model import Cells
 
 _ONE_WORD = 0.55

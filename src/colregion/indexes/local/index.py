@@ -6,12 +6,12 @@ import os
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from functools import lru_cache
 from pathlib import Path
 
-from colregion.core.documents import DocumentEntry
+from colregion.core.documents import DocumentEntry, page_id
 from colregion.core.embeddings import (
     Candidate,
     EmbeddedPage,
@@ -25,8 +25,14 @@ from colregion.core.interfaces import Index, IndexSetting
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput, NotIndexed
 from colregion.indexes.local import schema
 from colregion.indexes.local.compaction import WASTEFUL, compact
-from colregion.indexes.local.pages import EMPTY, PageTable, StoredPage, read_table, to_entry
-from colregion.indexes.local.records import DocumentWriter, PageRecord, forget, read_record
+from colregion.indexes.local.pages import EMPTY, PageTable, StoredPage, read_entry, read_table
+from colregion.indexes.local.records import (
+    DocumentWriter,
+    PageRecord,
+    forget,
+    read_record,
+    rewrite_page,
+)
 from colregion.indexes.local.schema import REPAIR_HINT, translate_errors
 from colregion.indexes.local.scoring import PageScores
 from colregion.indexes.local.vectors import VectorWriter
@@ -34,7 +40,7 @@ from colregion.indexes.local.verify import Damage, find_damage
 from colregion.indexes.maxsim_kernels import KernelName
 from colregion.indexes.page_images import StoredImage, save_image
 from colregion.indexes.quantization import PRECISIONS, Precision
-from colregion.indexes.validation import checked_pages
+from colregion.indexes.validation import check_same_content, checked_pages
 
 # Records in memory: some 20 KB each, 0.1 MB once regions and words are decoded.
 _CACHED_RECORDS = 256
@@ -81,6 +87,7 @@ class LocalIndex(Index):
         self.folder = Path(folder).expanduser().absolute()
         self.read_only = read_only or schema.cannot_be_written(self.folder)
         self._kernel = kernel
+        self._wait_s = wait_s
         with translate_errors(self.folder), ExitStack() as opened:
             schema.prepare_folder(self.folder, create=create and not self.read_only)
             if self.read_only:
@@ -198,14 +205,31 @@ class LocalIndex(Index):
     def load(self, page_ids: Sequence[str]) -> list[EmbeddedPage]:
         for _ in range(_ATTEMPTS):
             table = self._table()
-            if unknown := [one for one in page_ids if one not in table.positions]:
-                raise NotIndexed(f"no page {unknown[0]!r} in the index")
-            pages = [table.pages[table.positions[one]] for one in page_ids]
+            pages = [table.page(one) for one in page_ids]
             try:
                 return [self._embedded(table, page) for page in pages]
             except _PageDeleted:  # since the table was read
                 continue
         raise BackendError(_BUSY.format(self.folder))
+
+    def update_page(
+        self, entry: DocumentEntry, number: int, change: Callable[[EmbeddedPage], EmbeddedPage]
+    ) -> EmbeddedPage:
+        with self._changing(waiting=False) as database:
+            # Nobody else can commit meanwhile: this is the page that the change starts from.
+            check_same_content(entry, self.entry(entry.id))
+            table = self._table()
+            row = table.page(page_id(entry.id, number))
+            page = self._embedded(table, row)
+            changed = change(page)
+            if changed is not page:
+                slots = self._record_of(table, row).slots
+                with translate_errors(self.folder):
+                    rewrite_page(database, self._vectors, row, slots, before=page, after=changed)
+        return changed
+
+    def unread_pages(self, doc_id: str | None = None) -> dict[str, float]:
+        return self._table().unread_pages(doc_id)
 
     def document_frequency(self, terms: Sequence[str]) -> list[int]:
         select = "SELECT pages FROM term WHERE term = ?"
@@ -221,12 +245,11 @@ class LocalIndex(Index):
         return {doc_id: entries[doc_id] for doc_id in doc_ids if doc_id in entries}
 
     def entry(self, doc_id: str) -> DocumentEntry:
-        select = "SELECT doc_id, entry FROM document WHERE doc_id = ?"
         with self._reading() as database:
-            row = database.execute(select, (schema.to_blob(doc_id),)).fetchone()
-        if row is None:
+            entry = read_entry(database, doc_id)
+        if entry is None:
             raise NotIndexed(f"no document {doc_id!r} in the index")
-        return to_entry(*row)
+        return entry
 
     @property
     def page_count(self) -> int:
@@ -267,22 +290,29 @@ class LocalIndex(Index):
                 self._writer.close()
 
     @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        """One write transaction, with the lock of the threads and then that of the processes."""
+    def _changing(self, *, waiting: bool = True) -> Iterator[sqlite3.Connection]:
+        """One write transaction, with the lock of the threads and then that of the processes;
+        BackendError where another has it and there is to be no `waiting`."""
         if self.read_only:
             raise BackendError(f"the index at {self.folder} is open read-only")
         if self._writing_thread == threading.get_ident():
             raise InvalidInput("an index cannot be changed by the pages that it is taking in")
-        with self._write_lock:
+        if not self._write_lock.acquire(blocking=waiting):
+            raise BackendError(f"another thread is writing to the index at {self.folder}")
+        try:
             self._writing_thread = threading.get_ident()
-            try:
-                with schema.transaction(self._writer, self.folder, writing=True):
-                    yield self._writer
-            except BaseException:
-                self._vectors.roll_back()
-                raise
-            finally:
-                self._writing_thread = None
+            quick = schema.without_waiting(self._writer, wait_s=self._wait_s)
+            with (
+                nullcontext() if waiting else quick,
+                schema.transaction(self._writer, self.folder, writing=True),
+            ):
+                yield self._writer
+        except BaseException:
+            self._vectors.roll_back()
+            raise
+        finally:
+            self._writing_thread = None
+            self._write_lock.release()
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

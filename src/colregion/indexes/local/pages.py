@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
+from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,9 @@ from numpy.typing import NDArray
 from colregion.core.documents import DocumentEntry, page_id
 from colregion.core.filters import Filters
 from colregion.core.geometry import FloatArray
-from colregion.errors import IndexCorrupt
+from colregion.errors import IndexCorrupt, NotIndexed
 from colregion.indexes import int4
-from colregion.indexes.local.schema import REPAIR_HINT, from_blob
+from colregion.indexes.local.schema import REPAIR_HINT, from_blob, to_blob
 from colregion.indexes.local.vectors import (
     CODEBOOK,
     INT4,
@@ -68,11 +69,12 @@ class VectorFile:
 @dataclass(frozen=True, eq=False)
 class PageTable:
     """One state of the index: documents by row id in order of their ids, pages in order of
-    document and number, vector files by id."""
+    document and number, vector files by id, the unread share of pages by row id."""
 
     documents: dict[int, StoredDocument]
     pages: tuple[StoredPage, ...]
     files: dict[int, VectorFile]
+    unread: dict[int, float] = field(default_factory=dict)
 
     @cached_property
     def positions(self) -> dict[str, int]:
@@ -82,7 +84,28 @@ class PageTable:
     @cached_property
     def entries(self) -> dict[str, DocumentEntry]:
         """Document id -> entry."""
-        return {document.entry.id: document.entry for document in self.documents.values()}
+        unread = Counter(page.document for page in self.pages if page.row_id in self.unread)
+        return {
+            document.entry.id: replace(document.entry, unread_pages=unread[row_id])
+            for row_id, document in self.documents.items()
+        }
+
+    def page(self, page_id: str) -> StoredPage:
+        """The page of an id. Raises NotIndexed where there is none."""
+        if page_id not in self.positions:
+            raise NotIndexed(f"no page {page_id!r} in the index")
+        return self.pages[self.positions[page_id]]
+
+    def unread_pages(self, doc_id: str | None) -> dict[str, float]:
+        """As `Index.unread_pages`."""
+        if doc_id is not None and doc_id not in self.entries:
+            raise NotIndexed(f"no document {doc_id!r} in the index")
+        return {
+            self.id_of(i): self.unread[page.row_id]
+            for i, page in enumerate(self.pages)
+            if page.row_id in self.unread
+            and doc_id in (None, self.documents[page.document].entry.id)
+        }
 
     @property
     def dim(self) -> int | None:
@@ -195,7 +218,8 @@ def read_table(
         files[file] = old
     documents = _read_documents(database, known.documents)
     pages = (page for page in _read_pages(database, known.pages) if page.row_id not in without)
-    return PageTable(documents, tuple(pages), files)
+    unread = dict(database.execute("SELECT page, share FROM unread").fetchall())
+    return PageTable(documents, tuple(pages), files, unread)
 
 
 def _read_documents(
@@ -211,6 +235,19 @@ def _read_documents(
             document = StoredDocument(to_entry(doc_id, entry), images)
         documents[row_id] = document
     return documents
+
+
+def read_entry(database: sqlite3.Connection, doc_id: str) -> DocumentEntry | None:
+    """The entry of a document, within a transaction; None if there is no such document."""
+    row = database.execute(
+        "SELECT id, doc_id, entry FROM document WHERE doc_id = ?", (to_blob(doc_id),)
+    ).fetchone()
+    if row is None:
+        return None
+    (unread,) = database.execute(
+        "SELECT count(*) FROM unread JOIN page ON page.id = unread.page WHERE document = ?", row[:1]
+    ).fetchone()
+    return replace(to_entry(*row[1:]), unread_pages=unread)
 
 
 def to_entry(doc_id: bytes, entry: str) -> DocumentEntry:

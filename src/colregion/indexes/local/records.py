@@ -25,7 +25,8 @@ from colregion.core.regions import KINDS, ParsedPage, Region, Word
 from colregion.core.text import terms
 from colregion.errors import IndexCorrupt
 from colregion.indexes.local import schema
-from colregion.indexes.local.vectors import VectorWriter
+from colregion.indexes.local.pages import StoredPage
+from colregion.indexes.local.vectors import StoredVectors, VectorWriter
 
 _Arrays: TypeAlias = dict[str, NDArray[Any]]
 
@@ -43,7 +44,7 @@ class DocumentWriter:
         images: str,
     ) -> None:
         self._database, self._vectors, self._entry = database, vectors, entry
-        self._pages = 0
+        self._pages = self._unread = 0
         self._term_pages: Counter[str] = Counter()
         self._document = _insert(
             database,
@@ -59,43 +60,17 @@ class DocumentWriter:
 
     def add(self, embedded: EmbeddedPage, *, image_crc: int) -> None:
         """Write a page; `image_crc` is the CRC-32 of the file of its image."""
-        parsed, embedding = embedded.parsed, embedded.embedding
-        vectors = self._vectors.add(self._database, embedding)
-        rows, coarse = vectors.rows, vectors.coarse
-        kinds = " ".join(sorted({region.kind for region in parsed.regions}))
-        page = _insert(
-            self._database,
-            "INSERT INTO page VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(self._document, int(parsed.page.number), kinds, rows.count),
-                *(rows.file, rows.first, rows.step, rows.crc),
-                *(coarse.file, coarse.first, coarse.count, coarse.step, coarse.crc),
-            ),
-        )
-        if len(vectors.codes):
-            codes = vectors.codes.astype("<i4").tobytes()
-            self._database.execute("INSERT INTO page_codes VALUES (?, ?)", (page, codes))
-        head = serialization.parsed_to_json(parsed)
-        regions, words = head.pop("regions"), head.pop("words")
-        blobs = (
-            json.dumps(head).encode(),
-            _pack(regions),
-            _pack(words),
-            _pack_arrays(_outline_of(embedded)),
-            _pack_arrays(serialization.placement_to_arrays(embedding.placement)),
-            vectors.slots.astype("<i4").tobytes(),
-        )
-        self._database.execute(
-            "INSERT INTO page_record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (page, *blobs, schema.checksum(*blobs), image_crc),
-        )
+        vectors = self._vectors.add(self._database, embedded.embedding)
+        _insert_page(self._database, self._document, embedded, vectors, image_crc=image_crc)
         self._pages += 1
-        self._term_pages.update(set(terms(" ".join(word.text for word in parsed.words))))
+        self._unread += bool(embedded.parsed.is_unread.any())
+        self._term_pages.update(_terms(embedded.parsed))
 
     def finish(self) -> DocumentEntry:
         """Write the entry with its page count and the term counts, and commit the vectors."""
-        entry = replace(self._entry, page_count=self._pages)
-        values = {one.name: getattr(entry, one.name) for one in fields(entry) if one.name != "id"}
+        entry = replace(self._entry, page_count=self._pages, unread_pages=self._unread)
+        names = {one.name for one in fields(entry)} - {"id", "unread_pages"}
+        values = {name: getattr(entry, name) for name in sorted(names)}
         text = json.dumps(values | {"metadata": dict(entry.metadata)})
         packed = _pack(self._term_pages)
         self._database.execute(
@@ -105,6 +80,87 @@ class DocumentWriter:
         _count_terms(self._database, self._term_pages)
         self._vectors.commit(self._database)
         return entry
+
+
+def rewrite_page(
+    database: sqlite3.Connection,
+    writer: VectorWriter,
+    row: StoredPage,
+    slots: NDArray[np.int32],
+    *,
+    before: EmbeddedPage,
+    after: EmbeddedPage,
+) -> None:
+    """Put a page in place of one of the same document and number, within a transaction, and commit
+    its vectors; the image stays, and so do vectors that are the same array.
+
+    Args:
+        row, slots: of the page before.
+    """
+    if after.embedding is before.embedding:
+        vectors = StoredVectors(row.rows, row.coarse, row.codes, slots)
+    else:
+        vectors = writer.add(database, after.embedding)
+    (image_crc,) = database.execute(
+        "SELECT image_crc FROM page_record WHERE page = ?", (row.row_id,)
+    ).fetchone()
+    database.execute("DELETE FROM page WHERE id = ?", (row.row_id,))
+    _insert_page(database, row.document, after, vectors, image_crc=image_crc)
+    changes = Counter(_terms(after.parsed))
+    changes.subtract(_terms(before.parsed))
+    _count_terms(database, {term: pages for term, pages in changes.items() if pages})
+    entry, term_pages = database.execute(
+        "SELECT entry, terms FROM document WHERE id = ?", (row.document,)
+    ).fetchone()
+    counts = Counter(_unpack(term_pages))
+    counts.update(changes)
+    packed = _pack({term: pages for term, pages in counts.items() if pages})
+    database.execute(
+        "UPDATE document SET terms = ?, crc = ? WHERE id = ?",
+        (packed, schema.checksum(entry.encode(), packed), row.document),
+    )
+    writer.commit(database)
+
+
+def _insert_page(
+    database: sqlite3.Connection,
+    document: int,
+    embedded: EmbeddedPage,
+    vectors: StoredVectors,
+    *,
+    image_crc: int,
+) -> None:
+    parsed = embedded.parsed
+    rows, coarse = vectors.rows, vectors.coarse
+    kinds = " ".join(sorted({region.kind for region in parsed.regions}))
+    page = _insert(
+        database,
+        "INSERT INTO page VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(document, int(parsed.page.number), kinds, rows.count),
+            *(rows.file, rows.first, rows.step, rows.crc),
+            *(coarse.file, coarse.first, coarse.count, coarse.step, coarse.crc),
+        ),
+    )
+    if len(vectors.codes):
+        codes = vectors.codes.astype("<i4").tobytes()
+        database.execute("INSERT INTO page_codes VALUES (?, ?)", (page, codes))
+    head = serialization.parsed_to_json(parsed)
+    regions, words = head.pop("regions"), head.pop("words")
+    blobs = (
+        json.dumps(head).encode(),
+        _pack(regions),
+        _pack(words),
+        _pack_arrays(_outline_of(embedded)),
+        _pack_arrays(serialization.placement_to_arrays(embedded.embedding.placement)),
+        vectors.slots.astype("<i4").tobytes(),
+    )
+    database.execute(
+        "INSERT INTO page_record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (page, *blobs, schema.checksum(*blobs), image_crc),
+    )
+    if parsed.is_unread.any():
+        database.execute("INSERT INTO unread VALUES (?, ?)", (page, parsed.unread_share))
 
 
 def forget(database: sqlite3.Connection, folder: Path, doc_id: str) -> list[Path]:
@@ -166,14 +222,15 @@ def read_record(
 
 
 def _outline_of(embedded: EmbeddedPage) -> _Arrays:
-    """The regions' boxes, parents, kinds, which are header rows, and vectors: what suffices to rank
-    the page's regions."""
+    """The regions' boxes, parents, kinds, which are header rows or unread, and vectors: what
+    suffices to rank the page's regions."""
     parsed, cover = embedded.parsed, embedded.region_cover
     return {
         "boxes": parsed.region_boxes,
         "parents": parsed.parents.astype(np.int32),
         "kinds": np.array([KINDS.index(kind) for kind in parsed.region_kinds], dtype=np.uint8),
         "is_header": parsed.is_header,
+        "is_unread": parsed.is_unread,
         "indptr": cover.indptr.astype(np.int32),
         "indices": cover.indices.astype(np.int32),
         "area": cover.area.astype(np.float32),
@@ -196,7 +253,7 @@ class _StoredPage(ParsedPage):
         page.__dict__.update(page=parsed.page, _head=head, _packed=packed)
         page.__dict__.update(region_boxes=outline["boxes"], parents=outline["parents"])
         page.__dict__.update(region_kinds=np.array(KINDS)[outline["kinds"]])
-        page.__dict__.update(is_header=outline["is_header"])
+        page.__dict__.update(is_header=outline["is_header"], is_unread=outline["is_unread"])
         return page
 
     @cached_property
@@ -218,6 +275,10 @@ def _translate_damage() -> Iterator[None]:
         yield
     except (ValueError, KeyError, TypeError, zlib.error) as cause:
         raise IndexCorrupt(f"a page's record is damaged ({cause}). {schema.REPAIR_HINT}") from cause
+
+
+def _terms(parsed: ParsedPage) -> set[str]:
+    return set(terms(" ".join(word.text for word in parsed.words)))
 
 
 def _count_terms(database: sqlite3.Connection, term_pages: Mapping[str, int]) -> None:

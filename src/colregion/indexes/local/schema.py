@@ -80,6 +80,10 @@ CREATE TABLE page_record (
     crc INTEGER NOT NULL,       -- of the six
     image_crc INTEGER NOT NULL  -- of the file of its image
 );
+CREATE TABLE unread (           -- pages with parts that were seen and not read
+    page INTEGER PRIMARY KEY REFERENCES page(id) ON DELETE CASCADE,
+    share REAL NOT NULL         -- of the leaves of its regions, above 0 to 1
+);
 CREATE TABLE term (
     term BLOB PRIMARY KEY,
     pages INTEGER NOT NULL
@@ -253,6 +257,17 @@ def transaction(connection: sqlite3.Connection, folder: Path, *, writing: bool) 
         raise
 
 
+@contextmanager
+def without_waiting(connection: sqlite3.Connection, *, wait_s: float) -> Iterator[None]:
+    """A connection that does not wait for another writing process, as it otherwise does for
+    `wait_s`."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(wait_s * 1000)}")
+
+
 def image_name(number: int) -> str:
     """The file of a page's image, in its document's folder."""
     return f"{number}.jpg"
@@ -282,9 +297,11 @@ def delete_files(paths: Iterable[Path]) -> None:
 def delete_orphans(connection: sqlite3.Connection, folder: Path, *, wait_s: float) -> None:
     """Delete files without a row, which a crash may leave behind. Does nothing while another
     process is writing, because its files have no rows yet."""
-    connection.execute("PRAGMA busy_timeout = 0")
     try:
-        with transaction(connection, folder, writing=True):
+        with (
+            without_waiting(connection, wait_s=wait_s),
+            transaction(connection, folder, writing=True),
+        ):
             named = {
                 IMAGES: connection.execute("SELECT images FROM document").fetchall(),
                 VECTORS: connection.execute("SELECT name FROM vector_file").fetchall(),
@@ -295,5 +312,3 @@ def delete_orphans(connection: sqlite3.Connection, folder: Path, *, wait_s: floa
     except BackendError as error:
         if "locked" not in str(error.__cause__):
             raise
-    finally:
-        connection.execute(f"PRAGMA busy_timeout = {int(wait_s * 1000)}")

@@ -87,8 +87,10 @@ class Connection:
                     raise self._error(cause) from cause
                 time.sleep(wait_s or 0)
 
-    def scroll(self, collection: str, condition: models.Condition) -> Iterator[dict[str, Any]]:
-        """The payloads of all points that meet the condition."""
+    def scroll(
+        self, collection: str, condition: models.Condition, *, fields: list[str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The payloads of all points that meet the condition, all fields or these."""
         offset: Any = None
         while True:
             points, offset = self.ask(
@@ -97,6 +99,7 @@ class Connection:
                 scroll_filter=models.Filter(must=[condition]),
                 limit=_POINTS_PER_REQUEST,
                 offset=offset,
+                with_payload=True if fields is None else fields,
             )
             yield from (point.payload or {} for point in points)
             if offset is None:

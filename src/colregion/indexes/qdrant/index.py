@@ -32,7 +32,7 @@ from colregion.errors import BackendError, IndexCorrupt, NotIndexed
 from colregion.indexes.qdrant import schema
 from colregion.indexes.qdrant.connection import Connection
 from colregion.indexes.qdrant.options import QdrantOptions
-from colregion.indexes.qdrant.pages import Pages
+from colregion.indexes.qdrant.pages import MOST_VALUES, Pages
 from colregion.indexes.qdrant.payloads import (
     StoredDocument,
     any_of,
@@ -42,7 +42,7 @@ from colregion.indexes.qdrant.payloads import (
     to_plain,
     translate,
 )
-from colregion.indexes.validation import check_search, checked_pages
+from colregion.indexes.validation import check_same_content, check_search, checked_pages
 
 ABANDONED_S = 86_400.0
 """Pages uploaded this long ago that are not current belong to an interrupted upload."""
@@ -52,7 +52,6 @@ _THREADS = 8
 _TWO_STAGES_FROM = 8  # a first stage pays off with this many times more pages than candidates
 _FRESH_S = 1.0  # how long a revision is taken for the current one
 _CACHED_S = 600.0  # how long values are cached: a writer may end before it announces its commit
-_MOST_VALUES = 100_000
 _IS_DOCUMENT = any_of("type", ["document"])
 
 
@@ -162,6 +161,37 @@ class QdrantIndex(Index):
                 return [pages[point] for point in ids]
         raise BackendError(f"{self.collection!r} changes too fast to be read; try again")
 
+    def update_page(
+        self, entry: DocumentEntry, number: int, change: Callable[[EmbeddedPage], EmbeddedPage]
+    ) -> EmbeddedPage:
+        """As `Index.update_page`, without a lock: of two processes that change one page in the same
+        moment, the last one counts, and what the other read is read again."""
+        document = self._document(entry.id)
+        check_same_content(entry, document.entry)
+        (page,) = self.load([page_id(entry.id, number)])
+        changed = change(page)
+        if changed is page:
+            return page
+        self._pages.rewrite(document, changed)
+        if self._document(entry.id).generation != document.generation:  # replaced meanwhile
+            stale = models.Filter(must=[any_of("generation", [document.generation])])
+            self._pages.delete(stale, [document.dim], images=[document.generation])
+            raise NotIndexed(f"{entry.id!r} has been replaced meanwhile; ask again")
+        self._documents.announce()
+        return changed
+
+    def unread_pages(self, doc_id: str | None = None) -> dict[str, float]:
+        if doc_id is not None:
+            self._document(doc_id)
+        points = self._connection.scroll(self.collection, _IS_DOCUMENT)
+        documents = {one.generation: one.entry.id for one in map(read_document, points)}
+        unread = sorted(
+            (documents[generation], number, share)
+            for generation, number, share in self._pages.unread(self._documents.count("dim"))
+            if generation in documents and doc_id in (None, documents[generation])
+        )
+        return {page_id(document, number): share for document, number, share in unread}
+
     def document_frequency(self, terms: Sequence[str]) -> list[int]:
         """The number of pages with each term. While a document is replaced, its old and its new
         pages may both count; pages of an interrupted upload always count."""
@@ -178,17 +208,23 @@ class QdrantIndex(Index):
 
     def documents(self) -> list[DocumentEntry]:
         points = self._connection.scroll(self.collection, _IS_DOCUMENT)
-        return sorted((read_document(one).entry for one in points), key=lambda entry: entry.id)
+        unread = self._pages.unread_counts(self._documents.count("dim"))
+        entries = (one.counted(unread) for one in map(read_document, points))
+        return sorted(entries, key=lambda entry: entry.id)
 
     def entries(self, doc_ids: Iterable[str]) -> dict[str, DocumentEntry]:
-        known, ids = self._documents.state().documents, set(doc_ids)
+        state, ids = self._documents.state(), set(doc_ids)
+        known = state.documents
         documents = {doc_id: known[doc_id] for doc_id in ids & known.keys()}
         if unknown := ids - documents.keys():
             documents |= self._documents.read(unknown)[1]
-        return {doc_id: document.entry for doc_id, document in documents.items()}
+        dims = state.get("dim", lambda: self._documents.count("dim"))
+        unread = state.get("unread", lambda: self._pages.unread_counts(dims))
+        return {doc_id: document.counted(unread) for doc_id, document in documents.items()}
 
     def entry(self, doc_id: str) -> DocumentEntry:
-        return self._document(doc_id).entry
+        document = self._document(doc_id)
+        return document.counted(self._pages.unread_counts([document.dim]))
 
     @property
     def page_count(self) -> int:
@@ -311,7 +347,7 @@ class _Documents:
             self._name,
             field,
             facet_filter=models.Filter(must_not=excluded),
-            limit=_MOST_VALUES,
+            limit=MOST_VALUES,
             exact=True,
         )
         return {int(hit.value): hit.count for hit in counts.hits}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
@@ -23,6 +25,7 @@ from colregion.indexes.qdrant import schema
 from colregion.indexes.qdrant.connection import Connection
 from colregion.indexes.qdrant.options import QdrantOptions
 from colregion.indexes.qdrant.payloads import (
+    IS_UNREAD,
     StoredDocument,
     any_of,
     from_plain,
@@ -38,6 +41,7 @@ _UPLOAD_ELEMENTS = 500_000  # per request: about 10 MB as JSON, and a server acc
 _ANSWER_ELEMENTS = 2_200_000  # some 45 MB as JSON
 _PAGES_PER_REQUEST = 64
 _CACHED_PAGES = 128  # transfer is most of a search's time; 64 MB at 1,024 x 128
+MOST_VALUES = 100_000  # of a field that are counted
 _LARGEST_HALF = float(np.finfo(np.float16).max)
 _SPARE_HITS = 8  # beyond k, so that one query usually shows all pages that tie with the k-th
 # Rescore the best by quantized vectors with the stored ones; other queries are exact anyway.
@@ -62,7 +66,7 @@ class Pages:
     def __init__(self, connection: Connection, name: str, options: QdrantOptions) -> None:
         self._connection, self._name, self._options = connection, name, options
         self._prepared: set[tuple[int, str]] = set()
-        # By point, the last used at the end; a point never changes.
+        # By point, the last used at the end; only pages without unread parts, which never change.
         self._cache: dict[str, EmbeddedPage] = {}
         self._lock = threading.Lock()
 
@@ -73,7 +77,7 @@ class Pages:
         for vectors that a server does not accept."""
         numbers: list[int] = []
         batch: list[EmbeddedPage] = []
-        dim = elements = largest = 0
+        dim = elements = largest = unread = 0
         try:
             for embedded in pages:
                 _check_storable(embedded)
@@ -82,6 +86,7 @@ class Pages:
                 numbers.append(int(embedded.parsed.page.number))
                 dim = dim or (int(vectors.shape[1]) if len(vectors) else 0)
                 batch.append(embedded)
+                unread += bool(embedded.parsed.is_unread.any())
                 elements, largest = elements + vectors.size, max(largest, vectors.size)
                 # The first page with vectors decides the collection.
                 if dim and (elements >= _UPLOAD_ELEMENTS or len(batch) >= _PAGES_PER_REQUEST):
@@ -95,8 +100,38 @@ class Pages:
                 chosen = models.Filter(must=[any_of("generation", [generation])])
                 self.delete(chosen, [dim], images=[generation])
             raise
-        stored = replace(entry, page_count=len(numbers))
+        stored = replace(entry, page_count=len(numbers), unread_pages=unread)
         return StoredDocument(stored, generation, tuple(sorted(numbers)), dim, largest)
+
+    def rewrite(self, document: StoredDocument, page: EmbeddedPage) -> None:
+        """Write a page of the document's generation again; its image stays. Raises InvalidInput as
+        `upload`."""
+        _check_storable(page)
+        self._put(document.entry, [page], document.generation, dim=document.dim)
+
+    def unread(self, dims: Iterable[int]) -> Iterator[tuple[str, int, float]]:
+        """Generation, number and unread share of each page with unread parts."""
+        fields = ["generation", "page_number", "unread"]
+        for dim in dims:
+            collection = page_collection(self._name, dim)
+            for one in self._connection.scroll(collection, IS_UNREAD, fields=fields):
+                yield one["generation"], one["page_number"], one["unread"]
+
+    def unread_counts(self, dims: Iterable[int]) -> Counter[str]:
+        """The number of pages with unread parts by generation."""
+        counts: Counter[str] = Counter()
+        for dim in dims:
+            answer = self._connection.ask(
+                self._connection.client.facet,
+                page_collection(self._name, dim),
+                "generation",
+                facet_filter=models.Filter(must=[IS_UNREAD]),
+                limit=MOST_VALUES,
+                exact=True,
+            )
+            # The client's local mode writes them with hyphens.
+            counts.update({uuid.UUID(str(hit.value)).hex: hit.count for hit in answer.hits})
+        return counts
 
     def count(self, condition: models.Condition, dims: Iterable[int]) -> int:
         """The number of pages of these D that meet a condition."""
@@ -152,7 +187,8 @@ class Pages:
                 )
                 pages |= {str(one.id): self._read(one, *points[str(one.id)]) for one in records}
         with self._lock:
-            self._cache.update(pages)
+            # Others may read more of a page of which a part is unread.
+            self._cache |= {p: one for p, one in pages.items() if not one.parsed.is_unread.any()}
             while len(self._cache) > _CACHED_PAGES:
                 del self._cache[next(iter(self._cache))]
         return pages

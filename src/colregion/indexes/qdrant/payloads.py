@@ -9,7 +9,7 @@ import time
 import uuid
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,9 @@ from colregion.errors import IndexCorrupt
 _EXACT_BELOW = 2.0**52
 _NAMESPACE = uuid.UUID("5d0f1f0e-4c0b-5b57-9f0e-6d1f0f1a7c31")  # any fixed one will do
 _LARGEST = 1e300
-_ENTRY_FIELDS = [field.name for field in fields(DocumentEntry)]
+# Pages are read one by one, so how many are unread is counted, not stored with the document.
+_ENTRY_FIELDS = [one.name for one in fields(DocumentEntry) if one.name != "unread_pages"]
+IS_UNREAD = models.FieldCondition(key="unread", range=models.Range(gt=0))
 
 
 def point_id(*names: object) -> str:
@@ -56,6 +58,10 @@ class StoredDocument:
     numbers: tuple[int, ...]
     dim: int
     largest: int
+
+    def counted(self, unread: Mapping[str, int]) -> DocumentEntry:
+        """The entry, with the number of unread pages from those by generation."""
+        return replace(self.entry, unread_pages=unread.get(self.generation, 0))
 
     def to_payload(self) -> dict[str, Any]:
         """The payload of the document's point."""
@@ -97,6 +103,7 @@ def page_payload(page: EmbeddedPage, entry: DocumentEntry, *, generation: str) -
         "uploaded": time.time(),
         "source": to_plain(entry.source),
         "kinds": sorted({region.kind for region in parsed.regions}),
+        "unread": parsed.unread_share,
         "terms": sorted(to_plain(term) for term in words),
         "metadata": [*map(_token, metadata), *(_token(*item) for item in metadata.items())],
         "numbers": {  # beyond _EXACT_BELOW only compared with smaller ones

@@ -15,14 +15,18 @@ from colregion.indexes.qdrant.connection import Connection
 from colregion.indexes.qdrant.options import QdrantOptions
 from colregion.indexes.qdrant.payloads import point_id
 
-FORMAT = 4  # version of the stored layout; other versions are refused
+FORMAT = 5  # version of the stored layout; other versions are refused
 FORMAT_POINT = point_id("format")  # has the version of the layout and the revision of the index
 PAGE, FIRST = "page", "first"  # multivectors of a page: all vectors, and 64 for the first stage
 _KEYWORD, _INTEGER = PayloadSchemaType.KEYWORD, PayloadSchemaType.INTEGER
 _DOCUMENT_FIELDS = {"type": _KEYWORD, "doc_id": _KEYWORD, "dim": _INTEGER, "page_count": _INTEGER}
 _PAGE_FIELDS = dict.fromkeys(
     ("doc_id", "source", "generation", "kinds", "terms", "metadata"), _KEYWORD
-) | {"page_number": _INTEGER, "uploaded": PayloadSchemaType.FLOAT}
+) | {
+    "page_number": _INTEGER,
+    "uploaded": PayloadSchemaType.FLOAT,
+    "unread": PayloadSchemaType.FLOAT,
+}
 _QUANTIZATIONS: dict[str, models.QuantizationConfig | None] = {
     "none": None,
     "int8": models.ScalarQuantization(

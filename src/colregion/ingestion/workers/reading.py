@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from colregion.core.documents import Document, Limits
+from colregion.core.documents import Document, Limits, Page
 from colregion.core.regions import ParsedPage
 from colregion.documents import Identity, open_document
 from colregion.ingestion.workers.spool import blank_page, read_page
@@ -18,9 +18,9 @@ from colregion.ingestion.workers.spool import blank_page, read_page
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadRequest:
-    """A document to read."""
+    """A document to read: its source, or its pages themselves."""
 
-    source: Path | bytes | Image.Image
+    source: Path | bytes | Image.Image | tuple[Page, ...]
     identity: Identity
     password: str | None
     limits: Limits
@@ -37,6 +37,16 @@ class ReadRequest:
 
     def open(self) -> Document:
         """Open the document. Raises as `open_document`."""
+        if isinstance(self.source, tuple):
+            pages = self.source
+            return Document(
+                id=self.identity.doc_id,
+                source=self.identity.name,
+                content_hash=self.identity.content_hash,
+                open_pages=lambda: iter(pages),
+                page_count=len(pages),
+                open_page=lambda number: pages[number - 1],
+            )
         return open_document(
             self.source, password=self.password, limits=self.limits, identity=self.identity
         )

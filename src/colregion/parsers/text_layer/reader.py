@@ -40,6 +40,8 @@ class TextLayerReader(WordReader):
             marked as hidden.
     """
 
+    reads_images = False
+
     def __init__(self, *, invisible: bool = False) -> None:
         self.invisible = invisible
 

@@ -1,0 +1,231 @@
+"""Reading on demand beside reading everything first: time, right pages, evidence, answers.
+
+Both indexes hold the pages of the cases, a few of each data set. The pages of the second go in
+unread, and each of its questions reads what it needs. CPU time is that of this process, its workers
+and the programs that they run.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from colregion.core.geometry import boxes_to_array
+from colregion.core.results import Hit
+from colregion.engine import Engine
+from colregion.evaluation import metrics
+from colregion.evaluation.cases import Case, read_cases
+
+_AREAS = {"mmdocir": 0.10, "funsd": 0.02, "sroie": 0.05}
+_AREA = 0.05  # of the page that may be returned, for other data sets
+_CONTEXT_TOKENS = 400
+_K = 3
+_READ_S = 0.15  # CPU time of a question from which it has read something
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Figures of the questions of one data set."""
+
+    figures: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, **figures: float) -> None:
+        for name, value in figures.items():
+            self.figures[name].append(value)
+
+    def means(self) -> dict[str, float]:
+        return {name: round(statistics.fmean(values), 3) for name, values in self.figures.items()}
+
+
+def measure_reading(
+    cases_file: Path,
+    folder: Path,
+    *,
+    pages: int,
+    encoder: str = "visual_words",
+    datasets: Sequence[str] = ("funsd", "sroie", "mmdocir"),
+    budget_s: float = 2.0,
+) -> dict[str, Any]:
+    """The figures of both ways of reading.
+
+    Args:
+        folder: for the indexes; those that are there are used again, but not timed.
+        pages: of each data set.
+        encoder: of the pages that are read on demand; those read first have the default encoder.
+    """
+    cases = [case for case in read_cases(cases_file) if case.dataset in datasets]
+    cases = _of_first_pages(cases, pages=pages)
+    images = sorted({case.image for case in cases})
+    result: dict[str, Any] = {"pages": len(images), "questions": len(cases), "budget_s": budget_s}
+    for name, spec, reading in (("now", None, "now"), ("seen", encoder, "on_demand")):
+        if not (folder / name).exists():
+            result[f"add {name}"] = _add(folder / name, images, encoder=spec, reading=reading)
+    with Engine.open(folder / "now") as engine:
+        result["now"] = _ask(engine, cases)
+    work = folder / "asked"
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.copytree(folder / "seen", work)
+    with Engine.open(work, reading_budget_s=budget_s) as engine:
+        result["on demand"] = _ask(engine, cases)
+        result["pages that questions completed"] = len(images) - len(engine.index.unread_pages())
+    return result
+
+
+def measure_one_ranking(cases_file: Path, folder: Path, *, pages: int) -> dict[str, Any]:
+    """Whether read and unread pages rank on one scale: half of the pages, chosen at random, are
+    read whole, and nothing is read for a question.
+
+    Args:
+        folder: with the index "seen" of `measure_reading`.
+    """
+    cases = [case for case in read_cases(cases_file) if case.dataset in _AREAS]
+    cases = _of_first_pages(cases, pages=pages)
+    ids = sorted({_document(case) for case in cases})
+    read = set(random.Random(0).sample(ids, len(ids) // 2))
+    work = folder / "half"
+    if not work.exists():
+        shutil.copytree(folder / "seen", work)
+        with Engine.open(work) as engine:
+            for one in sorted(read):
+                engine.read(one)
+    result: dict[str, Any] = {}
+    for name in ("seen", "half"):
+        with Engine.open(folder / name, reading_budget_s=0) as engine:
+            sums: dict[str, _Sums] = defaultdict(_Sums)
+            for case in cases:
+                ranked = [hit.doc_id for hit in engine.search_pages(case.question, k=5)]
+                state = "read" if _document(case) in read else "unread"
+                sums[f"right page is {state}"].add(
+                    right_page_among_5=_document(case) in ranked,
+                    first=ranked[:1] == [_document(case)],
+                )
+                if ranked:
+                    share = statistics.fmean(one in read for one in ranked)
+                    sums["all"].add(share_of_read_pages_among_5=share)
+            result[name] = {group: one.means() for group, one in sorted(sums.items())}
+    return result
+
+
+def _of_first_pages(cases: Sequence[Case], *, pages: int) -> list[Case]:
+    """The cases of the first pages of each data set."""
+    chosen: dict[str, list[Path]] = defaultdict(list)
+    for case in cases:
+        if case.image not in chosen[case.dataset] and len(chosen[case.dataset]) < pages:
+            chosen[case.dataset].append(case.image)
+    return [case for case in cases if case.image in chosen[case.dataset]]
+
+
+def _add(folder: Path, images: Sequence[Path], *, encoder: str | None, reading: Any) -> Any:
+    wall, cpu = time.perf_counter(), cpu_seconds()
+    with Engine.open(folder, encoder=encoder) as engine:
+        report = engine.add(images, reading=reading, progress=False)
+    cpu, wall = cpu_seconds() - cpu, time.perf_counter() - wall
+    return {
+        "pages": report.pages,
+        "unread": report.unread_pages,
+        "cpu_s_per_page": round(cpu / report.pages, 3),
+        "wall_s": round(wall, 1),
+    }
+
+
+def _ask(engine: Engine, cases: Sequence[Case]) -> dict[str, Any]:
+    """Every question over all pages, then again, and over its right page alone."""
+    sums: dict[str, _Sums] = defaultdict(_Sums)
+    cpus: list[float] = []
+    walls: list[float] = []
+    again: list[float] = []
+    started = time.perf_counter()
+    first_s = 0.0
+    for case in cases:
+        cpu, wall = cpu_seconds(), time.perf_counter()
+        hits = engine.search(case.question, k=_K)
+        walls.append(time.perf_counter() - wall)
+        cpus.append(cpu_seconds() - cpu)
+        first_s = first_s or time.perf_counter() - started
+        wall = time.perf_counter()
+        engine.search(case.question, k=_K)
+        again.append(time.perf_counter() - wall)
+        pages = [hit.doc_id for hit in engine.search_pages(case.question, k=5)]
+        context = engine.context(case.question, max_tokens=_CONTEXT_TOKENS).text
+        page_id = engine.index.page_ids(_document(case))[0]
+        on_page = engine.rank(case.question, [page_id], k=_K)
+        ranked = engine.rank(case.question, [page_id], k=None)
+        of_case = sums[case.dataset]
+        of_case.add(
+            right_page_among_5=_document(case) in pages,
+            answer_in_hits=_says(" ".join(hit.text for hit in hits), case),
+            answer_in_context=_says(context, case),
+            answer_in_hits_given_page=_says(" ".join(hit.text for hit in on_page), case),
+            evidence_recall=_recall(ranked, case),
+            unread_hits=statistics.fmean(hit.unread for hit in hits) if hits else 0.0,
+        )
+    return {
+        "first answer after s": round(first_s, 2),
+        "cpu_s of 40 questions": round(sum(cpus[:40]), 1),
+        "cpu_s, median": round(statistics.median(cpus), 2),
+        "cpu_s where something was read, median": round(_median(c for c in cpus if c > _READ_S), 2),
+        "cpu_s, 99th percentile": round(float(np.percentile(cpus, 99)), 2),
+        "wall_s, median": round(statistics.median(walls), 2),
+        "wall_s, 99th percentile": round(float(np.percentile(walls, 99)), 2),
+        "wall_ms asked again, median": round(statistics.median(again) * 1000, 1),
+        **{dataset: one.means() for dataset, one in sorted(sums.items())},
+    }
+
+
+def _median(values: Iterable[float]) -> float:
+    known = list(values)
+    return statistics.median(known) if known else 0.0
+
+
+def _document(case: Case) -> str:
+    return case.image.name
+
+
+def _says(text: str, case: Case) -> float:
+    return float(metrics.answer_end(text.split(), case.answers) is not None)
+
+
+def _recall(hits: Sequence[Hit], case: Case) -> float:
+    boxes = boxes_to_array(box for hit in hits for box in hit.region.boxes)
+    evidence = boxes_to_array(case.boxes)
+    budget = _AREAS.get(case.dataset, _AREA)
+    (recall,) = metrics.evidence_recall_at_area(boxes, evidence, [budget], box_mode=case.box_mode)
+    return float(recall)
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process, of the processes it has started, and of theirs (Linux)."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    own = resource.getrusage(resource.RUSAGE_SELF)
+    total = sum(one.ru_utime + one.ru_stime for one in (own, ended))
+    return total + sum(_of_tree(pid) for pid in _children(os.getpid()))
+
+
+def _of_tree(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # ended meanwhile
+        return 0.0
+    ticks = sum(map(int, fields[11:15]))  # user and system time, its own and of ended children
+    return ticks / os.sysconf("SC_CLK_TCK") + sum(map(_of_tree, _children(pid)))
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += map(int, task.read_text().split())
+        except OSError:
+            continue
+    return found

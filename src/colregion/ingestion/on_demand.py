@@ -1,0 +1,297 @@
+"""Reading on demand: parts of indexed pages are read in workers when a question needs them."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+
+from colregion.core.cpu import core_count
+from colregion.core.documents import DocumentEntry, Limits, Page
+from colregion.core.embeddings import EmbeddedPage
+from colregion.core.geometry import Box
+from colregion.core.interfaces import AreaReader, AreaReading, Encoder, Index, Parser
+from colregion.core.regions import ParsedPage, Word
+from colregion.core.repr import one_line_repr
+from colregion.documents import Identity
+from colregion.errors import BackendError, ColregionError, InvalidInput
+from colregion.indexes.page_images import SourceImage
+from colregion.ingestion.filling import fill_leaves
+from colregion.ingestion.pipeline import Progress
+from colregion.ingestion.workers.pool import WorkerPool
+from colregion.ingestion.workers.reading import Reading, ReadRequest
+
+if TYPE_CHECKING:
+    from colregion.parsers.on_demand import PartToRead
+
+ReadingMode: TypeAlias = Literal["now", "on_demand"]
+_Change: TypeAlias = Callable[[EmbeddedPage], EmbeddedPage]
+
+_MOST_UNSAVED = 1000  # pages
+_LOCKS = 64
+_WAIT_S, _PAUSE_S = 30.0, 0.2  # for another process that writes
+
+
+def parser_for(reading: ReadingMode, parser: Parser, encoder: Encoder) -> Parser:
+    """The parser that reads as a mode says. Raises InvalidInput for an unknown mode, and where
+    pages cannot be ranked or read later."""
+    if reading not in get_args(ReadingMode):
+        raise InvalidInput(f"reading must be one of {get_args(ReadingMode)}, got {reading!r}")
+    if reading == "now":
+        return parser
+    if not encoder.sees_images:
+        raise InvalidInput(
+            f"reading='on_demand' needs an encoder that sees images, and {encoder.fingerprint!r} "
+            "sees words only: make an index with encoder='visual_words' or a visual model, or read "
+            "the documents now (reading='now')"
+        )
+    return _on_demand(parser)
+
+
+def _on_demand(parser: Parser) -> Parser:
+    # Loaded when used, as it is a parser.
+    from colregion.parsers.on_demand import OnDemandParser
+
+    return OnDemandParser(parser)
+
+
+@one_line_repr("pages", "unread", "problems")
+@dataclass(frozen=True, slots=True)
+class ReadReport:
+    """What `Engine.read` did.
+
+    Args:
+        pages: how many pages were completed.
+        unread: how many are left.
+        problems: why pages could not be read, by page id.
+    """
+
+    pages: int
+    unread: int
+    problems: Mapping[str, str]
+
+
+class OnDemandReader(AreaReader):
+    """Reads parts of pages in worker processes, and stores their words in the index.
+
+    What cannot be stored, because another process is writing or the index is read-only, counts for
+    this process and is stored with a later reading of the page. Safe to use from threads.
+    """
+
+    def __init__(self, index: Index, encoder: Encoder, parser: Parser) -> None:
+        self._index, self._encoder, self._parser = index, encoder, parser
+        self._unsaved: dict[str, list[_Change]] = {}
+        self._given_up: dict[str, set[tuple[int, ...]]] = {}  # leaves that took too long
+        self._heat: Counter[str] = Counter()  # how often each page was asked for
+        # What one question reads another one waits for, instead of reading it too.
+        self._locks = [threading.Lock() for _ in range(_LOCKS)]
+        self._slots = threading.BoundedSemaphore(core_count())
+
+    def read(
+        self, page_id: str, paths: Iterable[tuple[int, ...]], *, limit_s: float
+    ) -> AreaReading:
+        with self._locks[hash(page_id) % _LOCKS]:
+            self._heat[page_id] += 1
+            wanted = set(paths) - self._given_up.get(page_id, set())
+            started = time.monotonic()
+            try:
+                if not wanted:
+                    raise BackendError("reading it took too long before; `Engine.read` has time")
+                return self._read(page_id, wanted, limit_s=limit_s)
+            except ColregionError as error:
+                seconds = time.monotonic() - started
+                if seconds > limit_s:
+                    self._given_up.setdefault(page_id, set()).update(wanted)
+                    return AreaReading(None, seconds, f"it was not read in {limit_s:.3g} s")
+                return AreaReading(None, seconds, str(error))
+
+    def _read(self, page_id: str, paths: set[tuple[int, ...]], *, limit_s: float) -> AreaReading:
+        (page,) = self._index.load([page_id])
+        entry = self._index.entry(page.parsed.page.doc_id)
+        page = _apply(self._unsaved.get(page_id, ()), page)
+        parsed = page.parsed
+        paths &= {parsed.regions[leaf].path for leaf in parsed.leaves if parsed.is_unread[leaf]}
+        if not paths:
+            return AreaReading(self._store(entry, page_id, page, []))
+        areas = tuple(parsed.regions[parsed.positions[path]].box for path in sorted(paths))
+        part = part_to_read(parsed.page, entry, areas=areas)
+        with self._slots:
+            read, seconds = self._in_worker(part, entry, limit_s=limit_s)
+        change = partial(
+            _with_leaves,
+            division=parsed.region_boxes.tobytes(),
+            paths=frozenset(paths),
+            read=read,
+            encoder=self._encoder,
+        )
+        return AreaReading(self._store(entry, page_id, change(page), [change]), seconds)
+
+    def finish(
+        self, doc_id: str | None, *, budget_s: float | None, on_progress: Callable[[Progress], None]
+    ) -> ReadReport:
+        """Complete the unread pages of one document or all, in workers; those that questions have
+        lit up and not read first, then those of which most is read. As `Engine.read`."""
+        unread = self._index.unread_pages(doc_id)
+        hottest = sorted(unread, key=lambda one: (-self._heat[one], unread[one]))
+        deadline = math.inf if budget_s is None else time.monotonic() + budget_s
+        pool = WorkerPool(_on_demand(self._parser), workers=None, limits=Limits())
+        asked: dict[ReadRequest, tuple[DocumentEntry, str]] = {}
+        problems: dict[str, str] = {}
+        done = 0
+
+        def requests() -> Iterator[ReadRequest]:
+            for one in hottest:
+                if time.monotonic() > deadline:
+                    return
+                try:
+                    entry, request = self._whole_page(one)
+                except ColregionError as error:
+                    problems[one] = str(error)
+                    continue
+                asked[request] = entry, one
+                yield request
+
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="colregion-") as folder:
+            for reading in pool.read(requests(), folder=Path(folder)):
+                if not reading.has_ended:
+                    continue
+                entry, one = asked.pop(reading.request)
+                try:
+                    self._complete(entry, reading)
+                except ColregionError as error:
+                    problems[one] = str(error)
+                done += one not in problems
+                count = done + len(problems)
+                rate = count / max(time.monotonic() - started, 1e-6)
+                left = (len(unread) - count) / rate
+                on_progress(Progress(entry.source, count, len(unread), 1, 1, rate, left))
+        return ReadReport(done, len(unread) - done, problems)
+
+    def _whole_page(self, page_id: str) -> tuple[DocumentEntry, ReadRequest]:
+        (page,) = self._index.load([page_id])
+        entry = self._index.entry(page.parsed.page.doc_id)
+        # What was recognized is recognized again: the layout of the page needs all of its words.
+        known = tuple(word for word in page.parsed.words if word.confidence is None)
+        part = part_to_read(page.parsed.page, entry, known_words=known)
+        identity = Identity(entry.id, entry.source, entry.content_hash)
+        return entry, ReadRequest((part,), identity, None, Limits())
+
+    def _complete(self, entry: DocumentEntry, reading: Reading) -> None:
+        read = _page_of(reading, entry)
+        change = partial(_with_page, read=read, encoder=self._encoder)
+        deadline = time.monotonic() + _WAIT_S
+        while True:
+            try:
+                self._index.update_page(entry, read.page.number, change)
+            except BackendError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_PAUSE_S)
+            else:
+                self._unsaved.pop(read.id, None)
+                return
+
+    def _store(
+        self, entry: DocumentEntry, page_id: str, page: EmbeddedPage, changes: list[_Change]
+    ) -> EmbeddedPage:
+        """Store a page's changes and return it as stored; `page` where that must wait."""
+        changes = [*self._unsaved.pop(page_id, ()), *changes]
+        if not changes:
+            return page
+        try:
+            return self._index.update_page(entry, page.parsed.page.number, partial(_apply, changes))
+        except BackendError:
+            if len(self._unsaved) < _MOST_UNSAVED:
+                self._unsaved[page_id] = changes
+            return page
+
+    def _in_worker(
+        self, part: PartToRead, entry: DocumentEntry, *, limit_s: float
+    ) -> tuple[ParsedPage, float]:
+        limits = Limits(seconds_per_page=limit_s)
+        pool = WorkerPool(_on_demand(self._parser), workers=None, limits=limits)
+        identity = Identity(entry.id, entry.source, entry.content_hash)
+        request = ReadRequest((part,), identity, None, limits)
+        with tempfile.TemporaryDirectory(prefix="colregion-") as folder:
+            for reading in pool.read(iter([request]), folder=Path(folder)):
+                if reading.has_ended:
+                    return _page_of(reading, entry), reading.seconds
+        raise AssertionError("a reading ends")
+
+
+def _page_of(reading: Reading, entry: DocumentEntry) -> ParsedPage:
+    """The one page of a reading that has ended. Raises BackendError where it was not read."""
+    if reading.failure is not None:
+        raise BackendError(reading.failure)
+    (parsed,) = reading.pages(entry.id)
+    if parsed.page.missing and not parsed.words:
+        raise BackendError(parsed.page.missing)
+    return parsed
+
+
+def part_to_read(
+    page: Page,
+    entry: DocumentEntry,
+    *,
+    areas: tuple[Box, ...] = (),
+    known_words: tuple[Word, ...] = (),
+) -> PartToRead:
+    """A part of an indexed page. A document that came from a file is read from that file, at the
+    resolution of OCR, if its content is the same; else from the image that the index stores."""
+    from colregion.parsers.on_demand import PartToRead
+
+    load_image = page.load_image
+    if Path(entry.source).is_absolute():
+        load_image = SourceImage(entry.source, page.number, entry.content_hash)
+    return PartToRead(
+        page.doc_id,
+        page.number,
+        page.width,
+        page.height,
+        page.unit,
+        load_image,
+        upright=page.upright,
+        missing=page.missing,
+        areas=areas,
+        known_words=known_words,
+    )
+
+
+def _apply(changes: Iterable[_Change], page: EmbeddedPage) -> EmbeddedPage:
+    for change in changes:
+        page = change(page)
+    return page
+
+
+def _with_leaves(
+    page: EmbeddedPage,
+    *,
+    division: bytes,
+    paths: Iterable[tuple[int, ...]],
+    read: ParsedPage,
+    encoder: Encoder,
+) -> EmbeddedPage:
+    """The page with what was read of leaves; as it is where it was divided anew meanwhile."""
+    if page.parsed.region_boxes.tobytes() != division:
+        return page
+    parsed = fill_leaves(page.parsed, paths, read.words, read.page)
+    if parsed is page.parsed:
+        return page
+    return replace(page, parsed=parsed, embedding=encoder.with_words(page, parsed))
+
+
+def _with_page(page: EmbeddedPage, *, read: ParsedPage, encoder: Encoder) -> EmbeddedPage:
+    """A page as it was read whole; as it is where nothing was unread any more."""
+    if not page.parsed.is_unread.any():
+        return page
+    own = replace(page.parsed.page, upright=read.page.upright, missing=read.page.missing)
+    parsed = replace(read, page=own)
+    return replace(page, parsed=parsed, embedding=encoder.with_words(page, parsed))

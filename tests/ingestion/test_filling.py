@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from colregion.core.geometry import Box, Upright
+from colregion.core.regions import ParsedPage, Region, Word
+from colregion.ingestion.filling import fill_leaves
+from colregion.testing import make_page
+
+# An area of two lines beside each other in a row, and below it an area that is one line.
+LEFT, RIGHT, BELOW = Box(0.1, 0.1, 0.4, 0.2), Box(0.5, 0.1, 0.9, 0.2), Box(0.1, 0.5, 0.9, 0.6)
+PAGE = make_page()
+UNREAD = ParsedPage(
+    PAGE,
+    (),
+    tuple(
+        Region(PAGE.id, path, box, "", unread=True)
+        for path, box in (
+            ((1,), Box(0.1, 0.1, 0.9, 0.2)),
+            ((1, 1), LEFT),
+            ((1, 2), RIGHT),
+            ((2,), BELOW),
+        )
+    ),
+)
+
+
+def word(text: str, x0: float, y0: float, *, line: int = 0, confidence: float = 0.5) -> Word:
+    return Word(text, Box(x0, y0, x0 + 0.1, y0 + 0.04), confidence, line=line, block=0)
+
+
+def texts(parsed: ParsedPage) -> list[tuple[str, bool]]:
+    return [(region.text, region.unread) for region in parsed.regions]
+
+
+def test_words_go_to_the_leaf_that_contains_their_center() -> None:
+    words = [word("total", 0.12, 0.12), word("12.50", 0.6, 0.12), word("below", 0.2, 0.52)]
+    read = fill_leaves(UNREAD, [(1, 1), (1, 2), (2,)], words, PAGE)
+    assert texts(read) == [
+        ("total\n12.50", False),
+        ("total", False),
+        ("12.50", False),
+        ("below", False),
+    ]
+    assert [one.text for one in read.words] == ["total", "12.50", "below"]
+    assert read.regions[0].ocr_confidence == 0.5
+
+
+def test_words_of_leaves_that_were_not_asked_for_are_left_out() -> None:
+    words = [word("total", 0.12, 0.12), word("half-shown", 0.6, 0.12)]
+    read = fill_leaves(UNREAD, [(1, 1)], words, PAGE)
+    assert texts(read) == [("total", True), ("total", False), ("", True), ("", True)]
+    assert [one.text for one in read.words] == ["total"]
+
+
+def test_words_keep_the_reading_order_of_the_page_however_it_is_read() -> None:
+    first = fill_leaves(UNREAD, [(2,)], [word("below", 0.2, 0.52)], PAGE)
+    second = fill_leaves(first, [(1, 1)], [word("total", 0.12, 0.12)], PAGE)
+    assert [one.text for one in second.words] == ["total", "below"]
+    assert [one.line for one in second.words] == [1, 0]
+    assert [one.block for one in second.words] == [1, 0]
+
+
+def test_lines_of_a_leaf_are_lines_of_its_text() -> None:
+    words = [word("a", 0.1, 0.5), word("b", 0.3, 0.5), word("c", 0.1, 0.55, line=1)]
+    read = fill_leaves(UNREAD, [(2,)], words, PAGE)
+    assert read.regions[3].text == "a b\nc"
+
+
+def test_a_leaf_that_is_read_already_stays_as_it_is() -> None:
+    first = fill_leaves(UNREAD, [(2,)], [word("below", 0.2, 0.52)], PAGE)
+    assert fill_leaves(first, [(2,)], [word("again", 0.2, 0.52)], PAGE) is first
+
+
+def test_paths_that_the_page_does_not_have_and_regions_with_parts_are_not_filled() -> None:
+    assert fill_leaves(UNREAD, [(1,), (7, 3)], [word("total", 0.12, 0.12)], PAGE) is UNREAD
+
+
+def test_a_leaf_without_words_is_read_and_a_figure() -> None:
+    read = fill_leaves(UNREAD, [(2,)], [], PAGE)
+    assert (read.regions[3].text, read.regions[3].kind, read.regions[3].unread) == (
+        "",
+        "figure",
+        False,
+    )
+    assert read.regions[3].ocr_confidence is None
+
+
+def test_a_word_just_outside_a_leaf_goes_to_it_and_one_far_away_to_none() -> None:
+    words = [word("near", 0.2, 0.585), word("far", 0.2, 0.8)]
+    read = fill_leaves(UNREAD, [(2,)], words, PAGE)
+    assert read.regions[3].text == "near"
+
+
+def test_what_reading_tells_about_the_page_is_kept() -> None:
+    upright = Upright(90.0, 60, 80)
+    told = replace(PAGE, upright=upright, missing="part of it is Thai")
+    read = fill_leaves(UNREAD, [(2,)], [], told)
+    assert (read.page.upright, read.page.missing) == (upright, "part of it is Thai")
+    assert read.page.load_image is PAGE.load_image
+
+
+def test_hidden_words_stay_behind_all_others() -> None:
+    hidden = Word("ghost", LEFT, visible=False)
+    page = replace(UNREAD, words=(hidden,))
+    read = fill_leaves(page, [(2,)], [word("below", 0.2, 0.52)], PAGE)
+    assert [one.text for one in read.words] == ["below", "ghost"]
