@@ -15,8 +15,8 @@ FILES = sorted(SOURCE.rglob("*.py"))
 MAX_LINES = 400
 MAX_PARAMETERS = 8
 MAX_LAYERS = 10
-MAX_LINES_IN_ALL = 36_000
-MAX_LINES_OF_CORE_AND_RETRIEVAL = 4_800
+MAX_LINES_IN_ALL = 42_000
+MAX_LINES_OF_CORE_AND_RETRIEVAL = 5_200
 MAX_MODULES_OF_AN_IMPORT = 20
 
 
@@ -46,11 +46,11 @@ def test_no_file_has_more_than_400_lines() -> None:
     assert {name: lines for name, lines in lengths.items() if lines > MAX_LINES} == {}
 
 
-def test_source_has_at_most_36000_lines() -> None:
+def test_source_has_at_most_42000_lines() -> None:
     assert sum(map(lines_of, FILES)) <= MAX_LINES_IN_ALL
 
 
-def test_core_and_retrieval_have_at_most_4800_lines() -> None:
+def test_core_and_retrieval_have_at_most_5200_lines() -> None:
     paths = (path for path in FILES if path.relative_to(SOURCE).parts[0] in ("core", "retrieval"))
     assert sum(map(lines_of, paths)) <= MAX_LINES_OF_CORE_AND_RETRIEVAL
 

@@ -9,12 +9,14 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from colregion.core.documents import Page
+from colregion.core.embeddings import EmbeddedPage
 from colregion.core.geometry import Box, BoxPlacement
 from colregion.core.interfaces import Encoder
-from colregion.core.regions import ParsedPage, Word
+from colregion.core.regions import ParsedPage, Region, Word
 from colregion.documents.images import in_memory_image
 from colregion.encoders import load_encoder
 from colregion.encoders.static.encoder import StaticTokenEncoder
+from colregion.encoders.visual_words.encoder import VisualWordsEncoder
 from colregion.encoders.visual_words.with_read_words import ReadAndSeenWordsEncoder, is_covered
 from colregion.errors import InvalidInput
 from colregion.testing import EncoderContract
@@ -113,6 +115,28 @@ def test_misread_word_has_the_seen_one_beside_it_where_the_reading_is_doubtful(
     assert ("report" in words_of(encoder, page)) == is_added
     (embedding,) = encoder.encode_pages([page])
     np.testing.assert_array_equal(embedding.vectors[0], StaticTokenEncoder().term_vector("rep0rf"))
+
+
+def test_where_a_page_is_unread_all_that_the_image_shows_counts_until_it_is_read(
+    encoder: ReadAndSeenWordsEncoder, drawn: tuple[Image.Image, dict[str, Box]]
+) -> None:
+    page = page_with(drawn, {}, confidence=None).page
+    upper, lower = Box(0, 0, 1, 0.45), Box(0, 0.5, 1, 1)
+    unread = [Region(page.id, (i,), box, "", unread=True) for i, box in ((1, upper), (2, lower))]
+    nothing_read = ParsedPage(page, (), tuple(unread))
+    (before,) = encoder.encode_pages([nothing_read])
+    (seen,) = VisualWordsEncoder().encode_pages([nothing_read])
+    np.testing.assert_array_equal(before.vectors, seen.vectors)
+
+    boxes = drawn[1]
+    words = tuple(Word(word, boxes[word], 0.9) for word in UPPER)
+    line = Region(page.id, (1,), upper, " ".join(UPPER))
+    half_read = ParsedPage(page, words, (line, unread[1]))
+    after = encoder.with_words(EmbeddedPage(nothing_read, before), half_read)
+    (read,) = StaticTokenEncoder().encode_pages([half_read])
+    np.testing.assert_array_equal(after.vectors[: len(read.vectors)], read.vectors)
+    assert isinstance(after.placement, BoxPlacement)
+    assert (after.placement.boxes_xyxy[len(read.vectors) :, 1] > 0.45).all()
 
 
 def test_a_box_is_covered_by_another_that_has_a_quarter_of_it() -> None:

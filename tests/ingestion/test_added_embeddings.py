@@ -109,10 +109,10 @@ def test_the_command_line_takes_a_file_of_regions(
 @pytest.mark.parametrize(
     ("spec", "fingerprint"),
     [
-        ("docling", "docling-2 (auto"),
-        ("docling+text_layer", "docling-2 (text_layer"),
-        ("hocr+none", "hocr-2 (own words)"),
-        ("azure:some/answer.json", "azure-2 ("),
+        ("docling", "docling-3 (auto"),
+        ("docling+text_layer", "docling-3 (text_layer"),
+        ("hocr+none", "hocr-3 (own words)"),
+        ("azure:some/answer.json", "azure-3 ("),
         ("unstructured+none:fast", "0."),
     ],
 )

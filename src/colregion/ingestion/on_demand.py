@@ -161,13 +161,14 @@ class OnDemandReader(AreaReader):
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="colregion-") as folder:
             for reading in pool.read(requests(), folder=Path(folder)):
-                if not reading.has_ended:
+                if reading is None or not reading.has_ended:
                     continue
                 entry, one = asked.pop(reading.request)
                 try:
                     self._complete(entry, reading)
                 except ColregionError as error:
                     problems[one] = str(error)
+                reading.delete_files()
                 done += one not in problems
                 count = done + len(problems)
                 rate = count / max(time.monotonic() - started, 1e-6)
@@ -222,7 +223,7 @@ class OnDemandReader(AreaReader):
         request = ReadRequest((part,), identity, None, limits)
         with tempfile.TemporaryDirectory(prefix="colregion-") as folder:
             for reading in pool.read(iter([request]), folder=Path(folder)):
-                if reading.has_ended:
+                if reading is not None and reading.has_ended:
                     return _page_of(reading, entry), reading.seconds
         raise AssertionError("a reading ends")
 

@@ -121,11 +121,12 @@ class VisualWordsEncoder(Encoder):
         read = [leaf for leaf in parsed.leaves if not parsed.is_unread[leaf]]
         boxes = parsed.region_boxes[read]
         centers = (placement.boxes_xyxy[:, None, :2] + placement.boxes_xyxy[:, None, 2:]) / 2
-        inside = ((boxes[:, :2] <= centers) & (centers <= boxes[:, 2:])).all(axis=2).any(axis=1)
+        inside = ((boxes[:, :2] <= centers) & (centers <= boxes[:, 2:])).all(axis=2)
+        is_read = np.any(inside, axis=1)
         (words,) = self._static.encode_pages([parsed])
         assert isinstance(words.placement, BoxPlacement)
-        vectors = np.concatenate([words.vectors, page.embedding.vectors[~inside]])
-        places = np.concatenate([words.placement.boxes_xyxy, placement.boxes_xyxy[~inside]])
+        vectors = np.concatenate([words.vectors, page.embedding.vectors[~is_read]])
+        places = np.concatenate([words.placement.boxes_xyxy, placement.boxes_xyxy[~is_read]])
         return PageEmbedding(vectors, BoxPlacement(places))
 
     def encode_query(self, text: str) -> QueryEmbedding:

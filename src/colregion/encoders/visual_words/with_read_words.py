@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from colregion.core.embeddings import PageEmbedding, QueryEmbedding
+from colregion.core.embeddings import EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.geometry import BoxPlacement, FloatArray, boxes_to_array
 from colregion.core.interfaces import Encoder
 from colregion.core.regions import ParsedPage
@@ -26,8 +26,8 @@ class ReadAndSeenWordsEncoder(Encoder):
     `visual_words` for words of which the image is sure, where no word was read with confidence:
     handwriting, print on photos, misreadings.
 
-    A page of which every word is read with confidence has the vectors of `static_tokens`. Safe to
-    use from threads.
+    A page of which every word is read with confidence has the vectors of `static_tokens`, a page
+    that is unread those of `visual_words`. Safe to use from threads.
 
     Raises:
         MissingDependency: onnxruntime, the extra `visual-words`, is not installed.
@@ -35,6 +35,7 @@ class ReadAndSeenWordsEncoder(Encoder):
 
     noise_floor = 0.4
     spec = "static_tokens+visual_words"
+    sees_images = True
 
     def __init__(self) -> None:
         self._read = StaticTokenEncoder()
@@ -51,6 +52,10 @@ class ReadAndSeenWordsEncoder(Encoder):
         read = self._read.encode_pages(pages)
         return [self._with_seen(*pair) for pair in zip(pages, read, strict=True)]
 
+    def with_words(self, page: EmbeddedPage, parsed: ParsedPage) -> PageEmbedding:
+        """As `VisualWordsEncoder.with_words`."""
+        return self._seen.with_words(page, parsed)
+
     def encode_query(self, text: str) -> QueryEmbedding:
         """As `StaticTokenEncoder.encode_query`."""
         return self._read.encode_query(text)
@@ -62,9 +67,10 @@ class ReadAndSeenWordsEncoder(Encoder):
             for word in page.words
             if word.confidence is None or word.confidence >= _DOUBTFUL
         ]
-        added = seen.where(
-            (seen.certainty > SURE) & ~is_covered(seen.boxes, boxes_to_array(trusted))
-        )
+        # Where nothing has been read yet, what the image shows is all there is.
+        is_unread = is_covered(seen.boxes, page.region_boxes[page.is_unread])
+        is_new = ~is_covered(seen.boxes, boxes_to_array(trusted))
+        added = seen.where(((seen.certainty > SURE) | is_unread) & is_new)
         assert isinstance(read.placement, BoxPlacement)
         return PageEmbedding(
             np.concatenate([read.vectors, added.vectors]),
