@@ -43,6 +43,7 @@ def with_blocks(*, run: bool) -> list[Path]:
 
 
 def stripped_lines(text: str) -> str:
+    text = re.sub(r" *# type: ignore\[.*?\]", "", text)
     return "\n".join(line.strip() for line in text.strip().splitlines())
 
 

@@ -138,7 +138,7 @@ def test_two_stage_search_finds_the_same_pages(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(local_scoring, "_EXACT_UP_TO", 0)
+    monkeypatch.setattr(local_scoring, "exact_up_to", lambda *_, **__: 0)
     monkeypatch.setattr(local_scoring, "_FEWEST_CANDIDATES", 1)
     monkeypatch.setattr(local_scoring, "_CANDIDATES_PER_PAGE", 0)
     with closing(open_index(str(tmp_path / "index"))) as index:

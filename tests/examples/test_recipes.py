@@ -104,10 +104,11 @@ def test_the_settings_for_clients_start_the_registered_server() -> None:
     server = settings["mcpServers"]["library"]
     (package,) = json.loads((ROOT / "server.json").read_text("utf-8"))["packages"]
     assert server["command"] == package["runtimeHint"]
-    unversioned = package["runtimeArguments"][0]["value"].partition("==")[0]
+    # Until there is a release: of a checkout.
+    extras = package["runtimeArguments"][0]["value"].partition("==")[0].removeprefix("colregion")
     assert server["args"] == [
         "--from",
-        unversioned,
+        f"/path/to/checkout{extras}",
         package["identifier"],
         package["packageArguments"][0]["value"],
         package["packageArguments"][1]["name"],

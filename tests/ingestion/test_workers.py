@@ -286,8 +286,9 @@ def test_a_worker_that_died_while_idle_is_replaced(
     def kill_the_worker(outcome: Outcome) -> None:
         outcomes.append(outcome)
         if len(outcomes) == 1:
-            while started[0].replies.qsize() < 4:  # until it is done with the second document
-                time.sleep(0.01)
+            waiting = -1
+            while waiting != (waiting := started[0].replies.qsize()):  # it works on
+                time.sleep(1)
             os.kill(started[0]._process.pid, signal.SIGKILL)
 
     sources = [tiff(1, grey=grey) for grey in range(4)]

@@ -89,7 +89,8 @@ class UnreadPagesContract(IndexTestData):
         words = self.page("one two").embedding
         index.update_page(self.entry(), 1, lambda page: replace(page, embedding=words))
         (page,) = index.load(["doc#p1"])
-        np.testing.assert_allclose(page.embedding.vectors, words.vectors, rtol=0, atol=1e-3)
+        tolerance = self.number_tolerance
+        np.testing.assert_allclose(page.embedding.vectors, words.vectors, rtol=0, atol=tolerance)
         self.assert_same_places(page.embedding.placement, words.placement)
         assert index.search(self.query("one"), k=1)[0].page_id == "doc#p1"
 
