@@ -73,18 +73,18 @@ def _parts(parsed: ParsedPage, region: Region) -> Iterator[str | _Table]:
     position = parsed.positions.get(region.path)
     table = None if position is None else table_of(parsed, position)
     rows = [] if table is None else table_rows(parsed, table)
-    wanted = rows if position == table and not region.parts else _own_rows(parsed, region, rows)
-    if table is None or not wanted:
+    own_rows = rows if position == table and not region.parts else _own_rows(parsed, region, rows)
+    if table is None or not own_rows:
         yield from filter(None, region.text.split("\n\n"))
         return
     grid = dict(zip(rows, _grid(parsed, rows), strict=True))
     header = table_header(parsed, table)
     named = [grid[row] for row in header] or _names(parsed.table_headers.get(table, ""))
-    whole = _Table(named, [grid[row] for row in wanted if row not in header])
+    whole = _Table(named, [grid[row] for row in own_rows if row not in header])
     for is_row, parts in groupby(parsed.parts[table], key=grid.__contains__):
         if is_row:
             yield whole
-        elif wanted == rows:
+        elif own_rows == rows:
             yield from filter(None, (parsed.regions[part].text for part in parts))
 
 

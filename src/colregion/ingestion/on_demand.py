@@ -99,16 +99,16 @@ class OnDemandReader(AreaReader):
     ) -> AreaReading:
         with self._locks[hash(page_id) % _LOCKS]:
             self._heat[page_id] += 1
-            wanted = set(paths) - self._given_up.get(page_id, set())
+            leaves = set(paths) - self._given_up.get(page_id, set())
             started = time.monotonic()
             try:
-                if not wanted:
+                if not leaves:
                     raise BackendError("reading it took too long before; `Engine.read` has time")
-                return self._read(page_id, wanted, limit_s=limit_s)
+                return self._read(page_id, leaves, limit_s=limit_s)
             except ColregionError as error:
                 seconds = time.monotonic() - started
                 if seconds > limit_s:
-                    self._given_up.setdefault(page_id, set()).update(wanted)
+                    self._given_up.setdefault(page_id, set()).update(leaves)
                     return AreaReading(None, seconds, f"it was not read in {limit_s:.3g} s")
                 return AreaReading(None, seconds, str(error))
 

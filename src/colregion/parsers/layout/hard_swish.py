@@ -59,9 +59,9 @@ def fuse_hard_swish(model: bytes) -> bytes:
         quotient.input[:] = [addition.input[0], addition.output[0]]
     if not fused:
         return model
-    kept = [node for node in nodes if node.output[0] not in fused]
+    remaining = [node for node in nodes if node.output[0] not in fused]
     del message.graph.node[:]
-    message.graph.node.extend(kept)
+    message.graph.node.extend(remaining)
     written: bytes = message.SerializeToString()
     return written
 
