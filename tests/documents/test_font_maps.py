@@ -100,9 +100,16 @@ def test_damaged_font_leaves_the_codes(make_pdf: MakePdf, cut: int) -> None:
     assert len(text_of(make_pdf, GLYPHS, cid, descriptor, font)) == len(TEXT)
 
 
-def test_damaged_tables_of_a_font_map_no_glyph() -> None:
+@pytest.mark.parametrize(
+    ("ends", "starts"),
+    [
+        pytest.param([0xFFFF] * 200, [0] * 200, id="segments of all characters"),
+        pytest.param([0xFFFF, 0] * 100, [0, 0xFFFF] * 100, id="half of them end before they start"),
+    ],
+)
+def test_damaged_tables_of_a_font_map_no_glyph(ends: list[int], starts: list[int]) -> None:
     head, hhea = b"\0" * 18 + (1000).to_bytes(2, "big"), b"\0" * 34 + (300).to_bytes(2, "big")
-    overlapping = [0xFFFF] * 200 + [0] + [0] * 200 + [0] * 400  # 200 segments of all characters
+    overlapping = [*ends, 0, *starts, *[0] * 400]
     cmap = b"\0\0\0\1\0\3\0\1\0\0\0\x0c\0\4\0\0\0\0" + (400).to_bytes(2, "big") + b"\0" * 6
     cmap += b"".join(value.to_bytes(2, "big") for value in overlapping)
     tables = {b"head": head, b"hhea": hhea, b"hmtx": b"\1\0\0\0" * 300, b"cmap": cmap}

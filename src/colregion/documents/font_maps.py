@@ -21,6 +21,7 @@ _SAME_WIDTH = 0.02  # of the type size; files round widths to thousandths
 _MIN_DISTINCT = 4  # glyphs; fewer may have the widths of others by chance
 _MAX_BYTE, _MAX_CODES = 0xFF, 0x10000
 _NO_TABLE = b""
+_TABLES = (b"cmap", b"head", b"hhea", b"hmtx")
 
 
 def characters_of_glyphs(textpage: ctypes.c_void_p, guessed: Sequence[int]) -> dict[int, str]:
@@ -56,9 +57,9 @@ def mapping_of_glyphs(tables: dict[bytes, bytes], widths: dict[int, float]) -> d
     """
     codes = np.array(list(widths), dtype=np.int64)
     advances = _advances(tables)
-    code_of_glyph, glyph_of_code = _glyph_maps(tables.get(b"cmap", _NO_TABLE))
     if len(codes) < _MIN_DISTINCT or codes.max() >= len(advances):
         return {}
+    code_of_glyph, glyph_of_code = _glyph_maps(tables.get(b"cmap", _NO_TABLE))
     if codes.max() <= _MAX_BYTE:
         drawn = np.array(list(widths.values()))
         glyphs = np.array([glyph_of_code.get(code, 0) for code in codes.tolist()])
@@ -93,13 +94,13 @@ def _font_file(font: ctypes.c_void_p) -> bytes:
 
 
 def _tables(font: bytes) -> dict[bytes, bytes]:
-    """The tables of a TrueType font by name; {} for another file."""
+    """Those of `_TABLES` that a TrueType font has, by name; {} for another file."""
     if font[:4] not in (b"\0\1\0\0", b"true") or len(font) < 12:
         return {}
     n = struct.unpack_from(">H", font, 4)[0]
     entries = [font[start : start + 16] for start in range(12, 12 + 16 * n, 16)]
     places = [struct.unpack(">4s4xII", entry) for entry in entries if len(entry) == 16]
-    return {name: font[start : start + length] for name, start, length in places}
+    return {name: font[at : at + length] for name, at, length in places if name in _TABLES}
 
 
 def _advances(tables: dict[bytes, bytes]) -> FloatArray:
@@ -145,7 +146,7 @@ def _segments(table: bytes) -> dict[int, int]:
     ends, starts, deltas, offsets = (
         words[7 + i * n + (i > 0) : 7 + (i + 1) * n + (i > 0)].tolist() for i in range(4)
     )
-    if sum(end - start + 1 for start, end in zip(starts, ends, strict=True)) > _MAX_CODES:
+    if sum(max(end - start + 1, 0) for start, end in zip(starts, ends, strict=True)) > _MAX_CODES:
         return {}  # characters in several segments
     first_offset = 8 + 3 * n
     glyphs: dict[int, int] = {}
