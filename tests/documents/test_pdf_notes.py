@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
@@ -58,6 +59,16 @@ def test_a_text_box_that_has_rich_text_only_is_read_without_its_markup(make_pdf:
     rich = '<?xml version="1.0"?><body><p>close the <b>main</b> valve</p><p>R&amp;D: 4</p></body>'
     annotation = f"/Subtype/FreeText/Rect[60 100 120 150]/RC({rich})"
     assert page_with(make_pdf, annotation).notes == (Note("close the main valve\nR&D: 4", BOX),)
+
+
+def test_rich_text_of_open_brackets_is_read_in_time_that_grows_with_its_length(
+    make_pdf: MakePdf,
+) -> None:
+    brackets = "<" * 200_000
+    start = time.process_time()
+    page = page_with(make_pdf, f"/Subtype/FreeText/Rect[60 100 120 150]/RC({brackets})")
+    assert page.notes == (Note(brackets, BOX),)
+    assert time.process_time() - start < 5  # a search that starts anew at each takes half a minute
 
 
 def test_a_text_box_without_appearance_is_a_note_without_title(make_pdf: MakePdf) -> None:

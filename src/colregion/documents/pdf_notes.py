@@ -74,7 +74,7 @@ def _note(annotation: Any) -> tuple[str, str]:
 def _without_markup(rich: str) -> str:
     """The text of XHTML, one line per paragraph."""
     lines = re.split(r"</p\s*>|<br\s*/?>", rich)
-    texts = (html.unescape(re.sub(r"<[^>]*>", "", line)).split() for line in lines)
+    texts = (html.unescape(re.sub(r"<[^<>]*>", "", line)).split() for line in lines)
     return "\n".join(" ".join(words) for words in texts if words)
 
 
