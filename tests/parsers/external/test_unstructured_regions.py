@@ -231,6 +231,18 @@ def test_strategy_fast_without_results_is_an_error_of_ours(tmp_path: Path) -> No
         list(UnstructuredParser("fast").parse(open_document(tmp_path / "scan.pdf")))
 
 
+def test_page_that_shows_nothing_but_spaces_is_blank(tmp_path: Path) -> None:
+    canvas = Canvas(str(tmp_path / "empty.pdf"))
+    canvas.drawString(40, 40, "   ")
+    canvas.save()
+    document = open_document(tmp_path / "empty.pdf")
+    (drawn,) = document.pages()
+    assert drawn.load_text is not None
+    assert drawn.load_text().characters == (" ",)
+    (page,) = UnstructuredParser(words=None).parse(document)
+    assert page.regions == ()
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("spacy_model")
 def test_page_that_fails_costs_itself_and_pages_are_opened_one_by_one(letter: Path) -> None:

@@ -240,7 +240,8 @@ class UnstructuredParser(Parser):
 
     def _strategy_for(self, page: Page, *, is_pdf: bool) -> str:
         """The strategy for a page; "" for a blank one."""
-        has_text = page.load_text is not None and bool(page.load_text().characters)
+        characters = page.load_text().characters if page.load_text is not None else ()
+        has_text = not all(map(str.isspace, characters))
         if not has_text and assess_text_layer(page).verdict == "blank":
             return ""
         if self.strategy != "auto":
