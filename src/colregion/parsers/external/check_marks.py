@@ -18,7 +18,7 @@ SELECTED, UNSELECTED = "[x]", "[ ]"
 _SAME_ROW = 0.5  # overlap, as a share of the lower of two heights
 # What a tool's own text may begin with.
 _GLYPHS = "\u2610\u2611\u2612\u25a1\u25a0\u25cb\u25cf\u2713\u2714\u2717\u2718 "
-_GLYPH = re.compile("[\u2610\u2611\u2612\u25a1\u25a0\u25cb\u25cf\u2713\u2714\u2717\u2718]")
+_GLYPH = re.compile(f"[{_GLYPHS.strip()}]")
 
 _Key = TypeVar("_Key")
 
