@@ -104,8 +104,8 @@ class _Reader:
         hosts = [*document.tables, *document.pictures]
         self.captions = {ref.cref for host in hosts for ref in host.captions}
         self.done: set[str] = set()
-        aspects = {number: width / height for number, (width, height) in self.sizes.items()}
-        tables = TableCells(document, box_of=self._box, aspects=aspects)
+        self.aspects = {number: width / height for number, (width, height) in self.sizes.items()}
+        tables = TableCells(document, box_of=self._box, aspects=self.aspects)
         self.cells: dict[str, list[CellContent]] = {}
         for table in document.tables:
             # What is in cells may be listed before its table.
@@ -204,8 +204,7 @@ class _Reader:
             if selected is None:
                 yield prov.page_no, ExternalRegion(box, share, kind)
                 continue
-            width, height = self.sizes[prov.page_no]
-            aspect = width / height
+            aspect = self.aspects[prov.page_no]
             yield prov.page_no, marked_region(box, share, kind, selected=selected, aspect=aspect)
 
     def _box(self, bbox: BoundingBox, number: int) -> Box | None:

@@ -92,12 +92,12 @@ class TableCells:
         number: int,
     ) -> CellContent:
         text = cell.text.strip() or " ".join(filter(None, (item.text.strip() for item in inner)))
-        marks = [
-            mark_at(place, selected=IS_SELECTED[item.label.value], aspect=self.aspects[number])
+        aspect = self.aspects[number]
+        pairs = [
+            (mark, item.text)
             for item, place in checks
+            if (mark := mark_at(place, selected=IS_SELECTED[item.label.value], aspect=aspect))
         ]
-        labels = [item.text for item, _ in checks]
-        pairs = [(mark, label) for mark, label in zip(marks, labels, strict=True) if mark]
         if pairs:
             text = text_with_marks(text, pairs)
         return CellContent(cell, box, text, tuple(mark for mark, _ in pairs))
