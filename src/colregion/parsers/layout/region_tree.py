@@ -118,7 +118,7 @@ def block_regions(
     body = frame.on_page(area.frame) if area.frame else None
     folded = bool(area.painted and area.attached and body and body.area <= _LARGEST_FOLDED)
     if area.kind == "table":
-        area = _with_column_names(area)
+        area = _with_attached_cells(area)
     blocks: list[ExternalRegion | None] = []
     for kind, lines in _blocks(area, folded=folded):
         if area.kind == "table" and kind == "row":
@@ -131,7 +131,7 @@ def block_regions(
     return [block for block in blocks if block is not None]
 
 
-def _with_column_names(table: Area) -> Area:
+def _with_attached_cells(table: Area) -> Area:
     """The table with what is attached to it and is part of its rows: names of columns above it that
     stand side by side, in lines or as a whole, and what is in its box beside its own lines."""
     inner = table.frame or Box.enclosing(line.box for line in table.lines)
