@@ -179,6 +179,18 @@ def test_check_box_of_a_region_without_words_or_text_is_its_text() -> None:
     assert parsed.words == (mark,)
 
 
+@pytest.mark.parametrize(("left", "top"), [(0.2, 0.1), (0.1, 0.15)], ids=["beside", "below"])
+def test_check_boxes_of_a_region_without_words_keep_their_order(left: float, top: float) -> None:
+    marks = (
+        Word("[x]", Box(0.1, 0.1, 0.14, 0.12)),
+        Word("[ ]", Box(left, top, left + 0.04, top + 0.02)),
+    )
+    region = ExternalRegion(Box(0.1, 0.1, 0.9, 0.2), "[x] Yes [ ] No", marks=marks)
+    parsed = built(region)
+    assert parsed.regions[0].text == "[x] Yes [ ] No"
+    assert [word.text for word in parsed.words] == ["[x]", "[ ]", "Yes", "No"]
+
+
 def test_check_box_turns_with_the_page() -> None:
     mark = Word("[x]", Box(0.1, 0.2, 0.14, 0.22))
     region = ExternalRegion(Box(0.1, 0.2, 0.9, 0.3), "Smoker", marks=(mark,))

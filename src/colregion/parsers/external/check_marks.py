@@ -58,16 +58,16 @@ def text_with_marks(text: str, checks: Sequence[tuple[Word, str]]) -> str:
         marks = [mark.text for mark, _ in checks]
         joined = " ".join(chain.from_iterable(zip(parts, [*marks, ""], strict=True)))
         return _one_line(joined)
-    rest, lost, at = _one_line(" ".join(parts)), [], 0
+    rest, unlabelled, at = _one_line(" ".join(parts)), [], 0
     for mark, label in checks:
         label = _one_line(label.strip(_GLYPHS))
         place = rest.find(label, at) if label else -1
         if place < 0:
-            lost.append(mark.text)
+            unlabelled.append(mark.text)
         else:
             rest = f"{rest[:place]}{mark.text} {rest[place:]}"
             at = place + len(mark.text) + 1 + len(label)
-    return " ".join(filter(None, [*lost, rest]))
+    return " ".join(filter(None, [*unlabelled, rest]))
 
 
 def _one_line(text: str) -> str:
@@ -113,11 +113,12 @@ def nearest_in_row(mark: Box, lines: Mapping[_Key, Box], *, turned: bool = False
 
 
 def insert_marks(words: Sequence[Word], marks: Sequence[Word]) -> list[Word]:
-    """The words of a line with marks among them, where they stand in the line's direction."""
+    """The words of a line with marks among them, where they stand in the line's direction: to the
+    right where all words have one place. Marks at one place keep their order."""
     if not words:
         return list(marks)
     (x0, y0), (x1, y1) = words[0].box.center, words[-1].box.center
-    dx, dy = (x1 - x0, y1 - y0) if len(words) > 1 else (1.0, 0.0)
+    dx, dy = (x1 - x0, y1 - y0) if (x0, y0) != (x1, y1) else (1.0, 0.0)
 
     def place(word: Word) -> float:
         x, y = word.box.center
@@ -125,7 +126,7 @@ def insert_marks(words: Sequence[Word], marks: Sequence[Word]) -> list[Word]:
 
     result = list(words)
     for mark in marks:
-        result.insert(sum(place(word) < place(mark) for word in result), mark)
+        result.insert(sum(place(word) <= place(mark) for word in result), mark)
     return result
 
 
