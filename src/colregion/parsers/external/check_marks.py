@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from colregion.core.geometry import Box
 from colregion.core.regions import Word
+from colregion.core.text import has_unspaced
 from colregion.parsers.external.regions import ExternalRegion
 from colregion.parsers.external.shapes import make_word
 
@@ -19,6 +20,7 @@ _SAME_ROW = 0.5  # overlap, as a share of the lower of two heights
 # What a tool's own text may begin with.
 _GLYPHS = "\u2610\u2611\u2612\u25a1\u25a0\u25cb\u25cf\u2713\u2714\u2717\u2718 "
 _GLYPH = re.compile(f"[{_GLYPHS.strip()}]")
+_ALPHANUMERIC = r"[^\W_]"  # a label may be followed by a line of "_"
 
 _Key = TypeVar("_Key")
 
@@ -58,16 +60,25 @@ def text_with_marks(text: str, checks: Sequence[tuple[Word, str]]) -> str:
         marks = [mark.text for mark, _ in checks]
         joined = " ".join(chain.from_iterable(zip(parts, [*marks, ""], strict=True)))
         return _one_line(joined)
-    rest, unlabelled, at = _one_line(" ".join(parts)), [], 0
+    rest, unlabelled, labelled = _one_line(" ".join(parts)), [], []
+    start = end = 0  # of the last label
     for mark, label in checks:
-        label = _one_line(label.strip(_GLYPHS))
-        place = rest.find(label, at) if label else -1
-        if place < 0:
+        match = _find_label(_one_line(label.strip(_GLYPHS)), rest, end)
+        if match is None:
             unlabelled.append(mark.text)
         else:
-            rest = f"{rest[:place]}{mark.text} {rest[place:]}"
-            at = place + len(mark.text) + 1 + len(label)
-    return " ".join(filter(None, [*unlabelled, rest]))
+            labelled += [rest[start : match.start()], mark.text]
+            start, end = match.span()
+    return _one_line(" ".join([*unlabelled, *labelled, rest[start:]]))
+
+
+def _find_label(label: str, text: str, start: int) -> re.Match[str] | None:
+    """The first place of a label from `start` on, as whole words where its script has spaces;
+    None without one, and for ""."""
+    pattern = re.escape(label)
+    if not has_unspaced(label):
+        pattern = rf"(?<!{_ALPHANUMERIC}){pattern}(?!{_ALPHANUMERIC})"
+    return re.compile(pattern).search(text, start) if label else None
 
 
 def _one_line(text: str) -> str:
