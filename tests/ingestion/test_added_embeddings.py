@@ -109,10 +109,10 @@ def test_the_command_line_takes_a_file_of_regions(
 @pytest.mark.parametrize(
     ("spec", "fingerprint"),
     [
-        ("docling", "docling-3 (auto"),
-        ("docling+text_layer", "docling-3 (text_layer"),
-        ("hocr+none", "hocr-3 (own words)"),
-        ("azure:some/answer.json", "azure-3 ("),
+        ("docling", "docling-4 (auto"),
+        ("docling+text_layer", "docling-4 (text_layer"),
+        ("hocr+none", "hocr-4 (own words)"),
+        ("azure:some/answer.json", "azure-4 ("),
         ("unstructured+none:fast", "0."),
     ],
 )

@@ -63,7 +63,7 @@ class RegionSource(Parser):
     @property
     def fingerprint(self) -> str:
         reader = self._reader.fingerprint if self._reader else "own words"
-        return f"{self.name}-3 ({reader}) + {PAGES}"
+        return f"{self.name}-4 ({reader}) + {PAGES}"
 
     def fingerprint_for(self, document: Document) -> str:
         content, _ = self._load(document)
