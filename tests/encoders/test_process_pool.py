@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from colregion.encoders.torch_utils import process_pool
 from colregion.encoders.torch_utils.process_pool import ProcessPool
 from colregion.errors import BackendError, InvalidInput
 
@@ -53,6 +54,13 @@ class Hang:
     def __call__(self, _: object) -> dict[str, Any]:
         time.sleep(600)
         return {}
+
+
+class Asleep:
+    """A tool that takes minutes to load, before all of it is read."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return time.sleep, (600,)
 
 
 class Environment:
@@ -118,6 +126,29 @@ def test_process_that_dies_fails_or_hangs_costs_its_task_only(
     monkeypatch.setattr(pool, "_timeout_s", 0.2)
     with pytest.raises(BackendError, match=r"took more than 0\.2 s and was stopped"):
         pool.submit(Hang()).result()
+
+
+@pytest.fixture
+def slow_to_start() -> ProcessPool:
+    return ProcessPool((Asleep(), bytes(1 << 20)), workers=1, timeout_s=600)
+
+
+def test_process_that_does_not_read_its_tool_is_stopped(
+    slow_to_start: ProcessPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_pool, "_START_S", 0.2)
+    (starting,) = slow_to_start.warm_up()
+    with pytest.raises(BackendError, match=r"took more than 0\.2 s and was stopped"):
+        starting.result(timeout=60)
+
+
+def test_kill_stops_processes_that_are_starting(slow_to_start: ProcessPool) -> None:
+    (starting,) = slow_to_start.warm_up()
+    while not slow_to_start._processes:
+        time.sleep(0.01)
+    slow_to_start.kill()
+    with pytest.raises(BackendError, match="it was stopped"):
+        starting.result(timeout=60)
 
 
 def test_kill_stops_what_the_processes_are_at(pool: ProcessPool) -> None:

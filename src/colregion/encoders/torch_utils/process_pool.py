@@ -136,6 +136,7 @@ class _Process:
     def __init__(self, tool: bytes) -> None:
         self.is_ready = False
         self.is_usable = True
+        self._tool = tool
         self._ended_because = ""
         inherited = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
         try:
@@ -144,7 +145,6 @@ class _Process:
             raise BackendError(
                 f"cannot start a process that prepares pages ({cause}); workers=0 needs none"
             ) from cause
-        self._process.send(tool)
 
     @property
     def is_alive(self) -> bool:
@@ -152,13 +152,12 @@ class _Process:
 
     def wait_until_ready(self) -> None:
         if not self.is_ready:
-            self._receive(timeout_s=_START_S)
+            self._exchange(self._tool, timeout_s=_START_S)
             self.is_ready = True
 
     def run(self, task: bytes, *, timeout_s: float) -> Tensors:
         self.wait_until_ready()
-        self._process.send(task)
-        return self._receive(timeout_s=timeout_s)
+        return self._exchange(task, timeout_s=timeout_s)
 
     def end(self, reason: str) -> None:
         self._ended_because = self._ended_because or reason
@@ -169,12 +168,14 @@ class _Process:
         self.end("it was stopped")
         self._process.close()
 
-    def _receive(self, *, timeout_s: float) -> Tensors:
+    def _exchange(self, data: bytes, *, timeout_s: float) -> Tensors:
+        """The reply to what is sent, which may itself wait for a process that does not read."""
         reason = f"preparing it for the model took more than {timeout_s:g} s and was stopped"
         timer = threading.Timer(timeout_s, self.end, [reason])
         timer.daemon = True
         timer.start()
         try:
+            self._process.send(data)
             line = self._process.stdout.readline()
             head = json.loads(line) if line.endswith(b"\n") else None
             if head is None or not self._read_all(head):
