@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +48,19 @@ class Fail:
 class Die:
     def __call__(self, _: object) -> dict[str, Any]:
         os.kill(os.getpid(), signal.SIGKILL)
+        return {}
+
+
+class LeaveOnce:
+    """Ends its process as one that is idle ends, unless another task has done so."""
+
+    def __init__(self, folder: Path) -> None:
+        self.mark = folder / "left"
+
+    def __call__(self, _: object) -> dict[str, Any]:
+        if not self.mark.exists():
+            self.mark.touch()
+            os._exit(0)
         return {}
 
 
@@ -126,6 +140,16 @@ def test_process_that_dies_fails_or_hangs_costs_its_task_only(
     monkeypatch.setattr(pool, "_timeout_s", 0.2)
     with pytest.raises(BackendError, match=r"took more than 0\.2 s and was stopped"):
         pool.submit(Hang()).result()
+
+
+@pytest.mark.slow
+def test_task_sent_to_a_process_that_ends_idle_is_sent_to_another(
+    pool: ProcessPool, tmp_path: Path
+) -> None:
+    (before,) = pool._processes
+    assert pool.submit(LeaveOnce(tmp_path)).result() == {}
+    (after,) = pool._processes
+    assert after is not before
 
 
 @pytest.fixture

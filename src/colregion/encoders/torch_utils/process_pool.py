@@ -110,7 +110,10 @@ class ProcessPool:
         self._process().wait_until_ready()
 
     def _run(self, task: bytes) -> Tensors:
-        return self._process().run(task, timeout_s=self._timeout_s)
+        try:
+            return self._process().run(task, timeout_s=self._timeout_s)
+        except _EndedIdle:
+            return self._process().run(task, timeout_s=self._timeout_s)
 
     def _process(self) -> _Process:
         process: _Process | None = getattr(self._own, "process", None)
@@ -128,6 +131,10 @@ def _stop_all(processes: list[_Process], threads: ThreadPoolExecutor) -> None:
     threads.shutdown(wait=False, cancel_futures=True)
     for process in list(processes):
         process.stop()
+
+
+class _EndedIdle(BackendError):
+    """The process was ending, after a minute without tasks, when it was sent one."""
 
 
 class _Process:
@@ -180,7 +187,7 @@ class _Process:
             head = json.loads(line) if line.endswith(b"\n") else None
             if head is None or not self._read_all(head):
                 self.is_usable = False
-                raise BackendError(self._exit_reason())
+                raise self._exit_error()
         finally:
             timer.cancel()
         if head["error"]:
@@ -200,17 +207,20 @@ class _Process:
         head["tensors"] = tensors
         return True
 
-    def _exit_reason(self) -> str:
+    def _exit_error(self) -> BackendError:
         status = self._process.wait()
         if self._ended_because:
-            return self._ended_because
+            return BackendError(self._ended_because)
         if status == -signal.SIGKILL:
-            return (
+            return BackendError(
                 "the system killed the process that prepared it for the model, as it does when "
                 "memory runs short; use fewer, workers=2, or none, workers=0"
             )
-        reason = self._process.last_error()
-        return f"the process that prepared it for the model failed ({reason}); workers=0 needs none"
+        error = _EndedIdle if status == 0 else BackendError
+        return error(
+            f"the process that prepared it for the model failed ({self._process.last_error()}); "
+            "workers=0 needs none"
+        )
 
 
 def main() -> None:
