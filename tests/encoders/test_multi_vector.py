@@ -16,7 +16,8 @@ from colregion.encoders.colvision import ColVisionEncoder, proof
 from colregion.errors import InvalidInput
 from colregion.testing import EncoderContract
 from colregion.testing.fakes import PlainImage, make_parsed_page
-from tests.encoders.tiny_colvision import TILE_PX, _spread, _text, _tokenizer, _vision
+from tests.encoders.test_colvision_loading import load
+from tests.encoders.tiny_colvision import TILE_PX, _spread, modernvbert_settings, tiled_tokenizer
 
 TEMPLATE = (
     "<s>{% for message in messages %}{% for part in message.content %}"
@@ -36,14 +37,7 @@ def folder(
     from sentence_transformers import MultiVectorEncoder
     from sentence_transformers.base.modules import Dense, Normalize, Transformer
 
-    tiles = [f"<row_{r}_col_{c}>" for r in range(1, 7) for c in range(1, 7)]
-    specials = ["<pad>", "<s>", "<end_of_utterance>", "<fake_token_around_image>", "<image>"]
-    tokenizer = _tokenizer(
-        [*specials, "<global-img>", *tiles],
-        pad_token="<pad>",
-        eos_token="<end_of_utterance>",
-        bos_token="<s>",
-    )
+    tokenizer = tiled_tokenizer("<s>")
     processor = t.Idefics3Processor(
         image_processor=t.UltraVBertImageProcessor(
             size={"longest_edge": 4 * TILE_PX},
@@ -54,20 +48,7 @@ def folder(
         image_seq_len=9,
         chat_template=TEMPLATE,
     )
-    ids = {"bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2}
-    text = _text(len(tokenizer), model_type="ultrabert", max_position_embeddings=8192, **ids)
-    del text["num_key_value_heads"]
-    config = t.UltraVBertConfig(
-        vision_config=_vision(
-            model_type="siglip_vision_model",
-            patch_size=16,
-            image_size=TILE_PX,
-            vision_use_head=False,
-        ),
-        text_config={**text, "num_hidden_layers": 2},
-        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
-        pixel_shuffle_factor=4,
-    )
+    config = t.UltraVBertConfig(**modernvbert_settings(tokenizer, "ultrabert"))
     torch.manual_seed(0)
     model = t.UltraVBertModel(config).eval()
     with torch.no_grad():
@@ -87,9 +68,7 @@ def folder(
 
 @pytest.fixture(scope="module")
 def encoder(folder: Path) -> ColVisionEncoder:
-    loaded = load_encoder(str(folder))
-    assert isinstance(loaded, ColVisionEncoder)
-    return loaded
+    return load(folder)
 
 
 @pytest.mark.torch
