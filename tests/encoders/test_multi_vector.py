@@ -13,7 +13,7 @@ import pytest
 from colregion.core.geometry import GridPlacement
 from colregion.encoders import load_encoder
 from colregion.encoders.colvision import ColVisionEncoder, proof
-from colregion.errors import InvalidInput
+from colregion.errors import BackendError, InvalidInput
 from colregion.testing import EncoderContract
 from colregion.testing.fakes import PlainImage, make_parsed_page
 from tests.encoders.test_colvision_loading import load
@@ -136,6 +136,14 @@ class TestMultiVector(EncoderContract):
         (copy / "modules.json").write_text(json.dumps(modules))
         with pytest.raises(InvalidInput, match=r"code of its own repository \(custom_layers\.Head"):
             load_encoder(str(copy))
+
+    def test_damaged_list_of_layers_is_an_error(self, folder: Path, tmp_path: Path) -> None:
+        copy = tmp_path / "model"
+        shutil.copytree(folder, copy)
+        for content, message in (("[{", "is damaged"), ("{}", "must hold a JSON array of objects")):
+            (copy / "modules.json").write_text(content)
+            with pytest.raises(BackendError, match=rf"modules\.json {message}"):
+                load_encoder(str(copy))
 
     def test_fingerprint_depends_on_the_layers_weights(
         self, encoder: ColVisionEncoder, folder: Path, tmp_path: Path
