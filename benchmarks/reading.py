@@ -28,7 +28,8 @@ from colregion.evaluation import metrics
 from colregion.evaluation.cases import Case, read_cases
 
 _AREAS = {"mmdocir": 0.10, "funsd": 0.02, "sroie": 0.05}
-_AREA = 0.05  # of the page that may be returned, for other data sets
+"""Of the page that may be returned, for each data set."""
+
 _CONTEXT_TOKENS = 400
 _K = 3
 _READ_S = 0.15  # CPU time of a question from which it has read something
@@ -54,7 +55,6 @@ def measure_reading(
     *,
     pages: int,
     encoder: str = "visual_words",
-    datasets: Sequence[str] = ("funsd", "sroie", "mmdocir"),
     budget_s: float = 2.0,
 ) -> dict[str, Any]:
     """The figures of both ways of reading.
@@ -64,8 +64,7 @@ def measure_reading(
         pages: of each data set.
         encoder: of the pages that are read on demand; those read first have the default encoder.
     """
-    cases = [case for case in read_cases(cases_file) if case.dataset in datasets]
-    cases = _of_first_pages(cases, pages=pages)
+    cases = _read(cases_file, pages=pages)
     images = sorted({case.image for case in cases})
     result: dict[str, Any] = {"pages": len(images), "questions": len(cases), "budget_s": budget_s}
     for name, spec, reading in (("now", None, "now"), ("seen", encoder, "on_demand")):
@@ -89,8 +88,7 @@ def measure_one_ranking(cases_file: Path, folder: Path, *, pages: int) -> dict[s
     Args:
         folder: with the index "seen" of `measure_reading`.
     """
-    cases = [case for case in read_cases(cases_file) if case.dataset in _AREAS]
-    cases = _of_first_pages(cases, pages=pages)
+    cases = _read(cases_file, pages=pages)
     ids = sorted({_document(case) for case in cases})
     read = set(random.Random(0).sample(ids, len(ids) // 2))
     work = folder / "half"
@@ -115,6 +113,11 @@ def measure_one_ranking(cases_file: Path, folder: Path, *, pages: int) -> dict[s
                     sums["all"].add(share_of_read_pages_among_5=share)
             result[name] = {group: one.means() for group, one in sorted(sums.items())}
     return result
+
+
+def _read(cases_file: Path, *, pages: int) -> list[Case]:
+    cases = [case for case in read_cases(cases_file) if case.dataset in _AREAS]
+    return _of_first_pages(cases, pages=pages)
 
 
 def _of_first_pages(cases: Sequence[Case], *, pages: int) -> list[Case]:
@@ -199,8 +202,8 @@ def _says(text: str, case: Case) -> float:
 def _recall(hits: Sequence[Hit], case: Case) -> float:
     boxes = boxes_to_array(box for hit in hits for box in hit.region.boxes)
     evidence = boxes_to_array(case.boxes)
-    budget = _AREAS.get(case.dataset, _AREA)
-    (recall,) = metrics.evidence_recall_at_area(boxes, evidence, [budget], box_mode=case.box_mode)
+    areas = [_AREAS[case.dataset]]
+    (recall,) = metrics.evidence_recall_at_area(boxes, evidence, areas, box_mode=case.box_mode)
     return float(recall)
 
 
@@ -222,10 +225,10 @@ def _of_tree(pid: int) -> float:
 
 
 def _children(pid: int) -> list[int]:
-    found: list[int] = []
+    children: list[int] = []
     for task in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
-            found += map(int, task.read_text().split())
+            children += map(int, task.read_text().split())
         except OSError:
             continue
-    return found
+    return children

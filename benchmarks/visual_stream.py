@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,13 +99,13 @@ def stream_row(spec: str, *, workers: int, pages: int, page_ms: float | None = N
         encoder.model = _SleepingDevice(encoder.model, page_ms / 1000)
         encoder.batch_pages = 32  # as beside an accelerator
         encoder._batch_tokens = 8192
-    with _page_files(pages) as paths, _loop(encoder, paths, workers) as run_loop:
+    with _page_files(pages) as paths:
         parsed = [
             ParsedPage(Page("report", i + 1, 1, 1, "px", _File(path)), (), ())
             for i, path in enumerate(paths)
         ]
         ours, our_sleep = _timed(encoder, lambda: list(encoder.encode_stream(parsed)))
-        other, other_sleep = _timed(encoder, run_loop)
+        other, other_sleep = _timed(encoder, _loop(encoder, paths, workers))
         against = f"colpali-engine's loop over {encoder.fingerprint}, {workers} workers"
         more = {}
         if page_ms is not None:
@@ -114,7 +114,7 @@ def stream_row(spec: str, *, workers: int, pages: int, page_ms: float | None = N
         return row("stream", *per_page, against=against, **more)
 
 
-def _timed(encoder: ColVisionEncoder, run: Any) -> tuple[float, float]:
+def _timed(encoder: ColVisionEncoder, run: Callable[[], object]) -> tuple[float, float]:
     """Seconds that a run takes, and that its device sleeps."""
     before = getattr(encoder.model, "slept_s", 0.0)
     started = time.perf_counter()
@@ -134,8 +134,9 @@ def _page_files(n: int) -> Iterator[list[Path]]:
         yield [paths[i % len(paths)] for i in range(n)]
 
 
-@contextmanager
-def _loop(encoder: ColVisionEncoder, paths: Sequence[Path], workers: int) -> Iterator[Any]:
+def _loop(
+    encoder: ColVisionEncoder, paths: Sequence[Path], workers: int
+) -> Callable[[], list[Any]]:
     """colpali-engine's documented loop; its workers are forked and have nothing to load."""
     torch = require("torch", extra="colpali")
     data = require("torch.utils.data", extra="colpali")
@@ -155,4 +156,4 @@ def _loop(encoder: ColVisionEncoder, paths: Sequence[Path], workers: int) -> Ite
             vectors.extend(torch.unbind(getattr(output, "embeddings", output).to("cpu")))
         return vectors
 
-    yield run
+    return run

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from benchmarks.visual_stream import stream_row
+from colregion import interpreter
 from colregion.core.geometry import GridPlacement
 from colregion.encoders.colvision import ColVisionEncoder, ColVisionOptions
 from colregion.encoders.colvision.inputs import collate, prepare, prepare_task
-from colregion.encoders.torch_utils import process_pool
 from colregion.encoders.torch_utils.devices import is_device_failure
 from colregion.errors import BackendError, InvalidInput
 from colregion.testing.fakes import PlainImage, make_parsed_page
@@ -23,12 +23,12 @@ from tests.encoders.tiny_colvision import FAMILIES, ModelShelf
 pytestmark = pytest.mark.torch
 
 # PyPI's torchvision does not load beside a CPU build of torch; see tests/conftest.py.
-MAIN = """import sys
-sys.path[:] = sys.argv[1:]
-from tests.conftest import make_torchvision_importable
-make_torchvision_importable()
-from colregion.encoders.torch_utils.process_pool import main
-main()"""
+MAIN = interpreter._MAIN.replace(
+    "from {module}",
+    "from tests.conftest import make_torchvision_importable\n"
+    "make_torchvision_importable()\n"
+    "from {module}",
+)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -73,7 +73,7 @@ def test_positions_of_several_axes_are_padded_at_the_side_of_the_tokenizer(
 def test_stream_gives_the_vectors_of_single_pages_and_the_error_of_a_refused_one(
     models: ModelShelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process_pool, "_MAIN", MAIN)
+    monkeypatch.setattr(interpreter, "_MAIN", MAIN)
     folder = str(models.folder("colqwen2-native"))
     options = ColVisionOptions(workers=1, pool_factor=2, batch_tokens=1500)
     encoder = ColVisionEncoder(folder, options)
@@ -100,7 +100,7 @@ def test_stream_gives_the_vectors_of_single_pages_and_the_error_of_a_refused_one
 def test_benchmark_tells_how_busy_the_device_is_beside_the_loop_of_colpali_engine(
     models: ModelShelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process_pool, "_MAIN", MAIN)
+    monkeypatch.setattr(interpreter, "_MAIN", MAIN)
     row = stream_row(str(models.folder("colqwen2-native")), workers=1, pages=5, page_ms=20)
     assert row["ours"] >= 20
     assert row["other"] >= 20

@@ -27,6 +27,7 @@ class Machine:
         self.threads = ThreadPoolExecutor(workers)
         self.prepare_s, self.run_s = prepare_s, run_s
         self.batches: list[list[int]] = []
+        self.started: list[int] = []
         self.under_way = self.most_under_way = 0
         self.busy_s = 0.0
         self.refused: set[int] = set()
@@ -39,6 +40,7 @@ class Machine:
         return self.threads.submit(self._prepare, page)
 
     def _prepare(self, page: ParsedPage) -> dict[str, Any]:
+        self.started.append(page.page.number)
         self.gave_up.wait(self.prepare_s)
         number = page.page.number
         if number in self.refused:
@@ -166,3 +168,15 @@ def test_close_from_another_thread_ends_a_stream_that_waits_for_a_page_that_hang
     assert time.monotonic() - started < 60
     assert machine.gave_up.is_set()
     assert not machine.batches
+
+
+def test_close_cancels_the_pages_that_wait_to_be_prepared() -> None:
+    machine = Machine(prepare_s=600)
+    results = stream(machine, 30)
+    while len(machine.started) < 2 or results._ordered.qsize() < 6:  # most_pages
+        time.sleep(0.01)
+    results.close()
+    machine.threads.shutdown(wait=True)
+    assert machine.started == [1, 2]  # by the two workers
+    with pytest.raises(_Stopped):
+        next(results)

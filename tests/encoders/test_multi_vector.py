@@ -13,10 +13,11 @@ import pytest
 from colregion.core.geometry import GridPlacement
 from colregion.encoders import load_encoder
 from colregion.encoders.colvision import ColVisionEncoder, proof
-from colregion.errors import InvalidInput
+from colregion.errors import BackendError, InvalidInput
 from colregion.testing import EncoderContract
 from colregion.testing.fakes import PlainImage, make_parsed_page
-from tests.encoders.tiny_colvision import TILE_PX, _spread, _text, _tokenizer, _vision
+from tests.encoders.test_colvision_loading import load
+from tests.encoders.tiny_colvision import TILE_PX, _spread, modernvbert_settings, tiled_tokenizer
 
 TEMPLATE = (
     "<s>{% for message in messages %}{% for part in message.content %}"
@@ -36,14 +37,7 @@ def folder(
     from sentence_transformers import MultiVectorEncoder
     from sentence_transformers.base.modules import Dense, Normalize, Transformer
 
-    tiles = [f"<row_{r}_col_{c}>" for r in range(1, 7) for c in range(1, 7)]
-    specials = ["<pad>", "<s>", "<end_of_utterance>", "<fake_token_around_image>", "<image>"]
-    tokenizer = _tokenizer(
-        [*specials, "<global-img>", *tiles],
-        pad_token="<pad>",
-        eos_token="<end_of_utterance>",
-        bos_token="<s>",
-    )
+    tokenizer = tiled_tokenizer("<s>")
     processor = t.Idefics3Processor(
         image_processor=t.UltraVBertImageProcessor(
             size={"longest_edge": 4 * TILE_PX},
@@ -54,20 +48,7 @@ def folder(
         image_seq_len=9,
         chat_template=TEMPLATE,
     )
-    ids = {"bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2}
-    text = _text(len(tokenizer), model_type="ultrabert", max_position_embeddings=8192, **ids)
-    del text["num_key_value_heads"]
-    config = t.UltraVBertConfig(
-        vision_config=_vision(
-            model_type="siglip_vision_model",
-            patch_size=16,
-            image_size=TILE_PX,
-            vision_use_head=False,
-        ),
-        text_config={**text, "num_hidden_layers": 2},
-        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
-        pixel_shuffle_factor=4,
-    )
+    config = t.UltraVBertConfig(**modernvbert_settings(tokenizer, "ultrabert"))
     torch.manual_seed(0)
     model = t.UltraVBertModel(config).eval()
     with torch.no_grad():
@@ -87,9 +68,7 @@ def folder(
 
 @pytest.fixture(scope="module")
 def encoder(folder: Path) -> ColVisionEncoder:
-    loaded = load_encoder(str(folder))
-    assert isinstance(loaded, ColVisionEncoder)
-    return loaded
+    return load(folder)
 
 
 @pytest.mark.torch
@@ -157,6 +136,14 @@ class TestMultiVector(EncoderContract):
         (copy / "modules.json").write_text(json.dumps(modules))
         with pytest.raises(InvalidInput, match=r"code of its own repository \(custom_layers\.Head"):
             load_encoder(str(copy))
+
+    def test_damaged_list_of_layers_is_an_error(self, folder: Path, tmp_path: Path) -> None:
+        copy = tmp_path / "model"
+        shutil.copytree(folder, copy)
+        for content, message in (("[{", "is damaged"), ("{}", "must hold a JSON array of objects")):
+            (copy / "modules.json").write_text(content)
+            with pytest.raises(BackendError, match=rf"modules\.json {message}"):
+                load_encoder(str(copy))
 
     def test_fingerprint_depends_on_the_layers_weights(
         self, encoder: ColVisionEncoder, folder: Path, tmp_path: Path

@@ -18,6 +18,7 @@ from colregion.encoders.colvision.placement import layers_of
 from colregion.errors import InvalidInput, MissingDependency
 from colregion.testing import EncoderContract
 from colregion.testing.fakes import PlainImage, make_parsed_page
+from tests.encoders.test_colvision_loading import load
 from tests.encoders.tiny_colvision import _tokenizer
 
 PATCH = 16
@@ -116,9 +117,7 @@ def folder(
 
 @pytest.fixture(scope="module")
 def encoder(folder: Path) -> ColVisionEncoder:
-    loaded = load_encoder(str(folder))
-    assert isinstance(loaded, ColVisionEncoder)
-    return loaded
+    return load(folder)
 
 
 @pytest.mark.torch

@@ -6,10 +6,12 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from colregion.encoders.torch_utils import process_pool
 from colregion.encoders.torch_utils.process_pool import ProcessPool
 from colregion.errors import BackendError, InvalidInput
 
@@ -49,10 +51,30 @@ class Die:
         return {}
 
 
+class LeaveOnce:
+    """Ends its process as one that is idle ends, unless another task has done so."""
+
+    def __init__(self, folder: Path) -> None:
+        self.mark = folder / "left"
+
+    def __call__(self, _: object) -> dict[str, Any]:
+        if not self.mark.exists():
+            self.mark.touch()
+            os._exit(0)
+        return {}
+
+
 class Hang:
     def __call__(self, _: object) -> dict[str, Any]:
         time.sleep(600)
         return {}
+
+
+class Asleep:
+    """A tool that takes minutes to load, before all of it is read."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return time.sleep, (600,)
 
 
 class Environment:
@@ -118,6 +140,39 @@ def test_process_that_dies_fails_or_hangs_costs_its_task_only(
     monkeypatch.setattr(pool, "_timeout_s", 0.2)
     with pytest.raises(BackendError, match=r"took more than 0\.2 s and was stopped"):
         pool.submit(Hang()).result()
+
+
+@pytest.mark.slow
+def test_task_sent_to_a_process_that_ends_idle_is_sent_to_another(
+    pool: ProcessPool, tmp_path: Path
+) -> None:
+    (before,) = pool._processes
+    assert pool.submit(LeaveOnce(tmp_path)).result() == {}
+    (after,) = pool._processes
+    assert after is not before
+
+
+@pytest.fixture
+def slow_to_start() -> ProcessPool:
+    return ProcessPool((Asleep(), bytes(1 << 20)), workers=1, timeout_s=600)
+
+
+def test_process_that_does_not_read_its_tool_is_stopped(
+    slow_to_start: ProcessPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_pool, "_START_S", 0.2)
+    (starting,) = slow_to_start.warm_up()
+    with pytest.raises(BackendError, match=r"took more than 0\.2 s and was stopped"):
+        starting.result(timeout=60)
+
+
+def test_kill_stops_processes_that_are_starting(slow_to_start: ProcessPool) -> None:
+    (starting,) = slow_to_start.warm_up()
+    while not slow_to_start._processes:
+        time.sleep(0.01)
+    slow_to_start.kill()
+    with pytest.raises(BackendError, match="it was stopped"):
+        starting.result(timeout=60)
 
 
 def test_kill_stops_what_the_processes_are_at(pool: ProcessPool) -> None:

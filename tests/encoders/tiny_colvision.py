@@ -225,17 +225,22 @@ def _colqwen3_5() -> tuple[Any, Any]:
     return config, processor
 
 
-def _tiled_processor(processor_class: Any, first: str, *, tile_px: int) -> Any:
-    import transformers as t
-
+def tiled_tokenizer(first: str) -> Any:
+    """With the tokens around an image's tiles, and this one at the start of a text."""
     tiles = [f"<row_{r}_col_{c}>" for r in range(1, 7) for c in range(1, 7)]
     specials = ["<pad>", first, "<end_of_utterance>", "<fake_token_around_image>", "<image>"]
-    tokenizer = _tokenizer(
+    return _tokenizer(
         [*specials, "<global-img>", *tiles],
         pad_token="<pad>",
         eos_token="<end_of_utterance>",
         bos_token=first,
     )
+
+
+def _tiled_processor(processor_class: Any, first: str, *, tile_px: int) -> Any:
+    import transformers as t
+
+    tokenizer = tiled_tokenizer(first)
     images = t.Idefics3ImageProcessor(
         size={"longest_edge": TILES * tile_px}, max_image_size={"longest_edge": tile_px}
     )
@@ -269,23 +274,23 @@ def _colmodernvbert(native: bool) -> tuple[Any, Any]:
 
     _, processor_class, _ = classes("colmodernvbert-native" if native else "colmodernvbert")
     processor = _tiled_processor(processor_class, "<|begin_of_text|>", tile_px=TILE_PX)
+    return t.ModernVBertConfig(**modernvbert_settings(processor.tokenizer, "modernbert")), processor
+
+
+def modernvbert_settings(tokenizer: Any, text_model_type: str) -> dict[str, Any]:
+    """Of the config of a ModernVBert, or a model of its form with another text model."""
     ids = {"bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2}
-    text = _text(
-        len(processor.tokenizer), model_type="modernbert", max_position_embeddings=8192, **ids
-    )
+    text = _text(len(tokenizer), model_type=text_model_type, max_position_embeddings=8192, **ids)
     del text["num_key_value_heads"]
-    config = t.ModernVBertConfig(
-        vision_config=_vision(
-            model_type="siglip_vision_model",
-            patch_size=16,
-            image_size=TILE_PX,
-            vision_use_head=False,
-        ),
-        text_config={**text, "num_hidden_layers": 2},
-        image_token_id=processor.tokenizer.convert_tokens_to_ids("<image>"),
-        pixel_shuffle_factor=4,
+    vision = _vision(
+        model_type="siglip_vision_model", patch_size=16, image_size=TILE_PX, vision_use_head=False
     )
-    return config, processor
+    return {
+        "vision_config": vision,
+        "text_config": {**text, "num_hidden_layers": 2},
+        "image_token_id": tokenizer.convert_tokens_to_ids("<image>"),
+        "pixel_shuffle_factor": 4,
+    }
 
 
 def _colgemma3() -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotDone
 from dataclasses import dataclass, field
 from queue import Empty, Full, Queue
@@ -122,6 +122,10 @@ class EncodingAhead(Iterator["PageEmbedding | ColregionError"]):
         """Stop, unless all pages are done."""
         if not self._stopped.is_set() and not all(step.done() for step in self._running):
             self._stopped.set()
+            with self._fed.mutex:
+                waiting = [fed[1] for fed in self._fed.queue if fed is not None]
+            for inputs in waiting:  # or they would be made after what is being made is stopped
+                inputs.cancel()
             self._give_up()
 
     def _feed(self) -> None:
@@ -193,17 +197,23 @@ class EncodingAhead(Iterator["PageEmbedding | ColregionError"]):
         while True:
             try:
                 return future.result(timeout=_POLL_S)
+            except CancelledError:
+                self._check()  # it was `close`
+                raise
             except NotDone:
-                if future.done():
+                if future.done() and not future.cancelled():
                     return future.result()
                 self._check()
 
     def _take(self, queue: Queue[_Item]) -> _Item:
         while True:
             try:
-                return queue.get(timeout=_POLL_S)
+                item = queue.get(timeout=_POLL_S)
             except Empty:
                 self._check()
+            else:
+                self._check()  # the device is given nothing more after `close`
+                return item
 
     def _put(self, queue: Queue[_Item], item: _Item) -> None:
         while True:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from colregion.encoders.torch_utils.model_files import read_json
+from colregion.encoders.torch_utils.model_files import read_json, reads_images
 from colregion.errors import InvalidInput
 
 ENGINE, NATIVE = "colpali_engine.models", "transformers"
@@ -152,7 +152,7 @@ def saved_by_sentence_transformers(folder: Path) -> bool:
     is_own = config.get("model_type") in _RETRIEVAL or any(
         family.model in _model_classes(folder) for family in _FAMILIES
     )
-    return not is_own and _sees(config) and (folder / "modules.json").is_file()
+    return not is_own and reads_images(config) and (folder / "modules.json").is_file()
 
 
 def refuse_unsupported(folder: Path, *, name: str) -> None:
@@ -194,15 +194,11 @@ def _refuse_own_code(config: Mapping[str, Any], *, name: str) -> None:
 
 
 def _refuse_text(config: Mapping[str, Any], *, name: str) -> None:
-    if config.get("model_type") and not _sees(config):
+    if config.get("model_type") and not reads_images(config):
         raise InvalidInput(
             f"{name} is a text model ({config['model_type']}), which cannot read images. "
             f'Use it on the words of a page: encoder="text:{name}"'
         )
-
-
-def _sees(config: Mapping[str, Any]) -> bool:
-    return any(key in config for key in ("vision_config", "vlm_config", "image_token_id"))
 
 
 def _unknown(folder: Path, *, name: str) -> str:

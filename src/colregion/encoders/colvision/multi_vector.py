@@ -4,7 +4,6 @@ backbone of transformers, and layers in folders of their own."""
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from colregion.encoders.torch_utils.model_files import read_modules
 from colregion.errors import BackendError, InvalidInput, require
 
 _OWN_LAYERS = "sentence_transformers."
@@ -20,10 +20,7 @@ _OWN_LAYERS = "sentence_transformers."
 def layer_folders(folder: Path, *, name: str) -> list[Path] | None:
     """The folders of a visual model's layers, besides the backbone at its top; None for a model of
     another form. Raises InvalidInput for layers whose code is in its repository."""
-    path = folder / "modules.json"
-    if not path.is_file():
-        return None
-    modules = json.loads(path.read_text(encoding="utf-8"))
+    modules = read_modules(folder)
     kinds = [str(module.get("type", "")) for module in modules]
     if any(kind.endswith((".Pooling", ".CLIPModel")) for kind in kinds):
         return None  # one vector for a whole page

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from colregion.encoders.torch_utils.model_files import check_weights, read_json, weight_shapes
+from colregion.encoders.torch_utils.model_files import (
+    check_weights,
+    read_json,
+    read_modules,
+    reads_images,
+    weight_shapes,
+)
 from colregion.errors import BackendError, InvalidInput, require
 
 _STANFORD_LAYER = "linear.weight"
@@ -48,7 +53,7 @@ def _is_late_interaction(folder: Path) -> bool:
     """Whether the checkpoint has a projection for each token (Stanford's ColBERT, PyLate or
     sentence-transformers)."""
     config = read_json(folder, "config.json")
-    if any(key in config for key in ("vision_config", "vlm_config", "image_token_id")):
+    if reads_images(config):
         kind = config.get("model_type")
         raise InvalidInput(f"{folder} reads images ({kind}); leave out `text:` before it")
     if _STANFORD_LAYER in weight_shapes(folder, adapter=False):
@@ -58,8 +63,7 @@ def _is_late_interaction(folder: Path) -> bool:
                 f'so; set "architectures" there to ["{_STANFORD_CLASS}"]'
             )
         return True
-    path = folder / "modules.json"
-    modules = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    modules = read_modules(folder)
     kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
     if "Pooling" in kinds or "Dense" not in kinds:
         return False  # a layer after a pooling is for whole texts

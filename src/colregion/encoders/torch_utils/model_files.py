@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,16 +98,39 @@ def commit_of(folder: Path) -> str | None:
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
     """A JSON file of the model; {} when there is none. Raises BackendError for other content."""
-    path = folder / name
-    if not path.is_file():
+    content = _content(folder / name)
+    if content is None:
         return {}
+    if not isinstance(content, dict):
+        raise BackendError(f"{folder / name} must hold a JSON object; fetch the model again")
+    return content
+
+
+def read_modules(folder: Path) -> list[dict[str, Any]]:
+    """The layers that sentence-transformers lists for a model, in order; [] when it lists none.
+    Raises BackendError for other content."""
+    path = folder / "modules.json"
+    content = _content(path)
+    if content is None:
+        return []
+    if not isinstance(content, list) or not all(isinstance(one, dict) for one in content):
+        raise BackendError(f"{path} must hold a JSON array of objects; fetch the model again")
+    return content
+
+
+def _content(path: Path) -> Any:
+    """Of a JSON file; None when there is none."""
+    if not path.is_file():
+        return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as cause:
         raise BackendError(f"{path} is damaged: {cause}; fetch the model again") from cause
-    if not isinstance(content, dict):
-        raise BackendError(f"{path} must hold a JSON object; fetch the model again")
-    return content
+
+
+def reads_images(config: Mapping[str, Any]) -> bool:
+    """Whether the model of this config.json is a visual one."""
+    return any(key in config for key in ("vision_config", "vlm_config", "image_token_id"))
 
 
 def weight_patterns(folder: Path, *, adapter: bool) -> list[str]:

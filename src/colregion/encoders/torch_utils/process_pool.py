@@ -1,9 +1,8 @@
 """Worker processes that make tensors ahead of a device.
 
-Each has one core and no accelerator, and starts as a fresh interpreter: nothing is forked, so that
-it does not matter which threads and devices this process uses, and the user's script is not
-imported, so that it needs no `__main__` guard. Tasks go in pickled; tensors come out as a line of
-JSON and their bytes, never pickled.
+Each has one core and no accelerator, and starts as a fresh interpreter: it does not matter which
+threads and devices this process uses. Tasks go in pickled; tensors come out as a line of JSON and
+their bytes, never pickled.
 """
 
 from __future__ import annotations
@@ -13,9 +12,6 @@ import os
 import pickle
 import select
 import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import weakref
 from collections.abc import Callable
@@ -25,6 +21,7 @@ from typing import Any, TypeVar
 
 from colregion import errors
 from colregion.errors import BackendError, ColregionError, require
+from colregion.interpreter import FreshInterpreter, take_pipes
 
 Tensors = dict[str, Any]
 _Result = TypeVar("_Result")
@@ -43,10 +40,6 @@ _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
 }
 _NOT_INHERITED = ("OMP_THREAD_LIMIT",)
-_MAIN = """import sys
-sys.path[:] = sys.argv[1:]
-from colregion.encoders.torch_utils.process_pool import main
-main()"""
 
 
 def completed(run: Callable[..., _Result], *arguments: Any) -> Future[_Result]:
@@ -117,7 +110,10 @@ class ProcessPool:
         self._process().wait_until_ready()
 
     def _run(self, task: bytes) -> Tensors:
-        return self._process().run(task, timeout_s=self._timeout_s)
+        try:
+            return self._process().run(task, timeout_s=self._timeout_s)
+        except _EndedIdle:
+            return self._process().run(task, timeout_s=self._timeout_s)
 
     def _process(self) -> _Process:
         process: _Process | None = getattr(self._own, "process", None)
@@ -137,80 +133,61 @@ def _stop_all(processes: list[_Process], threads: ThreadPoolExecutor) -> None:
         process.stop()
 
 
+class _EndedIdle(BackendError):
+    """The process was ending, after a minute without tasks, when it was sent one."""
+
+
 class _Process:
     """One process; used by one thread. `end` and `stop` may be called from others."""
 
     def __init__(self, tool: bytes) -> None:
         self.is_ready = False
         self.is_usable = True
+        self._tool = tool
         self._ended_because = ""
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `stop`)
         inherited = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _MAIN, *(entry or os.getcwd() for entry in sys.path)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                env={**inherited, **_ENVIRONMENT},
-                start_new_session=True,  # Ctrl-C is for the parent
-            )
+            self._process = FreshInterpreter(__name__, {**inherited, **_ENVIRONMENT})
         except OSError as cause:
-            self._errors.close()
             raise BackendError(
                 f"cannot start a process that prepares pages ({cause}); workers=0 needs none"
             ) from cause
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._stdin, self._stdout = self._process.stdin, self._process.stdout
-        self._send(tool)
 
     @property
     def is_alive(self) -> bool:
-        return self.is_usable and self._process.poll() is None
+        return self.is_usable and self._process.is_alive
 
     def wait_until_ready(self) -> None:
         if not self.is_ready:
-            self._receive(timeout_s=_START_S)
+            self._exchange(self._tool, timeout_s=_START_S)
             self.is_ready = True
 
     def run(self, task: bytes, *, timeout_s: float) -> Tensors:
         self.wait_until_ready()
-        self._send(task)
-        return self._receive(timeout_s=timeout_s)
+        return self._exchange(task, timeout_s=timeout_s)
 
     def end(self, reason: str) -> None:
         self._ended_because = self._ended_because or reason
-        if self._process.poll() is None and os.name == "posix":
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
 
     def stop(self) -> None:
         self.is_usable = False
         self.end("it was stopped")
-        self._process.wait()
-        for pipe in (self._stdin, self._stdout):
-            with suppress(OSError):  # unsent data
-                pipe.close()
-        self._errors.close()
+        self._process.close()
 
-    def _send(self, data: bytes) -> None:
-        with suppress(OSError):  # whether the process has ended shows in the replies
-            self._stdin.write(data)
-            self._stdin.flush()
-
-    def _receive(self, *, timeout_s: float) -> Tensors:
+    def _exchange(self, data: bytes, *, timeout_s: float) -> Tensors:
+        """The reply to what is sent, which may itself wait for a process that does not read."""
         reason = f"preparing it for the model took more than {timeout_s:g} s and was stopped"
         timer = threading.Timer(timeout_s, self.end, [reason])
         timer.daemon = True
         timer.start()
         try:
-            line = self._stdout.readline()
+            self._process.send(data)
+            line = self._process.stdout.readline()
             head = json.loads(line) if line.endswith(b"\n") else None
             if head is None or not self._read_all(head):
                 self.is_usable = False
-                raise BackendError(self._exit_reason())
+                raise self._exit_error()
         finally:
             timer.cancel()
         if head["error"]:
@@ -225,33 +202,30 @@ class _Process:
         for name, kind, shape in head.get("tensors", ()):
             tensors[name] = torch.empty(shape, dtype=getattr(torch, kind))
             place = memoryview(tensors[name].reshape(-1).view(torch.uint8).numpy())
-            if self._stdout.readinto(place) < len(place):  # type: ignore[attr-defined]
+            if self._process.stdout.readinto(place) < len(place):  # type: ignore[attr-defined]
                 return False
         head["tensors"] = tensors
         return True
 
-    def _exit_reason(self) -> str:
+    def _exit_error(self) -> BackendError:
         status = self._process.wait()
         if self._ended_because:
-            return self._ended_because
+            return BackendError(self._ended_because)
         if status == -signal.SIGKILL:
-            return (
+            return BackendError(
                 "the system killed the process that prepared it for the model, as it does when "
                 "memory runs short; use fewer, workers=2, or none, workers=0"
             )
-        self._errors.seek(0)
-        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-        reason = lines[-1] if lines else f"exit status {status}"
-        return f"the process that prepared it for the model failed ({reason}); workers=0 needs none"
+        error = _EndedIdle if status == 0 else BackendError
+        return error(
+            f"the process that prepared it for the model failed ({self._process.last_error()}); "
+            "workers=0 needs none"
+        )
 
 
 def main() -> None:
     """Work on tasks until standard input ends or none comes for a minute."""
-    tasks = os.fdopen(os.dup(0), "rb")
-    replies = os.fdopen(os.dup(1), "wb")
-    # Libraries that read or print must not touch the two pipes.
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)
+    tasks, replies = take_pipes()
     tool = pickle.load(tasks)
     require("torch", extra="colpali").set_num_threads(1)
     _reply(replies, {})

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from colregion.core.embeddings import EmbeddedPage, PageEmbedding, QueryEmbedding
-from colregion.core.geometry import BoxPlacement, FloatArray, boxes_to_array
-from colregion.core.interfaces import Encoder
+from colregion.core.embeddings import PageEmbedding
+from colregion.core.geometry import (
+    BoxPlacement,
+    FloatArray,
+    box_areas,
+    boxes_to_array,
+    pairwise_overlap,
+)
 from colregion.core.regions import ParsedPage
-from colregion.encoders.static.encoder import StaticTokenEncoder
 from colregion.encoders.visual_words.encoder import VisualWordsEncoder
 from colregion.encoders.visual_words.vocabulary import SURE
 
@@ -21,7 +25,7 @@ _DOUBTFUL = 0.6
 _SAME_PLACE = 0.25  # of a seen word's box inside that of a read one
 
 
-class ReadAndSeenWordsEncoder(Encoder):
+class ReadAndSeenWordsEncoder(VisualWordsEncoder):
     """The vectors of `static_tokens` for the words of the parser, and beside them those of
     `visual_words` for words of which the image is sure, where no word was read with confidence:
     handwriting, print on photos, misreadings.
@@ -33,35 +37,21 @@ class ReadAndSeenWordsEncoder(Encoder):
         MissingDependency: onnxruntime, the extra `visual-words`, is not installed.
     """
 
-    noise_floor = 0.4
     spec = "static_tokens+visual_words"
-    sees_images = True
-
-    def __init__(self) -> None:
-        self._read = StaticTokenEncoder()
-        self._seen = VisualWordsEncoder()
 
     @property
     def fingerprint(self) -> str:
         # Raise with every change of which words are taken.
-        return f"read_and_seen-1 {self._read.fingerprint} {self._seen.fingerprint}"
+        return f"read_and_seen-1 {self._static.fingerprint} {super().fingerprint}"
 
     def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
         """One embedding per page, float32, D = 384, read words first; a page without words gives
         (0, 384). Raises BackendError where the weights are missing or damaged."""
-        read = self._read.encode_pages(pages)
+        read = self._static.encode_pages(pages)
         return [self._with_seen(*pair) for pair in zip(pages, read, strict=True)]
 
-    def with_words(self, page: EmbeddedPage, parsed: ParsedPage) -> PageEmbedding:
-        """As `VisualWordsEncoder.with_words`."""
-        return self._seen.with_words(page, parsed)
-
-    def encode_query(self, text: str) -> QueryEmbedding:
-        """As `StaticTokenEncoder.encode_query`."""
-        return self._read.encode_query(text)
-
     def _with_seen(self, page: ParsedPage, read: PageEmbedding) -> PageEmbedding:
-        seen = self._seen.see(page)
+        seen = self.see(page)
         trusted = [
             word.box
             for word in page.words
@@ -80,7 +70,5 @@ class ReadAndSeenWordsEncoder(Encoder):
 
 def is_covered(boxes: FloatArray, by: FloatArray) -> NDArray[np.bool_]:
     """(N,) whether a quarter or more of each of `boxes` (N, 4) lies inside one of `by` (M, 4)."""
-    low = np.maximum(boxes[:, None, :2], by[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], by[None, :, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=2).max(axis=1, initial=0.0)
-    return np.asarray(shared >= _SAME_PLACE * np.prod(boxes[:, 2:] - boxes[:, :2], axis=1))
+    shared = pairwise_overlap(boxes, by).max(axis=1, initial=0.0)
+    return np.asarray(shared >= _SAME_PLACE * box_areas(boxes))

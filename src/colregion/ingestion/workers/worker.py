@@ -20,12 +20,9 @@ import os
 import pickle
 import select
 import signal
-import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeAlias
@@ -37,6 +34,7 @@ from colregion.errors import BackendError, ColregionError
 from colregion.ingestion.workers.in_process import read_pages
 from colregion.ingestion.workers.reading import Task
 from colregion.ingestion.workers.spool import write_page
+from colregion.interpreter import FreshInterpreter, take_pipes
 
 Replies: TypeAlias = "SimpleQueue[tuple[WorkerProcess, list[Any] | None]]"
 
@@ -44,16 +42,10 @@ Replies: TypeAlias = "SimpleQueue[tuple[WorkerProcess, list[Any] | None]]"
 # what the memory limit counts.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 _IDLE_S = 60.0
-# With the parent's path and nothing else: Python would otherwise look for modules in the working
-# folder first, and that may be a folder of documents.
-_MAIN = """import sys
-sys.path[:] = sys.argv[1:]
-from colregion.ingestion.workers.worker import main
-main()"""
 
 
 class WorkerProcess:
-    """One process. It runs no code of the parent's script, so scripts need no `__main__` guard.
+    """One process.
 
     Args:
         parser: pickled.
@@ -64,43 +56,24 @@ class WorkerProcess:
         self.has_begun = False  # its first task
         self.parser = parser
         self.replies = replies
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `stop`)
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _MAIN, *(entry or os.getcwd() for entry in sys.path)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._errors,
-                env={**os.environ, **_ENVIRONMENT},
-                # Ctrl-C is for the parent, which then stops this process and the programs that
-                # it has started.
-                start_new_session=True,
-            )
+            self._process = FreshInterpreter(__name__, {**os.environ, **_ENVIRONMENT})
         except OSError as cause:
-            self._errors.close()
             raise BackendError(
                 f"cannot start a worker process ({cause}); workers=0 reads in this process"
             ) from cause
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self._listener = threading.Thread(target=self._listen, name="colregion-worker", daemon=True)
         self._listener.start()
-        self._send(parser)
+        self._process.send(parser)
 
     def start(self, task: Task) -> None:
         """Hand over a task. Whether the process has ended shows in the replies."""
-        self._send(pickle.dumps(task))
-
-    def _send(self, pickled: bytes) -> None:
-        with suppress(OSError):
-            self._stdin.write(pickled)
-            self._stdin.flush()
+        self._process.send(pickle.dumps(task))
 
     @property
     def is_alive(self) -> bool:
         """Whether the process has not ended."""
-        return self._process.poll() is None
+        return self._process.is_alive
 
     @property
     def resident_mb(self) -> float:
@@ -115,25 +88,16 @@ class WorkerProcess:
             return "the system killed the worker process, as it does when memory runs short"
         if status < 0:
             return f"a library crashed ({signal.Signals(-status).name})"
-        self._errors.seek(0)
-        lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
-        return f"the worker process failed ({lines[-1] if lines else f'exit status {status}'})"
+        return f"the worker process failed ({self._process.last_error()})"
 
     def stop(self) -> None:
         """Kill the process and everything that it has started."""
-        if self.is_alive and os.name == "posix":
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.kill()
-        self._process.wait()
         self._listener.join()
-        for pipe in (self._stdin, self._stdout):
-            with suppress(OSError):  # unsent data
-                pipe.close()
-        self._errors.close()
+        self._process.close()
 
     def _listen(self) -> None:
-        for line in self._stdout:
+        for line in self._process.stdout:
             try:
                 message = json.loads(line)
             except ValueError:  # truncated
@@ -180,14 +144,11 @@ def stop_idle_workers() -> None:
 
 def main() -> None:
     """Work on tasks until standard input ends or no task comes for a minute."""
-    tasks = os.fdopen(os.dup(0), "rb")
-    replies = os.fdopen(os.dup(1), "w", encoding="ascii", buffering=1)
-    # Programs and libraries that read or print must not touch the two pipes.
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    os.dup2(2, 1)
+    tasks, replies = take_pipes()
 
     def reply(*message: Any) -> None:
-        replies.write(json.dumps(message) + "\n")
+        replies.write(json.dumps(message).encode() + b"\n")
+        replies.flush()
 
     try:
         parser: Parser = pickle.load(tasks).for_one_core()
