@@ -117,7 +117,7 @@ class OnDemandReader(AreaReader):
         entry = self._index.entry(page.parsed.page.doc_id)
         page = _apply(self._unsaved.get(page_id, ()), page)
         parsed = page.parsed
-        paths &= {parsed.regions[leaf].path for leaf in parsed.leaves if parsed.is_unread[leaf]}
+        paths &= {parsed.regions[leaf].path for leaf in parsed.unread_leaves}
         if not paths:
             return AreaReading(self._store(entry, page_id, page, []))
         areas = tuple(parsed.regions[parsed.positions[path]].box for path in sorted(paths))

@@ -79,7 +79,7 @@ class Reading:
         if not areas and ranked and self._lacks_form(ranked):
             parsed = ranked[0].page.candidate.parsed
             if parsed.is_unread.any() and parsed.id not in self.reasons:
-                areas[parsed.id] = {parsed.regions[i].path for i in unread_leaves(parsed)}
+                areas[parsed.id] = {parsed.regions[i].path for i in parsed.unread_leaves}
         return areas
 
     def _lacks_form(self, ranked: Sequence[RankedRegion]) -> bool:
@@ -116,15 +116,10 @@ class Reading:
         return fresh
 
 
-def unread_leaves(parsed: ParsedPage) -> list[int]:
-    """Positions of the unread leaves, in reading order."""
-    return [leaf for leaf in parsed.leaves if parsed.is_unread[leaf]]
-
-
 def leaves_around(parsed: ParsedPage, region: Region) -> set[tuple[int, ...]]:
     """The paths of the unread leaves of a region, and of those in the strip of the page around
     it."""
-    leaves = unread_leaves(parsed)
+    leaves = parsed.unread_leaves
     boxes = parsed.region_boxes[leaves]
     heights = boxes[:, 3] - boxes[:, 1]
     top, bottom = region.box.y0 - _STRIP, region.box.y1 + _STRIP
