@@ -69,8 +69,11 @@ class Reading:
     def _areas(self, pages: Sequence[ScoredPage]) -> dict[str, set[tuple[int, ...]]]:
         """Page id -> paths of the leaves to read next, the best region's page first; {} when no
         more reading can change the hits, or nothing is left to read with."""
-        ranked = self.rank(pages)
         areas: dict[str, set[tuple[int, ...]]] = {}
+        # Ranking takes up to half of a search, and most indexes have nothing unread.
+        if not any(page.candidate.parsed.is_unread.any() for page in pages):
+            return areas
+        ranked = self.rank(pages)
         for one in ranked:
             parsed = one.page.candidate.parsed
             if one.scored.region.unread and parsed.id not in self.reasons:
