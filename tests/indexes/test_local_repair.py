@@ -6,6 +6,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -250,6 +251,25 @@ def in_four_bits(tmp_path: Path) -> Path:
         pages = [page(f"p{n}", doc_id="grid", number=n, grid=True, v=300) for n in (1, 2)]
         index.replace(entry("grid"), pages)
     return tmp_path / "int4"
+
+
+def test_vectors_of_a_4_bit_page_lose_nothing_more_however_often_it_is_changed(
+    in_four_bits: Path,
+) -> None:
+    def change(page: EmbeddedPage) -> EmbeddedPage:
+        embedding = page.embedding
+        return replace(page, embedding=PageEmbedding(embedding.vectors * 1, embedding.placement))
+
+    with closing(LocalIndex(in_four_bits)) as index:
+        (before, _) = index.load(["grid#p1", "grid#p2"])
+        for _ in range(5):
+            index.update_page(entry("grid"), 1, change)
+        (after, _) = index.load(["grid#p1", "grid#p2"])
+        np.testing.assert_allclose(
+            after.embedding.vectors, before.embedding.vectors, rtol=0, atol=1e-3
+        )
+        assert search_ids(index) == ["grid#p1", "grid#p2"]
+        assert index.verify() == []
 
 
 @pytest.mark.parametrize("place", [3, int4_bytes(300) - 3])
