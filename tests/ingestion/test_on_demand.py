@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -231,6 +232,17 @@ def test_words_count_at_once_while_another_writer_holds_the_index_and_are_stored
     other.close()
 
 
+def test_read_waits_for_another_writer(scans: Path, tmp_path: Path) -> None:
+    engine, other = (open_engine(LocalIndex(tmp_path / "index")) for _ in range(2))
+    add_unread(engine, scans / "a.png")
+    changing = other.index._changing()
+    changing.__enter__()
+    release = threading.Timer(1.0, changing.__exit__, (None, None, None))
+    release.start()
+    assert engine.read().pages == 1
+    release.join()
+
+
 def test_read_completes_the_pages_that_questions_lit_up_first(scans: Path) -> None:
     engine = open_engine()
     add_unread(engine, scans)
@@ -378,6 +390,9 @@ def test_a_read_only_index_answers_and_stores_nothing(scans: Path, tmp_path: Pat
         assert words_of(engine, "a.png") == []
         with pytest.raises(BackendError, match="read-only"):
             engine.remove("a.png")
+        started = time.monotonic()
+        assert "read-only" in engine.read().problems["a.png#p1"]
+        assert time.monotonic() - started < 20  # not waited for
 
 
 @pytest.mark.qdrant

@@ -36,7 +36,6 @@ _Change: TypeAlias = Callable[[EmbeddedPage], EmbeddedPage]
 
 _MOST_UNSAVED = 1000  # pages
 _LOCKS = 64
-_WAIT_S, _PAUSE_S = 30.0, 0.2  # for another process that writes
 
 
 def parser_for(reading: ReadingMode, parser: Parser, encoder: Encoder) -> Parser:
@@ -188,17 +187,8 @@ class OnDemandReader(AreaReader):
     def _complete(self, entry: DocumentEntry, reading: Reading) -> None:
         read = _page_of(reading, entry)
         change = partial(_with_page, read=read, encoder=self._encoder)
-        deadline = time.monotonic() + _WAIT_S
-        while True:
-            try:
-                self._index.update_page(entry, read.page.number, change)
-            except BackendError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(_PAUSE_S)
-            else:
-                self._unsaved.pop(read.id, None)
-                return
+        self._index.update_page(entry, read.page.number, change, wait=True)
+        self._unsaved.pop(read.id, None)
 
     def _store(
         self, entry: DocumentEntry, page_id: str, page: EmbeddedPage, changes: list[_Change]

@@ -162,7 +162,12 @@ class QdrantIndex(Index):
         raise BackendError(f"{self.collection!r} changes too fast to be read; try again")
 
     def update_page(
-        self, entry: DocumentEntry, number: int, change: Callable[[EmbeddedPage], EmbeddedPage]
+        self,
+        entry: DocumentEntry,
+        number: int,
+        change: Callable[[EmbeddedPage], EmbeddedPage],
+        *,
+        wait: bool = False,  # noqa: ARG002  (there is no lock)
     ) -> EmbeddedPage:
         """As `Index.update_page`, without a lock: of two processes that change one page in the same
         moment, the last one counts, and what the other read is read again."""
