@@ -178,10 +178,11 @@ class QdrantIndex(Index):
         if changed is page:
             return page
         self._pages.rewrite(document, changed)
-        if self._document(entry.id).generation != document.generation:  # replaced meanwhile
+        current = self._documents.read([entry.id])[1].get(entry.id)
+        if current is None or current.generation != document.generation:
             stale = models.Filter(must=[any_of("generation", [document.generation])])
             self._pages.delete(stale, [document.dim], images=[document.generation])
-            raise NotIndexed(f"{entry.id!r} has been replaced meanwhile; ask again")
+            raise NotIndexed(f"{entry.id!r} has been replaced or removed meanwhile; ask again")
         self._documents.announce()
         return changed
 
