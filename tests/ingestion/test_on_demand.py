@@ -217,6 +217,24 @@ def test_an_area_without_end_is_given_up_and_not_tried_again(scans: Path, tmp_pa
     assert engine.search("green", k=1)[0].text == "green"
 
 
+def test_what_had_to_wait_for_a_worker_is_not_given_up(scans: Path) -> None:
+    engine = open_engine()
+    add_unread(engine, scans / "a.png")
+    (page,) = engine.index.load(["a.png#p1"])
+    path = page.parsed.regions[page.parsed.unread_leaves[0]].path
+    content = (scans / "a.png").read_bytes()
+    (scans / "a.png").unlink()
+    slots = engine.reader._slots
+    while slots.acquire(blocking=False):
+        pass
+    release = threading.Timer(2.0, slots.release)
+    release.start()
+    reading = engine.reader.read("a.png#p1", [path], limit_s=1.5)
+    assert (reading.page, "is no file here" in reading.problem) == (None, True)
+    (scans / "a.png").write_bytes(content)
+    assert engine.reader.read("a.png#p1", [path], limit_s=60).problem == ""
+
+
 def test_words_count_at_once_while_another_writer_holds_the_index_and_are_stored_later(
     scans: Path, tmp_path: Path
 ) -> None:

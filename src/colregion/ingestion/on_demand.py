@@ -77,6 +77,10 @@ class ReadReport:
     problems: Mapping[str, str]
 
 
+class _TookTooLong(BackendError):
+    """An area was not read in its time."""
+
+
 class OnDemandReader(AreaReader):
     """Reads parts of pages in worker processes, and stores their words in the index.
 
@@ -105,11 +109,9 @@ class OnDemandReader(AreaReader):
                     raise BackendError("reading it took too long before; `Engine.read` has time")
                 return self._read(page_id, leaves, limit_s=limit_s)
             except ColregionError as error:
-                seconds = time.monotonic() - started
-                if seconds > limit_s:
+                if isinstance(error, _TookTooLong):
                     self._given_up.setdefault(page_id, set()).update(leaves)
-                    return AreaReading(None, seconds, f"it was not read in {limit_s:.3g} s")
-                return AreaReading(None, seconds, str(error))
+                return AreaReading(None, time.monotonic() - started, str(error))
 
     def _read(self, page_id: str, paths: set[tuple[int, ...]], *, limit_s: float) -> AreaReading:
         (page,) = self._index.load([page_id])
@@ -141,7 +143,7 @@ class OnDemandReader(AreaReader):
         hottest = sorted(unread, key=lambda one: (-self._heat[one], unread[one]))
         deadline = math.inf if budget_s is None else time.monotonic() + budget_s
         pool = WorkerPool(_on_demand(self._parser), workers=None, limits=Limits())
-        asked: dict[ReadRequest, tuple[DocumentEntry, str]] = {}
+        pending: dict[ReadRequest, tuple[DocumentEntry, str]] = {}
         problems: dict[str, str] = {}
         done = 0
 
@@ -154,7 +156,7 @@ class OnDemandReader(AreaReader):
                 except ColregionError as error:
                     problems[one] = str(error)
                     continue
-                asked[request] = entry, one
+                pending[request] = entry, one
                 yield request
 
         started = time.monotonic()
@@ -162,7 +164,7 @@ class OnDemandReader(AreaReader):
             for reading in pool.read(requests(), folder=Path(folder)):
                 if reading is None or not reading.has_ended:
                     continue
-                entry, one = asked.pop(reading.request)
+                entry, one = pending.pop(reading.request)
                 try:
                     self._complete(entry, reading)
                 except ColregionError as error:
@@ -181,8 +183,7 @@ class OnDemandReader(AreaReader):
         # What was recognized is recognized again: the layout of the page needs all of its words.
         known = tuple(word for word in page.parsed.words if word.confidence is None)
         part = part_to_read(page.parsed.page, entry, known_words=known)
-        identity = Identity(entry.id, entry.source, entry.content_hash)
-        return entry, ReadRequest((part,), identity, None, Limits())
+        return entry, _request(part, entry, Limits())
 
     def _complete(self, entry: DocumentEntry, reading: Reading) -> None:
         read = _page_of(reading, entry)
@@ -209,13 +210,21 @@ class OnDemandReader(AreaReader):
     ) -> tuple[ParsedPage, float]:
         limits = Limits(seconds_per_page=limit_s)
         pool = WorkerPool(_on_demand(self._parser), workers=None, limits=limits)
-        identity = Identity(entry.id, entry.source, entry.content_hash)
-        request = ReadRequest((part,), identity, None, limits)
+        request = _request(part, entry, limits)
         with tempfile.TemporaryDirectory(prefix="colregion-") as folder:
             for reading in pool.read(iter([request]), folder=Path(folder)):
-                if reading is not None and reading.has_ended:
-                    return _page_of(reading, entry), reading.seconds
+                if reading is None or not reading.has_ended:
+                    continue
+                # Without the time that it waited for a worker, which says nothing about the area.
+                if reading.failure is not None and reading.seconds > limit_s:
+                    raise _TookTooLong(f"it was not read in {limit_s:.3g} s")
+                return _page_of(reading, entry), reading.seconds
         raise AssertionError("a reading ends")
+
+
+def _request(part: PartToRead, entry: DocumentEntry, limits: Limits) -> ReadRequest:
+    identity = Identity(entry.id, entry.source, entry.content_hash)
+    return ReadRequest((part,), identity, None, limits)
 
 
 def _page_of(reading: Reading, entry: DocumentEntry) -> ParsedPage:
