@@ -215,6 +215,9 @@ def test_an_area_without_end_is_given_up_and_not_tried_again(scans: Path, tmp_pa
     assert "red" in engine.search("red", k=1)[0].text  # other areas are not given up
     assert engine.read().pages == 1
     assert engine.search("green", k=1)[0].text == "green"
+    draw_bars([*PAGES["a.png"], "-", "blue"]).save(scans / "a.png")
+    add_unread(engine, scans / "a.png")
+    assert engine.search("green", k=1)[0].text == "green"  # nor are those of other content
 
 
 def test_what_had_to_wait_for_a_worker_is_not_given_up(scans: Path) -> None:

@@ -90,8 +90,9 @@ class OnDemandReader(AreaReader):
 
     def __init__(self, index: Index, encoder: Encoder, parser: Parser) -> None:
         self._index, self._encoder, self._parser = index, encoder, parser
-        self._unsaved: dict[str, list[_Change]] = {}
-        self._given_up: dict[str, set[tuple[int, ...]]] = {}  # leaves that took too long
+        # By page and content of its document: what could not be stored, leaves that took too long.
+        self._unsaved: dict[tuple[str, str], list[_Change]] = {}
+        self._given_up: dict[tuple[str, str], set[tuple[int, ...]]] = {}
         self._heat: Counter[str] = Counter()  # how often each page was asked for
         # What one question reads another one waits for, instead of reading it too.
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
@@ -102,29 +103,32 @@ class OnDemandReader(AreaReader):
     ) -> AreaReading:
         with self._locks[hash(page_id) % _LOCKS]:
             self._heat[page_id] += 1
-            leaves = set(paths) - self._given_up.get(page_id, set())
             started = time.monotonic()
             try:
-                if not leaves:
-                    raise BackendError("reading it took too long before; `Engine.read` has time")
-                return self._read(page_id, leaves, limit_s=limit_s)
+                return self._read(page_id, set(paths), limit_s=limit_s)
             except ColregionError as error:
-                if isinstance(error, _TookTooLong):
-                    self._given_up.setdefault(page_id, set()).update(leaves)
                 return AreaReading(None, time.monotonic() - started, str(error))
 
     def _read(self, page_id: str, paths: set[tuple[int, ...]], *, limit_s: float) -> AreaReading:
         (page,) = self._index.load([page_id])
         entry = self._index.entry(page.parsed.page.doc_id)
-        page = _apply(self._unsaved.get(page_id, ()), page)
+        key = page_id, entry.content_hash
+        page = _apply(self._unsaved.get(key, ()), page)
         parsed = page.parsed
         paths &= {parsed.regions[leaf].path for leaf in parsed.unread_leaves}
         if not paths:
-            return AreaReading(self._store(entry, page_id, page, []))
+            return AreaReading(self._store(entry, page, []))
+        paths -= self._given_up.get(key, set())
+        if not paths:
+            raise BackendError("reading it took too long before; `Engine.read` has time")
         areas = tuple(parsed.regions[parsed.positions[path]].box for path in sorted(paths))
         part = part_to_read(parsed.page, entry, areas=areas)
-        with self._slots:
-            read, seconds = self._in_worker(part, entry, limit_s=limit_s)
+        try:
+            with self._slots:
+                read, seconds = self._in_worker(part, entry, limit_s=limit_s)
+        except _TookTooLong:
+            self._given_up.setdefault(key, set()).update(paths)
+            raise
         change = partial(
             _with_leaves,
             division=parsed.region_boxes.tobytes(),
@@ -132,7 +136,7 @@ class OnDemandReader(AreaReader):
             read=read,
             encoder=self._encoder,
         )
-        return AreaReading(self._store(entry, page_id, change(page), [change]), seconds)
+        return AreaReading(self._store(entry, change(page), [change]), seconds)
 
     def finish(
         self, doc_id: str | None, *, budget_s: float | None, on_progress: Callable[[Progress], None]
@@ -189,20 +193,21 @@ class OnDemandReader(AreaReader):
         read = _page_of(reading, entry)
         change = partial(_with_page, read=read, encoder=self._encoder)
         self._index.update_page(entry, read.page.number, change, wait=True)
-        self._unsaved.pop(read.id, None)
+        self._unsaved.pop((read.id, entry.content_hash), None)
 
     def _store(
-        self, entry: DocumentEntry, page_id: str, page: EmbeddedPage, changes: list[_Change]
+        self, entry: DocumentEntry, page: EmbeddedPage, changes: list[_Change]
     ) -> EmbeddedPage:
         """Store a page's changes and return it as stored; `page` where that must wait."""
-        changes = [*self._unsaved.pop(page_id, ()), *changes]
+        key = page.id, entry.content_hash
+        changes = [*self._unsaved.pop(key, ()), *changes]
         if not changes:
             return page
         try:
             return self._index.update_page(entry, page.parsed.page.number, partial(_apply, changes))
         except BackendError:
             if len(self._unsaved) < _MOST_UNSAVED:
-                self._unsaved[page_id] = changes
+                self._unsaved[key] = changes
             return page
 
     def _in_worker(
