@@ -77,6 +77,12 @@ def test_objects_of_an_installed_distribution_are_made_by_name() -> None:
 
 
 @pytest.mark.usefixtures("_acme")
+def test_a_precision_for_the_index_of_an_installed_distribution_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="precision is for local indexes; 'acme' has options"):
+        open_index("acme:shelf", precision="int4")
+
+
+@pytest.mark.usefixtures("_acme")
 def test_an_engine_opens_the_index_of_an_installed_distribution() -> None:
     with Engine.open("acme:shelf", encoder="acme", parser="acme") as engine:
         index: Any = engine.index

@@ -6,6 +6,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,12 @@ def search_ids(index: LocalIndex) -> list[str]:
 
 def scores(index: LocalIndex, text: str) -> dict[str, float]:
     return {one.page_id: one.score for one in index.search(query(text), k=9)}
+
+
+def with_vectors_again(page: EmbeddedPage) -> EmbeddedPage:
+    """The page with a copy of its vectors."""
+    embedding = page.embedding
+    return replace(page, embedding=PageEmbedding(embedding.vectors.copy(), embedding.placement))
 
 
 # Damage
@@ -252,6 +259,21 @@ def in_four_bits(tmp_path: Path) -> Path:
     return tmp_path / "int4"
 
 
+def test_vectors_of_a_4_bit_page_lose_nothing_more_however_often_it_is_changed(
+    in_four_bits: Path,
+) -> None:
+    with closing(LocalIndex(in_four_bits)) as index:
+        (before, _) = index.load(["grid#p1", "grid#p2"])
+        for _ in range(5):
+            index.update_page(entry("grid"), 1, with_vectors_again)
+        (after, _) = index.load(["grid#p1", "grid#p2"])
+        np.testing.assert_allclose(
+            after.embedding.vectors, before.embedding.vectors, rtol=0, atol=1e-3
+        )
+        assert search_ids(index) == ["grid#p1", "grid#p2"]
+        assert index.verify() == []
+
+
 @pytest.mark.parametrize("place", [3, int4_bytes(300) - 3])
 def test_flipped_bit_in_the_head_or_a_vector_of_a_4_bit_page_is_reported(
     in_four_bits: Path, place: int
@@ -272,6 +294,18 @@ def test_compaction_moves_4_bit_pages_with_their_heads(in_four_bits: Path) -> No
         rows = vector_file(in_four_bits, "int4")
         assert rows.stat().st_size == 2 * int4_bytes(300) + int4_bytes(31)
         assert scores(reader, "one p2") == before
+        assert index.verify() == []
+
+
+@pytest.mark.parametrize(("wait", "n_pages"), [(True, 2), (False, 5)])
+def test_changes_of_pages_free_their_space_where_they_may_take_time(
+    folder: Path, wait: bool, n_pages: int
+) -> None:
+    with closing(LocalIndex(folder)) as index:
+        for _ in range(3):
+            index.update_page(entry("grid"), 1, with_vectors_again, wait=wait)
+        page_bytes = 300 * CONTRACT.dim * 2
+        assert vector_file(folder, "rows").stat().st_size == n_pages * page_bytes
         assert index.verify() == []
 
 

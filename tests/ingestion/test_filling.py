@@ -94,8 +94,8 @@ def test_a_word_just_outside_a_leaf_goes_to_it_and_one_far_away_to_none() -> Non
 
 def test_what_reading_tells_about_the_page_is_kept() -> None:
     upright = Upright(90.0, 60, 80)
-    told = replace(PAGE, upright=upright, missing="part of it is Thai")
-    read = fill_leaves(UNREAD, [(2,)], [], told)
+    turned = replace(PAGE, upright=upright, missing="part of it is Thai")
+    read = fill_leaves(UNREAD, [(2,)], [], turned)
     assert (read.page.upright, read.page.missing) == (upright, "part of it is Thai")
     assert read.page.load_image is PAGE.load_image
 

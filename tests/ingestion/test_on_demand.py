@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -214,6 +215,27 @@ def test_an_area_without_end_is_given_up_and_not_tried_again(scans: Path, tmp_pa
     assert "red" in engine.search("red", k=1)[0].text  # other areas are not given up
     assert engine.read().pages == 1
     assert engine.search("green", k=1)[0].text == "green"
+    draw_bars([*PAGES["a.png"], "-", "blue"]).save(scans / "a.png")
+    add_unread(engine, scans / "a.png")
+    assert engine.search("green", k=1)[0].text == "green"  # nor are those of other content
+
+
+def test_what_had_to_wait_for_a_worker_is_not_given_up(scans: Path) -> None:
+    engine = open_engine()
+    add_unread(engine, scans / "a.png")
+    (page,) = engine.index.load(["a.png#p1"])
+    path = page.parsed.regions[page.parsed.unread_leaves[0]].path
+    content = (scans / "a.png").read_bytes()
+    (scans / "a.png").unlink()
+    slots = engine.reader._slots
+    while slots.acquire(blocking=False):
+        pass
+    release = threading.Timer(2.0, slots.release)
+    release.start()
+    reading = engine.reader.read("a.png#p1", [path], limit_s=1.5)
+    assert (reading.page, "is no file here" in reading.problem) == (None, True)
+    (scans / "a.png").write_bytes(content)
+    assert engine.reader.read("a.png#p1", [path], limit_s=60).problem == ""
 
 
 def test_words_count_at_once_while_another_writer_holds_the_index_and_are_stored_later(
@@ -229,6 +251,17 @@ def test_words_count_at_once_while_another_writer_holds_the_index_and_are_stored
     assert engine.search("green", k=1)[0].text == "green"
     assert words_of(engine, "a.png") == ["green"]
     other.close()
+
+
+def test_read_waits_for_another_writer(scans: Path, tmp_path: Path) -> None:
+    engine, other = (open_engine(LocalIndex(tmp_path / "index")) for _ in range(2))
+    add_unread(engine, scans / "a.png")
+    changing = other.index._changing()
+    changing.__enter__()
+    release = threading.Timer(1.0, changing.__exit__, (None, None, None))
+    release.start()
+    assert engine.read().pages == 1
+    release.join()
 
 
 def test_read_completes_the_pages_that_questions_lit_up_first(scans: Path) -> None:
@@ -378,6 +411,9 @@ def test_a_read_only_index_answers_and_stores_nothing(scans: Path, tmp_path: Pat
         assert words_of(engine, "a.png") == []
         with pytest.raises(BackendError, match="read-only"):
             engine.remove("a.png")
+        started = time.monotonic()
+        assert "read-only" in engine.read().problems["a.png#p1"]
+        assert time.monotonic() - started < 20  # not waited for
 
 
 @pytest.mark.qdrant

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from colregion.core.documents import DocumentEntry
-from colregion.core.embeddings import EmbeddedPage, PageEmbedding
+from colregion.core.embeddings import Candidate, EmbeddedPage, PageEmbedding
 from colregion.core.filters import EVERYTHING
 from colregion.core.geometry import Box, BoxPlacement
 from colregion.core.interfaces import AreaReader, AreaReading, IndexSetting
@@ -20,10 +20,12 @@ from colregion.indexes.memory import MemoryIndex
 from colregion.ingestion.filling import fill_leaves
 from colregion.retrieval.confidence import FEATURES, Calibration
 from colregion.retrieval.parts import join_regions
-from colregion.retrieval.ranking import Limits
-from colregion.retrieval.reading import leaves_around
+from colregion.retrieval.question import Question
+from colregion.retrieval.ranking import Limits, RankedRegion
+from colregion.retrieval.reading import Reading, leaves_around
 from colregion.retrieval.regions import RegionScorer
 from colregion.retrieval.retriever import Retriever
+from colregion.retrieval.scorer import ScoredPage
 from colregion.testing import WordEncoder, make_page
 
 HEIGHT = 0.05
@@ -127,6 +129,20 @@ def test_all_leaves_of_a_large_region_are_read() -> None:
     ]
     parsed = ParsedPage(page, (), (area, *leaves))
     assert leaves_around(parsed, area) == {(1, 1), (1, 2)}
+
+
+def test_pages_that_are_read_are_not_ranked_to_choose_what_to_read() -> None:
+    def rank(_pages: Sequence[ScoredPage]) -> list[RankedRegion]:
+        raise AssertionError("ranked")
+
+    index, encoder, scorer = MemoryIndex(), FloorEncoder(), RegionScorer(noise_floor=0.2)
+    page = seen_page("apple")
+    read = fill_leaves(page.parsed, [(1,)], [Word("apple", line_box(0), 0.9)], page.parsed.page)
+    question = Question.ask("apple", encoder=encoder, index=index)
+    candidate = Candidate.of(replace(page, parsed=read), question.embedding)
+    scored = list(scorer.score_pages(question, [candidate]))
+    reading = Reading(question, scorer, ListReader(index), 10.0, rank)
+    assert reading.read(scored) == scored
 
 
 def test_reading_goes_on_until_the_best_regions_are_read() -> None:

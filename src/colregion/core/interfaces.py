@@ -160,7 +160,12 @@ class Index(ABC):
 
     @abstractmethod
     def update_page(
-        self, entry: DocumentEntry, number: int, change: Callable[[EmbeddedPage], EmbeddedPage]
+        self,
+        entry: DocumentEntry,
+        number: int,
+        change: Callable[[EmbeddedPage], EmbeddedPage],
+        *,
+        wait: bool = False,
     ) -> EmbeddedPage:
         """Replace one page of a document by what `change` makes of it, at once, and return that.
 
@@ -168,9 +173,12 @@ class Index(ABC):
         `change` may be called again, and nothing is stored if it returns its argument or raises.
         The page's image stays.
 
+        Args:
+            wait: for another writer, as `replace` does.
+
         Raises:
             NotIndexed: no such page, or its document's content has changed since `entry`.
-            BackendError: another process is writing; this is not waited for.
+            BackendError: another thread or process is writing and is not waited for.
         """
 
     @abstractmethod

@@ -292,6 +292,11 @@ class ParsedPage:
         return np.array([region.unread for region in self.regions], dtype=bool)
 
     @property
+    def unread_leaves(self) -> list[int]:
+        """Positions of the leaves that are unread, in reading order."""
+        return [leaf for leaf in self.leaves if self.is_unread[leaf]]
+
+    @property
     def unread_share(self) -> float:
         """The share of the leaves that are unread, 0-1; 0 for a page without regions."""
         return float(self.is_unread[self.leaves].mean()) if self.is_unread.any() else 0.0

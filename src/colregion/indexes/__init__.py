@@ -49,14 +49,17 @@ def open_index(
         from colregion.indexes import qdrant
 
         if precision is not None:
-            message = f"precision is for local indexes; on Qdrant use {name}?quantization=int8"
-            raise InvalidInput(message)
+            raise InvalidInput(
+                f"precision is for local indexes; on Qdrant use {name}?quantization=int8 or int4"
+            )
         location, collection, settings = qdrant.parse_spec(name)
         return qdrant.QdrantIndex(location, collection, settings, create=create)
     if name.startswith(("http://", "https://")):
         raise InvalidInput(f"{name!r} is no known kind of index; is it qdrant:{name}?")
     kind, colon, _ = name.partition(":")
     if colon and kind in added_names(_ENTRY_POINTS):
+        if precision is not None:
+            raise InvalidInput(f"precision is for local indexes; {kind!r} has options of its own")
         parsed = parse_spec(name)
         options = {**parsed.options, "create": create}
         return make_added(_ENTRY_POINTS, parsed, Index, options)  # type: ignore[type-abstract]

@@ -66,7 +66,12 @@ class MemoryIndex(Index):
         return [by_id[page_id] for page_id in page_ids]
 
     def update_page(
-        self, entry: DocumentEntry, number: int, change: Callable[[EmbeddedPage], EmbeddedPage]
+        self,
+        entry: DocumentEntry,
+        number: int,
+        change: Callable[[EmbeddedPage], EmbeddedPage],
+        *,
+        wait: bool = False,  # noqa: ARG002  (nothing is locked for long)
     ) -> EmbeddedPage:
         with self._writing:
             stored, pages = self._document(entry.id)

@@ -28,11 +28,11 @@ def fill_leaves(
         words: boxes on the page, in reading order.
         page: what reading has told about the page: its `upright`, and what is `missing`.
     """
-    chosen = [parsed.positions[path] for path in paths if path in parsed.positions]
-    chosen = [leaf for leaf in chosen if parsed.is_unread[leaf] and not parsed.parts[leaf]]
+    unread, to_fill = parsed.unread_leaves, set(paths)
+    chosen = [leaf for leaf in unread if parsed.regions[leaf].path in to_fill]
     if not chosen:
         return parsed
-    owners = _nearest(parsed, words, [leaf for leaf in parsed.leaves if parsed.is_unread[leaf]])
+    owners = _nearest(parsed, words, unread)
     own = {
         leaf: [word for word, owner in zip(words, owners, strict=True) if owner == leaf]
         for leaf in chosen

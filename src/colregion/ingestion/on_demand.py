@@ -36,7 +36,6 @@ _Change: TypeAlias = Callable[[EmbeddedPage], EmbeddedPage]
 
 _MOST_UNSAVED = 1000  # pages
 _LOCKS = 64
-_WAIT_S, _PAUSE_S = 30.0, 0.2  # for another process that writes
 
 
 def parser_for(reading: ReadingMode, parser: Parser, encoder: Encoder) -> Parser:
@@ -78,6 +77,10 @@ class ReadReport:
     problems: Mapping[str, str]
 
 
+class _TookTooLong(BackendError):
+    """An area was not read in its time."""
+
+
 class OnDemandReader(AreaReader):
     """Reads parts of pages in worker processes, and stores their words in the index.
 
@@ -87,8 +90,9 @@ class OnDemandReader(AreaReader):
 
     def __init__(self, index: Index, encoder: Encoder, parser: Parser) -> None:
         self._index, self._encoder, self._parser = index, encoder, parser
-        self._unsaved: dict[str, list[_Change]] = {}
-        self._given_up: dict[str, set[tuple[int, ...]]] = {}  # leaves that took too long
+        # By page and content of its document: what could not be stored, leaves that took too long.
+        self._unsaved: dict[tuple[str, str], list[_Change]] = {}
+        self._given_up: dict[tuple[str, str], set[tuple[int, ...]]] = {}
         self._heat: Counter[str] = Counter()  # how often each page was asked for
         # What one question reads another one waits for, instead of reading it too.
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
@@ -99,31 +103,32 @@ class OnDemandReader(AreaReader):
     ) -> AreaReading:
         with self._locks[hash(page_id) % _LOCKS]:
             self._heat[page_id] += 1
-            leaves = set(paths) - self._given_up.get(page_id, set())
             started = time.monotonic()
             try:
-                if not leaves:
-                    raise BackendError("reading it took too long before; `Engine.read` has time")
-                return self._read(page_id, leaves, limit_s=limit_s)
+                return self._read(page_id, set(paths), limit_s=limit_s)
             except ColregionError as error:
-                seconds = time.monotonic() - started
-                if seconds > limit_s:
-                    self._given_up.setdefault(page_id, set()).update(leaves)
-                    return AreaReading(None, seconds, f"it was not read in {limit_s:.3g} s")
-                return AreaReading(None, seconds, str(error))
+                return AreaReading(None, time.monotonic() - started, str(error))
 
     def _read(self, page_id: str, paths: set[tuple[int, ...]], *, limit_s: float) -> AreaReading:
         (page,) = self._index.load([page_id])
         entry = self._index.entry(page.parsed.page.doc_id)
-        page = _apply(self._unsaved.get(page_id, ()), page)
+        key = page_id, entry.content_hash
+        page = _apply(self._unsaved.get(key, ()), page)
         parsed = page.parsed
-        paths &= {parsed.regions[leaf].path for leaf in parsed.leaves if parsed.is_unread[leaf]}
+        paths &= {parsed.regions[leaf].path for leaf in parsed.unread_leaves}
         if not paths:
-            return AreaReading(self._store(entry, page_id, page, []))
+            return AreaReading(self._store(entry, page, []))
+        paths -= self._given_up.get(key, set())
+        if not paths:
+            raise BackendError("reading it took too long before; `Engine.read` has time")
         areas = tuple(parsed.regions[parsed.positions[path]].box for path in sorted(paths))
         part = part_to_read(parsed.page, entry, areas=areas)
-        with self._slots:
-            read, seconds = self._in_worker(part, entry, limit_s=limit_s)
+        try:
+            with self._slots:
+                read, seconds = self._in_worker(part, entry, limit_s=limit_s)
+        except _TookTooLong:
+            self._given_up.setdefault(key, set()).update(paths)
+            raise
         change = partial(
             _with_leaves,
             division=parsed.region_boxes.tobytes(),
@@ -131,7 +136,7 @@ class OnDemandReader(AreaReader):
             read=read,
             encoder=self._encoder,
         )
-        return AreaReading(self._store(entry, page_id, change(page), [change]), seconds)
+        return AreaReading(self._store(entry, change(page), [change]), seconds)
 
     def finish(
         self, doc_id: str | None, *, budget_s: float | None, on_progress: Callable[[Progress], None]
@@ -142,7 +147,7 @@ class OnDemandReader(AreaReader):
         hottest = sorted(unread, key=lambda one: (-self._heat[one], unread[one]))
         deadline = math.inf if budget_s is None else time.monotonic() + budget_s
         pool = WorkerPool(_on_demand(self._parser), workers=None, limits=Limits())
-        asked: dict[ReadRequest, tuple[DocumentEntry, str]] = {}
+        pending: dict[ReadRequest, tuple[DocumentEntry, str]] = {}
         problems: dict[str, str] = {}
         done = 0
 
@@ -155,7 +160,7 @@ class OnDemandReader(AreaReader):
                 except ColregionError as error:
                     problems[one] = str(error)
                     continue
-                asked[request] = entry, one
+                pending[request] = entry, one
                 yield request
 
         started = time.monotonic()
@@ -163,7 +168,7 @@ class OnDemandReader(AreaReader):
             for reading in pool.read(requests(), folder=Path(folder)):
                 if reading is None or not reading.has_ended:
                     continue
-                entry, one = asked.pop(reading.request)
+                entry, one = pending.pop(reading.request)
                 try:
                     self._complete(entry, reading)
                 except ColregionError as error:
@@ -182,36 +187,27 @@ class OnDemandReader(AreaReader):
         # What was recognized is recognized again: the layout of the page needs all of its words.
         known = tuple(word for word in page.parsed.words if word.confidence is None)
         part = part_to_read(page.parsed.page, entry, known_words=known)
-        identity = Identity(entry.id, entry.source, entry.content_hash)
-        return entry, ReadRequest((part,), identity, None, Limits())
+        return entry, _request(part, entry, Limits())
 
     def _complete(self, entry: DocumentEntry, reading: Reading) -> None:
         read = _page_of(reading, entry)
         change = partial(_with_page, read=read, encoder=self._encoder)
-        deadline = time.monotonic() + _WAIT_S
-        while True:
-            try:
-                self._index.update_page(entry, read.page.number, change)
-            except BackendError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(_PAUSE_S)
-            else:
-                self._unsaved.pop(read.id, None)
-                return
+        self._index.update_page(entry, read.page.number, change, wait=True)
+        self._unsaved.pop((read.id, entry.content_hash), None)
 
     def _store(
-        self, entry: DocumentEntry, page_id: str, page: EmbeddedPage, changes: list[_Change]
+        self, entry: DocumentEntry, page: EmbeddedPage, changes: list[_Change]
     ) -> EmbeddedPage:
         """Store a page's changes and return it as stored; `page` where that must wait."""
-        changes = [*self._unsaved.pop(page_id, ()), *changes]
+        key = page.id, entry.content_hash
+        changes = [*self._unsaved.pop(key, ()), *changes]
         if not changes:
             return page
         try:
             return self._index.update_page(entry, page.parsed.page.number, partial(_apply, changes))
         except BackendError:
             if len(self._unsaved) < _MOST_UNSAVED:
-                self._unsaved[page_id] = changes
+                self._unsaved[key] = changes
             return page
 
     def _in_worker(
@@ -219,13 +215,21 @@ class OnDemandReader(AreaReader):
     ) -> tuple[ParsedPage, float]:
         limits = Limits(seconds_per_page=limit_s)
         pool = WorkerPool(_on_demand(self._parser), workers=None, limits=limits)
-        identity = Identity(entry.id, entry.source, entry.content_hash)
-        request = ReadRequest((part,), identity, None, limits)
+        request = _request(part, entry, limits)
         with tempfile.TemporaryDirectory(prefix="colregion-") as folder:
             for reading in pool.read(iter([request]), folder=Path(folder)):
-                if reading is not None and reading.has_ended:
-                    return _page_of(reading, entry), reading.seconds
+                if reading is None or not reading.has_ended:
+                    continue
+                # Without the time that it waited for a worker, which says nothing about the area.
+                if reading.failure is not None and reading.seconds > limit_s:
+                    raise _TookTooLong(f"it was not read in {limit_s:.3g} s")
+                return _page_of(reading, entry), reading.seconds
         raise AssertionError("a reading ends")
+
+
+def _request(part: PartToRead, entry: DocumentEntry, limits: Limits) -> ReadRequest:
+    identity = Identity(entry.id, entry.source, entry.content_hash)
+    return ReadRequest((part,), identity, None, limits)
 
 
 def _page_of(reading: Reading, entry: DocumentEntry) -> ParsedPage:

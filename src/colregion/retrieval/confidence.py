@@ -66,7 +66,7 @@ class Calibration:
             raise InvalidInput(f"not a calibration: {text[:80]!r}") from cause
 
 
-_SEEN = "visual_words-2 54a13b29850d 0f4827194c93 static_tokens-2"
+_VISUAL_WORDS = "visual_words-2 54a13b29850d 0f4827194c93 static_tokens-2"
 
 # Fitted by `colregion calibrate` to 782 questions over reports, slides, papers, forms and receipts,
 # 274 of which name their document.
@@ -102,7 +102,7 @@ _DEFAULTS = {
         -4.5,
     ),
     # To 142 questions over 60 such pages (documents left out: calibration error .009).
-    _SEEN: Calibration(
+    _VISUAL_WORDS: Calibration(
         (
             5.28,
             -0.702,

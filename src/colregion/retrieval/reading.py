@@ -69,8 +69,11 @@ class Reading:
     def _areas(self, pages: Sequence[ScoredPage]) -> dict[str, set[tuple[int, ...]]]:
         """Page id -> paths of the leaves to read next, the best region's page first; {} when no
         more reading can change the hits, or nothing is left to read with."""
-        ranked = self.rank(pages)
         areas: dict[str, set[tuple[int, ...]]] = {}
+        # Ranking takes up to half of a search, and most indexes have nothing unread.
+        if not any(page.candidate.parsed.is_unread.any() for page in pages):
+            return areas
+        ranked = self.rank(pages)
         for one in ranked:
             parsed = one.page.candidate.parsed
             if one.scored.region.unread and parsed.id not in self.reasons:
@@ -79,7 +82,7 @@ class Reading:
         if not areas and ranked and self._lacks_form(ranked):
             parsed = ranked[0].page.candidate.parsed
             if parsed.is_unread.any() and parsed.id not in self.reasons:
-                areas[parsed.id] = {parsed.regions[i].path for i in unread_leaves(parsed)}
+                areas[parsed.id] = {parsed.regions[i].path for i in parsed.unread_leaves}
         return areas
 
     def _lacks_form(self, ranked: Sequence[RankedRegion]) -> bool:
@@ -116,15 +119,10 @@ class Reading:
         return fresh
 
 
-def unread_leaves(parsed: ParsedPage) -> list[int]:
-    """Positions of the unread leaves, in reading order."""
-    return [leaf for leaf in parsed.leaves if parsed.is_unread[leaf]]
-
-
 def leaves_around(parsed: ParsedPage, region: Region) -> set[tuple[int, ...]]:
     """The paths of the unread leaves of a region, and of those in the strip of the page around
     it."""
-    leaves = unread_leaves(parsed)
+    leaves = parsed.unread_leaves
     boxes = parsed.region_boxes[leaves]
     heights = boxes[:, 3] - boxes[:, 1]
     top, bottom = region.box.y0 - _STRIP, region.box.y1 + _STRIP

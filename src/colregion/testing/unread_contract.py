@@ -94,6 +94,20 @@ class UnreadPagesContract(IndexTestData):
         self.assert_same_places(page.embedding.placement, words.placement)
         assert index.search(self.query("one"), k=1)[0].page_id == "doc#p1"
 
+    def test_a_change_can_give_vectors_to_a_page_of_a_document_without_any(
+        self, index: Index
+    ) -> None:
+        nothing, words = self.page("").embedding, self.page("one two").embedding
+        pages = [replace(self.unread_page(number=n), embedding=nothing) for n in (1, 2)]
+        index.replace(self.entry(), pages)
+        index.update_page(self.entry(), 2, lambda page: replace(page, embedding=words))
+        (page,) = index.load(["doc#p2"])
+        tolerance = self.number_tolerance
+        np.testing.assert_allclose(page.embedding.vectors, words.vectors, rtol=0, atol=tolerance)
+        assert page.parsed.page.image.size == (60, 80)
+        assert [one.page_id for one in index.search(self.query("one"), k=9)] == ["doc#p2"]
+        assert index.unread_pages() == {"doc#p1": 1.0, "doc#p2": 1.0}
+
     def test_a_change_that_returns_its_page_or_raises_stores_nothing(self, index: Index) -> None:
         def broken(page: EmbeddedPage) -> EmbeddedPage:
             raise RuntimeError(f"no {page.id}")

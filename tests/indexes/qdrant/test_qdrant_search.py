@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from colregion.core.embeddings import EmbeddedPage, PageEmbedding, QueryEmbeddin
 from colregion.core.filters import EVERYTHING, Filters, parse_filters
 from colregion.core.geometry import Box, GridPlacement
 from colregion.core.interfaces import Index
+from colregion.errors import NotIndexed
 from colregion.indexes import open_index
 from colregion.indexes.memory import MemoryIndex
 from colregion.indexes.qdrant import QdrantIndex, QdrantOptions
@@ -198,6 +200,24 @@ def test_vectors_of_a_page_are_transferred_once(small_qdrant: Any) -> None:
     np.testing.assert_array_equal(page.embedding.vectors, [[5, 6]])
     fetched = [body for path, body in small_qdrant.bodies if path == "/collections/pages-d2/points"]
     assert len([body for body in fetched if "with_vector" in body]) == 2
+
+
+@pytest.mark.parametrize("by", ["replace", "remove"])
+def test_a_change_of_a_page_whose_document_goes_meanwhile_leaves_no_page_behind(
+    small_qdrant: Any, by: str
+) -> None:
+    index = QdrantIndex(small_qdrant.url, "pages")
+    entry = DocumentEntry("d", "s", "h", "s")
+    index.replace(entry, [one_page("d", [[1, 2]])])
+
+    def change(page: EmbeddedPage) -> EmbeddedPage:
+        other = QdrantIndex(small_qdrant.url, "pages")
+        other.remove("d") if by == "remove" else other.replace(entry, [one_page("d", [[3, 4]])])
+        return replace(page, parsed=page.parsed)
+
+    with pytest.raises(NotIndexed, match="replaced or removed meanwhile"):
+        index.update_page(entry, 1, change)
+    assert small_qdrant.client.count("pages-d2").count == (by == "replace")
 
 
 def test_a_search_of_an_unchanged_index_takes_two_requests(small_qdrant: Any) -> None:

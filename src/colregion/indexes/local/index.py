@@ -213,9 +213,14 @@ class LocalIndex(Index):
         raise BackendError(_BUSY.format(self.folder))
 
     def update_page(
-        self, entry: DocumentEntry, number: int, change: Callable[[EmbeddedPage], EmbeddedPage]
+        self,
+        entry: DocumentEntry,
+        number: int,
+        change: Callable[[EmbeddedPage], EmbeddedPage],
+        *,
+        wait: bool = False,
     ) -> EmbeddedPage:
-        with self._changing(waiting=False) as database:
+        with self._changing(waiting=wait) as database:
             # Nobody else can commit meanwhile: this is the page that the change starts from.
             check_same_content(entry, self.entry(entry.id))
             table = self._table()
@@ -226,6 +231,9 @@ class LocalIndex(Index):
                 slots = self._record_of(table, row).slots
                 with translate_errors(self.folder):
                     rewrite_page(database, self._vectors, row, slots, before=page, after=changed)
+        # What does not wait for a writer, such as a question, does not wait for compaction either.
+        if wait and changed.embedding is not page.embedding:
+            self._compact_if_wasteful()
         return changed
 
     def unread_pages(self, doc_id: str | None = None) -> dict[str, float]:
@@ -256,11 +264,7 @@ class LocalIndex(Index):
         return len(self._table().pages)
 
     def page_ids(self, doc_id: str) -> list[str]:
-        table = self._table()
-        for row_id, document in table.documents.items():
-            if document.entry.id == doc_id:
-                return [table.id_of(i) for i, p in enumerate(table.pages) if p.document == row_id]
-        raise NotIndexed(f"no document {doc_id!r} in the index")
+        return self._table().page_ids(doc_id)
 
     def get_setting(self, key: str) -> str | None:
         with self._reading() as database:

@@ -96,6 +96,13 @@ class PageTable:
             raise NotIndexed(f"no page {page_id!r} in the index")
         return self.pages[self.positions[page_id]]
 
+    def page_ids(self, doc_id: str) -> list[str]:
+        """As `Index.page_ids`."""
+        for row_id, document in self.documents.items():
+            if document.entry.id == doc_id:
+                return [self.id_of(i) for i, one in enumerate(self.pages) if one.document == row_id]
+        raise NotIndexed(f"no document {doc_id!r} in the index")
+
     def unread_pages(self, doc_id: str | None) -> dict[str, float]:
         """As `Index.unread_pages`."""
         if doc_id is not None and doc_id not in self.entries:

@@ -100,7 +100,8 @@ def rewrite_page(
     if after.embedding is before.embedding:
         vectors = StoredVectors(row.rows, row.coarse, row.codes, slots)
     else:
-        vectors = writer.add(database, after.embedding)
+        # Those that the page had before would be rounded anew each time that more of it is read.
+        vectors = writer.add(database, after.embedding, precision="float16")
     (image_crc,) = database.execute(
         "SELECT image_crc FROM page_record WHERE page = ?", (row.row_id,)
     ).fetchone()

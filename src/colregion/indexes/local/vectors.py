@@ -3,7 +3,8 @@
 The form is chosen per page. If an encoder embeds each word without context, its vectors repeat:
 then a **codebook** has every distinct vector once (float32), and a page is a list of its rows. All
 other vectors are **rows** (float16), **bytes** (int8) or **int4** (see `indexes.int4`), page after
-page, depending on the precision of the index. Long pages also have **coarse vectors** (int8).
+page, depending on the precision of the index, or rows for a page of which more was read later. Long
+pages also have **coarse vectors** (int8).
 """
 
 from __future__ import annotations
@@ -113,9 +114,15 @@ class VectorWriter:
         self._known_of: tuple[str, int] = ("", 0)  # the codebook's name, and rows hashed
         self._codebook_crc: int | None = None  # if rows have been added
 
-    def add(self, database: sqlite3.Connection, embedding: PageEmbedding) -> StoredVectors:
-        """Write a page's vectors. Raises InvalidInput for numbers that are not finite, or too
-        large for float16."""
+    def add(
+        self,
+        database: sqlite3.Connection,
+        embedding: PageEmbedding,
+        *,
+        precision: Precision | None = None,
+    ) -> StoredVectors:
+        """Write a page's vectors, in the writer's precision or another. Raises InvalidInput for
+        numbers that are not finite, or too large for float16."""
         if len(embedding.vectors) == 0:
             return StoredVectors(RowRange())
         vectors = np.ascontiguousarray(embedding.vectors, dtype=np.float32)
@@ -126,11 +133,12 @@ class VectorWriter:
             new = dict.fromkeys(hashes).keys() - self._known_codes(database).keys()
             if len(new) <= _MOST_NEW_IN_CODEBOOK * len(vectors):
                 return self._add_coded(database, vectors, hashes)
-        if self.precision == "int4":
+        precision = precision or self.precision
+        if precision == "int4":
             check_range(vectors)  # its sums of squares are float32
             rows = self.append(database, int4.pack(vectors), form=INT4, dim=vectors.shape[1])
             rows = replace(rows, count=len(vectors))
-        elif self.precision == "int8":
+        elif precision == "int8":
             packed, step = quantize_int8(vectors)
             rows = self.append(database, packed, form=BYTES, step=step)
         else:

@@ -41,6 +41,7 @@ from colregion.indexes.qdrant.payloads import (
     read_document,
     to_plain,
     translate,
+    uploaded_before,
 )
 from colregion.indexes.validation import check_same_content, check_search, checked_pages
 
@@ -162,7 +163,12 @@ class QdrantIndex(Index):
         raise BackendError(f"{self.collection!r} changes too fast to be read; try again")
 
     def update_page(
-        self, entry: DocumentEntry, number: int, change: Callable[[EmbeddedPage], EmbeddedPage]
+        self,
+        entry: DocumentEntry,
+        number: int,
+        change: Callable[[EmbeddedPage], EmbeddedPage],
+        *,
+        wait: bool = False,  # noqa: ARG002  (there is no lock)
     ) -> EmbeddedPage:
         """As `Index.update_page`, without a lock: of two processes that change one page in the same
         moment, the last one counts, and what the other read is read again."""
@@ -172,11 +178,15 @@ class QdrantIndex(Index):
         changed = change(page)
         if changed is page:
             return page
+        if len(changed.embedding.vectors) and not document.dim:  # in another collection, then
+            pages = self.load(self.page_ids(entry.id))
+            self.replace(document.entry, [changed if p.id == changed.id else p for p in pages])
+            return changed
         self._pages.rewrite(document, changed)
-        if self._document(entry.id).generation != document.generation:  # replaced meanwhile
-            stale = models.Filter(must=[any_of("generation", [document.generation])])
-            self._pages.delete(stale, [document.dim], images=[document.generation])
-            raise NotIndexed(f"{entry.id!r} has been replaced meanwhile; ask again")
+        current = self._documents.read([entry.id])[1].get(entry.id)
+        if current is None or current.generation != document.generation:
+            self._pages.delete_generation(document.generation, dim=document.dim)
+            raise NotIndexed(f"{entry.id!r} has been replaced or removed meanwhile; ask again")
         self._documents.announce()
         return changed
 
@@ -255,7 +265,7 @@ class QdrantIndex(Index):
         points = self._connection.scroll(self.collection, _IS_DOCUMENT)
         current = {read_document(one).generation for one in points}
         abandoned = models.Filter(
-            must=[_uploaded_before(min_age_s)], must_not=[any_of("generation", sorted(current))]
+            must=[uploaded_before(min_age_s)], must_not=[any_of("generation", sorted(current))]
         )
         n_pages = self._pages.count(abandoned, dims)
         self._pages.delete(abandoned, dims, images=self._pages.image_folders(min_age_s) - current)
@@ -274,7 +284,7 @@ class QdrantIndex(Index):
         chosen = models.Filter(
             must=[any_of("doc_id", [to_plain(obsolete[0].entry.id)])],
             must_not=[any_of("generation", [current.generation])] if current else [],
-            should=[any_of("generation", sorted(names)), _uploaded_before(ABANDONED_S)],
+            should=[any_of("generation", sorted(names)), uploaded_before(ABANDONED_S)],
         )
         self._pages.delete(chosen, [one.dim for one in obsolete], images=names)
         self._documents.announce()
@@ -374,10 +384,6 @@ class _Documents:
         revision = schema.put_revision(self._connection, self._name)
         with self._lock:
             self.known = _State(revision)
-
-
-def _uploaded_before(age_s: float) -> models.Condition:
-    return models.FieldCondition(key="uploaded", range=models.Range(lt=time.time() - age_s))
 
 
 def _rank(candidate: Candidate) -> tuple[float, str, int]:

@@ -97,8 +97,7 @@ class Pages:
             raise  # the uploaded pages stay, because deleting them would most likely fail too
         except BaseException:
             with suppress(BackendError):
-                chosen = models.Filter(must=[any_of("generation", [generation])])
-                self.delete(chosen, [dim], images=[generation])
+                self.delete_generation(generation, dim=dim)
             raise
         stored = replace(entry, page_count=len(numbers), unread_pages=unread)
         return StoredDocument(stored, generation, tuple(sorted(numbers)), dim, largest)
@@ -200,6 +199,11 @@ class Pages:
                 shutil.rmtree(folder / generation, ignore_errors=True)
         for dim in set(dims):
             self._connection.delete(page_collection(self._name, dim), chosen)
+
+    def delete_generation(self, generation: str, *, dim: int) -> None:
+        """Delete the pages of a generation, and their images."""
+        chosen = models.Filter(must=[any_of("generation", [generation])])
+        self.delete(chosen, [dim], images=[generation])
 
     def image_folders(self, age_s: float) -> set[str]:
         """Generations with images, the last of them written at least `age_s` ago."""

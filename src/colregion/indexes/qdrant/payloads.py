@@ -181,6 +181,11 @@ def translate(
     return models.Filter(must=[models.Filter(should=group) for group in groups], must_not=must_not)
 
 
+def uploaded_before(age_s: float) -> models.Condition:
+    """The condition that a page was uploaded longer ago than this."""
+    return models.FieldCondition(key="uploaded", range=models.Range(lt=time.time() - age_s))
+
+
 def any_of(key: str, values: Sequence[str]) -> models.Condition:
     """Matches points whose field has one of the values."""
     return models.FieldCondition(key=key, match=models.MatchAny(any=list(values)))
