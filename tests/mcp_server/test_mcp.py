@@ -27,6 +27,7 @@ from colregion.errors import InvalidInput
 from colregion.indexes import MemoryIndex
 from colregion.ingestion.pipeline import embed
 from colregion.mcp import build_server, serve
+from colregion.mcp.tools import EngineTools
 from colregion.testing import LineParser, WordEncoder, make_parsed_page
 from tests.server.conftest import make_engine, make_scan
 
@@ -444,6 +445,15 @@ async def test_images_of_pages_and_regions_are_resources(engine: Engine) -> None
     ]
     assert whole.size == (200, 100)
     assert region.getpixel((50, 10)) == (255, 0, 0)
+
+
+def test_a_page_is_read_whose_documents_name_is_no_text() -> None:
+    encoder = WordEncoder()
+    engine = Engine(MemoryIndex(), encoder=encoder, parser=LineParser([]))
+    page = make_parsed_page([("alpha", Box(0.1, 0.1, 0.6, 0.2))], doc_id="a\udcff.pdf")
+    engine.add(list(embed([page], encoder)))
+    result: Any = EngineTools(engine).get_page("a\udcff.pdf#p1").model_dump(by_alias=True)
+    assert result["structuredContent"]["image"] == "colregion://pages/a%3F.pdf%23p1"
 
 
 @pytest.mark.parametrize(

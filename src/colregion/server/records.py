@@ -6,7 +6,6 @@ Fields are named as in `Hit.to_metadata`. Addresses are relative to that of the 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +18,7 @@ from colregion.export.destination import source_file
 from colregion.export.excerpt import readable
 from colregion.export.html.map_layers import MapLayer
 from colregion.export.html.markup import clean, term_spans
+from colregion.mcp.images import quote_id
 from colregion.mcp.records import DocumentRecord, RegionRecord, document_record, region_record
 
 _MAX_CITATIONS = 60  # a context has up to 50; finding marks takes time for each
@@ -209,11 +209,6 @@ def page_text(parsed: ParsedPage, entry: DocumentEntry) -> PageText:
 def map_record(layer: MapLayer) -> MapRecord:
     low, high = (value if value == value else None for value in (layer.low, layer.high))
     return MapRecord(label=clean(layer.label), image=str(layer.uri), low=low, high=high)
-
-
-def quote_id(name: str) -> str:
-    """An id as one segment of an address."""
-    return quote(name.encode("utf-8", "replace"), safe="")
 
 
 def _file_url(entry: DocumentEntry, *, page_number: int | None = None) -> str | None:
