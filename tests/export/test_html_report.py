@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -250,6 +251,26 @@ def test_a_written_report_links_to_the_page_in_its_file(tmp_path: Path, make_hit
         ["a%20b%231.pdf#page=1", "javascript%3Aalert%281%29.png"],
         ["../in/a%20b%231.pdf#page=1", "../in/javascript%3Aalert%281%29.png"],
     ]
+
+
+def test_a_written_report_links_to_a_file_whose_name_is_no_text(
+    tmp_path: Path, make_hit: MakeHit
+) -> None:
+    name = os.fsdecode(b"a\xff.pdf")
+    (tmp_path / name).write_bytes(b"")
+    write_html(
+        tmp_path / "r.html", [Section("Who?", [make_hit("a", LEFT, source=str(tmp_path / name))])]
+    )
+    (link,) = Reader((tmp_path / "r.html").read_text("utf-8")).all("a", **{"class": "open"})
+    assert link["href"] == "a%FF.pdf#page=1"
+
+
+@pytest.mark.parametrize("source", ["~nobody-of-this-name/a.pdf", "a" * 5000, "a\0.pdf"])
+def test_a_written_report_has_no_link_for_a_source_that_can_be_no_file(
+    source: str, tmp_path: Path, make_hit: MakeHit
+) -> None:
+    write_html(tmp_path / "r.html", [Section("Who?", [make_hit("a", LEFT, source=source)])])
+    assert Reader((tmp_path / "r.html").read_text("utf-8")).all("a", **{"class": "open"}) == []
 
 
 def test_the_only_script_of_a_written_report_is_the_one_that_its_policy_names(

@@ -69,10 +69,10 @@ def test_a_pipeline_takes_filters_and_top_k_for_one_run(engine: Engine) -> None:
     pipeline.add_component("retriever", RegionRetriever(engine=engine))
     last = {"field": "meta.page_number", "operator": ">=", "value": 5}
     asked = {"query": FUEL, "top_k": 2, "filters": last}
-    found = pipeline.run({"retriever": asked})["retriever"]["documents"]
+    regions = pipeline.run({"retriever": asked})["retriever"]["documents"]
     expected = engine.search(FUEL, k=2, filters={"page_number": {"gte": 5}})
-    assert [one.id for one in found] == ids(expected)
-    assert len(found) == 2
+    assert [one.id for one in regions] == ids(expected)
+    assert len(regions) == 2
 
 
 def test_filters_of_a_run_only_narrow_those_of_the_retriever(engine: Engine) -> None:
@@ -94,9 +94,9 @@ def test_a_pipeline_survives_yaml(tmp_path: Path) -> None:
     text = pipeline.dumps()
     again = loaded(text)
     assert again.dumps() == text
-    found = again.get_component("retriever").run(FUEL)["documents"]
-    assert {one.meta["page_number"] for one in found} == {5}
-    assert len(found) == 2
+    regions = again.get_component("retriever").run(FUEL)["documents"]
+    assert {one.meta["page_number"] for one in regions} == {5}
+    assert len(regions) == 2
     ranked = again.get_component("ranker").run(FUEL, [Document(meta={"doc_id": "a", "page": 4})])
     assert [one.meta["page_number"] for one in ranked["documents"]] == [5]
     Engine.shared(tmp_path / "index").close()
@@ -120,10 +120,10 @@ def test_ranker_turns_the_pages_of_haystacks_own_splitter_into_regions(engine: E
     pipeline.add_component("regions", RegionRanker(engine=engine, top_k=2))
     pipeline.connect("pages.documents", "regions.documents")
     asked = {"pages": {"query": "fuel"}, "regions": {"query": FUEL}}
-    found = pipeline.run(asked)["regions"]["documents"]
+    regions = pipeline.run(asked)["regions"]["documents"]
     expected = engine.rank(FUEL, [f"report#p{n}" for n in range(1, 6)], k=2)
-    assert [one.meta["page_number"] for one in found] == [hit.page_number for hit in expected]
-    assert [one.content for one in found] == [hit.text for hit in expected]
+    assert [one.meta["page_number"] for one in regions] == [hit.page_number for hit in expected]
+    assert [one.content for one in regions] == [hit.text for hit in expected]
 
 
 def test_ranker_reads_a_page_image_in_the_blob() -> None:
@@ -135,8 +135,8 @@ def test_ranker_reads_a_page_image_in_the_blob() -> None:
         blob=ByteStream(png.getvalue(), mime_type="image/png"),
         meta={"doc_id": "acme", "page_number": 7},
     )
-    (found,) = RegionRanker(engine=reader, top_k=1).run("total", [page])["documents"]
-    assert (found.id, found.content) == ("acme#p7#1", "total due")
+    (region,) = RegionRanker(engine=reader, top_k=1).run("total", [page])["documents"]
+    assert (region.id, region.content) == ("acme#p7#1", "total due")
 
 
 def test_documents_without_a_page_follow_the_regions_or_are_dropped(engine: Engine) -> None:
@@ -158,8 +158,8 @@ def test_a_joiner_fuses_the_same_region_from_two_questions(engine: Engine) -> No
 
 
 def test_retriever_writes_crops(engine: Engine, tmp_path: Path) -> None:
-    (found,) = RegionRetriever(engine=engine, top_k=1, crops=tmp_path).run(FUEL)["documents"]
-    assert [found.meta["crop_path"]] == [str(path) for path in tmp_path.iterdir()]
+    (region,) = RegionRetriever(engine=engine, top_k=1, crops=tmp_path).run(FUEL)["documents"]
+    assert [region.meta["crop_path"]] == [str(path) for path in tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize(

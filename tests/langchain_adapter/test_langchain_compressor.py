@@ -216,10 +216,10 @@ def test_compressor_takes_the_results_of_byaldis_retriever(
     files: dict[int | str, str | Path] = {} if stored else {0: tmp_path / "one.png"}
     results: Any = [ByaldiResult(0, 1, base64_image)]
     compressor = RegionCompressor(engine=reader, k=1, files=files)
-    (found,) = compressor.compress_documents(results, "total")
-    assert (found.page_content, found.metadata["page_number"]) == ("total due", 1)
-    assert found.metadata["team"] == "x"
-    assert found.metadata["score"] != 9.5
+    (region,) = compressor.compress_documents(results, "total")
+    assert (region.page_content, region.metadata["page_number"]) == ("total due", 1)
+    assert region.metadata["team"] == "x"
+    assert region.metadata["score"] != 9.5
 
 
 def test_index_is_the_first_positional_argument() -> None:

@@ -37,11 +37,11 @@ def test_files_of_the_documents_are_searched_with_the_metadata_they_share(engine
     documents = pages(PAPER)
     documents[1].metadata["chapter"] = 2
     retriever = RegionRetriever.from_documents(documents, engine=engine, k=2)
-    found = retriever.invoke(QUESTION)
-    assert [one.id for one in found] == [hit.id for hit in engine.search(QUESTION, k=2)]
-    assert found[0].metadata["doc_id"] == PAPER.name
-    assert found[0].metadata["team"] == "x"
-    assert "chapter" not in found[0].metadata
+    regions = retriever.invoke(QUESTION)
+    assert [one.id for one in regions] == [hit.id for hit in engine.search(QUESTION, k=2)]
+    assert regions[0].metadata["doc_id"] == PAPER.name
+    assert regions[0].metadata["team"] == "x"
+    assert "chapter" not in regions[0].metadata
 
 
 @pytest.mark.slow

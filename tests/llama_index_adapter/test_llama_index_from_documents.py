@@ -25,9 +25,9 @@ def test_files_of_the_documents_are_searched(engine: Engine) -> None:
         for n in (1, 2)
     ]
     retriever = RegionRetriever.from_documents(documents, engine=engine, k=2)
-    found = retriever.retrieve(QUESTION)
-    assert [one.node_id for one in found] == [hit.id for hit in engine.search(QUESTION, k=2)]
-    assert found[0].node.metadata["team"] == "x"
+    regions = retriever.retrieve(QUESTION)
+    assert [one.node_id for one in regions] == [hit.id for hit in engine.search(QUESTION, k=2)]
+    assert regions[0].node.metadata["team"] == "x"
 
 
 def test_files_are_found_by_the_name_that_the_documents_have(engine: Engine) -> None:

@@ -27,6 +27,7 @@ from colregion.errors import InvalidInput
 from colregion.indexes import MemoryIndex
 from colregion.ingestion.pipeline import embed
 from colregion.mcp import build_server, serve
+from colregion.mcp.tools import EngineTools
 from colregion.testing import LineParser, WordEncoder, make_parsed_page
 from tests.server.conftest import make_engine, make_scan
 
@@ -67,7 +68,7 @@ async def call(session: ClientSession, name: str, **arguments: Any) -> dict[str,
     return result.model_dump(by_alias=True)
 
 
-async def told(session: ClientSession, name: str, **arguments: Any) -> str:
+async def error_text(session: ClientSession, name: str, **arguments: Any) -> str:
     """The text of a result that is an error."""
     result = await call(session, name, **arguments)
     assert result["isError"], result
@@ -75,7 +76,7 @@ async def told(session: ClientSession, name: str, **arguments: Any) -> str:
     return str(block["text"])
 
 
-def picture(block: dict[str, Any]) -> Image.Image:
+def image_in(block: dict[str, Any]) -> Image.Image:
     assert (block["type"], block["mimeType"]) == ("image", "image/png")
     return Image.open(io.BytesIO(base64.b64decode(block["data"])))
 
@@ -98,7 +99,7 @@ async def test_only_a_writable_server_has_writing_tools(engine: Engine) -> None:
             hints = {tool["name"]: tool["annotations"]["readOnlyHint"] for tool in listed}
             assert hints == {name: name in READING for name in names}
     async with connected(engine) as session:
-        assert "no tool 'remove_document'" in await told(
+        assert "no tool 'remove_document'" in await error_text(
             session, "remove_document", doc_id="scan.png"
         )
     assert [entry.id for entry in engine.documents()] == ["scan.png"]
@@ -150,7 +151,7 @@ async def test_images_follow_their_regions_on_request(engine: Engine) -> None:
     async with connected(engine) as session:
         result = await call(session, "search_regions", query="delta", k=2, include_images=True)
     assert [block["type"] for block in result["content"]] == ["text", "image"] * 2
-    assert picture(result["content"][1]).getpixel((50, 10)) == (255, 0, 0)
+    assert image_in(result["content"][1]).getpixel((50, 10)) == (255, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +194,7 @@ async def test_get_page_returns_text_size_areas_and_image(engine: Engine) -> Non
         "scan.png#p1: page 1 of 1, 200 x 100 px\n\n"
         "[scan.png#p1#1] text\nalpha beta\n\n[scan.png#p1#2] text\ngamma ? delta"
     )
-    assert picture(image).size == (200, 100)
+    assert image_in(image).size == (200, 100)
     page = result["structuredContent"]
     assert (page["page_width"], page["page_height"], page["page_unit"]) == (200, 100, "px")
     assert [area["opening"] for area in page["areas"]] == ["alpha beta", "gamma ? delta"]
@@ -204,11 +205,11 @@ async def test_get_region_image_has_the_margin(engine: Engine) -> None:
         bare = await call(session, "get_region_image", region_id="scan.png#p1#2.1.1", margin=0)
         wide = await call(session, "get_region_image", region_id="scan.png#p1#2", margin=0.1)
         page = await call(session, "get_region_image", region_id="scan.png#p1", margin=0)
-    assert picture(bare["content"][1]).getcolors() == [(100 * 20, (255, 0, 0))]
-    assert picture(wide["content"][1]).size == (140, 60)
-    assert picture(wide["content"][1]).getpixel((19, 30)) == (255, 255, 255)
-    assert picture(wide["content"][1]).getpixel((21, 30)) == (255, 0, 0)
-    assert picture(page["content"][1]).size == (200, 100)
+    assert image_in(bare["content"][1]).getcolors() == [(100 * 20, (255, 0, 0))]
+    assert image_in(wide["content"][1]).size == (140, 60)
+    assert image_in(wide["content"][1]).getpixel((19, 30)) == (255, 255, 255)
+    assert image_in(wide["content"][1]).getpixel((21, 30)) == (255, 0, 0)
+    assert image_in(page["content"][1]).size == (200, 100)
     record = wide["structuredContent"]
     assert (record["width_px"], record["height_px"], record["x0"]) == (140, 60, 0.25)
 
@@ -231,9 +232,9 @@ async def test_documents_are_added_and_removed(engine: Engine, scan: Path) -> No
         paths = [str(other), str(scan.parent / "missing.pdf")]
         added = await call(session, "add_documents", paths=paths)
         again = await call(session, "add_documents", paths=[str(other)])
-        seen = await told(session, "add_documents", paths=[str(other)], reading="on_demand")
+        seen = await error_text(session, "add_documents", paths=[str(other)], reading="on_demand")
         removed = await call(session, "remove_document", doc_id="scan.png")
-        unknown = await told(session, "remove_document", doc_id="scan.png")
+        unknown = await error_text(session, "remove_document", doc_id="scan.png")
     outcomes = added["structuredContent"]["outcomes"]
     assert {one["status"] for one in outcomes} == {"added", "failed"}
     assert "check the path" in added["content"][0]["text"]
@@ -271,7 +272,7 @@ async def test_mistakes_are_returned_as_one_readable_text(
     engine: Engine, name: str, arguments: dict[str, Any], said: str
 ) -> None:
     async with connected(engine) as session:
-        text = await told(session, name, **arguments)
+        text = await error_text(session, name, **arguments)
     assert said in text
     assert "Traceback" not in text
     assert "pydantic" not in text
@@ -335,18 +336,18 @@ async def test_a_conversation_over_standard_input_and_output(tmp_path: Path) -> 
         assert added["structuredContent"]["outcomes"][0]["status"] == "added"
     async with subprocess_session(*serving) as session:
         question = "For how many days will Petrel be in dry dock?"
-        found = await call(session, "search_regions", query=question, k=3, include_images=True)
-        best = found["structuredContent"]["regions"][0]
+        result = await call(session, "search_regions", query=question, k=3, include_images=True)
+        best = result["structuredContent"]["regions"][0]
         assert "nine days" in best["text"]
         page = await call(session, "get_page", page_id=best["page_id"])
         assert best["region_id"].split("#")[0] == page["structuredContent"]["doc_id"]
         shown = await call(session, "get_region_image", region_id=best["region_id"])
-        assert picture(shown["content"][1]).width > 20
-        assert "no such argument" in await told(session, "get_page", page=1, page_id="x")
+        assert image_in(shown["content"][1]).width > 20
+        assert "no such argument" in await error_text(session, "get_page", page=1, page_id="x")
     async with subprocess_session(*serving, "--index", f"again={index}") as session:
-        found = await call(session, "search_regions", index="again", query=question, k=1)
-        assert found["structuredContent"]["regions"][0]["region_id"] == best["region_id"]
-        assert "'library' or 'again'" in await told(session, "list_documents", index="x")
+        result = await call(session, "search_regions", index="again", query=question, k=1)
+        assert result["structuredContent"]["regions"][0]["region_id"] == best["region_id"]
+        assert "'library' or 'again'" in await error_text(session, "list_documents", index="x")
 
 
 @pytest.mark.slow
@@ -446,6 +447,15 @@ async def test_images_of_pages_and_regions_are_resources(engine: Engine) -> None
     assert region.getpixel((50, 10)) == (255, 0, 0)
 
 
+def test_a_page_is_read_whose_documents_name_is_no_text() -> None:
+    encoder = WordEncoder()
+    engine = Engine(MemoryIndex(), encoder=encoder, parser=LineParser([]))
+    page = make_parsed_page([("alpha", Box(0.1, 0.1, 0.6, 0.2))], doc_id="a\udcff.pdf")
+    engine.add(list(embed([page], encoder)))
+    result: Any = EngineTools(engine).get_page("a\udcff.pdf#p1").model_dump(by_alias=True)
+    assert result["structuredContent"]["image"] == "colregion://pages/a%3F.pdf%23p1"
+
+
 @pytest.mark.parametrize(
     ("address", "said"),
     [
@@ -474,15 +484,15 @@ async def test_several_indexes_are_searched_by_their_names(engine: Engine) -> No
             assert "index" in tool["inputSchema"]["required"]
             assert tool["outputSchema"]["type"] == "object"
         scans = await call(session, "search_regions", index="scans", query="alpha", k=1)
-        found = await call(session, "search_regions", index="reports", query="alpha", k=1)
+        result = await call(session, "search_regions", index="reports", query="alpha", k=1)
         page = await call(session, "get_page", index="scans", page_id="scan.png#p1")
         image = await resource(session, page["structuredContent"]["image"])
-        wrong = await told(session, "list_documents", index="letters")
-        missing = await told(session, "list_documents")
+        wrong = await error_text(session, "list_documents", index="letters")
+        missing = await error_text(session, "list_documents")
         with pytest.raises(McpError, match="there is no resource"):
             await resource(session, "colregion://pages/letters/scan.png%23p1")
     assert scans["structuredContent"]["regions"][0]["doc_id"] == "scan.png"
-    assert found["structuredContent"]["regions"][0]["doc_id"] in "ab"
+    assert result["structuredContent"]["regions"][0]["doc_id"] in "ab"
     assert page["structuredContent"]["image"] == "colregion://pages/scans/scan.png%23p1"
     assert image.size == (200, 100)
     assert "'scans'" in wrong

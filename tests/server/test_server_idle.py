@@ -8,10 +8,11 @@ from pathlib import Path
 
 import anyio
 import pytest
+from starlette.testclient import TestClient
 
 from colregion.engine import Engine
 from colregion.indexes.memory import MemoryIndex
-from colregion.server import ServerLimits, idle
+from colregion.server import ServerLimits, app, idle
 from colregion.server.workers import Workers
 from tests.ingestion.color_words import color_parser, draw_bars, fine_colors
 
@@ -60,3 +61,16 @@ def test_a_server_counts_its_idle_time_from_its_last_request(unread: Engine) -> 
     workers = Workers(unread.index, ServerLimits())
     time.sleep(0.02)
     assert workers.idle_s >= 0.02
+
+
+@pytest.mark.parametrize(
+    ("method", "address"), [("GET", "/api/documents"), ("POST", "/mcp")], ids=["REST", "MCP"]
+)
+def test_idle_time_starts_anew_with_a_request(unread: Engine, method: str, address: str) -> None:
+    application = app(unread)
+    with TestClient(application, base_url="http://localhost") as client:
+        time.sleep(0.05)
+        before = time.monotonic()
+        client.request(method, address)
+        idle_s = application.state.workers.idle_s
+        assert idle_s <= time.monotonic() - before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from colregion.adapters.page_metadata import PageReference
 from colregion.core.documents import Metadata
@@ -13,16 +14,16 @@ from colregion.errors import InvalidInput
 from colregion.indexes import MemoryIndex
 
 
-def engine_with_files(
+def add_named_files(
     documents: Sequence[Sequence[PageReference]],
     *,
     index: str | Path | None,
     engine: Engine | None,
-) -> Engine:
-    """An engine to which the files of these documents were added, whole, each with the metadata
-    that all its documents share.
+) -> dict[str, Any]:
+    """Add the files of these documents, whole, each with the metadata that all its documents share.
 
-    Warns of files that could not be read, or not completely.
+    Warns of files that could not be read, or not completely. Returns the argument by which a
+    retriever searches them: the index if it has a name, else the engine.
 
     Args:
         documents: the pages of each, as `referenced_pages` reads them.
@@ -43,7 +44,7 @@ def engine_with_files(
         report = engine.add(files, metadata=metadata)
         for outcome in (*report.failed, *report.incomplete):
             warnings.warn(f"{outcome.source}: {outcome.reason}", stacklevel=3)
-    return engine
+    return {"engine": engine} if index is None else {"index": index}
 
 
 def _metadata_by_file(documents: Sequence[Sequence[PageReference]]) -> dict[str, Metadata]:

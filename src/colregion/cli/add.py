@@ -12,6 +12,7 @@ from colregion.cli.common import (
     EncoderOption,
     IndexOption,
     JsonOption,
+    LanguagesOption,
     OutputOption,
     ParserOption,
     app,
@@ -21,7 +22,7 @@ from colregion.cli.common import (
     escape,
     pairs,
 )
-from colregion.cli.interruption import interruptible
+from colregion.cli.interruption import INTERRUPTED, interruptible
 from colregion.cli.outcomes import print_report, report_json, reread_hint
 from colregion.core.documents import Limits
 from colregion.core.results import AddReport, Outcome
@@ -32,7 +33,6 @@ from colregion.ingestion.progress import progress_bar
 from colregion.parsers import load_parser
 
 _DEFAULT = Limits()
-_INTERRUPTED = 130  # the status that shells give for Ctrl-C
 _LIMITS = "Limits per document"
 
 
@@ -42,9 +42,7 @@ def add(
     index: IndexOption = "library",
     encoder: EncoderOption = None,
     parser: ParserOption = "auto",
-    languages: Annotated[
-        str, typer.Option(help="Languages for Tesseract (eng+deu); auto detects the script.")
-    ] = "auto",
+    languages: LanguagesOption = "auto",
     reading: Annotated[
         str,
         typer.Option(
@@ -144,6 +142,6 @@ def add(
     if hint:
         err.print(f"[yellow]read again[/] {escape(hint)}", highlight=False, soft_wrap=True)
     if report is None:
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     if result.failed:
         raise typer.Exit(1)

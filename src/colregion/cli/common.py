@@ -78,6 +78,9 @@ ParserOption = Annotated[
         "textract, hocr, alto, page_xml, unstructured_json, unstructured.",
     ),
 ]
+LanguagesOption = Annotated[
+    str, typer.Option(help="Languages for Tesseract (eng+deu); auto detects the script.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON to standard output.")]
 OutputOption = Annotated[
     Path | None,

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+INTERRUPTED = 130
+"""The exit status that shells give for Ctrl-C."""
+
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], None]]:

@@ -6,14 +6,12 @@ from typing import Annotated
 
 import typer
 
-from colregion.cli.common import IndexOption, ParserOption, app, err, escape, out
-from colregion.cli.interruption import interruptible
+from colregion.cli.common import IndexOption, LanguagesOption, ParserOption, app, err, escape, out
+from colregion.cli.interruption import INTERRUPTED, interruptible
 from colregion.engine import Engine
 from colregion.indexes import open_index
 from colregion.ingestion.progress import progress_bar
 from colregion.parsers import load_parser
-
-_INTERRUPTED = 130  # the status that shells give for Ctrl-C
 
 
 @app.command()
@@ -23,9 +21,7 @@ def read(
     ] = None,
     index: IndexOption = "library",
     parser: ParserOption = "auto",
-    languages: Annotated[
-        str, typer.Option(help="Languages for Tesseract (eng+deu); auto detects the script.")
-    ] = "auto",
+    languages: LanguagesOption = "auto",
     budget_s: Annotated[
         float | None,
         typer.Option("--budget", min=0, metavar="SECONDS", help="Begin no page after this time."),
@@ -47,7 +43,7 @@ def read(
             report = engine.read(doc_id, budget_s=budget_s, on_progress=show)
     except KeyboardInterrupt:
         err.print("stopped; run the same command again to continue")
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
     out.print(f"{report.pages} pages read, {report.unread} left", highlight=False)
     for page_id, problem in report.problems.items():
         err.print(f"[red]not read[/] {escape(page_id)}: {escape(problem)}", highlight=False)

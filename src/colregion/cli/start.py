@@ -68,4 +68,4 @@ def _named(options: Sequence[str]) -> dict[str, str]:
 def _last_part(spec: str) -> str:
     # A Qdrant spec has options after its collection.
     path = spec.partition("?")[0] if spec.startswith("qdrant:") else spec
-    return PurePath(path).name or str(Path(path).resolve().name) or path
+    return PurePath(path).name or Path(path).resolve().name or path

@@ -1,4 +1,4 @@
-"""Protection of source documents from being overwritten by an export."""
+"""The files that hits come from, and their protection from being overwritten by an export."""
 
 from __future__ import annotations
 
@@ -6,6 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from colregion.errors import InvalidInput
+
+
+def source_file(source: str) -> Path | None:
+    """The file of a `Hit.source` or `DocumentEntry.source`; None for bytes, and where it is
+    gone."""
+    try:
+        path = Path(source).expanduser()
+        return path if path.is_file() else None
+    except (OSError, ValueError, RuntimeError):  # a name no file can have, or no home
+        return None
 
 
 def check_destination(path: str | Path, sources: Iterable[str]) -> None:

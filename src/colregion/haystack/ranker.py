@@ -5,7 +5,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from haystack import Document, component, default_from_dict, default_to_dict
+from haystack import Document, component, default_from_dict
 
 from colregion import Engine
 from colregion.adapters.page_references import (
@@ -17,7 +17,7 @@ from colregion.adapters.page_references import (
 from colregion.adapters.tool_text import resolve_engine, validate_source
 from colregion.core.results import DEFAULT_K
 from colregion.haystack.documents import page_references, region_document
-from colregion.haystack.source import index_name
+from colregion.haystack.yaml import component_to_dict
 
 
 @component
@@ -67,15 +67,12 @@ class RegionRanker:
 
     def to_dict(self) -> dict[str, Any]:
         """The component for a pipeline's YAML. Raises InvalidInput for an engine."""
-        return default_to_dict(
+        return component_to_dict(
             self,
-            index=index_name(self._source),
-            top_k=self.top_k,
+            self._source,
             first_page=self.first_page,
             files={name: str(file) for name, file in self.files.items()},
             without_page=self.without_page,
-            min_confidence=self.min_confidence,
-            crops=None if self.crops is None else str(self.crops),
         )
 
     @classmethod

@@ -5,7 +5,7 @@
 from pathlib import Path
 from typing import Any
 
-from haystack import Document, component, default_from_dict, default_to_dict
+from haystack import Document, component, default_from_dict
 
 from colregion import Engine
 from colregion.adapters.tool_text import resolve_engine, validate_source
@@ -13,7 +13,7 @@ from colregion.core.filters import parse_filters
 from colregion.core.results import DEFAULT_K
 from colregion.haystack.documents import region_document
 from colregion.haystack.filters import translate
-from colregion.haystack.source import index_name
+from colregion.haystack.yaml import component_to_dict
 
 
 @component
@@ -53,14 +53,7 @@ class RegionRetriever:
 
     def to_dict(self) -> dict[str, Any]:
         """The component for a pipeline's YAML. Raises InvalidInput for an engine."""
-        return default_to_dict(
-            self,
-            index=index_name(self._source),
-            top_k=self.top_k,
-            filters=self.filters,
-            min_confidence=self.min_confidence,
-            crops=None if self.crops is None else str(self.crops),
-        )
+        return component_to_dict(self, self._source, filters=self.filters)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "RegionRetriever":

@@ -17,7 +17,7 @@ from pydantic import ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from colregion import Engine, InvalidInput
-from colregion.adapters.named_files import engine_with_files
+from colregion.adapters.named_files import add_named_files
 from colregion.adapters.page_metadata import Files, referenced_pages
 from colregion.adapters.tool_text import resolve_engine, validate_source
 from colregion.core.filters import FilterInput, parse_filters
@@ -85,10 +85,7 @@ class RegionRetriever(EngineMixin, BaseRetriever):
             referenced_pages(document.metadata, first_page=0, files=files)
             for document in documents
         ]
-        filled = engine_with_files(pages, index=index, engine=engine)
-        if index is not None:
-            return cls(index=index, **settings)
-        return cls(engine=filled, **settings)
+        return cls(**add_named_files(pages, index=index, engine=engine), **settings)
 
     @model_validator(mode="before")
     @classmethod

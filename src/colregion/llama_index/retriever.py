@@ -13,7 +13,7 @@ from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle
 from llama_index_instrumentation import get_dispatcher
 
 from colregion import Engine
-from colregion.adapters.named_files import engine_with_files
+from colregion.adapters.named_files import add_named_files
 from colregion.adapters.page_metadata import Files
 from colregion.adapters.tool_text import resolve_engine, validate_source
 from colregion.core.filters import parse_filters
@@ -105,8 +105,7 @@ class RegionRetriever(BaseRetriever):
         """
         # How pages are counted does not matter: files are added whole.
         pages = [page_references(node, first_page=0, files=files) for node in documents]
-        filled = engine_with_files(pages, index=index, engine=engine)
-        return cls(index, **settings) if index is not None else cls(engine=filled, **settings)
+        return cls(**add_named_files(pages, index=index, engine=engine), **settings)
 
     def __repr__(self) -> str:
         return f"RegionRetriever({self._source!r}, k={self.k})"

@@ -9,7 +9,6 @@ are percent-encoded: `colregion://pages/report.pdf%23p3`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
 from colregion.adapters.tool_text import crop_for_model, scale_for_model, to_png
@@ -23,15 +22,15 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ImageAddresses:
-    """Addresses of the images of one index; `name` is "" for an index that is the only one."""
+def page_address(page_id: str, *, index: str) -> str:
+    """The address of a page's image; `index` is "" for an index that is the only one."""
+    folder = f"{quote_id(index)}/" if index else ""
+    return f"{_SCHEME}pages/{folder}{quote_id(page_id)}"
 
-    name: str
 
-    def page(self, page_id: str) -> str:
-        folder = f"{quote(self.name, safe='')}/" if self.name else ""
-        return f"{_SCHEME}pages/{folder}{quote(page_id, safe='')}"
+def quote_id(name: str) -> str:
+    """An id as one segment of an address."""
+    return quote(name.encode("utf-8", "replace"), safe="")
 
 
 class PageImages:
@@ -40,9 +39,6 @@ class PageImages:
     def __init__(self, engines: Mapping[str, Engine]) -> None:
         self._engines = engines
         self._named = len(engines) > 1
-
-    def addresses(self, name: str) -> ImageAddresses:
-        return ImageAddresses(name if self._named else "")
 
     def templates(self) -> Iterator[dict[str, str]]:
         """The resource templates, in MCP's terms."""

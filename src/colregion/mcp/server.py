@@ -106,8 +106,9 @@ class _Server(MCPServer[Any]):
         if not engines:
             raise InvalidInput("name at least one index to serve")
         self._images = PageImages(engines)
+        several = len(engines) > 1
         tools = {
-            name: EngineTools(one, self._images.addresses(name)) for name, one in engines.items()
+            name: EngineTools(one, index=name if several else "") for name, one in engines.items()
         }
 
         def registered(name: str, title: str, **hints: bool) -> Tool:
@@ -122,10 +123,10 @@ class _Server(MCPServer[Any]):
             )
             listed += [add, remove]
         self._by_name = {tool.name: tool for tool in listed}
-        several = f" The indexes are {', '.join(engines)}." if len(engines) > 1 else ""
+        names = f" The indexes are {', '.join(engines)}." if several else ""
         super().__init__(
             "colregion",
-            instructions=_INSTRUCTIONS + several,
+            instructions=_INSTRUCTIONS + names,
             tools=listed,
             log_level="WARNING",
             **_VERSION,

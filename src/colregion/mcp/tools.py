@@ -21,11 +21,10 @@ from colregion.engine import Engine
 from colregion.export.overlay import CROP_MARGIN
 from colregion.ingestion.on_demand import ReadingMode
 from colregion.mcp import records
-from colregion.mcp.images import ImageAddresses
+from colregion.mcp.images import page_address
 
 _KINDS = {"enum": [*KINDS, None]}
 _MARGIN = "How much of the page to show around it, as a fraction of the page's width."
-_ONLY_INDEX = ImageAddresses("")
 _VALUES = "Search documents with these values of their metadata, which list_documents shows."
 _PATHS = "Files, folders or globs on the machine of the server."
 Kind = Annotated[
@@ -56,12 +55,12 @@ class EngineTools:
     same as text and images for the model and as structured content for programs.
 
     Args:
-        images: address of the images of the index's pages and regions.
+        index: the index's name; "" for an index that is the only one.
     """
 
-    def __init__(self, engine: Engine, images: ImageAddresses = _ONLY_INDEX) -> None:
+    def __init__(self, engine: Engine, *, index: str = "") -> None:
         self._engine = engine
-        self._images = images
+        self._index = index
 
     def search_regions(
         self,
@@ -92,7 +91,7 @@ class EngineTools:
         (page,) = self._engine.index.load([page_id])
         parsed = page.parsed
         entry = self._engine.index.entry(parsed.page.doc_id)
-        record = records.page_record(parsed, entry, image=self._images.page(page_id))
+        record = records.page_record(parsed, entry, image=page_address(page_id, index=self._index))
         head = (
             f"{parsed.id}: page {record.page_number} of {record.page_count}, "
             f"{record.page_width:g} x {record.page_height:g} {record.page_unit}"

@@ -20,6 +20,7 @@ from colregion.core.results import Hit
 from colregion.documents import identify
 from colregion.engine import Engine
 from colregion.errors import NotIndexed, UnreadableDocument
+from colregion.export.destination import source_file
 from colregion.export.html.map_layers import map_layers
 from colregion.export.html.views import upright_crop
 from colregion.server import records
@@ -211,7 +212,7 @@ class Api:
 
     def _file(self, doc_id: str) -> Response:
         entry = self._engine.index.entry(doc_id)
-        path = records.source_path(entry)
+        path = source_file(entry.source)
         if path is None:
             raise NotIndexed(f"{entry.source}, from which {doc_id} was read, is no file here")
         try:

@@ -5,9 +5,7 @@ Fields are named as in `Hit.to_metadata`. Addresses are relative to that of the 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,9 +14,11 @@ from colregion.core.documents import DocumentEntry
 from colregion.core.regions import ParsedPage
 from colregion.core.results import DEFAULT_K, Hit
 from colregion.core.text import content_terms
+from colregion.export.destination import source_file
 from colregion.export.excerpt import readable
 from colregion.export.html.map_layers import MapLayer
 from colregion.export.html.markup import clean, term_spans
+from colregion.mcp.images import quote_id
 from colregion.mcp.records import DocumentRecord, RegionRecord, document_record, region_record
 
 _MAX_CITATIONS = 60  # a context has up to 50; finding marks takes time for each
@@ -211,22 +211,8 @@ def map_record(layer: MapLayer) -> MapRecord:
     return MapRecord(label=clean(layer.label), image=str(layer.uri), low=low, high=high)
 
 
-def quote_id(name: str) -> str:
-    """An id as one segment of an address."""
-    return quote(name.encode("utf-8", "replace"), safe="")
-
-
-def source_path(entry: DocumentEntry) -> Path | None:
-    """The file that a document was read from; None for bytes, and where it is gone."""
-    try:
-        path = Path(entry.source).expanduser()
-        return path if path.is_file() else None
-    except (OSError, ValueError, RuntimeError):  # a name no file can have, or no home
-        return None
-
-
 def _file_url(entry: DocumentEntry, *, page_number: int | None = None) -> str | None:
-    if source_path(entry) is None:
+    if source_file(entry.source) is None:
         return None
     at_page = f"#page={page_number}" if page_number else ""
     return f"api/documents/{quote_id(entry.id)}/file{at_page}"

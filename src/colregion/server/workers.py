@@ -95,9 +95,10 @@ class Workers:
             raise BackendError("the server was stopped before the document was read; add it again")
 
     def check(self) -> None:
-        """Raises as `run` would before the call."""
+        """Raises as `run` would before the call, for a request that is answered without it."""
         self._check_waiting(self.limiter)
         self._check_index()
+        self._asked = time.monotonic()
 
     async def _run(self, limiter: CapacityLimiter, call: Callable[[], _Result]) -> _Result:
         self._check_waiting(limiter)

@@ -15,6 +15,7 @@ from colregion.core.geometry import Box
 from colregion.core.repr import one_line_repr
 from colregion.core.results import Hit, RelevanceMap
 from colregion.core.text import content_terms
+from colregion.export.destination import source_file
 from colregion.export.excerpt import key_words, preview, readable
 from colregion.export.html.images import EmbeddedImage, embed_jpeg
 from colregion.export.html.map_layers import MapLayer, map_layers
@@ -137,11 +138,12 @@ def _hit_view(rank: int, hit: Hit, folder: Path | None) -> HitView:
 
 
 def _link(hit: Hit, folder: Path) -> str:
-    source = Path(hit.source).expanduser()
-    if not source.is_file():  # bytes, an image, or no longer there
+    source = source_file(hit.source)
+    if source is None:
         return ""
     try:
-        address = quote_url(Path(os.path.relpath(source.absolute(), folder.absolute())).as_posix())
+        path = Path(os.path.relpath(source.absolute(), folder.absolute()))
+        address = quote_url(os.fsencode(path.as_posix()))
     except ValueError:  # on another drive of Windows
         address = source.absolute().as_uri()
     return f"{address}#page={hit.page_number}" if source.suffix.lower() == ".pdf" else address

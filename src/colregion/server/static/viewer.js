@@ -9,24 +9,24 @@ const TAG_WIDTH = 0.042;
 
 const texts = new Map(); // page id -> the answer about it
 const maps = new Map(); // question and page id -> relevance maps
-const view = { page: null, question: "", hits: [], rank: 0, zoom: 1, token: "", wanted: "" };
+const view = { page: null, question: "", hits: [], rank: 0, zoom: 1, token: "", target: "" };
 
 export const shown = () => ({ pageId: view.page?.page_id ?? null, zoom: view.zoom, token: mapToken() });
 const mapToken = () => ($("map-on").checked ? view.token || "whole question" : "");
 
 /** Show a page with the boxes of the hits on it; `rank` is the selected one, 0 for none. */
 export async function showPage(pageId, { question = "", hits = [], rank = 0, pick }) {
-  Object.assign(view, { question, hits, rank, wanted: pageId });
+  Object.assign(view, { question, hits, rank, target: pageId });
   $("viewer").hidden = false;
   let page;
   try {
     page = texts.get(pageId) ?? (await request(`api/pages/${encodeURIComponent(pageId)}`));
   } catch (error) {
-    if (view.wanted === pageId) showProblem(error.message);
+    if (view.target === pageId) showProblem(error.message);
     return;
   }
   texts.set(pageId, page);
-  if (view.wanted !== pageId) return; // another page was asked for meanwhile
+  if (view.target !== pageId) return; // another page was asked for meanwhile
   showProblem("");
   if (view.page !== page) {
     view.page = page;
