@@ -254,14 +254,15 @@ def test_words_count_at_once_while_another_writer_holds_the_index_and_are_stored
 
 
 def test_read_waits_for_another_writer(scans: Path, tmp_path: Path) -> None:
-    engine, other = (open_engine(LocalIndex(tmp_path / "index")) for _ in range(2))
+    engine, other = open_engine(LocalIndex(tmp_path / "index")), LocalIndex(tmp_path / "index")
     add_unread(engine, scans / "a.png")
-    changing = other.index._changing()
+    changing = other._changing()
     changing.__enter__()
     release = threading.Timer(1.0, changing.__exit__, (None, None, None))
     release.start()
     assert engine.read().pages == 1
     release.join()
+    other.close()
 
 
 def test_read_completes_the_pages_that_questions_lit_up_first(scans: Path) -> None:
