@@ -70,13 +70,14 @@ def kernel(request: pytest.FixtureRequest) -> TokenBest:
 
 @pytest.fixture(params=[pytest.param(None, marks=pytest.mark.torch)])
 def gpu_kernel() -> TokenBest:
-    """What a GPU runs, on the CPU."""
+    """What a GPU runs, there if there is one, else on the CPU."""
     import torch
 
     from colregion.indexes.maxsim_kernels.torch_kernel import best_in_halves
 
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     return lambda rows, first, counts, tokens: best_in_halves(
-        torch, torch.from_numpy(rows), first, counts, tokens, device="cpu"
+        torch, torch.from_numpy(rows).to(device), first, counts, tokens, device=device
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -140,13 +142,14 @@ def test_pages_of_any_lengths_and_places_agree_with_brute_force(kernel: TokenBes
 
 @pytest.fixture
 def in_halves() -> TokenBest:
-    """What a GPU runs, on the CPU."""
+    """What a GPU runs, there if there is one, else on the CPU."""
     import torch
 
     from colregion.indexes.maxsim_kernels.torch_kernel import best_in_halves
 
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     return lambda rows, first, counts, tokens: best_in_halves(
-        torch, torch.from_numpy(rows), first, counts, tokens, device="cpu"
+        torch, torch.from_numpy(rows).to(device), first, counts, tokens, device=device
     )
 
 
@@ -165,6 +168,23 @@ def test_gpu_kernel_agrees_with_brute_force_for_pages_of_any_lengths(
         expected = brute_force(rows, first[chosen], counts[chosen], tokens)
         best = in_halves(rows, first[chosen], counts[chosen], tokens)
         np.testing.assert_allclose(best, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
+
+
+@pytest.mark.torch
+def test_triton_runs_on_nvidia_gpus_of_2020_and_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from colregion.indexes.maxsim_kernels import torch_kernel
+
+    matrix = SimpleNamespace(is_cuda=True, device="cuda:0")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    for capability, dim, runs in (((8, 0), 128, True), ((7, 5), 128, False), ((9, 0), 24, False)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, c=capability: c)
+        assert torch_kernel._has_triton(torch, matrix, dim=dim) is runs
+    matrix.is_cuda = False
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
+    assert not torch_kernel._has_triton(torch, matrix, dim=128)
 
 
 @pytest.mark.torch

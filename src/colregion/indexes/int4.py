@@ -33,8 +33,8 @@ from colregion.indexes.quantization import quantize_int8
 HALF_STEP = 7.5
 TAIL = 4  # bytes of a row after its numbers
 GAIN_STEP = 1 / 1024
-_VECTORS_PER_CENTRE = 16
-_HEAD_TAIL = 4  # bytes of a head after its centres
+VECTORS_PER_CENTRE = 16
+HEAD_TAIL = 4  # bytes of a head after its centres
 # Steps to choose from, in root mean squares of a vector: .335 is best for normally distributed
 # numbers.
 _STEPS = (0.29, 0.335, 0.38)
@@ -55,12 +55,12 @@ def row_bytes(dim: int) -> int:
 
 def centre_counts(n_vectors: Any) -> Any:
     """K of pages with V >= 1 vectors: one for 16 vectors, 1 to 64. For a number or an array."""
-    return np.clip(n_vectors // _VECTORS_PER_CENTRE, 1, COARSE_VECTORS)
+    return np.clip(n_vectors // VECTORS_PER_CENTRE, 1, COARSE_VECTORS)
 
 
 def head_rows(n_vectors: Any, *, dim: int) -> Any:
     """Rows before the vectors of pages with V >= 1 vectors. For a number or an array."""
-    return -(-(centre_counts(n_vectors) * dim + _HEAD_TAIL) // row_bytes(dim))
+    return -(-(centre_counts(n_vectors) * dim + HEAD_TAIL) // row_bytes(dim))
 
 
 def pack(vectors: FloatArray) -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from colregion.encoders.colvision.checkpoint_files import Checkpoint
 from colregion.encoders.colvision.multi_vector import load_multi_vector
 from colregion.encoders.colvision.neomme import NeoMMEPages
 from colregion.encoders.colvision.placement import check_processor
+from colregion.encoders.colvision.varlen_attention import attend_in_one_launch
 from colregion.encoders.torch_utils.batching import is_out_of_memory
 from colregion.encoders.torch_utils.devices import pick_device, pick_dtype
 from colregion.encoders.torch_utils.model_files import read_json, weight_shapes
@@ -59,7 +60,7 @@ def load(
     if limit is not None:
         limit_tokens(processor, limit, name=family.model)
     try:
-        return model.to(device).eval(), processor, device
+        model = model.to(device).eval()
     except RuntimeError as cause:
         if not is_out_of_memory(cause):
             raise
@@ -67,6 +68,9 @@ def load(
             f"{family.model} does not fit the memory of {device}. Try dtype='bfloat16', a smaller "
             "model, another device, or device='cpu'"
         ) from cause
+    if attention is None:
+        attend_in_one_launch(model)
+    return model, processor, device
 
 
 def _load_pair(

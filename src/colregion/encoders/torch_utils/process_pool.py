@@ -29,6 +29,7 @@ _Source = TypeVar("_Source")
 
 _START_S = 180.0  # to import the model libraries, on a busy machine
 _IDLE_S = 60.0
+_NICE = 10
 # Threads of one process per core would only wait for each other. A limit that the user set for
 # other programs, as is often done for Tesseract, is none for torch.
 _ENVIRONMENT = {
@@ -226,6 +227,8 @@ class _Process:
 def main() -> None:
     """Work on tasks until standard input ends or none comes for a minute."""
     tasks, replies = take_pipes()
+    if os.name == "posix":
+        os.nice(_NICE)  # or the device would wait for its own process
     tool = pickle.load(tasks)
     require("torch", extra="colpali").set_num_threads(1)
     _reply(replies, {})

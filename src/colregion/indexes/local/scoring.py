@@ -228,6 +228,9 @@ class _Best:
     def offer(self, positions: NDArray[np.intp], scores: NDArray[np.float64]) -> None:
         positions = np.concatenate([self.positions, positions])
         scores = np.concatenate([self.scores, scores])
+        if len(scores) > self._k:  # sorting all takes longer than a GPU needs to score them
+            among = scores >= np.partition(scores, -self._k)[-self._k]
+            positions, scores = positions[among], scores[among]
         order = np.lexsort((positions, -scores))[: self._k]
         self.positions, self.scores = positions[order], scores[order]
 

@@ -2,12 +2,14 @@
 
 On a GPU the vectors stay half-precision and products are summed in float32. A query is the sum of
 two halves, 22 bits together, so that its rounding shows no more than that of a float32 product.
-Pages of any lengths take one product and two segment maxima per block, and nothing waits for the
-GPU until all blocks are queued.
+Vectors in the GPU's memory are read once, by `triton_kernel`. Without Triton, and for vectors that
+stay in the host's memory, pages of any lengths take one product and two segment maxima per block.
+Nothing waits for the GPU until all blocks are queued.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 import warnings
 import weakref
@@ -27,6 +29,8 @@ _SIMILARITIES_AT_ONCE, _VECTORS_AT_ONCE = 1 << 26, 1 << 20
 _VECTORS_IN_CACHE = 1 << 12
 # Share of the GPU's free memory up to which one file's vectors are cached there.
 _CACHED_SHARE = 0.5
+# Of `triton_kernel`: a matrix unit takes 16 and more, and more do not fit a program's memory.
+_FEWEST_DIMENSIONS, _MOST_DIMENSIONS = 32, 512
 # A page's maximum is that of pieces of this many vectors, because one thread walks a segment.
 _PIECE = 32
 # The second half of a query counts 2^-11, which keeps it a normal number.
@@ -93,7 +97,8 @@ def best_in_halves(
     """As `token_best`, for a matrix in the memory of the GPU, or of the host if it has no space.
     Where memory runs out, a block is halved."""
     halves, exponents = _as_halves(tokens)
-    query = torch.from_numpy(halves).to(device).T
+    query = torch.from_numpy(halves).to(device)
+    matches = _in_one_pass if _has_triton(torch, matrix, dim=tokens.shape[1]) else _in_steps
     places = torch.from_numpy(np.stack([first, counts]).astype(np.int64)).to(device)
     best = torch.empty((len(first), len(tokens)), dtype=torch.float32, device=device)
     most = min(_SIMILARITIES_AT_ONCE // len(halves), _VECTORS_AT_ONCE)
@@ -102,15 +107,9 @@ def best_in_halves(
         pages = _next_pages(counts, page, most=most)
         n_vectors = int(counts[pages].sum())
         try:
-            block = _block(torch, matrix, first[pages], counts[pages], places[:, pages])
-            pieces = int((-(-counts[pages] // _PIECE)).sum())
-            block = block.to(device, non_blocking=True)
-            if matrix.dtype == torch.uint8:
-                centres = _Centres(torch, matrix, first[pages], counts[pages], dim=len(query))
-                similarity = centres.similarity(block, query)
-            else:
-                similarity = _half_product(torch, block.half(), query)
-            best[pages] = _segment_max(torch, similarity, places[1, pages], pieces=pieces)
+            best[pages] = matches(
+                torch, matrix, first[pages], counts[pages], query, places[:, pages]
+            )
             page = pages.stop
             continue
         except RuntimeError as cause:
@@ -125,6 +124,46 @@ def best_in_halves(
         torch.cuda.empty_cache()
         most = n_vectors // 2
     return np.asarray(np.ldexp(best.cpu().numpy(), exponents))
+
+
+def _has_triton(torch: Any, matrix: Any, *, dim: int) -> bool:
+    """Whether `triton_kernel` can run: from the GPUs of 2020 on."""
+    if not matrix.is_cuda or torch.version.cuda is None:
+        return False
+    if not _FEWEST_DIMENSIONS <= dim <= _MOST_DIMENSIONS:
+        return False
+    capable = torch.cuda.get_device_capability(matrix.device) >= (8, 0)
+    return capable and importlib.util.find_spec("triton") is not None
+
+
+def _in_one_pass(
+    torch: Any,
+    matrix: Any,
+    first: IntArray,  # noqa: ARG001
+    counts: IntArray,
+    query: Any,
+    places: Any,
+) -> Any:
+    """(P, T) products, without the tokens' scales, on the GPU that has the matrix."""
+    from colregion.indexes.maxsim_kernels import triton_kernel
+
+    n_centres = int(int4.centre_counts(counts).sum())
+    return triton_kernel.best_matches(torch, matrix, places, query, n_centres=n_centres)
+
+
+def _in_steps(
+    torch: Any, matrix: Any, first: IntArray, counts: IntArray, query: Any, places: Any
+) -> Any:
+    """As `_in_one_pass`, with torch's own functions, wherever the matrix is."""
+    block = _block(torch, matrix, first, counts, places)
+    pieces = int((-(-counts // _PIECE)).sum())
+    block = block.to(query.device, non_blocking=True)
+    if matrix.dtype == torch.uint8:
+        centres = _Centres(torch, matrix, first, counts, dim=query.shape[1])
+        similarity = centres.similarity(block, query.T)
+    else:
+        similarity = _half_product(torch, block.half(), query.T)
+    return _segment_max(torch, similarity, places[1], pieces=pieces)
 
 
 def _as_halves(tokens: FloatArray) -> tuple[NDArray[np.float16], IntArray]:
