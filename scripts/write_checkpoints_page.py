@@ -95,7 +95,7 @@ WHAT = {
     "colqwen2-v1.0-hf-4.53.3": "vidore/colqwen2-v1.0-hf (transformers 4.53)",
     "colqwen2-v1.0-hf-4.57.3": "vidore/colqwen2-v1.0-hf (transformers 4.57)",
     "colqwen2-v1.0-hf-converted": "a merged ColQwen2 with the names of transformers' class",
-    "colqwen2-v1.0-hf-converted-oldnames": "a merged ColQwen2 with old names of transformers' class",
+    "colqwen2-v1.0-hf-converted-oldnames": "a merged ColQwen2 with old names of that class",
     "colqwen2-v1.0-merged": "vidore/colqwen2-v1.0-merged",
     "colqwen2.5-7b-base": "nomic-ai/colqwen2.5-7B-base",
     "colqwen2.5-7b-lora": "nomic-ai/colnomic-embed-multimodal-7b (adapter)",
