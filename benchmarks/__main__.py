@@ -50,6 +50,7 @@ def visual(
         float | None,
         typer.Option(help="Sleep for so long for each page of the stream, without the model."),
     ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Turns of each side of the stream.")] = 1,
     as_json: JsonOption = False,
     output: OutputOption = None,
 ) -> None:
@@ -61,7 +62,8 @@ def visual(
 
     rows = [visual_row(encoder)]
     if workers:
-        rows.append(stream_row(encoder, workers=workers, pages=pages, page_ms=page_ms))
+        stream = stream_row(encoder, workers=workers, pages=pages, page_ms=page_ms, rounds=rounds)
+        rows.append(stream)
     result = {"machine": describe_machine(), "rows": rows}
     _emit(result, as_json=as_json, output=output)
 

@@ -6,6 +6,7 @@ processes, which are started before the clock runs.
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from PIL import Image
 
 from benchmarks.timing import Row, row
 from colregion.core.documents import Page
+from colregion.core.interfaces import Encoder
 from colregion.core.regions import ParsedPage
 from colregion.demo import DOCUMENTS
 from colregion.documents import open_document
@@ -77,7 +79,9 @@ class _SleepingDevice:
         return torch.full((n_pages, n_tokens, 128), 128**-0.5, dtype=self.model.dtype)
 
 
-def stream_row(spec: str, *, workers: int, pages: int, page_ms: float | None = None) -> Row:
+def stream_row(
+    spec: str, *, workers: int, pages: int, page_ms: float | None = None, rounds: int = 1
+) -> Row:
     """Milliseconds a page of the encoder's stream and of colpali-engine's loop, in turn.
 
     Args:
@@ -86,6 +90,11 @@ def stream_row(spec: str, *, workers: int, pages: int, page_ms: float | None = N
         pages: how many.
         page_ms: in place of running the model, sleep for so long for each page; the row then
             also tells the share of the time that this was, as `busy`.
+        rounds: turns of each side; the row has the medians.
+
+    Returns:
+        The row, with the milliseconds `without` processes, as is the default on a CPU, and the
+        `threads` of torch, which `OMP_NUM_THREADS` sets.
 
     Raises:
         InvalidInput: no processes, or the encoder is not a visual one.
@@ -104,14 +113,23 @@ def stream_row(spec: str, *, workers: int, pages: int, page_ms: float | None = N
             ParsedPage(Page("report", i + 1, 1, 1, "px", _File(path)), (), ())
             for i, path in enumerate(paths)
         ]
-        ours, our_sleep = _timed(encoder, lambda: list(encoder.encode_stream(parsed)))
-        other, other_sleep = _timed(encoder, _loop(encoder, paths, workers))
-        against = f"colpali-engine's loop over {encoder.fingerprint}, {workers} workers"
-        more = {}
-        if page_ms is not None:
-            more = {"busy": round(our_sleep / ours, 3), "other_busy": round(other_sleep / other, 3)}
-        per_page = (1000 * ours / pages, 1000 * other / pages)
-        return row("stream", *per_page, against=against, **more)
+        sides = {
+            "ours": lambda: list(encoder.encode_stream(parsed)),
+            "other": _loop(encoder, paths, workers),
+            "without": lambda: list(Encoder.encode_stream(encoder, parsed)),
+        }
+        turns = [{name: _timed(encoder, run) for name, run in sides.items()} for _ in range(rounds)]
+    ms = {name: 1000 * statistics.median(one[name][0] for one in turns) / pages for name in sides}
+    more: dict[str, Any] = {
+        "without": round(ms["without"], 4),
+        "threads": require("torch", extra="colpali").get_num_threads(),
+    }
+    if page_ms is not None:
+        for name, key in (("ours", "busy"), ("other", "other_busy")):
+            shares = [slept / whole for whole, slept in (one[name] for one in turns)]
+            more[key] = round(statistics.median(shares), 3)
+    against = f"colpali-engine's loop over {encoder.fingerprint}, {workers} workers"
+    return row("stream", ms["ours"], ms["other"], against=against, **more)
 
 
 def _timed(encoder: ColVisionEncoder, run: Callable[[], object]) -> tuple[float, float]:

@@ -14,8 +14,9 @@ from colregion.encoders import load_encoder
 from colregion.encoders.colvision import ColVisionEncoder, loading
 from colregion.encoders.colvision.checkpoint import ENGINE, NATIVE, Family, find_family
 from colregion.encoders.torch_utils import model_files
-from colregion.errors import BackendError, InvalidInput, MissingDependency
-from colregion.testing.fakes import PlainImage, make_parsed_page
+from colregion.engine import Engine
+from colregion.errors import BackendError, InvalidInput, MissingDependency, ModelMismatch
+from colregion.testing.fakes import LineParser, PlainImage, make_parsed_page
 from tests.encoders.tiny_colvision import FAMILIES, ModelShelf, classes
 
 pytestmark = pytest.mark.torch
@@ -346,6 +347,47 @@ def test_cached_model_needs_no_network_and_spec_records_its_commit() -> None:
 def test_revision_can_be_pinned() -> None:
     assert load_encoder(HUB_ID, revision="v1").fingerprint.startswith("ColPali@")
     assert load_encoder(HUB_ID, revision=OLD).fingerprint.startswith("ColPali@")
+
+
+def index_with_a_page(folder: Path, encoder: str) -> str:
+    """The fingerprint of its encoder."""
+    with Engine.open(folder, encoder=encoder, parser=LineParser([])) as engine:
+        engine.add(PAGE.page.image, doc_id="d")
+        return engine.encoder.fingerprint
+
+
+def test_index_keeps_the_commit_of_its_model_while_the_repository_moves_on(
+    cache: Path, tmp_path: Path
+) -> None:
+    made_with = index_with_a_page(tmp_path / "index", HUB_ID)
+    (cache / "refs" / "main").write_text(OLD)
+    with Engine.open(tmp_path / "index") as engine:
+        assert engine.encoder.fingerprint == made_with
+        assert {hit.doc_id for hit in engine.search("total")} == {"d"}
+    with pytest.raises(ModelMismatch, match=made_with):
+        Engine.open(tmp_path / "index", encoder=HUB_ID)
+
+
+def test_commit_of_an_index_that_is_gone_is_named(cache: Path, tmp_path: Path) -> None:
+    index_with_a_page(tmp_path / "index", HUB_ID)
+    (cache / "refs" / "main").write_text(OLD)
+    shutil.rmtree(cache / "snapshots" / COMMIT)
+    with pytest.raises(BackendError, match=f"hf download {HUB_ID} --revision {COMMIT}"):
+        Engine.open(tmp_path / "index")
+
+
+def test_folder_whose_weights_have_changed_is_another_model(
+    models: ModelShelf, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    folder = copy_of(models, tmp_path / "model")
+    made_with = index_with_a_page(tmp_path / "index", str(folder))
+    weights = load_file(folder / "model.safetensors")
+    weights["custom_text_proj.bias"] += 1
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelMismatch, match=made_with):
+        Engine.open(tmp_path / "index")
 
 
 @pytest.mark.parametrize(

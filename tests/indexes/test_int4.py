@@ -9,11 +9,10 @@ from colregion.indexes import int4
 from colregion.indexes.maxsim_kernels import TokenBest, load_kernel
 
 
-def test_page_of_1024_vectors_of_128_numbers_takes_78_kilobytes() -> None:
-    # 64 centres of 128 bytes and their scale are 8,196 bytes, 121 rows.
+def test_page_of_1024_vectors_of_128_numbers_takes_74_kilobytes() -> None:
     assert int4.row_bytes(128) == 64 + 4
-    assert int4.head_rows(1024, dim=128) == 121
-    assert (1024 + 121) * 68 == 77_860
+    page = int4.pack(np.ones((1024, 128), dtype=np.float32))
+    assert page.nbytes == (64 + 1024) * 68 == 73_984
 
 
 @pytest.mark.parametrize(
@@ -23,26 +22,57 @@ def test_page_has_a_centre_for_16_vectors(n_vectors: int, n_centres: int) -> Non
     assert int4.centre_counts(n_vectors) == n_centres
 
 
-def test_single_vector_is_its_own_centre() -> None:
-    vectors = np.array([[127, -127, 0, 64, 1]], dtype=np.float32)
-    rows = int4.pack(vectors)
-    assert rows.shape == (2 + 1, 7)  # 5 + 4 bytes of head in rows of ceil(5 / 2) + 4
-    assert rows[0, :5].view(np.int8).tolist() == [127, -127, 0, 64, 1]
-    np.testing.assert_allclose(int4.unpack(rows, n_vectors=1, dim=5), vectors, atol=1e-6)
+@pytest.mark.parametrize("dim", [1, 2, 7, 128])
+def test_rotation_keeps_products(dim: int) -> None:
+    turned = int4.turn(np.eye(dim, dtype=np.float32))
+    np.testing.assert_allclose(turned @ turned.T, np.eye(dim), rtol=0, atol=1e-6)
 
 
-def test_numbers_gain_and_step_are_those_that_lose_least() -> None:
+def test_rotation_makes_a_wave_of_a_single_number() -> None:
+    (turned,) = np.abs(int4.turn(np.eye(4, dtype=np.float32)[:1]))
+    # sqrt(1 / 4), and sqrt(2 / 4) times the cosines of 22.5, 45 and 67.5 degrees.
+    np.testing.assert_allclose(turned, [0.5, 0.653281, 0.5, 0.270598], atol=1e-6)
+
+
+def test_rows_are_read_as_their_layout_says() -> None:
+    # One centre, -.5 x (1, 1, 1), and a vector of 2 x it + .25 x (0.5, -7.5, 7.5).
+    centre = [7 | 7 << 4, 7, 0, 0, 0x80, 0x3F]  # the upper half of 1.0
+    vector = [8 | 15 << 4, 0, 0, 64, 0x80, 0x3E]  # gain 1 + 64 / 1024, the upper half of .25
+    rows = np.array([centre, vector], dtype=np.uint8)
+    turned = int4.turn(int4.unpack(rows, n_vectors=1, dim=3))
+    gain = 1 + 64 / 1024
+    expected = [[-0.5 * gain + 0.125, -0.5 * gain - 1.875, -0.5 * gain + 1.875]]
+    np.testing.assert_allclose(turned, expected, atol=1e-6)
+
+
+def test_gain_and_step_make_vectors_of_two_numbers_exact() -> None:
     vectors = np.array([[100.0, 3], [100, -3], [100, 1], [100, -1]], dtype=np.float32)
-    rows = int4.pack(vectors)
-    # The centre is (100, 0), and the rests have a root mean square of 3 / sqrt(2) and 1 / sqrt(2):
-    # 3 is 4.2 steps of .335 of that, in the middle of the fifth of them, and so is 1.
-    assert rows[-4:, 0].tolist() == [8 | 12 << 4, 8 | 3 << 4] * 2
-    # A step of 3 / 4.5 or 1 / 4.5 makes the second number right; the first is then .5 steps more
-    # than the centre, which a gain of 1 - .5 step / 100 makes up for, rounded to 1 / 1024.
-    steps = np.array([3, 3, 1, 1]) / 4.5
-    gains = 1 + np.round(-0.5 * steps / 100 * 1024) / 1024
-    expected = np.column_stack([100 * gains + 0.5 * steps, vectors[:, 1]])
-    np.testing.assert_allclose(int4.unpack(rows, n_vectors=4, dim=2), expected, rtol=5e-3)
+    unpacked = int4.unpack(int4.pack(vectors), n_vectors=4, dim=2)
+    # But for their rounding: the gain's to 1 / 1024 of a centre of length 100, and the step's, by
+    # up to 1 / 512 of the four to fourteen that are left.
+    np.testing.assert_allclose(unpacked, vectors, rtol=0, atol=100 / 2048 + 14 / 512)
+
+
+def test_product_of_a_vector_with_itself_is_exact() -> None:
+    rng = np.random.default_rng(5)
+    vectors = (rng.standard_normal((200, 96)) + 0.5).astype(np.float32)
+    unpacked = int4.unpack(int4.pack(vectors), n_vectors=200, dim=96)
+    products = (vectors * unpacked).sum(axis=1) / (vectors * vectors).sum(axis=1)
+    np.testing.assert_allclose(products, 1, rtol=0, atol=1 / 1024)
+
+
+def test_few_large_numbers_among_zeros_lose_as_little_as_many_equal_ones() -> None:
+    rng = np.random.default_rng(6)
+    few = np.zeros((200, 128), dtype=np.float32)
+    for row in few:
+        row[rng.choice(128, size=3, replace=False)] = rng.choice([-1, 1], size=3)
+    many = rng.standard_normal((200, 128)).astype(np.float32)
+    lost = [
+        np.linalg.norm(int4.unpack(int4.pack(one), n_vectors=200, dim=128) - one)
+        / np.linalg.norm(one)
+        for one in (few, many)
+    ]
+    assert lost[0] < 1.05 * lost[1] < 0.12
 
 
 def test_zero_vectors_stay_zero() -> None:
@@ -87,7 +117,7 @@ def check_against_unpacked(kernel: TokenBest, *, dim: int, tokens: int) -> None:
     pages = [rng.standard_normal((n, dim)).astype(np.float32) + 1 for n in counts]
     packed = [int4.pack(page) for page in pages]
     starts = np.cumsum([0, *(len(page) for page in packed[:-1])])
-    first = starts + int4.head_rows(counts, dim=dim)
+    first = starts + int4.centre_counts(counts)
     question = rng.standard_normal((tokens, dim)).astype(np.float32)
     unpacked = [
         int4.unpack(page, n_vectors=n, dim=dim) for page, n in zip(packed, counts, strict=True)
@@ -95,7 +125,7 @@ def check_against_unpacked(kernel: TokenBest, *, dim: int, tokens: int) -> None:
     expected = np.array([(question @ page.T).max(axis=1) for page in unpacked])
     rows = np.concatenate(packed)
     for chosen in ([*range(6)], [4, 1, 1, 0]):
-        best = kernel(rows, first[chosen], counts[chosen], question)
+        best = kernel(rows, first[chosen], counts[chosen], int4.turn(question))
         np.testing.assert_allclose(best, expected[chosen], rtol=0, atol=1e-5 * dim)
 
 
@@ -117,8 +147,8 @@ def test_equal_4_bit_pages_get_bitwise_equal_matches(name: str) -> None:
     page = int4.pack(rng.standard_normal((300, 64)).astype(np.float32))
     other = int4.pack(rng.standard_normal((77, 64)).astype(np.float32))
     rows = np.concatenate([page, other, page, other[:5], page])
-    head = int4.head_rows(300, dim=64)
-    starts = np.array([0, len(page) + len(other), 2 * len(page) + len(other) + 5]) + head
+    starts = np.array([0, len(page) + len(other), 2 * len(page) + len(other) + 5])
+    starts += int4.centre_counts(300)
     tokens = rng.standard_normal((20, 64)).astype(np.float32)
     best = load_kernel(name, numbers=1)(rows, starts, np.full(3, 300), tokens)
     assert (best == best[0]).all()

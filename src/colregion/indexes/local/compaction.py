@@ -69,11 +69,11 @@ def _compact_rows(
         f"ORDER BY {first_in}",
         (file,),
     ).fetchall()
-    if sum(rows_of_page(form, count, dim=dim) for _, _, count, _ in pages) >= below * n_rows:
+    if sum(rows_of_page(form, count) for _, _, count, _ in pages) >= below * n_rows:
         return False
     rows = map_rows(path, form=form, n_rows=n_rows, dim=dim)
     for page, first, count, step in pages:
-        of_page = rows[first : first + rows_of_page(form, count, dim=dim)]
+        of_page = rows[first : first + rows_of_page(form, count)]
         # Never into the obsolete file, even if it is the last one and has space.
         moved = writer.append(database, of_page, form=form, dim=dim, step=step, not_into=file)
         database.execute(

@@ -133,7 +133,7 @@ class PageTable:
         if file.form == CODEBOOK:
             self.check_codes(page)
             return np.asarray(file.rows.take(page.codes[slots], axis=0))
-        n_rows = rows_of_page(file.form, rows.count, dim=file.dim)
+        n_rows = rows_of_page(file.form, rows.count)
         stored = file.rows[rows.first : rows.first + n_rows]
         self._check(page, file, np.ascontiguousarray(stored).data.cast("B"))
         if file.form == ROWS:

@@ -147,10 +147,10 @@ class PageScores:
             return rows.positions, np.empty(0)
         numbers = int(rows.counts.sum()) * query.vectors.shape[1]
         kernel = load_kernel(self._kernel, numbers=numbers)
-        first = rows.first
+        first, tokens = rows.first, query.vectors
         if rows.file.form == INT4:
-            first = first + int4.head_rows(rows.counts, dim=rows.file.dim)
-        matches = kernel(rows.file.rows, first, rows.counts, query.vectors)
+            first, tokens = first + int4.centre_counts(rows.counts), int4.turn(tokens)
+        matches = kernel(rows.file.rows, first, rows.counts, tokens)
         # Not a matrix product, whose last bits depend on the position of a page in the matrix.
         scores = (matches.astype(np.float64) * query.weights).sum(axis=1)
         return rows.positions, scores * rows.steps

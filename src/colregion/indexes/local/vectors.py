@@ -82,9 +82,9 @@ def row_bytes(form: str, *, dim: int) -> int:
     return int4.row_bytes(dim) if form == INT4 else dim * DTYPES[form].itemsize
 
 
-def rows_of_page(form: str, n_vectors: int, *, dim: int) -> int:
+def rows_of_page(form: str, n_vectors: int) -> int:
     """How many rows of a file the V vectors of a page take."""
-    head = int4.head_rows(n_vectors, dim=dim) if form == INT4 and n_vectors else 0
+    head = int4.centre_counts(n_vectors) if form == INT4 and n_vectors else 0
     return n_vectors + int(head)
 
 

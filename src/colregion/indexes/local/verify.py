@@ -85,7 +85,7 @@ class _VectorFile:
 
     def rows_damaged(self, first: int, count: int, crc: int) -> bool:
         """Whether rows of a page with `count` vectors are missing or changed."""
-        n_rows = rows_of_page(self._form, count, dim=self._dim)
+        n_rows = rows_of_page(self._form, count)
         start, end = first * self._row_bytes, (first + n_rows) * self._row_bytes
         return end > len(self._bytes) or zlib.crc32(self._bytes[start:end]) != crc
 

@@ -26,7 +26,7 @@ from colregion.indexes.maxsim_kernels import numpy_kernel
 KernelName: TypeAlias = Literal["auto", "numpy", "numba", "torch"]
 TokenBest: TypeAlias = Callable[[NDArray[np.generic], IntArray, IntArray, FloatArray], FloatArray]
 """(rows, first (P,), counts (P,) >= 1, tokens (T, D)) -> (P, T) float32, for rows (N, D) of float16
-or int8, or (N, W) of uint8 that have 4-bit numbers as in `quantization`."""
+or int8, or (N, W) of uint8 with 4-bit numbers and tokens after `int4.turn`."""
 
 # Importing numba takes half a second, which pays off from about this many numbers.
 _COMPILED_FROM = 1 << 27

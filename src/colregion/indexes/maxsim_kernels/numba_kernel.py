@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from colregion.core.geometry import FloatArray, IntArray
 from colregion.indexes.coarse_vectors import COARSE_VECTORS
-from colregion.indexes.int4 import GAIN_STEP, HALF_STEP, TAIL, centre_counts, head_rows
+from colregion.indexes.int4 import GAIN_STEP, HALF_STEP, TAIL, centre_counts
 from colregion.indexes.maxsim_kernels.threads import in_threads
 
 _TILE_ROWS = 2
@@ -77,20 +77,17 @@ def _widen_int4(rows: Any, block: Any, centre: Any, gain: Any) -> None:
 
 
 @_compiled
-def _read_head(head: Any, query: Any, by_centre: Any) -> None:
-    """Write the products of a page's centres with the query (T, D) into by_centre (K, T)."""
-    dim = query.shape[1]
-    scale = np.empty(1, np.float32)
-    scale.view(np.uint8)[:] = head[len(by_centre) * dim : len(by_centre) * dim + 4]
-    numbers = np.empty(dim, np.float32)
-    for k in range(len(by_centre)):
-        for d in range(dim):
-            numbers[d] = np.float32(np.int8(head[k * dim + d])) * scale[0]
-        for t in range(len(query)):
-            product = np.float32(0)
-            for d in range(dim):
-                product += numbers[d] * query[t, d]
-            by_centre[k, t] = product
+def _read_centres(rows: Any, block: Any, centre: Any, gain: Any, query: Any, to: Any) -> None:
+    """Write the products of a page's centres, rows (K, W), with the query (T, D) into (K, T)."""
+    for start in range(0, len(rows), _BLOCK):
+        n = min(_BLOCK, len(rows) - start)
+        _widen(rows[start : start + n], block, centre, gain)
+        for k in range(n):
+            for t in range(len(query)):
+                product = np.float32(0)
+                for d in range(query.shape[1]):
+                    product += block[k, d] * query[t, d]
+                to[start + k, t] = product
 
 
 @_compiled
@@ -99,18 +96,16 @@ def _scan(rows: Any, first: Any, heads: Any, query: Any, best: Any) -> None:
 
     Args:
         rows: (N, D) int8, int16 with the bits of halves, or (N, W) uint8 with 4-bit numbers.
-        first, heads: (P,) as in `token_best`, and (P, 3): V, then for 4-bit numbers K and the rows
-            of the head.
+        first, heads: (P,) as in `token_best`, and (P, 2): V, and K for 4-bit numbers, else 0.
     """
     dim = query.shape[1]
     block = np.zeros((_BLOCK, dim + dim % 2), np.float32)
     centre, gain = np.zeros(_BLOCK, np.int64), np.zeros(_BLOCK, np.float32)
     by_centre = np.zeros((COARSE_VECTORS, len(query)), np.float32)
     for page in range(len(first)):
-        count, n_centres, head = heads[page]
-        if n_centres:
-            packed = rows[first[page] - head : first[page]].reshape(-1)
-            _read_head(packed, query, by_centre[:n_centres])
+        count, n_centres = heads[page]
+        centres = rows[first[page] - n_centres : first[page]]
+        _read_centres(centres, block, centre, gain, query, by_centre)
         for start in range(0, count, _BLOCK):
             n = min(_BLOCK, count - start)
             at = first[page] + start
@@ -157,10 +152,10 @@ def token_best(
     query[:n_tokens] = tokens
     best = np.full((len(first), len(query)), -np.inf, np.float32)
     mapped = rows.view(np.int16) if rows.dtype == np.float16 else rows
-    starts, heads = first.astype(np.int64), np.zeros((len(first), 3), dtype=np.int64)
+    starts, heads = first.astype(np.int64), np.zeros((len(first), 2), dtype=np.int64)
     heads[:, 0] = counts
     if rows.dtype == np.uint8:
-        heads[:, 1], heads[:, 2] = centre_counts(counts), head_rows(counts, dim=dim)
+        heads[:, 1] = centre_counts(counts)
 
     def part(pages: range) -> None:
         chosen = slice(pages.start, pages.stop)

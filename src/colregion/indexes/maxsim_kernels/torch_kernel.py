@@ -159,8 +159,7 @@ def _in_steps(
     pieces = int((-(-counts // _PIECE)).sum())
     block = block.to(query.device, non_blocking=True)
     if matrix.dtype == torch.uint8:
-        centres = _Centres(torch, matrix, first, counts, dim=query.shape[1])
-        similarity = centres.similarity(block, query.T)
+        similarity = _similarity_of_4_bits(torch, matrix, block, first, counts, query.T)
     else:
         similarity = _half_product(torch, block.half(), query.T)
     return _segment_max(torch, similarity, places[1], pieces=pieces)
@@ -189,49 +188,34 @@ def _block(torch: Any, matrix: Any, first: IntArray, counts: IntArray, places: A
     return matrix[rows + torch.arange(n_rows, device=matrix.device)]
 
 
-class _Centres:
-    """The centres of 4-bit pages, (K, D) of all pages together, and what completes products with
-    their vectors' numbers."""
-
-    def __init__(
-        self, torch: Any, matrix: Any, first: IntArray, counts: IntArray, *, dim: int
-    ) -> None:
-        self._torch, self._dim = torch, dim
-        n_centres = int4.centre_counts(counts)
-        page_of_centre = np.repeat(np.arange(len(first)), n_centres)
-        within = np.arange(len(page_of_centre)) - (np.cumsum(n_centres) - n_centres)[page_of_centre]
-        heads = (first - int4.head_rows(counts, dim=dim)) * matrix.shape[1]
-        content = matrix.reshape(-1)
-        self._numbers = _take(torch, content, heads[page_of_centre] + within * dim, dim)
-        self._numbers = self._numbers.view(torch.int8)
-        scales = _take(torch, content, heads + n_centres * dim, 4).view(torch.float32)[:, 0]
-        self._scales = scales.repeat_interleave(
-            _indices(torch, n_centres, matrix), output_size=len(page_of_centre)
-        )
-        first_centre = _indices(torch, np.cumsum(n_centres) - n_centres, matrix)
-        self._first_centre = first_centre.repeat_interleave(
-            _indices(torch, counts, matrix), output_size=int(counts.sum())
-        )
-
-    def similarity(self, rows: Any, query: Any) -> Any:
-        """(V, T) similarities of the pages' rows (V, W) to the two halves (D, 2 T) of a query."""
-        torch, device = self._torch, rows.device
-        codes, tails = rows[:, : -int4.TAIL], rows[:, -int4.TAIL :].contiguous()
-        numbers = torch.cat([codes & 15, codes >> 4], dim=1)[:, : self._dim]
-        gains = 1 + tails.view(torch.int8)[:, 1].float() * int4.GAIN_STEP
-        similarity = _half_product(torch, numbers.half() - int4.HALF_STEP, query)
-        similarity *= tails.view(torch.bfloat16)[:, 1:].float()
-        centres = _half_product(torch, self._numbers.to(device).half(), query)
-        centres *= self._scales.to(device)[:, None]
-        of_vector = centres[self._first_centre.to(device) + tails[:, 0]]
-        similarity += of_vector * gains[:, None]
-        return similarity
+def _similarity_of_4_bits(
+    torch: Any, matrix: Any, rows: Any, first: IntArray, counts: IntArray, query: Any
+) -> Any:
+    """(V, T) similarities of the pages' rows (V, W) to the two halves (D, 2 T) of a query, with the
+    centres that are before the pages' rows in the matrix."""
+    n_centres = int4.centre_counts(counts)
+    before = np.cumsum(n_centres) - n_centres
+    places = np.repeat(first - n_centres - before, n_centres) + np.arange(n_centres.sum())
+    by_centre = _product_with_4_bits(
+        torch, matrix[_indices(torch, places, matrix)].to(rows.device), query
+    )
+    first_centre = _indices(torch, before, rows).repeat_interleave(
+        _indices(torch, counts, rows), output_size=len(rows)
+    )
+    similarity = _product_with_4_bits(torch, rows, query)
+    tails = rows[:, -int4.TAIL :].contiguous()
+    gains = 1 + tails.view(torch.int8)[:, 1:2].float() * int4.GAIN_STEP
+    similarity += by_centre[first_centre + tails[:, 0]] * gains
+    return similarity
 
 
-def _take(torch: Any, content: Any, starts: IntArray, n: int) -> Any:
-    """(len(starts), n) bytes of a flat tensor, `n` from each start on."""
-    places = _indices(torch, starts, content)[:, None] + torch.arange(n, device=content.device)
-    return content[places]
+def _product_with_4_bits(torch: Any, rows: Any, query: Any) -> Any:
+    """(V, T) products of the rows' (V, W) steps x numbers with the two halves of a query."""
+    codes, tails = rows[:, : -int4.TAIL], rows[:, -int4.TAIL :].contiguous()
+    numbers = torch.cat([codes & 15, codes >> 4], dim=1)[:, : len(query)]
+    product = _half_product(torch, numbers.half() - int4.HALF_STEP, query)
+    product *= tails.view(torch.bfloat16)[:, 1:].float()
+    return product
 
 
 def _indices(torch: Any, numbers: IntArray, beside: Any) -> Any:

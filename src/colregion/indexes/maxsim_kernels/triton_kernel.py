@@ -20,7 +20,6 @@ _TOKENS = tl.constexpr(32)
 _NUMBERS = tl.constexpr(1 << 13)
 _CENTRES = tl.constexpr(COARSE_VECTORS)
 _PER_CENTRE = tl.constexpr(int4.VECTORS_PER_CENTRE)
-_HEAD_TAIL = tl.constexpr(int4.HEAD_TAIL)
 _HALF_STEP, _GAIN_STEP = tl.constexpr(int4.HALF_STEP), tl.constexpr(int4.GAIN_STEP)
 _TAIL = tl.constexpr(int4.TAIL)
 # As `torch_kernel._SECOND_HALF`.
@@ -45,9 +44,8 @@ def best_matches(torch: Any, matrix: Any, places: Any, halves: Any, *, n_centres
             of_page = (places[1] // int4.VECTORS_PER_CENTRE).clamp(1, COARSE_VECTORS)
             places = torch.cat([places, (of_page.cumsum(0) - of_page)[None]])
             centres = torch.empty((n_centres, n_tokens), dtype=torch.float32, device=matrix.device)
-            width = triton.next_power_of_2(dim)
-            _centre_products[grid](matrix, places, halves, centres, n_tokens, dim, width)
             width = triton.next_power_of_2((dim + 1) // 2)
+            _centre_products[grid](matrix, places, halves, centres, n_tokens, dim, width)
             _best_of_int4[grid](matrix, places, halves, centres, best, n_tokens, dim, width)
         else:
             width = triton.next_power_of_2(dim)
@@ -86,34 +84,55 @@ def _best_of_rows(  # type: ignore[no-untyped-def]
 
 
 @triton.jit
+def _halves_of_4_bits(halves, token, n_tokens, dim: tl.constexpr, width: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Of 32 tokens, the numbers that meet the lower and the upper half of the bytes, twice."""
+    half: tl.constexpr = (dim + 1) // 2
+    d = tl.arange(0, width)
+    low = (token < n_tokens) & (d[:, None] < half)
+    high = (token < n_tokens) & (d[:, None] < dim - half)
+    lower_first = tl.load(halves + token * dim + d[:, None], mask=low, other=0.0)
+    upper_first = tl.load(halves + token * dim + half + d[:, None], mask=high, other=0.0)
+    halves += n_tokens * dim
+    lower_second = tl.load(halves + token * dim + d[:, None], mask=low, other=0.0)
+    upper_second = tl.load(halves + token * dim + half + d[:, None], mask=high, other=0.0)
+    return lower_first, lower_second, upper_first, upper_second
+
+
+@triton.jit
+def _products_of_4_bits(row, there, tokens, dim: tl.constexpr, width: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Step x numbers of rows, at addresses (V, 1), with tokens of `_halves_of_4_bits`."""
+    lower_first, lower_second, upper_first, upper_second = tokens
+    half: tl.constexpr = (dim + 1) // 2
+    d = tl.arange(0, width)[None, :]
+    codes = tl.load(row + d, mask=there & (d < half), other=0)
+    lower = (codes & 15).to(tl.float16) - _HALF_STEP
+    upper = (codes >> 4).to(tl.float16) - _HALF_STEP
+    products = _half_products(lower.to(tl.float16), lower_first, lower_second)
+    products += _half_products(upper.to(tl.float16), upper_first, upper_second)
+    bits = tl.load(row + half + 2, mask=there, other=0).to(tl.int32) << 16
+    bits |= tl.load(row + half + 3, mask=there, other=0).to(tl.int32) << 24
+    return products * bits.to(tl.float32, bitcast=True)
+
+
+@triton.jit
 def _centre_products(  # type: ignore[no-untyped-def]
     rows, places, halves, centres, n_tokens, dim: tl.constexpr, width: tl.constexpr
 ):
-    """Writes the products of each page's centres, from its head; see `int4`."""
+    """Writes the products of each page's centres, which lie before its vectors; see `int4`."""
     page, n_pages = tl.program_id(0).to(tl.int64), tl.num_programs(0)
     token = tl.program_id(1) * _TOKENS + tl.arange(0, _TOKENS)[None, :]
-    d = tl.arange(0, width)
-    centre = tl.arange(0, _CENTRES)[:, None]
     n_bytes = (dim + 1) // 2 + _TAIL
     n_vectors = tl.load(places + n_pages + page)
-    n_centres = tl.minimum(tl.maximum(n_vectors // _PER_CENTRE, 1), _CENTRES)
-    n_rows = tl.cdiv(n_centres * dim + _HEAD_TAIL, n_bytes)
-    rows += (tl.load(places + page) - n_rows) * n_bytes
-    bits = tl.load(rows + n_centres * dim).to(tl.int32)
-    bits |= tl.load(rows + n_centres * dim + 1).to(tl.int32) << 8
-    bits |= tl.load(rows + n_centres * dim + 2).to(tl.int32) << 16
-    bits |= tl.load(rows + n_centres * dim + 3).to(tl.int32) << 24
-    scale = bits.to(tl.float32, bitcast=True)
-    used = (token < n_tokens) & (d[:, None] < dim)
-    first_half = tl.load(halves + token * dim + d[:, None], mask=used, other=0.0)
-    halves += n_tokens * dim
-    second_half = tl.load(halves + token * dim + d[:, None], mask=used, other=0.0)
-    inside = (centre < n_centres) & (d[None, :] < dim)
-    numbers = tl.load(rows + centre * dim + d[None, :], mask=inside, other=0)
-    numbers = numbers.to(tl.int8, bitcast=True).to(tl.float16)
-    products = _half_products(numbers, first_half, second_half) * scale
-    place = (tl.load(places + 2 * n_pages + page) + centre) * n_tokens + token
-    tl.store(centres + place, products, mask=(centre < n_centres) & (token < n_tokens))
+    n_centres = tl.minimum(tl.maximum(n_vectors // _PER_CENTRE, 1), _CENTRES).to(tl.int32)
+    rows += (tl.load(places + page) - n_centres) * n_bytes
+    centres += tl.load(places + 2 * n_pages + page) * n_tokens
+    tokens = _halves_of_4_bits(halves, token, n_tokens, dim, width)
+    block: tl.constexpr = _NUMBERS // (2 * width)
+    for start in range(0, n_centres, block):
+        row = start + tl.arange(0, block)[:, None]
+        there = row < n_centres
+        products = _products_of_4_bits(rows + row * n_bytes, there, tokens, dim, width)
+        tl.store(centres + row * n_tokens + token, products, mask=there & (token < n_tokens))
 
 
 @triton.jit
@@ -124,37 +143,23 @@ def _best_of_int4(  # type: ignore[no-untyped-def]
     token = tl.program_id(1) * _TOKENS + tl.arange(0, _TOKENS)[None, :]
     half: tl.constexpr = (dim + 1) // 2
     n_bytes = half + _TAIL
-    d = tl.arange(0, width)
     rows += tl.load(places + page) * n_bytes
     n_vectors = tl.load(places + n_pages + page).to(tl.int32)
     centres += tl.load(places + 2 * n_pages + page) * n_tokens
-    low = (token < n_tokens) & (d[:, None] < half)
-    high = (token < n_tokens) & (d[:, None] < dim - half)
-    lower_first = tl.load(halves + token * dim + d[:, None], mask=low, other=0.0)
-    upper_first = tl.load(halves + token * dim + half + d[:, None], mask=high, other=0.0)
-    halves += n_tokens * dim
-    lower_second = tl.load(halves + token * dim + d[:, None], mask=low, other=0.0)
-    upper_second = tl.load(halves + token * dim + half + d[:, None], mask=high, other=0.0)
     top = tl.full((_TOKENS,), float("-inf"), tl.float32)
+    tokens = _halves_of_4_bits(halves, token, n_tokens, dim, width)
     block: tl.constexpr = _NUMBERS // (2 * width)
     for start in range(0, n_vectors, block):
         row = start + tl.arange(0, block)[:, None]
         vector = rows + row * n_bytes
         there = row < n_vectors
-        codes = tl.load(vector + d[None, :], mask=there & (d[None, :] < half), other=0)
-        lower = (codes & 15).to(tl.float16) - _HALF_STEP
-        upper = (codes >> 4).to(tl.float16) - _HALF_STEP
-        similarity = _half_products(lower.to(tl.float16), lower_first, lower_second)
-        similarity += _half_products(upper.to(tl.float16), upper_first, upper_second)
+        similarity = _products_of_4_bits(vector, there, tokens, dim, width)
         centre = tl.load(vector + half, mask=there, other=0).to(tl.int32)
         gain = tl.load(vector + half + 1, mask=there, other=0).to(tl.int8, bitcast=True)
-        bits = tl.load(vector + half + 2, mask=there, other=0).to(tl.int32) << 16
-        bits |= tl.load(vector + half + 3, mask=there, other=0).to(tl.int32) << 24
-        step = bits.to(tl.float32, bitcast=True)
         product = tl.load(
             centres + centre * n_tokens + token, mask=there & (token < n_tokens), other=0.0
         )
-        similarity = similarity * step + product * (1 + gain.to(tl.float32) * _GAIN_STEP)
+        similarity += product * (1 + gain.to(tl.float32) * _GAIN_STEP)
         similarity = tl.where(there, similarity, float("-inf"))
         top = tl.maximum(top, tl.max(similarity, 0))
     tl.store(best + page * n_tokens + token, top[None, :], mask=token < n_tokens)
