@@ -153,7 +153,7 @@ def write_cache(hub: Path, cache: Path) -> None:
         (place / "refs").mkdir(parents=True)
         (place / "refs" / "main").write_text(_REVISION)
         (place / "snapshots").mkdir()
-        (place / "snapshots" / _REVISION).symlink_to(hub / "replicas" / name)
+        (place / "snapshots" / _REVISION).symlink_to(hub.resolve() / "replicas" / name)
 
 
 def load(name: str, hub: Path, cache: Path, **options: Any) -> ColVisionEncoder:
@@ -168,6 +168,7 @@ def load(name: str, hub: Path, cache: Path, **options: Any) -> ColVisionEncoder:
 
 def check(name: str, hub: Path, cache: Path) -> Checked:
     """Load a replica and compare its vectors, if it can be used."""
+    hub = hub.resolve()
     try:
         encoder = load(name, hub, cache)
     except (InvalidInput, BackendError) as error:
@@ -265,7 +266,6 @@ def main(
 ) -> None:
     """Load every replica and write the page."""
     os.environ["HF_HUB_OFFLINE"] = "1"
-    hub = hub.resolve()
     write_cache(hub, cache)
     checks = [(name, check(name, hub, cache)) for name in replica_names(hub)]
     PAGE.write_text(page(checks), encoding="utf-8")
