@@ -99,6 +99,10 @@ class AutoReader(WordReader):
         ocr = self.ocr.fingerprint if self.ocr else "no OCR"
         return f"auto-4({self.text_layer.fingerprint}, {ocr})"
 
+    def for_one_core(self) -> AutoReader:
+        ocr = self.ocr and self.ocr.for_one_core()
+        return AutoReader(self.text_layer.for_one_core(), ocr=ocr, assess=self.assess)
+
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         assessment = self.assess(page)
         verdict = assessment.verdict
@@ -217,6 +221,9 @@ class FallbackReader(WordReader):
             f"{self.first.fingerprint}, below {_MIN_CONFIDENCE} "
             f"(coarse {_MIN_CONFIDENCE_COARSE}) also {self.second.fingerprint}"
         )
+
+    def for_one_core(self) -> FallbackReader:
+        return FallbackReader(self.first.for_one_core(), self.second.for_one_core())
 
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         first = self.first.read_upright(page)

@@ -34,6 +34,10 @@ class WordReader(ABC):
             BackendError: OCR failed.
         """
 
+    def for_one_core(self) -> WordReader:
+        """The same reader for one of several processes, as `Parser.for_one_core`."""
+        return self
+
     def read(self, page: Page) -> tuple[Word, ...]:
         """Return the words of `read_upright`."""
         return self.read_upright(page)[1]
