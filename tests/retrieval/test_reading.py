@@ -68,7 +68,8 @@ class ListReader(AreaReader):
             return AreaReading(None, 1.0, self.problem)
         (page,) = self.index.load([page_id])
         own = self.words(paths)
-        parsed = fill_leaves(page.parsed, paths, own, page.parsed.page)
+        areas = {one.path: one.box for one in page.parsed.regions if one.path in paths}
+        parsed = fill_leaves(page.parsed, areas, own, page.parsed.page)
         changed = replace(page, parsed=parsed)
         entry = self.index.entry("doc")
         self.index.update_page(entry, page.parsed.page.number, lambda _: changed)
@@ -137,7 +138,9 @@ def test_pages_that_are_read_are_not_ranked_to_choose_what_to_read() -> None:
 
     index, encoder, scorer = MemoryIndex(), FloorEncoder(), RegionScorer(noise_floor=0.2)
     page = seen_page("apple")
-    read = fill_leaves(page.parsed, [(1,)], [Word("apple", line_box(0), 0.9)], page.parsed.page)
+    read = fill_leaves(
+        page.parsed, {(1,): line_box(0)}, [Word("apple", line_box(0), 0.9)], page.parsed.page
+    )
     question = Question.ask("apple", encoder=encoder, index=index)
     candidate = Candidate.of(replace(page, parsed=read), question.embedding)
     scored = list(scorer.score_pages(question, [candidate]))

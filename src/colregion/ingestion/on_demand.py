@@ -121,21 +121,15 @@ class OnDemandReader(AreaReader):
         paths -= self._given_up.get(key, set())
         if not paths:
             raise BackendError("reading it took too long before; `Engine.read` has time")
-        areas = tuple(parsed.regions[parsed.positions[path]].box for path in sorted(paths))
-        part = part_to_read(parsed.page, entry, areas=areas)
+        areas = {path: parsed.regions[parsed.positions[path]].box for path in sorted(paths)}
+        part = part_to_read(parsed.page, entry, areas=tuple(areas.values()))
         try:
             with self._slots:
                 read, seconds = self._in_worker(part, entry, limit_s=limit_s)
         except _TookTooLong:
             self._given_up.setdefault(key, set()).update(paths)
             raise
-        change = partial(
-            _with_leaves,
-            division=parsed.region_boxes.tobytes(),
-            paths=frozenset(paths),
-            read=read,
-            encoder=self._encoder,
-        )
+        change = partial(_with_leaves, areas=areas, read=read, encoder=self._encoder)
         return AreaReading(self._store(entry, change(page), [change]), seconds)
 
     def finish(
@@ -279,15 +273,12 @@ def _apply(changes: Iterable[_Change], page: EmbeddedPage) -> EmbeddedPage:
 def _with_leaves(
     page: EmbeddedPage,
     *,
-    division: bytes,
-    paths: Iterable[tuple[int, ...]],
+    areas: Mapping[tuple[int, ...], Box],
     read: ParsedPage,
     encoder: Encoder,
 ) -> EmbeddedPage:
-    """The page with what was read of leaves; as it is where it was divided anew meanwhile."""
-    if page.parsed.region_boxes.tobytes() != division:
-        return page
-    parsed = fill_leaves(page.parsed, paths, read.words, read.page)
+    """The page with what was read of leaves; as it is where others have read them."""
+    parsed = fill_leaves(page.parsed, areas, read.words, read.page)
     if parsed is page.parsed:
         return page
     return replace(page, parsed=parsed, embedding=encoder.with_words(page, parsed))
