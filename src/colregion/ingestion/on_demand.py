@@ -96,7 +96,10 @@ class OnDemandReader(AreaReader):
         self._heat: Counter[str] = Counter()  # how often each page was asked for
         # What one question reads another one waits for, instead of reading it too.
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
-        self._slots = threading.BoundedSemaphore(core_count())
+        self.pages_at_once = core_count()
+        self._slots = threading.BoundedSemaphore(self.pages_at_once)
+        # An index does not wait for its writer, and one page need not wait for the next question.
+        self._storing = threading.Lock()
 
     def read(
         self, page_id: str, paths: Iterable[tuple[int, ...]], *, limit_s: float
@@ -198,7 +201,10 @@ class OnDemandReader(AreaReader):
         if not changes:
             return page
         try:
-            return self._index.update_page(entry, page.parsed.page.number, partial(_apply, changes))
+            with self._storing:
+                return self._index.update_page(
+                    entry, page.parsed.page.number, partial(_apply, changes)
+                )
         except BackendError:
             if len(self._unsaved) < _MOST_UNSAVED:
                 self._unsaved[key] = changes
