@@ -35,6 +35,8 @@ _SHEET_SQUARE_INCHES = 8.27 * 11.69
 _MAX_ENLARGEMENT = 2.0  # more gains nothing and costs time
 _MAX_DPI = 400  # larger images are reduced: they cost time and are read no better
 
+_COARSE_DPI = 100
+
 _SEGMENTATION = 3  # automatic, without Tesseract's own, slow detection of orientation
 
 # Mean confidence over characters. Measured on forms, receipts and reports: 0.52-0.96 upright or
@@ -202,6 +204,12 @@ class TesseractReader(WordReader):
 def sheet_dpi(width_px: float, height_px: float) -> float:
     """Resolution of an image that shows an A4 sheet."""
     return math.sqrt(width_px * height_px / _SHEET_SQUARE_INCHES)
+
+
+def is_coarse(page: Page) -> bool:
+    """Whether a page is an image of so few pixels that Tesseract is surer of it than it should
+    be."""
+    return page.unit == "px" and sheet_dpi(page.width, page.height) < _COARSE_DPI
 
 
 def _missing_program() -> MissingDependency:
