@@ -18,7 +18,7 @@ from colregion.core.documents import DocumentEntry, Limits, Page
 from colregion.core.embeddings import EmbeddedPage
 from colregion.core.geometry import Box
 from colregion.core.interfaces import AreaReader, AreaReading, Encoder, Index, Parser
-from colregion.core.regions import ParsedPage, Word
+from colregion.core.regions import ParsedPage, Region, Word
 from colregion.core.repr import one_line_repr
 from colregion.documents import Identity
 from colregion.errors import BackendError, ColregionError, InvalidInput
@@ -142,6 +142,7 @@ class OnDemandReader(AreaReader):
         lit up and not read first, then those of which most is read. As `Engine.read`."""
         unread = self._index.unread_pages(doc_id)
         hottest = sorted(unread, key=lambda one: (-self._heat[one], unread[one]))
+        left_of = Counter(one.rpartition("#p")[0] for one in unread)
         deadline = math.inf if budget_s is None else time.monotonic() + budget_s
         pool = WorkerPool(_on_demand(self._parser), workers=None, limits=Limits())
         pending: dict[ReadRequest, tuple[DocumentEntry, str]] = {}
@@ -168,6 +169,9 @@ class OnDemandReader(AreaReader):
                 entry, one = pending.pop(reading.request)
                 try:
                     self._complete(entry, reading)
+                    left_of[entry.id] -= 1
+                    if not left_of[entry.id]:
+                        self._join(entry)
                 except ColregionError as error:
                     problems[one] = str(error)
                 reading.delete_files()
@@ -191,6 +195,24 @@ class OnDemandReader(AreaReader):
         change = partial(_with_page, read=read, encoder=self._encoder)
         self._index.update_page(entry, read.page.number, change, wait=True)
         self._unsaved.pop((read.id, entry.content_hash), None)
+
+    def _join(self, entry: DocumentEntry) -> None:
+        """Join what goes on over the ends of pages, once all of a document's pages are read."""
+        from colregion.parsers.page_parser import join_over_pages
+
+        before: dict[str, ParsedPage] = {}
+
+        def pages() -> Iterator[ParsedPage]:
+            for one in self._index.page_ids(entry.id):
+                (page,) = self._index.load([one])
+                before[one] = page.parsed
+                yield page.parsed
+
+        for joined in join_over_pages(pages()):
+            old = before.pop(joined.id)
+            if joined.regions != old.regions:
+                change = partial(_with_regions, old=old, regions=joined.regions)
+                self._index.update_page(entry, joined.page.number, change, wait=True)
 
     def _store(
         self, entry: DocumentEntry, page: EmbeddedPage, changes: list[_Change]
@@ -297,3 +319,12 @@ def _with_page(page: EmbeddedPage, *, read: ParsedPage, encoder: Encoder) -> Emb
     own = replace(page.parsed.page, upright=read.page.upright, missing=read.page.missing)
     parsed = replace(read, page=own)
     return replace(page, parsed=parsed, embedding=encoder.with_words(page, parsed))
+
+
+def _with_regions(
+    page: EmbeddedPage, *, old: ParsedPage, regions: tuple[Region, ...]
+) -> EmbeddedPage:
+    """The page with other regions in the place of its old ones; as it is where it has changed."""
+    if page.parsed.regions != old.regions:
+        return page
+    return replace(page, parsed=replace(page.parsed, regions=regions))
