@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from colregion import __version__
 from colregion.cli import main
+from colregion.cli.outcomes import unread_text
 from colregion.demo import DOCUMENTS
 from tests.documents.conftest import write_pdf
 from tests.documents.test_pdf_notes import attached
@@ -438,6 +439,13 @@ def test_reading_on_demand_without_an_encoder_for_images_is_refused_with_the_way
     assert "reading='now'" in error
 
 
+def test_unread_pages_are_counted_in_words() -> None:
+    assert [unread_text(0, pages=n) for n in (0, 1, 3)] == ["", "", ""]
+    assert unread_text(1, pages=1) == ", unread"
+    assert unread_text(1, pages=3) == ", 1 of them unread"
+    assert unread_text(3, pages=3) == ", 3 of them unread"
+
+
 @pytest.mark.slow
 @pytest.mark.ocr
 @pytest.mark.fonts
@@ -454,13 +462,14 @@ def test_a_scan_goes_in_unread_and_is_read_by_a_question_and_then_whole(
     parser = ("--parser", "tesseract+geometry")
     adding = ("--encoder", "visual_words", "--reading", "on_demand", "--workers", 0)
     assert run("add", tmp_path / "scan.png", *at, *parser, *adding) == 0
-    assert "(1 pages into" in (printed := " ".join(capsys.readouterr().out.split()))
-    assert "1 of them unread" in printed
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "(1 page into" in printed
+    assert ", unread)" in printed
     assert run("search", "delivery address", *at, "-k", 1, "--reading-budget", 0) == 0
     assert "not read no time was given" in " ".join(capsys.readouterr().out.split())
     assert run("search", "delivery address", *at, "-k", 1, "--reading-budget", 30) == 0
     assert "Harbour Street 7" in " ".join(capsys.readouterr().out.split())
     assert run("read", *at, *parser) == 0
-    assert "1 pages read, 0 left" in capsys.readouterr().out
+    assert "1 page read, 0 left" in capsys.readouterr().out
     assert run("search", "payment days", *at, "-k", 1, "--reading-budget", 0) == 0
     assert "fourteen" in " ".join(capsys.readouterr().out.split())

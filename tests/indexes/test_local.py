@@ -34,6 +34,10 @@ class TestLocalIndex(IndexContract):
     def reopen(self, index: Index) -> Index:
         assert isinstance(index, LocalIndex)
         index.close()
+        return self.beside(index)
+
+    def beside(self, index: Index) -> Index:
+        assert isinstance(index, LocalIndex)
         return self.opened.enter_context(LocalIndex(index.folder))
 
 

@@ -51,6 +51,34 @@ class ColorReader(WordReader):
         return page, tuple(sorted(words, key=lambda word: (word.line or 0, word.box.x0)))
 
 
+class ProseReader(WordReader):
+    """Reads a paragraph that goes on from the first page to the second, whatever they show."""
+
+    fingerprint = "prose"
+    lines = (
+        (
+            "The committee has agreed on the plan and asked for",
+            "another report about all of the costs of this work",
+            "and about its risks, which the members will discuss",
+        ),
+        (
+            "when they meet again in the autumn of the same year",
+            "because the second half of the report is still due.",
+        ),
+    )
+
+    def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
+        words = []
+        for number, line in enumerate(self.lines[page.number - 1]):
+            top = (0.88 if page.number == 1 else 0.06) + 0.03 * number
+            x = 0.1
+            for text in line.split():
+                width = 0.8 * len(text) / len(line)
+                words.append(Word(text, Box(x, top, x + width, top + 0.02), 0.9, number, 0))
+                x += 0.8 * (len(text) + 1) / len(line)
+        return page, tuple(words)
+
+
 def color_parser(reader: ColorReader | None = None) -> PageParser:
     return PageParser(reader or ColorReader(), Layout("geometry"), workers=1)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from colregion.core.documents import Page
 from colregion.core.geometry import Box, Upright
 from colregion.core.regions import ParsedPage, Region, Word
 from colregion.ingestion.filling import fill_leaves
@@ -29,13 +30,20 @@ def word(text: str, x0: float, y0: float, *, line: int = 0, confidence: float = 
     return Word(text, Box(x0, y0, x0 + 0.1, y0 + 0.04), confidence, line=line, block=0)
 
 
+def fill(
+    page: ParsedPage, paths: list[tuple[int, ...]], words: list[Word], known: Page = PAGE
+) -> ParsedPage:
+    areas = {one.path: one.box for one in page.regions if one.path in paths}
+    return fill_leaves(page, areas, words, known)
+
+
 def texts(parsed: ParsedPage) -> list[tuple[str, bool]]:
     return [(region.text, region.unread) for region in parsed.regions]
 
 
 def test_words_go_to_the_leaf_that_contains_their_center() -> None:
     words = [word("total", 0.12, 0.12), word("12.50", 0.6, 0.12), word("below", 0.2, 0.52)]
-    read = fill_leaves(UNREAD, [(1, 1), (1, 2), (2,)], words, PAGE)
+    read = fill(UNREAD, [(1, 1), (1, 2), (2,)], words)
     assert texts(read) == [
         ("total\n12.50", False),
         ("total", False),
@@ -48,14 +56,14 @@ def test_words_go_to_the_leaf_that_contains_their_center() -> None:
 
 def test_words_of_leaves_that_were_not_asked_for_are_left_out() -> None:
     words = [word("total", 0.12, 0.12), word("half-shown", 0.6, 0.12)]
-    read = fill_leaves(UNREAD, [(1, 1)], words, PAGE)
+    read = fill(UNREAD, [(1, 1)], words)
     assert texts(read) == [("total", True), ("total", False), ("", True), ("", True)]
     assert [one.text for one in read.words] == ["total"]
 
 
 def test_words_keep_the_reading_order_of_the_page_however_it_is_read() -> None:
-    first = fill_leaves(UNREAD, [(2,)], [word("below", 0.2, 0.52)], PAGE)
-    second = fill_leaves(first, [(1, 1)], [word("total", 0.12, 0.12)], PAGE)
+    first = fill(UNREAD, [(2,)], [word("below", 0.2, 0.52)])
+    second = fill(first, [(1, 1)], [word("total", 0.12, 0.12)])
     assert [one.text for one in second.words] == ["total", "below"]
     assert [one.line for one in second.words] == [1, 0]
     assert [one.block for one in second.words] == [1, 0]
@@ -63,21 +71,25 @@ def test_words_keep_the_reading_order_of_the_page_however_it_is_read() -> None:
 
 def test_lines_of_a_leaf_are_lines_of_its_text() -> None:
     words = [word("a", 0.1, 0.5), word("b", 0.3, 0.5), word("c", 0.1, 0.55, line=1)]
-    read = fill_leaves(UNREAD, [(2,)], words, PAGE)
+    read = fill(UNREAD, [(2,)], words)
     assert read.regions[3].text == "a b\nc"
 
 
 def test_a_leaf_that_is_read_already_stays_as_it_is() -> None:
-    first = fill_leaves(UNREAD, [(2,)], [word("below", 0.2, 0.52)], PAGE)
-    assert fill_leaves(first, [(2,)], [word("again", 0.2, 0.52)], PAGE) is first
+    first = fill(UNREAD, [(2,)], [word("below", 0.2, 0.52)])
+    assert fill(first, [(2,)], [word("again", 0.2, 0.52)]) is first
 
 
-def test_paths_that_the_page_does_not_have_and_regions_with_parts_are_not_filled() -> None:
-    assert fill_leaves(UNREAD, [(1,), (7, 3)], [word("total", 0.12, 0.12)], PAGE) is UNREAD
+def test_leaves_that_the_page_does_not_have_any_more_and_regions_with_parts_are_not_filled() -> (
+    None
+):
+    words = [word("total", 0.12, 0.12)]
+    divided_anew = {(1, 1): BELOW, (1,): UNREAD.regions[0].box, (7, 3): LEFT}
+    assert fill_leaves(UNREAD, divided_anew, words, PAGE) is UNREAD
 
 
-def test_a_leaf_without_words_is_read_and_a_figure() -> None:
-    read = fill_leaves(UNREAD, [(2,)], [], PAGE)
+def test_a_large_leaf_without_words_is_read_and_a_figure() -> None:
+    read = fill(UNREAD, [(2,)], [])
     assert (read.regions[3].text, read.regions[3].kind, read.regions[3].unread) == (
         "",
         "figure",
@@ -86,16 +98,27 @@ def test_a_leaf_without_words_is_read_and_a_figure() -> None:
     assert read.regions[3].ocr_confidence is None
 
 
+def test_a_small_leaf_without_words_is_none_and_the_paths_of_the_others_stay() -> None:
+    dirt = Box(0.1, 0.5, 0.18, 0.6)
+    page = replace(UNREAD, regions=(*UNREAD.regions[:3], replace(UNREAD.regions[3], box=dirt)))
+    assert [one.path for one in fill(page, [(2,)], []).regions] == [(1,), (1, 1), (1, 2)]
+    small = Box(0.1, 0.1, 0.15, 0.2)
+    page = replace(UNREAD, regions=tuple(replace(one, box=small) for one in UNREAD.regions))
+    read = fill(page, [(1, 1), (2,)], [])
+    assert [(one.path, one.unread) for one in read.regions] == [((1,), True), ((1, 2), True)]
+    assert fill(read, [(1, 2)], []).regions == ()
+
+
 def test_a_word_just_outside_a_leaf_goes_to_it_and_one_far_away_to_none() -> None:
     words = [word("near", 0.2, 0.585), word("far", 0.2, 0.8)]
-    read = fill_leaves(UNREAD, [(2,)], words, PAGE)
+    read = fill(UNREAD, [(2,)], words)
     assert read.regions[3].text == "near"
 
 
 def test_what_reading_tells_about_the_page_is_kept() -> None:
     upright = Upright(90.0, 60, 80)
     turned = replace(PAGE, upright=upright, missing="part of it is Thai")
-    read = fill_leaves(UNREAD, [(2,)], [], turned)
+    read = fill(UNREAD, [(2,)], [], turned)
     assert (read.page.upright, read.page.missing) == (upright, "part of it is Thai")
     assert read.page.load_image is PAGE.load_image
 
@@ -103,5 +126,5 @@ def test_what_reading_tells_about_the_page_is_kept() -> None:
 def test_hidden_words_stay_behind_all_others() -> None:
     hidden = Word("ghost", LEFT, visible=False)
     page = replace(UNREAD, words=(hidden,))
-    read = fill_leaves(page, [(2,)], [word("below", 0.2, 0.52)], PAGE)
+    read = fill(page, [(2,)], [word("below", 0.2, 0.52)])
     assert [one.text for one in read.words] == ["below", "ghost"]

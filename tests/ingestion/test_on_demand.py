@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,16 @@ from colregion.indexes.memory import MemoryIndex
 from colregion.ingestion.on_demand import OnDemandReader
 from colregion.ingestion.pipeline import Progress
 from colregion.parsers import load_parser
+from colregion.parsers.layout import Layout
+from colregion.parsers.page_parser import PageParser
 from colregion.testing import WordEncoder
-from tests.ingestion.color_words import ColorReader, color_parser, draw_bars, fine_colors
+from tests.ingestion.color_words import (
+    ColorReader,
+    ProseReader,
+    color_parser,
+    draw_bars,
+    fine_colors,
+)
 
 ROOT = Path(__file__).parents[2]
 PAGES = {
@@ -278,6 +287,23 @@ def test_read_completes_the_pages_that_questions_lit_up_first(scans: Path) -> No
     assert engine.index.unread_pages() == {}
     assert words_of(engine, "a.png") == ["red", "blue", "green"]
     assert engine.read().pages == 0
+
+
+def test_read_joins_what_goes_on_over_the_end_of_a_page_as_reading_now_does(tmp_path: Path) -> None:
+    pages = [draw_bars(["-", "red"]), draw_bars(["blue"])]
+    pages[0].save(tmp_path / "two.tiff", save_all=True, append_images=pages[1:])
+    parser = PageParser(ProseReader(), Layout("geometry"), workers=1)
+    now, later = (Engine(MemoryIndex(), encoder=fine_colors(), parser=parser) for _ in range(2))
+    now.add(tmp_path / "two.tiff", progress=False, workers=0)
+    add_unread(later, tmp_path / "two.tiff")
+    assert later.read().pages == 2
+    regions = [
+        [page.parsed.regions for page in one.index.load(["two.tiff#p1", "two.tiff#p2"])]
+        for one in (now, later)
+    ]
+    assert regions[0] == regions[1]
+    assert regions[1][0][0].text == "\n".join(chain(*ProseReader.lines))
+    assert regions[1][1][0].continues
 
 
 def test_read_of_one_document_leaves_the_others(scans: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 
 from colregion.core.documents import Page
 from colregion.core.geometry import Box
@@ -137,3 +138,50 @@ def test_character_confidence_weights_words_by_their_length() -> None:
 def test_fingerprint_names_both_readers_and_the_limit() -> None:
     reader = FallbackReader(FixedConfidence("a", 1), FixedConfidence("b", 1))
     assert reader.fingerprint == f"a, below {LIMIT} (coarse 0.92) also b"
+
+
+class Lines(WordReader):
+    """Reads fixed words, and keeps what it is shown."""
+
+    fingerprint = "lines"
+
+    def __init__(self, *words: Word) -> None:
+        self.words = words
+        self.shown: list[Page] = []
+
+    def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
+        self.shown.append(page)
+        return page, self.words
+
+
+SURE = Word("Total", Box(0.1, 0.1, 0.4, 0.2), 0.95, line=3)
+UNSURE = Word("l2,5O", Box(0.1, 0.5, 0.4, 0.6), 0.3, line=4)
+AGAIN = Word("12.50", Box(0.1, 0.5, 0.4, 0.6), 0.9, line=0)
+
+
+def test_of_a_cut_the_second_reader_is_shown_only_the_lines_of_which_the_first_is_unsure() -> None:
+    dark = Page("d", 1, 60, 80, "px", lambda *, dpi=None: Image.new("L", (60, 80), 200))  # noqa: ARG005
+    image = dark.load_image()
+    image.paste(0, (6, 8, 24, 16))
+    image.paste(0, (6, 40, 24, 48))
+    page = replace(dark, load_image=lambda *, dpi=None: image)  # noqa: ARG005
+    second = Lines(AGAIN)
+    _, words = FallbackReader(Lines(SURE, UNSURE), second).read_cut(page, is_coarse=False)
+    assert words == (SURE, replace(AGAIN, line=4))
+    (shown,) = second.shown
+    assert shown.load_image(dpi=200).getpixel((10, 10)) == 200
+    assert shown.load_image(dpi=200).getpixel((10, 44)) == 0
+
+
+def test_of_a_cut_the_first_reading_stays_where_the_second_is_less_legible() -> None:
+    reader = FallbackReader(Lines(SURE, UNSURE), Lines(replace(AGAIN, confidence=0.1)))
+    assert reader.read_cut(PAGE, is_coarse=False)[1] == (SURE, UNSURE)
+
+
+@pytest.mark.parametrize(("is_coarse", "readings"), [(False, 0), (True, 1)])
+def test_a_cut_of_a_coarse_page_is_read_again_at_a_higher_confidence(
+    is_coarse: bool, readings: int
+) -> None:
+    second = FixedConfidence("Zweit", 0.5)
+    FallbackReader(FixedConfidence("Einst", 0.9), second).read_cut(PAGE, is_coarse=is_coarse)
+    assert second.read_pages == readings

@@ -131,6 +131,23 @@ def test_a_cut_has_the_resolution_of_its_page(unit: str, size: tuple[int, int]) 
     assert cut.unit == "pt"
 
 
+def test_a_whole_page_has_its_own_size_and_a_cut_says_whether_its_page_is_coarse() -> None:
+    class Cuts(Lines):
+        def read_cut(self, page: Page, *, is_coarse: bool) -> tuple[Page, tuple[Word, ...]]:
+            coarse.append(is_coarse)
+            return self.read_upright(page)
+
+    coarse: list[bool] = []
+    ocr = Cuts()
+    parser = OnDemandParser(PageParser(ocr, Layout("geometry"), workers=1))
+    parse(part_of(), parser)
+    assert (ocr.pages[0].unit, ocr.pages[0].width, ocr.pages[0].height) == ("px", 600, 800)
+    assert coarse == []
+    parse(part_of(bar_box(0, 0)), parser)
+    parse(replace(part_of(bar_box(0, 0)), unit="pt", width=300, height=400), parser)
+    assert coarse == [True, False]
+
+
 def test_a_cut_of_a_page_askew_is_turned_as_the_page() -> None:
     ocr = Lines()
     parser = OnDemandParser(PageParser(ocr, Layout("geometry"), workers=1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -51,10 +52,15 @@ def seen_page(*lines: str, number: int = 1) -> EmbeddedPage:
 
 
 class ListReader(AreaReader):
-    """Reads "read N" in the N-th line; each reading takes a second."""
+    """Reads "read N" in the N-th line; each reading takes a second. Several threads that read pages
+    at once wait for each other."""
 
-    def __init__(self, index: MemoryIndex, *, problem: str = "", text: str = "read") -> None:
+    def __init__(
+        self, index: MemoryIndex, *, problem: str = "", text: str = "read", pages_at_once: int = 1
+    ) -> None:
         self.index, self.problem, self.text = index, problem, text
+        self.pages_at_once = pages_at_once
+        self.barrier = Barrier(pages_at_once)
         self.calls: list[tuple[str, list[int]]] = []
         self.limits: list[float] = []
 
@@ -63,12 +69,14 @@ class ListReader(AreaReader):
     ) -> AreaReading:
         paths = list(paths)
         self.calls.append((page_id, [path[0] for path in paths]))
+        self.barrier.wait(timeout=30)
         self.limits.append(limit_s)
         if self.problem:
             return AreaReading(None, 1.0, self.problem)
         (page,) = self.index.load([page_id])
         own = self.words(paths)
-        parsed = fill_leaves(page.parsed, paths, own, page.parsed.page)
+        areas = {one.path: one.box for one in page.parsed.regions if one.path in paths}
+        parsed = fill_leaves(page.parsed, areas, own, page.parsed.page)
         changed = replace(page, parsed=parsed)
         entry = self.index.entry("doc")
         self.index.update_page(entry, page.parsed.page.number, lambda _: changed)
@@ -90,13 +98,14 @@ def asked(
     problem: str = "",
     text: str = "read",
     calibrated: bool = False,
+    pages_at_once: int = 1,
 ) -> tuple[list[Hit], ListReader]:
     index, encoder = MemoryIndex(), FloorEncoder()
     index.replace(DocumentEntry("doc", "doc.pdf", "h", "p"), pages)
     if calibrated:
         weights = tuple(4.0 * name.startswith("maxsim") for name in FEATURES)
         index.set_setting(IndexSetting.CALIBRATION, Calibration(weights, -2.0).to_json())
-    reader = ListReader(index, problem=problem, text=text)
+    reader = ListReader(index, problem=problem, text=text, pages_at_once=pages_at_once)
     retriever = Retriever(index, encoder, RegionScorer(noise_floor=0.2), reader)
     limits = Limits(reading_budget_s=budget_s)
     return retriever.search(question, k=k, filters=EVERYTHING, limits=limits), reader
@@ -137,7 +146,9 @@ def test_pages_that_are_read_are_not_ranked_to_choose_what_to_read() -> None:
 
     index, encoder, scorer = MemoryIndex(), FloorEncoder(), RegionScorer(noise_floor=0.2)
     page = seen_page("apple")
-    read = fill_leaves(page.parsed, [(1,)], [Word("apple", line_box(0), 0.9)], page.parsed.page)
+    read = fill_leaves(
+        page.parsed, {(1,): line_box(0)}, [Word("apple", line_box(0), 0.9)], page.parsed.page
+    )
     question = Question.ask("apple", encoder=encoder, index=index)
     candidate = Candidate.of(replace(page, parsed=read), question.embedding)
     scored = list(scorer.score_pages(question, [candidate]))
@@ -172,6 +183,20 @@ def test_the_budget_ends_the_reading_after_the_area_that_exceeds_it() -> None:
     ]
     assert hits[2].unread_reason == "the reading budget of 1.5 s was used up"
     assert reader.limits == [1.5 + 3.0, 0.5 + 3.0]  # what is left, and twice the budget
+
+
+def test_pages_that_are_read_at_once_cost_the_budget_the_time_of_one() -> None:
+    pages = [seen_page("apple", number=n) for n in range(1, 7)]
+    hits, reader = asked(*pages, k=6, budget_s=1.5, pages_at_once=2)
+    assert sorted(page_id for page_id, _ in reader.calls) == [
+        "doc#p1",
+        "doc#p2",
+        "doc#p3",
+        "doc#p4",
+    ]
+    assert sorted(reader.limits) == [0.5 + 3.0] * 2 + [1.5 + 3.0] * 2
+    assert [hit.unread for hit in hits] == [False] * 4 + [True] * 2
+    assert hits[5].unread_reason == "the reading budget of 1.5 s was used up"
 
 
 def test_a_budget_of_zero_reads_nothing() -> None:

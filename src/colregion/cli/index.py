@@ -28,7 +28,7 @@ def list_documents(
     table = Table("document", "pages", "source", "metadata")
     for entry in entries:
         extra = ", ".join(f"{key}={value}" for key, value in entry.metadata.items())
-        pages = f"{entry.page_count}{unread_text(entry.unread_pages)}"
+        pages = f"{entry.page_count}{unread_text(entry.unread_pages, pages=entry.page_count)}"
         table.add_row(escape(entry.id), pages, escape(entry.source), escape(extra))
     out.print(table)
 

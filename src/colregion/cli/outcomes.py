@@ -33,7 +33,8 @@ def print_report(report: AddReport, into: str = "", *, as_json: bool, output: Pa
     """Print the counts, or the outcomes as JSON; what went wrong goes to standard error."""
     if not emit_json(report.outcomes, to_stdout=as_json, output=output):
         counts = ", ".join(f"{n} {status}" for status, n in _counts(report).items() if n)
-        pages = f"{report.pages} pages{into}" + unread_text(report.unread_pages)
+        pages = pages_text(report.pages) + into
+        pages += unread_text(report.unread_pages, pages=report.pages)
         out.print(counts or "no files", f"({pages})", highlight=False)
     stored = report.of("added", "replaced")
     for label, problems in (
@@ -70,9 +71,16 @@ def reread_hint(
     )
 
 
-def unread_text(pages: int) -> str:
-    """What is said of a number of unread pages; "" for none."""
-    return f", {pages} of them unread" if pages else ""
+def pages_text(count: int) -> str:
+    """A number of pages in words."""
+    return "1 page" if count == 1 else f"{count} pages"
+
+
+def unread_text(unread: int, *, pages: int) -> str:
+    """What is said of the unread ones of a number of pages; "" for none."""
+    if not unread:
+        return ""
+    return ", unread" if pages == 1 else f", {unread} of them unread"
 
 
 def _counts(report: AddReport) -> dict[str, int]:

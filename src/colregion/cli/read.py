@@ -8,6 +8,7 @@ import typer
 
 from colregion.cli.common import IndexOption, LanguagesOption, ParserOption, app, err, escape, out
 from colregion.cli.interruption import INTERRUPTED, interruptible
+from colregion.cli.outcomes import pages_text
 from colregion.engine import Engine
 from colregion.indexes import open_index
 from colregion.ingestion.progress import progress_bar
@@ -44,7 +45,7 @@ def read(
     except KeyboardInterrupt:
         err.print("stopped; run the same command again to continue")
         raise typer.Exit(INTERRUPTED) from None
-    out.print(f"{report.pages} pages read, {report.unread} left", highlight=False)
+    out.print(f"{pages_text(report.pages)} read, {report.unread} left", highlight=False)
     for page_id, problem in report.problems.items():
         err.print(f"[red]not read[/] {escape(page_id)}: {escape(problem)}", highlight=False)
     if report.problems:

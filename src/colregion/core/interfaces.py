@@ -251,7 +251,13 @@ class AreaReading:
 
 
 class AreaReader(ABC):
-    """Reads parts of indexed pages that were only seen, and stores the words with the page."""
+    """Reads parts of indexed pages that were only seen, and stores the words with the page.
+
+    Attributes:
+        pages_at_once: how many pages it reads in the time of one, each in a thread of its caller.
+    """
+
+    pages_at_once: int = 1
 
     @abstractmethod
     def read(

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from colregion.core.documents import Page
-from colregion.core.geometry import FloatArray, IntArray, boxes_to_array
+from colregion.core.geometry import Box, FloatArray, IntArray, boxes_to_array
 from colregion.core.regions import ParsedPage, Region, Word, mean_confidence
 
 # A word that the ink showed nothing of belongs to the nearest leaf within this distance.
 _NEAR = 0.01  # of the page
 
+# Of the page. Smaller drawings without words say nothing, but would stand between the hits.
+_LEAST_FIGURE = 0.01
+
 
 def fill_leaves(
-    parsed: ParsedPage, paths: Iterable[tuple[int, ...]], words: Sequence[Word], page: Page
+    parsed: ParsedPage,
+    areas: Mapping[tuple[int, ...], Box],
+    words: Sequence[Word],
+    page: Page,
 ) -> ParsedPage:
-    """The page with the words of the unread leaves of these paths; leaves that were read meanwhile,
-    or are of another division of the page, stay as they are.
+    """The page with the words of unread leaves; leaves that were read meanwhile, or are elsewhere
+    because the page was divided anew, stay as they are.
 
     A word belongs to the leaf in which its center lies. Words of other leaves, which the margin of
-    a cut shows in part, are left out. A leaf without words is read: it has none.
+    a cut shows in part, are left out. A leaf without words is a figure if it is large, else it
+    shows a mark or dirt, and the page loses it.
 
     Args:
+        areas: path -> box of the leaves.
         words: boxes on the page, in reading order.
         page: what reading has told about the page: its `upright`, and what is `missing`.
     """
-    unread, to_fill = parsed.unread_leaves, set(paths)
-    chosen = [leaf for leaf in unread if parsed.regions[leaf].path in to_fill]
+    unread = parsed.unread_leaves
+    chosen = [leaf for leaf in unread if areas.get((r := parsed.regions[leaf]).path) == r.box]
     if not chosen:
         return parsed
     owners = _nearest(parsed, words, unread)
@@ -76,24 +84,33 @@ def _numbered(own: dict[int, list[Word]], known: Sequence[Word]) -> dict[int, li
 
 
 def _rebuilt(parsed: ParsedPage, own: dict[int, list[Word]], page: Page) -> ParsedPage:
-    regions = list(parsed.regions)
+    regions: list[Region | None] = list(parsed.regions)
     for leaf, words in own.items():
-        regions[leaf] = _leaf(regions[leaf], words)
+        regions[leaf] = _leaf(parsed.regions[leaf], words)
     # Parents come before their children.
     for position in range(len(regions) - 1, -1, -1):
-        parts = [regions[part] for part in parsed.parts[position]]
-        if regions[position].unread and parts:
-            regions[position] = replace(
-                regions[position],
-                text="\n".join(part.text for part in parts if part.text),
-                ocr_confidence=mean_confidence(part.ocr_confidence for part in parts),
-                unread=any(part.unread for part in parts),
-            )
+        before = parsed.regions[position]
+        if before.unread and parsed.parts[position]:
+            parts = [part for i in parsed.parts[position] if (part := regions[i]) is not None]
+            regions[position] = _whole(before, parts) if parts else _leaf(before, ())
     known = replace(parsed.page, upright=page.upright, missing=page.missing)
-    return ParsedPage(known, _in_order(parsed, own), tuple(regions))
+    remaining = tuple(region for region in regions if region is not None)
+    return ParsedPage(known, _in_order(parsed, own), remaining)
 
 
-def _leaf(region: Region, words: Sequence[Word]) -> Region:
+def _whole(region: Region, parts: Sequence[Region]) -> Region:
+    return replace(
+        region,
+        text="\n".join(part.text for part in parts if part.text),
+        ocr_confidence=mean_confidence(part.ocr_confidence for part in parts),
+        unread=any(part.unread for part in parts),
+    )
+
+
+def _leaf(region: Region, words: Sequence[Word]) -> Region | None:
+    """The leaf with these words; None for a small one without any."""
+    if not words and region.box.area < _LEAST_FIGURE:
+        return None
     lines: dict[int | None, list[str]] = {}
     for word in words:
         lines.setdefault(word.line, []).append(word.text)

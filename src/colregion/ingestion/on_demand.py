@@ -18,7 +18,7 @@ from colregion.core.documents import DocumentEntry, Limits, Page
 from colregion.core.embeddings import EmbeddedPage
 from colregion.core.geometry import Box
 from colregion.core.interfaces import AreaReader, AreaReading, Encoder, Index, Parser
-from colregion.core.regions import ParsedPage, Word
+from colregion.core.regions import ParsedPage, Region, Word
 from colregion.core.repr import one_line_repr
 from colregion.documents import Identity
 from colregion.errors import BackendError, ColregionError, InvalidInput
@@ -96,7 +96,10 @@ class OnDemandReader(AreaReader):
         self._heat: Counter[str] = Counter()  # how often each page was asked for
         # What one question reads another one waits for, instead of reading it too.
         self._locks = [threading.Lock() for _ in range(_LOCKS)]
-        self._slots = threading.BoundedSemaphore(core_count())
+        self.pages_at_once = core_count()
+        self._slots = threading.BoundedSemaphore(self.pages_at_once)
+        # An index does not wait for its writer, and one page need not wait for the next question.
+        self._storing = threading.Lock()
 
     def read(
         self, page_id: str, paths: Iterable[tuple[int, ...]], *, limit_s: float
@@ -121,21 +124,15 @@ class OnDemandReader(AreaReader):
         paths -= self._given_up.get(key, set())
         if not paths:
             raise BackendError("reading it took too long before; `Engine.read` has time")
-        areas = tuple(parsed.regions[parsed.positions[path]].box for path in sorted(paths))
-        part = part_to_read(parsed.page, entry, areas=areas)
+        areas = {path: parsed.regions[parsed.positions[path]].box for path in sorted(paths)}
+        part = part_to_read(parsed.page, entry, areas=tuple(areas.values()))
         try:
             with self._slots:
                 read, seconds = self._in_worker(part, entry, limit_s=limit_s)
         except _TookTooLong:
             self._given_up.setdefault(key, set()).update(paths)
             raise
-        change = partial(
-            _with_leaves,
-            division=parsed.region_boxes.tobytes(),
-            paths=frozenset(paths),
-            read=read,
-            encoder=self._encoder,
-        )
+        change = partial(_with_leaves, areas=areas, read=read, encoder=self._encoder)
         return AreaReading(self._store(entry, change(page), [change]), seconds)
 
     def finish(
@@ -145,6 +142,7 @@ class OnDemandReader(AreaReader):
         lit up and not read first, then those of which most is read. As `Engine.read`."""
         unread = self._index.unread_pages(doc_id)
         hottest = sorted(unread, key=lambda one: (-self._heat[one], unread[one]))
+        left_of = Counter(one.rpartition("#p")[0] for one in unread)
         deadline = math.inf if budget_s is None else time.monotonic() + budget_s
         pool = WorkerPool(_on_demand(self._parser), workers=None, limits=Limits())
         pending: dict[ReadRequest, tuple[DocumentEntry, str]] = {}
@@ -171,6 +169,9 @@ class OnDemandReader(AreaReader):
                 entry, one = pending.pop(reading.request)
                 try:
                     self._complete(entry, reading)
+                    left_of[entry.id] -= 1
+                    if not left_of[entry.id]:
+                        self._join(entry)
                 except ColregionError as error:
                     problems[one] = str(error)
                 reading.delete_files()
@@ -195,6 +196,24 @@ class OnDemandReader(AreaReader):
         self._index.update_page(entry, read.page.number, change, wait=True)
         self._unsaved.pop((read.id, entry.content_hash), None)
 
+    def _join(self, entry: DocumentEntry) -> None:
+        """Join what goes on over the ends of pages, once all of a document's pages are read."""
+        from colregion.parsers.page_parser import join_over_pages
+
+        before: dict[str, ParsedPage] = {}
+
+        def pages() -> Iterator[ParsedPage]:
+            for one in self._index.page_ids(entry.id):
+                (page,) = self._index.load([one])
+                before[one] = page.parsed
+                yield page.parsed
+
+        for joined in join_over_pages(pages()):
+            old = before.pop(joined.id)
+            if joined.regions != old.regions:
+                change = partial(_with_regions, old=old, regions=joined.regions)
+                self._index.update_page(entry, joined.page.number, change, wait=True)
+
     def _store(
         self, entry: DocumentEntry, page: EmbeddedPage, changes: list[_Change]
     ) -> EmbeddedPage:
@@ -204,7 +223,10 @@ class OnDemandReader(AreaReader):
         if not changes:
             return page
         try:
-            return self._index.update_page(entry, page.parsed.page.number, partial(_apply, changes))
+            with self._storing:
+                return self._index.update_page(
+                    entry, page.parsed.page.number, partial(_apply, changes)
+                )
         except BackendError:
             if len(self._unsaved) < _MOST_UNSAVED:
                 self._unsaved[key] = changes
@@ -279,15 +301,12 @@ def _apply(changes: Iterable[_Change], page: EmbeddedPage) -> EmbeddedPage:
 def _with_leaves(
     page: EmbeddedPage,
     *,
-    division: bytes,
-    paths: Iterable[tuple[int, ...]],
+    areas: Mapping[tuple[int, ...], Box],
     read: ParsedPage,
     encoder: Encoder,
 ) -> EmbeddedPage:
-    """The page with what was read of leaves; as it is where it was divided anew meanwhile."""
-    if page.parsed.region_boxes.tobytes() != division:
-        return page
-    parsed = fill_leaves(page.parsed, paths, read.words, read.page)
+    """The page with what was read of leaves; as it is where others have read them."""
+    parsed = fill_leaves(page.parsed, areas, read.words, read.page)
     if parsed is page.parsed:
         return page
     return replace(page, parsed=parsed, embedding=encoder.with_words(page, parsed))
@@ -300,3 +319,12 @@ def _with_page(page: EmbeddedPage, *, read: ParsedPage, encoder: Encoder) -> Emb
     own = replace(page.parsed.page, upright=read.page.upright, missing=read.page.missing)
     parsed = replace(read, page=own)
     return replace(page, parsed=parsed, embedding=encoder.with_words(page, parsed))
+
+
+def _with_regions(
+    page: EmbeddedPage, *, old: ParsedPage, regions: tuple[Region, ...]
+) -> EmbeddedPage:
+    """The page with other regions in the place of its old ones; as it is where it has changed."""
+    if page.parsed.regions != old.regions:
+        return page
+    return replace(page, parsed=replace(page.parsed, regions=regions))

@@ -16,14 +16,14 @@ from colregion.core.text import fold, has_unspaced
 from colregion.errors import InvalidInput, MissingDependency
 from colregion.parsers import READERS
 from colregion.parsers.ocr.languages import how_to_install, script_of
-from colregion.parsers.ocr.orientation import character_confidence
+from colregion.parsers.ocr.orientation import character_confidence, erase_words
 from colregion.parsers.ocr.rapidocr import (
     SCRIPTS,
     RapidOcrReader,
     rapidocr_installed,
     reads_script,
 )
-from colregion.parsers.ocr.tesseract import TesseractReader, sheet_dpi, tesseract_installed
+from colregion.parsers.ocr.tesseract import TesseractReader, is_coarse, tesseract_installed
 from colregion.parsers.text_layer.quality import Assessment, assess_text_layer, is_broken
 from colregion.parsers.text_layer.reader import TextLayerReader, use_invisible
 from colregion.parsers.word_reader import WordReader
@@ -45,7 +45,6 @@ _LONG = 3
 # limit, .85 with the higher one as with RapidOCR for all; on finer pages that gains nothing.
 _MIN_CONFIDENCE = 0.85
 _MIN_CONFIDENCE_COARSE = 0.92
-_COARSE_DPI = 100
 
 # What the models in RapidOCR's wheel are made for; they lose the accents of other languages.
 _RAPIDOCR_LANGUAGES = {"auto", "eng", "chi_sim", "chi_tra", "jpn"}
@@ -99,6 +98,10 @@ class AutoReader(WordReader):
         ocr = self.ocr.fingerprint if self.ocr else "no OCR"
         return f"auto-4({self.text_layer.fingerprint}, {ocr})"
 
+    def for_one_core(self) -> AutoReader:
+        ocr = self.ocr and self.ocr.for_one_core()
+        return AutoReader(self.text_layer.for_one_core(), ocr=ocr, assess=self.assess)
+
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         assessment = self.assess(page)
         verdict = assessment.verdict
@@ -140,6 +143,11 @@ class AutoReader(WordReader):
         if self.ocr is None:
             raise MissingDependency(self.missing_ocr)
         return self.ocr.read_upright(page)
+
+    def read_cut(self, page: Page, *, is_coarse: bool) -> tuple[Page, tuple[Word, ...]]:
+        if self.ocr is None:
+            raise MissingDependency(self.missing_ocr)
+        return self.ocr.read_cut(page, is_coarse=is_coarse)
 
 
 def confirmed_share(words: Iterable[Word], recognized: Sequence[Word]) -> float:
@@ -218,16 +226,51 @@ class FallbackReader(WordReader):
             f"(coarse {_MIN_CONFIDENCE_COARSE}) also {self.second.fingerprint}"
         )
 
+    def for_one_core(self) -> FallbackReader:
+        return FallbackReader(self.first.for_one_core(), self.second.for_one_core())
+
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         first = self.first.read_upright(page)
-        is_coarse = page.unit == "px" and sheet_dpi(page.width, page.height) < _COARSE_DPI
-        min_confidence = _MIN_CONFIDENCE_COARSE if is_coarse else _MIN_CONFIDENCE
-        if character_confidence(first[1]) >= min_confidence or not reads_script(first[1]):
+        if _is_sure_reading(first[1], is_coarse=is_coarse(page)):
             return first
         second = self.second.read_upright(page)
         if legible_content(second[1]) <= legible_content(first[1]):
             return first
         return replace(second[0], missing=first[0].missing or second[0].missing), second[1]
+
+    def read_cut(self, page: Page, *, is_coarse: bool) -> tuple[Page, tuple[Word, ...]]:
+        """As `read_upright`, but `second` reads only the lines of which `first` is unsure: it takes
+        several times as long for each line."""
+        laid, words = self.first.read_upright(page)
+        if _is_sure_reading(words, is_coarse=is_coarse):
+            return laid, words
+        sure = _words_of_sure_lines(words)
+        unsure = [word for word in words if word not in sure]
+
+        def load_image(*, dpi: int | None = None) -> Image.Image:
+            return erase_words(page.load_image(dpi=dpi), sure)
+
+        again, read = self.second.read_upright(replace(page, load_image=load_image))
+        if legible_content(read) <= legible_content(unsure):
+            return laid, words
+        n = 1 + max((word.line for word in sure if word.line is not None), default=-1)
+        read = tuple(replace(word, line=n + (word.line or 0)) for word in read)
+        return replace(laid, missing=laid.missing or again.missing), (*sure, *read)
+
+
+def _words_of_sure_lines(words: Sequence[Word]) -> list[Word]:
+    """The words of lines that need no second reading."""
+    lines: dict[int | None, list[Word]] = {}
+    for word in words:
+        lines.setdefault(word.line, []).append(word)
+    sure = [line for line in lines.values() if character_confidence(line) >= _MIN_CONFIDENCE]
+    return [word for line in sure for word in line]
+
+
+def _is_sure_reading(words: Sequence[Word], *, is_coarse: bool) -> bool:
+    """Whether Tesseract's reading of a page needs no second one, or none that RapidOCR can make."""
+    least = _MIN_CONFIDENCE_COARSE if is_coarse else _MIN_CONFIDENCE
+    return character_confidence(words) >= least or not reads_script(words)
 
 
 def read_part(reader: WordReader, page: Page, part: Box) -> list[Word]:

@@ -16,7 +16,7 @@ from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidBox, InvalidInput
 from colregion.parsers.layout.ink import ink_regions
 from colregion.parsers.ocr.orientation import character_confidence
-from colregion.parsers.ocr.tesseract import DPI, sheet_dpi
+from colregion.parsers.ocr.tesseract import DPI, is_coarse, sheet_dpi
 from colregion.parsers.page_parser import PageParser, parse_pages
 from colregion.parsers.text_layer.hidden_text import mark_hidden_text
 
@@ -94,7 +94,11 @@ class OnDemandParser(Parser):
 
     def _read_cut(self, part: PartToRead) -> tuple[Page, tuple[Word, ...]]:
         cut, box = _cut_out(part)
-        read, words = self.parser.reader.read_ocr(cut)
+        reader = self.parser.reader
+        if part.areas:
+            read, words = reader.read_cut(cut, is_coarse=is_coarse(part))
+        else:
+            read, words = reader.read_ocr(cut)
         on_page = []
         for word in words:
             with suppress(InvalidBox):
@@ -150,13 +154,15 @@ def _cut_out(part: PartToRead) -> tuple[Page, Box]:
             shown.paste(image.crop((left, top, right, bottom)), (left - x0, top - y0))
         box = Box.from_pixels((x0, y0, x1, y1), **size)
         image = shown
-    width, height = image.width * 72 / dpi, image.height * 72 / dpi
+    width, height, unit = image.width * 72 / dpi, image.height * 72 / dpi, "pt"
+    if not part.areas:  # read as the page itself
+        width, height, unit = part.width, part.height, part.unit
 
     def load_image(*, dpi: int | None = None) -> Image.Image:  # noqa: ARG001
         return image
 
     upright = part.upright and Upright(part.upright.degrees_clockwise, width, height)
-    page = Page(part.doc_id, part.number, width, height, "pt", load_image, upright=upright)
+    page = Page(part.doc_id, part.number, width, height, unit, load_image, upright=upright)
     return page, box
 
 

@@ -43,7 +43,7 @@ class PageParser(Parser):
         return f"{self.reader.fingerprint} + {self.layout.fingerprint} + {PAGES}"
 
     def for_one_core(self) -> PageParser:
-        return PageParser(self.reader, self.layout, workers=1)
+        return PageParser(self.reader.for_one_core(), self.layout, workers=1)
 
     def parse(self, document: Document) -> Iterator[ParsedPage]:
         return parse_pages(

@@ -34,6 +34,18 @@ class WordReader(ABC):
             BackendError: OCR failed.
         """
 
+    def read_cut(self, page: Page, *, is_coarse: bool) -> tuple[Page, tuple[Word, ...]]:  # noqa: ARG002
+        """The words on the image of a part of a page, as `read_upright`.
+
+        Args:
+            is_coarse: whether it is of a page of few pixels, see `tesseract.is_coarse`.
+        """
+        return self.read_ocr(page)
+
+    def for_one_core(self) -> WordReader:
+        """The same reader for one of several processes, as `Parser.for_one_core`."""
+        return self
+
     def read(self, page: Page) -> tuple[Word, ...]:
         """Return the words of `read_upright`."""
         return self.read_upright(page)[1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from colregion.core.embeddings import EmbeddedPage
 from colregion.core.interfaces import Index
-from colregion.errors import NotIndexed
+from colregion.errors import BackendError, NotIndexed
 from colregion.testing.index_contract_data import IndexTestData
 
 Change = Callable[[EmbeddedPage], EmbeddedPage]
@@ -23,6 +24,10 @@ class UnreadPagesContract(IndexTestData):
 
     def reopen(self, index: Index) -> Index:
         """The same index in a new object."""
+        return index
+
+    def beside(self, index: Index) -> Index:
+        """The same index in a second object, as another process has it; itself where none can."""
         return index
 
     def reading(self, **lines: str) -> Change:
@@ -142,6 +147,31 @@ class UnreadPagesContract(IndexTestData):
             thread.join()
         (page,) = index.load(["doc#p1"])
         assert [region.text for region in page.parsed.regions] == ["w1", "w2", "w3", "w4"]
+
+    def test_changes_of_one_page_in_the_same_moment_add_up(self, index: Index) -> None:
+        index.replace(self.entry(), [self.unread_page(("", ""))])
+        both_have_loaded_it = threading.Barrier(2)
+
+        def store(own: Index, line: Change) -> None:
+            def change(page: EmbeddedPage) -> EmbeddedPage:
+                with suppress(threading.BrokenBarrierError):  # of an index that lets in one
+                    both_have_loaded_it.wait(timeout=0.3)
+                return line(page)
+
+            stored = False
+            while not stored:
+                with suppress(BackendError):  # another is writing
+                    own.update_page(self.entry(), 1, change)
+                    stored = True
+
+        with ThreadPoolExecutor(2) as pool:
+            own = pool.submit(store, index, self.reading(_1="one"))
+            other = pool.submit(store, self.beside(index), self.reading(_2="two"))
+        own.result()
+        other.result()
+        (page,) = index.load(["doc#p1"])
+        assert [region.text for region in page.parsed.regions] == ["one", "two"]
+        assert index.unread_pages() == {}
 
     def test_readers_see_a_page_before_or_after_a_change(self, index: Index) -> None:
         index.replace(self.entry(), [self.unread_page(("", ""), number=n) for n in range(1, 5)])

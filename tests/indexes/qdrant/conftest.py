@@ -126,12 +126,12 @@ def _of_collection(client: QdrantClient, name: str, method: str, rest: str, body
         models.CreateFieldIndex(**body)
         return models.UpdateResult(operation_id=0, status=models.UpdateStatus.COMPLETED)
     if (method, rest) == ("PUT", "/points"):
-        points = models.PointsList(**body).points
-        for point in points:
+        request = models.PointsList(**body)
+        for point in request.points:
             named: Any = point.vector
             if any(sum(map(len, vectors)) >= MULTIVECTOR_LIMIT for vectors in named.values()):
                 raise Refused(400, "Total size of multivector is too large")
-        return client.upsert(name, points)
+        return client.upsert(name, request.points, update_filter=request.update_filter)
     if (method, rest) == ("POST", "/points"):
         selection = models.PointRequest(**body)
         return client.retrieve(

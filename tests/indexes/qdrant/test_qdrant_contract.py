@@ -34,6 +34,9 @@ class _OnQdrant(_QdrantContract):
         assert isinstance(index, QdrantIndex)
         return QdrantIndex(index.location, index.collection, index.options, create=False)
 
+    def beside(self, index: Index) -> Index:
+        return self.reopen(index)
+
 
 class TestQdrantInMemory(_QdrantContract):
     @pytest.fixture

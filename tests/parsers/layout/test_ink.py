@@ -59,6 +59,17 @@ def test_rules_and_specks_are_no_regions() -> None:
     assert near(leaf.box, bar_box(0, 0))
 
 
+def test_the_specks_of_a_bad_copy_are_no_regions_however_many() -> None:
+    image = draw_bars(["red blue", "green"])
+    for x, y in np.random.default_rng(0).integers((10, 320), (590, 790), (900, 2)).tolist():
+        image.paste("black", (x, y, x + 2, y + 2))
+    parsed = ink_regions(page_of(image))
+    leaves = [parsed.regions[leaf].box for leaf in parsed.leaves]
+    assert len(leaves) == 3
+    for place in ((0, 0), (0, 1), (1, 0)):
+        assert any(near(box, bar_box(*place)) for box in leaves)
+
+
 def test_a_page_of_one_blob_is_one_region() -> None:
     image = Image.new("RGB", (600, 800), "white")
     image.paste("black", (50, 60, 550, 700))

@@ -170,19 +170,24 @@ class QdrantIndex(Index):
         *,
         wait: bool = False,  # noqa: ARG002  (there is no lock)
     ) -> EmbeddedPage:
-        """As `Index.update_page`, without a lock: of two processes that change one page in the same
-        moment, the last one counts, and what the other read is read again."""
-        document = self._document(entry.id)
-        check_same_content(entry, document.entry)
-        (page,) = self.load([page_id(entry.id, number)])
-        changed = change(page)
-        if changed is page:
-            return page
-        if len(changed.embedding.vectors) and not document.dim:  # in another collection, then
-            pages = self.load(self.page_ids(entry.id))
-            self.replace(document.entry, [changed if p.id == changed.id else p for p in pages])
-            return changed
-        self._pages.rewrite(document, changed)
+        """As `Index.update_page`. There is no lock: where another process has changed the page
+        meanwhile, the change is made again, to what that one wrote."""
+        for _ in range(_ATTEMPTS):
+            document = self._document(entry.id)
+            check_same_content(entry, document.entry)
+            uploaded = self._pages.uploaded(document, number)
+            (page,) = self.load([page_id(entry.id, number)])
+            changed = change(page)
+            if changed is page:
+                return page
+            if len(changed.embedding.vectors) and not document.dim:  # in another collection, then
+                pages = self.load(self.page_ids(entry.id))
+                self.replace(document.entry, [changed if p.id == changed.id else p for p in pages])
+                return changed
+            if uploaded is not None and self._pages.rewrite(document, changed, over=uploaded):
+                break
+        else:
+            raise BackendError(f"page {page.id} is being changed by others; ask again")
         current = self._documents.read([entry.id])[1].get(entry.id)
         if current is None or current.generation != document.generation:
             self._pages.delete_generation(document.generation, dim=document.dim)

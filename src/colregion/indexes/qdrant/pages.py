@@ -102,11 +102,28 @@ class Pages:
         stored = replace(entry, page_count=len(numbers), unread_pages=unread)
         return StoredDocument(stored, generation, tuple(sorted(numbers)), dim, largest)
 
-    def rewrite(self, document: StoredDocument, page: EmbeddedPage) -> None:
-        """Write a page of the document's generation again; its image stays. Raises InvalidInput as
-        `upload`."""
+    def uploaded(self, document: StoredDocument, number: int) -> float | None:
+        """When a page of the document's generation was written; None where it is gone."""
+        collection = page_collection(self._name, document.dim)
+        point = point_id("page", document.generation, number)
+        records = self._connection.ask(
+            self._connection.client.retrieve, collection, [point], with_payload=["uploaded"]
+        )
+        return next((float((one.payload or {})["uploaded"]) for one in records), None)
+
+    def rewrite(self, document: StoredDocument, page: EmbeddedPage, *, over: float) -> bool:
+        """Write a page of the document's generation again, unless another writer has done so since
+        it was `uploaded`; its image stays. Returns whether it was written. A server before version
+        1.16 writes it in any case. Raises InvalidInput as `upload`."""
         _check_storable(page)
-        self._put(document.entry, [page], document.generation, dim=document.dim)
+        written = self._put(
+            document.entry,
+            [page],
+            document.generation,
+            dim=document.dim,
+            over=models.FieldCondition(key="uploaded", range=models.Range(gte=over, lte=over)),
+        )
+        return self.uploaded(document, page.parsed.page.number) == written
 
     def unread(self, dims: Iterable[int]) -> Iterator[tuple[str, int, float]]:
         """Generation, number and unread share of each page with unread parts."""
@@ -224,13 +241,22 @@ class Pages:
             raise BackendError(f"cannot write the page image {path}: {cause}") from cause
 
     def _put(
-        self, entry: DocumentEntry, batch: Sequence[EmbeddedPage], generation: str, *, dim: int
-    ) -> None:
+        self,
+        entry: DocumentEntry,
+        batch: Sequence[EmbeddedPage],
+        generation: str,
+        *,
+        dim: int,
+        over: models.Condition | None = None,
+    ) -> float:
+        """Write pages, if they are there only over those that meet a condition; the time that they
+        bear."""
         points: list[models.PointStruct] = []
         self._prepare(dim, entry.metadata)
+        now = time.time()
         for page in batch:
             point = point_id("page", generation, page.parsed.page.number)
-            payload = page_payload(page, entry, generation=generation)
+            payload = page_payload(page, entry, generation=generation, uploaded=now)
             rows = page.embedding.vectors.astype(np.float32)
             few = coarse_vectors(rows)  # none for a page with fewer than 256 vectors
             first = few if len(few) else rows
@@ -239,7 +265,14 @@ class Pages:
         for start in range(0, len(points), _PAGES_PER_REQUEST):
             chunk = points[start : start + _PAGES_PER_REQUEST]
             collection = page_collection(self._name, dim)
-            self._connection.ask(self._connection.client.upsert, collection, chunk, wait=True)
+            self._connection.ask(
+                self._connection.client.upsert,
+                collection,
+                chunk,
+                wait=True,
+                update_filter=over and models.Filter(must=[over]),
+            )
+        return now
 
     def _prepare(self, dim: int, metadata: Metadata) -> None:
         if (dim, "") not in self._prepared:

@@ -87,7 +87,9 @@ def read_document(payload: Mapping[str, Any]) -> StoredDocument:
         raise IndexCorrupt(f"a document is damaged ({cause}); add it again") from cause
 
 
-def page_payload(page: EmbeddedPage, entry: DocumentEntry, *, generation: str) -> dict[str, Any]:
+def page_payload(
+    page: EmbeddedPage, entry: DocumentEntry, *, generation: str, uploaded: float
+) -> dict[str, Any]:
     """The payload of a page's point: what filters compare, and all but vectors and image."""
     parsed, metadata = page.parsed, {k: v for k, v in entry.metadata.items() if v is not None}
     words = set(terms(" ".join(word.text for word in parsed.words)))
@@ -100,7 +102,7 @@ def page_payload(page: EmbeddedPage, entry: DocumentEntry, *, generation: str) -
         "doc_id": to_plain(entry.id),
         "generation": generation,
         "page_number": int(parsed.page.number),
-        "uploaded": time.time(),
+        "uploaded": uploaded,
         "source": to_plain(entry.source),
         "kinds": sorted({region.kind for region in parsed.regions}),
         "unread": parsed.unread_share,

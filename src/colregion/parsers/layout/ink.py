@@ -25,6 +25,7 @@ from colregion.parsers.ocr.orientation import skew, stroke_mask, turn_image
 # In usual heights of a letter: letters of a word are closer, and what is lower is dirt or a rule.
 _LETTER_GAP = 0.7
 _LOWEST = 0.5
+_LOWEST_LETTER_PX = 4  # of an image of at most 1000 px per side; the specks of a copy are lower
 
 # A page of small print has up to a thousand; more would take the layout minutes.
 _MOST_WORDS = 2000
@@ -116,7 +117,9 @@ def _word_boxes(strokes: NDArray[np.bool_]) -> FloatArray:
 
 
 def _usual_height(boxes: IntArray) -> float:
-    """The median height of components (N, 4), weighted by width; 1 without any."""
+    """The median height of components (N, 4) that are as high as letters, weighted by width; 1
+    without any."""
+    boxes = boxes[boxes[:, 3] - boxes[:, 1] >= _LOWEST_LETTER_PX]
     if len(boxes) == 0:
         return 1.0
     heights = boxes[:, 3] - boxes[:, 1]

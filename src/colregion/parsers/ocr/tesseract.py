@@ -23,6 +23,7 @@ from colregion.errors import BackendError, InvalidBox, InvalidInput, MissingDepe
 from colregion.parsers.ocr.cjk import join_unspaced
 from colregion.parsers.ocr.languages import LANGUAGES_OF_SCRIPT, how_to_install, package_of
 from colregion.parsers.ocr.orientation import Recognizer, recognize_upright
+from colregion.parsers.ocr.tesseract_library import load_library, word_table
 from colregion.parsers.word_reader import WordReader
 
 DPI = 200
@@ -33,6 +34,8 @@ DPI = 200
 _SHEET_SQUARE_INCHES = 8.27 * 11.69
 _MAX_ENLARGEMENT = 2.0  # more gains nothing and costs time
 _MAX_DPI = 400  # larger images are reduced: they cost time and are read no better
+
+_COARSE_DPI = 100
 
 _SEGMENTATION = 3  # automatic, without Tesseract's own, slow detection of orientation
 
@@ -61,7 +64,8 @@ def tesseract_installed() -> bool:
 
 
 class TesseractReader(WordReader):
-    """Reads the page image with Tesseract, in one process with one thread per page.
+    """Reads the page image with Tesseract, in one process with one thread per page; in a worker
+    process, which it may crash, with the library, whose data are then loaded once.
 
     Detects pages that lie sideways, upside down or skewed, see `recognize_upright`;
     `Page.upright`, where set, is used instead.
@@ -83,6 +87,12 @@ class TesseractReader(WordReader):
             )
         self.languages = languages
         self.read_elsewhere = read_elsewhere
+        self._is_alone = False
+
+    def for_one_core(self) -> TesseractReader:
+        reader = TesseractReader(self.languages, read_elsewhere=self.read_elsewhere)
+        reader._is_alone = True
+        return reader
 
     @property
     def fingerprint(self) -> str:
@@ -127,7 +137,8 @@ class TesseractReader(WordReader):
 
     def __getstate__(self) -> dict[str, Any]:
         # The unpickling process checks what is installed.
-        return {"languages": self.languages, "read_elsewhere": self.read_elsewhere}
+        names = "languages", "read_elsewhere", "_is_alone"
+        return {name: getattr(self, name) for name in names}
 
     @cached_property
     def _program(self) -> ModuleType:
@@ -171,8 +182,15 @@ class TesseractReader(WordReader):
         program = self._program
         image, dpi = at_readable_dpi(image.convert("L"), dpi=dpi)
         config, as_dict = f"--psm {_SEGMENTATION} --dpi {dpi:.0f}", program.Output.DICT
+        library = load_library(str(program.get_tesseract_version())) if self._is_alone else None
+        table: Mapping[str, Sequence[Any]]
         try:
-            table = program.image_to_data(image, languages, config, output_type=as_dict)
+            if library is not None:
+                table = word_table(
+                    library, image, languages=languages, segmentation=_SEGMENTATION, dpi=dpi
+                )
+            else:
+                table = program.image_to_data(image, languages, config, output_type=as_dict)
         except program.TesseractNotFoundError as cause:
             raise _missing_program() from cause
         except program.TesseractError as cause:
@@ -186,6 +204,12 @@ class TesseractReader(WordReader):
 def sheet_dpi(width_px: float, height_px: float) -> float:
     """Resolution of an image that shows an A4 sheet."""
     return math.sqrt(width_px * height_px / _SHEET_SQUARE_INCHES)
+
+
+def is_coarse(page: Page) -> bool:
+    """Whether a page is an image of so few pixels that Tesseract is surer of it than it should
+    be."""
+    return page.unit == "px" and sheet_dpi(page.width, page.height) < _COARSE_DPI
 
 
 def _missing_program() -> MissingDependency:
