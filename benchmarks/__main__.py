@@ -123,6 +123,18 @@ def reading(
 
 
 @app.command()
+def readout(
+    cases: Annotated[Path, typer.Argument(metavar="CASES.jsonl", help="Labelled questions.")],
+    folder: Annotated[Path, typer.Argument(help="For what is seen on the pages; used again.")],
+    output: OutputOption = None,
+) -> None:
+    """Compare readouts of `visual_words` by cross-validation over documents."""
+    from benchmarks.readout import compare_readouts
+
+    emit_json(compare_readouts(cases, folder), to_stdout=True, output=output)
+
+
+@app.command()
 def replay(
     replays: Annotated[Path, typer.Argument(metavar="FILE", help="Boxes that a model ranked.")],
     boxes: Annotated[int, typer.Option(help="How many boxes a rule keeps.")] = 3,

@@ -27,7 +27,7 @@ from colregion.engine import Engine
 from colregion.evaluation import metrics
 from colregion.evaluation.cases import Case, read_cases
 
-_AREAS = {"mmdocir": 0.10, "funsd": 0.02, "sroie": 0.05}
+AREAS = {"mmdocir": 0.10, "funsd": 0.02, "sroie": 0.05}
 """Of the page that may be returned, for each data set."""
 
 _CONTEXT_TOKENS = 400
@@ -116,7 +116,7 @@ def measure_one_ranking(cases_file: Path, folder: Path, *, pages: int) -> dict[s
 
 
 def _read(cases_file: Path, *, pages: int) -> list[Case]:
-    cases = [case for case in read_cases(cases_file) if case.dataset in _AREAS]
+    cases = [case for case in read_cases(cases_file) if case.dataset in AREAS]
     return _of_first_pages(cases, pages=pages)
 
 
@@ -202,7 +202,7 @@ def _says(text: str, case: Case) -> float:
 def _recall(hits: Sequence[Hit], case: Case) -> float:
     boxes = boxes_to_array(box for hit in hits for box in hit.region.boxes)
     evidence = boxes_to_array(case.boxes)
-    areas = [_AREAS[case.dataset]]
+    areas = [AREAS[case.dataset]]
     (recall,) = metrics.evidence_recall_at_area(boxes, evidence, areas, box_mode=case.box_mode)
     return float(recall)
 

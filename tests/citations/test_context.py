@@ -98,8 +98,8 @@ def test_text_is_empty_with_the_reason_where_nothing_is_likely_enough() -> None:
     context = build_context(with_confidences(0.04, 0.02, 0.01), max_tokens=100, count_tokens=count)
     assert (context.text, dict(context.citations)) == ("", {})
     assert context.reason == (
-        "nothing in the documents answers: the best region has a confidence of 4%, and 10% is the "
-        "least that counts; lower min_confidence to see it"
+        "perhaps nothing in the documents answers: the best region is 4% likely right, and 10% is "
+        "the least that counts; lower min_confidence to see it"
     )
 
 

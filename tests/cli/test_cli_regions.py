@@ -93,11 +93,11 @@ def test_brief_prints_one_line_per_region_cut_only_in_a_terminal() -> None:
 @pytest.mark.parametrize(
     ("confidences", "expected"),
     [
-        ((0.04, 0.09), "nothing here answers this: the best region has a confidence of 9%"),
+        ((0.04, 0.09), "perhaps nothing here answers this: the best region is 9% likely right"),
         ((0.04, 0.1), ""),
     ],
 )
-def test_regions_of_low_confidence_are_announced_as_no_answer(
+def test_regions_of_low_confidence_are_announced_as_perhaps_no_answer(
     confidences: tuple[float, ...], expected: str
 ) -> None:
     first = printed(*(text_hit("a", confidence=c) for c in confidences), width=80).splitlines()[0]

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from colregion.core.geometry import FloatArray
 from colregion.encoders.static.encoder import StaticTokenEncoder
 from colregion.encoders.visual_words.components import find_letters, ink_mask, marked_area
 from colregion.encoders.visual_words.model import Cells
+from colregion.encoders.visual_words.views import PageView, choose_looks
 from colregion.encoders.visual_words.vocabulary import Vocabulary
 from colregion.encoders.visual_words.words import pool_words, word_features
 
@@ -71,6 +75,32 @@ def test_marked_area_has_a_margin_within_the_image() -> None:
     gray = np.full((100, 200), 255, dtype=np.uint8)
     gray[3, 50] = gray[60, 120] = 0
     assert marked_area(gray) == (42, 0, 129, 69)
+
+
+@pytest.mark.parametrize(
+    ("certainties", "expected"),
+    [
+        ({0.7: 0.50, 1.0: 0.50, 1.45: 0.52}, 1.0),
+        ({0.7: 0.90, 1.0: 0.50, 1.45: 0.53}, 1.45),
+        ({0.7: 0.57, 1.0: 0.50, 1.45: 0.50}, 1.0),
+        ({0.7: 0.58, 1.0: 0.50, 1.45: 0.50}, 0.7),
+    ],
+)
+def test_scale_is_that_of_usual_letters_unless_another_is_clearly_surer(
+    certainties: dict[float, float], expected: float
+) -> None:
+    gray = np.full((200, 400), 255, np.uint8)
+    for y in range(20, 180, 24):
+        for x in range(20, 380, 10):
+            gray[y : y + 11, x : x + 6] = 0  # as high as letters that the model reads best
+    view = PageView.of(Image.fromarray(gray))
+    assert view is not None
+
+    def certainty(cutouts: Sequence[Image.Image]) -> float:
+        return certainties[round(20 * cutouts[0].width / 216) / 20]
+
+    chosen, (look,) = choose_looks(view, certainty)
+    assert (chosen.quarter_turns, look.scale) == (0, expected)
 
 
 def test_neighbouring_cells_that_are_alike_are_pooled_to_one_word() -> None:

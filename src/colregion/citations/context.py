@@ -115,7 +115,7 @@ def _why_nothing(hits: Sequence[Hit], *, likely: bool, least: float) -> str:
         return "the regions that match have no text: figures, or running heads"
     best = max(hit.confidence or 0.0 for hit in hits)
     return (
-        f"nothing in the documents answers: the best region has a confidence of {best:.0%}, "
+        f"perhaps nothing in the documents answers: the best region is {best:.0%} likely right, "
         f"and {least:.0%} is the least that counts; lower min_confidence to see it"
     )
 

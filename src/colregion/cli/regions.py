@@ -30,7 +30,8 @@ def print_hits(console: Console, hits: Sequence[Hit], *, brief: bool) -> None:
     best = max((hit.confidence for hit in hits if hit.confidence is not None), default=None)
     if best is not None and best < MIN_CONFIDENCE:
         console.print(
-            f"[yellow]nothing here answers this[/]: the best region has a confidence of {best:.0%}",
+            "[yellow]perhaps nothing here answers this[/]: "
+            f"the best region is {best:.0%} likely right",
             highlight=False,
         )
     for rank, hit in enumerate(hits, start=1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,19 +12,37 @@ from colregion.core.embeddings import similarity
 from colregion.core.geometry import FloatArray, IntArray
 from colregion.encoders.static.encoder import StaticTokenEncoder
 
-_WORDS = 20_000
-_COMMON_WORDS = 4_000
-
-# probability = softmax(48 x cosine) over the vocabulary. A direction is made twice as long: its
-# cosine with the right word's vector is 0.29 on average. From the second probability on the word's
-# own vector stands in; from the first on, the mean of both by the probability. With the word's own
-# vector from 0.3 on, six of a hundred words that are seen at the right place are lost, because the
-# vocabulary has a word that is similar; evidence recall and page rank are no better.
-_SHARPNESS = 48.0
-_UNSURE_LENGTH = 2.0
-_LIKELY = 0.3
 SURE = 0.9
 """The probability from which the word's own vector stands in."""
+
+_COMMON_WORDS = 4_000
+_SHARPNESS = 48.0
+
+
+@dataclass(frozen=True, slots=True)
+class Readout:
+    """How a direction becomes the vector of a page: by the probability of the likeliest word,
+    softmax(sharpness x cosine) over the vocabulary. `python -m benchmarks readout` compares others.
+
+    Args:
+        words: the vocabulary, the commonest first.
+        sharpness: factor of the cosines.
+        unsure_length: of a direction that shows no likely word. Its cosine with the right word's
+            vector is 0.29 on average.
+        likely: from this probability on, the mean of the word's own vector and the direction.
+        sure: from this one on, the word's own vector. From 0.3 on, six of a hundred words that are
+            seen at the right place are lost, because the vocabulary has a word that is similar;
+            evidence recall and page rank are no better.
+    """
+
+    words: int = 20_000
+    sharpness: float = _SHARPNESS
+    unsure_length: float = 2.0
+    likely: float = 0.3
+    sure: float = SURE
+
+
+_SHIPPED = Readout()
 
 _ROWS_AT_ONCE = 256  # 20 MB of similarities
 
@@ -35,8 +54,9 @@ class Vocabulary:
         encoder: makes the words' vectors.
     """
 
-    def __init__(self, encoder: StaticTokenEncoder) -> None:
+    def __init__(self, encoder: StaticTokenEncoder, readout: Readout = _SHIPPED) -> None:
         self._encoder = encoder
+        self._readout = readout
         self._lock = threading.Lock()
         self._made: FloatArray | None = None
 
@@ -44,11 +64,14 @@ class Vocabulary:
         """(V, 384) float32: the vector of the word that each of `vectors` (V, 384) shows, where
         that is sure; the vector itself, longer, where it is not; a mean of both between. And (V,)
         the probability of the likeliest word, 0-1."""
-        result = _UNSURE_LENGTH * vectors
+        by = self._readout
+        result = by.unsure_length * vectors
         certainty = np.zeros(len(vectors))
-        for rows, word, probability in self._best(vectors, n_words=_WORDS):
-            share = np.where(probability > SURE, 1.0, probability)
-            share = np.where(probability > _LIKELY, share, 0.0)[:, None].astype(np.float32)
+        for rows, word, probability in self._best(
+            vectors, n_words=by.words, sharpness=by.sharpness
+        ):
+            share = np.where(probability > by.sure, 1.0, probability)
+            share = np.where(probability > by.likely, share, 0.0)[:, None].astype(np.float32)
             part = slice(rows.start, rows.stop)
             result[part] = share * self._vectors[word] + (1 - share) * result[part]
             certainty[part] = probability
@@ -56,17 +79,18 @@ class Vocabulary:
 
     def certainty(self, vectors: FloatArray) -> FloatArray:
         """(V,) the probability, 0-1, of the likeliest common word for each of `vectors`."""
-        parts = [best for _, _, best in self._best(vectors, n_words=_COMMON_WORDS)]
+        likeliest = self._best(vectors, n_words=_COMMON_WORDS, sharpness=_SHARPNESS)
+        parts = [probability for _, _, probability in likeliest]
         return np.concatenate(parts) if parts else np.zeros(0)
 
     def _best(
-        self, vectors: FloatArray, *, n_words: int
+        self, vectors: FloatArray, *, n_words: int, sharpness: float
     ) -> Iterator[tuple[range, IntArray, FloatArray]]:
         """The likeliest word of each row and its probability, in blocks of rows."""
         words = self._vectors[:n_words]
         for start in range(0, len(vectors), _ROWS_AT_ONCE):
             rows = range(start, min(start + _ROWS_AT_ONCE, len(vectors)))
-            logits = _SHARPNESS * similarity(vectors[rows.start : rows.stop], words)
+            logits = sharpness * similarity(vectors[rows.start : rows.stop], words)
             best = logits.argmax(axis=1)
             logits -= logits[np.arange(len(best)), best][:, None]
             yield rows, best, 1 / np.exp(logits, out=logits).sum(axis=1)
@@ -75,6 +99,6 @@ class Vocabulary:
     def _vectors(self) -> FloatArray:
         with self._lock:
             if self._made is None:
-                words = self._encoder.known_words()[:_WORDS]
+                words = self._encoder.known_words()[: self._readout.words]
                 self._made = np.stack([self._encoder.term_vector(word) for word in words])
             return self._made
