@@ -23,7 +23,7 @@ from colregion.errors import BackendError, require
 from colregion.indexes import int4
 from colregion.indexes.maxsim_kernels import numpy_kernel
 
-# Similarities per block of a GPU, 0.25 GB, and at most this many vectors.
+# Similarities per block of a GPU, at most 0.25 GB, and at most this many vectors.
 _SIMILARITIES_AT_ONCE, _VECTORS_AT_ONCE = 1 << 26, 1 << 20
 # Vectors per block of a CPU, which fit in its cache.
 _VECTORS_IN_CACHE = 1 << 12
@@ -98,10 +98,13 @@ def best_in_halves(
     Where memory runs out, a block is halved."""
     halves, exponents = _as_halves(tokens)
     query = torch.from_numpy(halves).to(device)
-    matches = _in_one_pass if _has_triton(torch, matrix, dim=tokens.shape[1]) else _in_steps
+    one_pass = _has_triton(torch, matrix, dim=tokens.shape[1])
+    matches = _in_one_pass if one_pass else _in_steps
     places = torch.from_numpy(np.stack([first, counts]).astype(np.int64)).to(device)
     best = torch.empty((len(first), len(tokens)), dtype=torch.float32, device=device)
     most = min(_SIMILARITIES_AT_ONCE // len(halves), _VECTORS_AT_ONCE)
+    if one_pass:  # which has similarities of centres only in memory
+        most = _SIMILARITIES_AT_ONCE // len(tokens) * int4.VECTORS_PER_CENTRE
     page = 0
     while page < len(first):
         pages = _next_pages(counts, page, most=most)
@@ -147,7 +150,7 @@ def _in_one_pass(
     """(P, T) products, without the tokens' scales, on the GPU that has the matrix."""
     from colregion.indexes.maxsim_kernels import triton_kernel
 
-    n_centres = int(int4.centre_counts(counts).sum())
+    n_centres = int(int4.centre_counts(counts).sum()) if matrix.dtype == torch.uint8 else 0
     return triton_kernel.best_matches(torch, matrix, places, query, n_centres=n_centres)
 
 

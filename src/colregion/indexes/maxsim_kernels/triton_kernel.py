@@ -34,7 +34,7 @@ def best_matches(torch: Any, matrix: Any, places: Any, halves: Any, *, n_centres
     Args:
         matrix: rows of float16 or int8 (N, D), or of 4-bit pages (N, W), on the GPU.
         places: (2, P) int64 there, `first` and `counts` of `maxsim_kernels.TokenBest`.
-        n_centres: of all 4-bit pages together.
+        n_centres: of all 4-bit pages together; 0 for other pages.
     """
     n_pages, n_tokens, dim = places.shape[1], halves.shape[0] // 2, halves.shape[1]
     best = torch.empty((n_pages, n_tokens), dtype=torch.float32, device=matrix.device)
