@@ -7,6 +7,7 @@ same launch.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import triton
@@ -25,6 +26,10 @@ _HALF_STEP, _GAIN_STEP = tl.constexpr(int4.HALF_STEP), tl.constexpr(int4.GAIN_ST
 _TAIL = tl.constexpr(int4.TAIL)
 # As `torch_kernel._SECOND_HALF`.
 _SECOND_HALF = tl.constexpr(2.0**-11)
+
+
+# Questions of 16 tokens, or of one, need no kernels of their own, which take a second to compile.
+_compiled = functools.partial(triton.jit, do_not_specialize=["n_tokens"])
 
 
 def best_matches(torch: Any, matrix: Any, places: Any, halves: Any, *, n_centres: int) -> Any:
@@ -55,12 +60,12 @@ def best_matches(torch: Any, matrix: Any, places: Any, halves: Any, *, n_centres
     return best
 
 
-@triton.jit
+@_compiled
 def _half_products(rows, first_half, second_half):  # type: ignore[no-untyped-def]
     return tl.dot(rows, first_half) + tl.dot(rows, second_half) * _SECOND_HALF
 
 
-@triton.jit
+@_compiled
 def _best_of_rows(  # type: ignore[no-untyped-def]
     rows, places, halves, best, n_tokens, dim: tl.constexpr, width: tl.constexpr
 ):
@@ -85,7 +90,7 @@ def _best_of_rows(  # type: ignore[no-untyped-def]
     tl.store(best + page * n_tokens + token, top[None, :], mask=token < n_tokens)
 
 
-@triton.jit
+@_compiled
 def _centre_products(  # type: ignore[no-untyped-def]
     rows, places, halves, centres, n_tokens, dim: tl.constexpr, width: tl.constexpr
 ):
@@ -116,7 +121,7 @@ def _centre_products(  # type: ignore[no-untyped-def]
     tl.store(centres + place, products, mask=(centre < n_centres) & (token < n_tokens))
 
 
-@triton.jit
+@_compiled
 def _best_of_int4(  # type: ignore[no-untyped-def]
     rows, places, halves, centres, best, n_tokens, dim: tl.constexpr, width: tl.constexpr
 ):
