@@ -9,10 +9,15 @@ Nothing waits for the GPU until all blocks are queued.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import os
+import shutil
 import sys
+import sysconfig
 import warnings
 import weakref
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -130,13 +135,24 @@ def best_in_halves(
 
 
 def _has_triton(torch: Any, matrix: Any, *, dim: int) -> bool:
-    """Whether `triton_kernel` can run: from the GPUs of 2020 on."""
+    """Whether `triton_kernel` can run: from the NVIDIA GPUs of 2020 on."""
     if not matrix.is_cuda or torch.version.cuda is None:
         return False
     if not _FEWEST_DIMENSIONS <= dim <= _MOST_DIMENSIONS:
         return False
-    capable = torch.cuda.get_device_capability(matrix.device) >= (8, 0)
-    return capable and importlib.util.find_spec("triton") is not None
+    return torch.cuda.get_device_capability(matrix.device) >= (8, 0) and _can_compile()
+
+
+@functools.cache
+def _can_compile() -> bool:
+    """Whether Triton is installed, and what it compiles its launchers with: a C compiler and
+    Python's headers, which slim systems lack."""
+    if importlib.util.find_spec("triton") is None:
+        return False
+    scheme = sysconfig.get_default_scheme().replace("posix_local", "posix_prefix")  # as Triton does
+    has_headers = Path(sysconfig.get_paths(scheme)["include"], "Python.h").is_file()
+    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+    return has_headers and compiler is not None
 
 
 def _in_one_pass(
