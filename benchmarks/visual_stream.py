@@ -77,6 +77,29 @@ class _SleepingDevice:
         return torch.full((n_pages, n_tokens, 128), 128**-0.5, dtype=self.model.dtype)
 
 
+class _ForwardEvents:
+    """Marks on the GPU before and after each run of a model."""
+
+    def __init__(self, model: Any) -> None:
+        self._cuda = require("torch", extra="colpali").cuda
+        self._marks: list[Any] = []
+        hooks = (model.register_forward_pre_hook, model.register_forward_hook)
+        self._hooks = [add(lambda *_: self._mark()) for add in hooks]
+
+    def _mark(self) -> None:
+        event = self._cuda.Event(enable_timing=True)
+        event.record()
+        self._marks.append(event)
+
+    def seconds(self) -> float:
+        """Between the marks, until now; takes the hooks off."""
+        self._cuda.synchronize()
+        for hook in self._hooks:
+            hook.remove()
+        pairs = zip(self._marks[::2], self._marks[1::2], strict=True)
+        return float(sum(start.elapsed_time(end) for start, end in pairs)) / 1000
+
+
 def stream_row(spec: str, *, workers: int, pages: int, page_ms: float | None = None) -> Row:
     """Milliseconds a page of the encoder's stream and of colpali-engine's loop, in turn.
 
@@ -84,8 +107,8 @@ def stream_row(spec: str, *, workers: int, pages: int, page_ms: float | None = N
         spec: of a visual encoder, for `load_encoder`.
         workers: processes that prepare pages, of each side.
         pages: how many.
-        page_ms: in place of running the model, sleep for so long for each page; the row then
-            also tells the share of the time that this was, as `busy`.
+        page_ms: in place of running the model, sleep for so long for each page. The row then
+            also tells the share of the time that this was, as `busy`; on a GPU that of the model.
 
     Raises:
         InvalidInput: no processes, or the encoder is not a visual one.
@@ -104,22 +127,24 @@ def stream_row(spec: str, *, workers: int, pages: int, page_ms: float | None = N
             ParsedPage(Page("report", i + 1, 1, 1, "px", _File(path)), (), ())
             for i, path in enumerate(paths)
         ]
-        ours, our_sleep = _timed(encoder, lambda: list(encoder.encode_stream(parsed)))
-        other, other_sleep = _timed(encoder, _loop(encoder, paths, workers))
+        ours, our_device = _timed(encoder, lambda: list(encoder.encode_stream(parsed)))
+        other, other_device = _timed(encoder, _loop(encoder, paths, workers))
         against = f"colpali-engine's loop over {encoder.fingerprint}, {workers} workers"
-        more = {}
-        if page_ms is not None:
-            more = {"busy": round(our_sleep / ours, 3), "other_busy": round(other_sleep / other, 3)}
+        shares = {"busy": our_device / ours, "other_busy": other_device / other}
+        more = {name: round(share, 3) for name, share in shares.items() if share}
         per_page = (1000 * ours / pages, 1000 * other / pages)
         return row("stream", *per_page, against=against, **more)
 
 
 def _timed(encoder: ColVisionEncoder, run: Callable[[], object]) -> tuple[float, float]:
-    """Seconds that a run takes, and that its device sleeps."""
+    """Seconds that a run takes, and that its device sleeps or, on a GPU, runs the model."""
     before = getattr(encoder.model, "slept_s", 0.0)
+    events = _ForwardEvents(encoder.model) if encoder.device.startswith("cuda") else None
     started = time.perf_counter()
     run()
-    return time.perf_counter() - started, getattr(encoder.model, "slept_s", 0.0) - before
+    seconds = time.perf_counter() - started
+    slept = getattr(encoder.model, "slept_s", 0.0) - before
+    return seconds, slept or (events.seconds() if events else 0.0)
 
 
 @contextmanager
