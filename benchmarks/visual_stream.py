@@ -79,6 +79,29 @@ class _SleepingDevice:
         return torch.full((n_pages, n_tokens, 128), 128**-0.5, dtype=self.model.dtype)
 
 
+class _ForwardEvents:
+    """Marks on the GPU before and after each run of a model."""
+
+    def __init__(self, model: Any) -> None:
+        self._cuda = require("torch", extra="colpali").cuda
+        self._marks: list[Any] = []
+        hooks = (model.register_forward_pre_hook, model.register_forward_hook)
+        self._hooks = [add(lambda *_: self._mark()) for add in hooks]
+
+    def _mark(self) -> None:
+        event = self._cuda.Event(enable_timing=True)
+        event.record()
+        self._marks.append(event)
+
+    def seconds(self) -> float:
+        """Between the marks, until now; takes the hooks off."""
+        self._cuda.synchronize()
+        for hook in self._hooks:
+            hook.remove()
+        pairs = zip(self._marks[::2], self._marks[1::2], strict=True)
+        return float(sum(start.elapsed_time(end) for start, end in pairs)) / 1000
+
+
 def stream_row(
     spec: str, *, workers: int, pages: int, page_ms: float | None = None, rounds: int = 1
 ) -> Row:
@@ -88,8 +111,8 @@ def stream_row(
         spec: of a visual encoder, for `load_encoder`.
         workers: processes that prepare pages, of each side.
         pages: how many.
-        page_ms: in place of running the model, sleep for so long for each page; the row then
-            also tells the share of the time that this was, as `busy`.
+        page_ms: in place of running the model, sleep for so long for each page. The row then
+            also tells the share of the time that this was, as `busy`; on a GPU that of the model.
         rounds: turns of each side; the row has the medians.
 
     Returns:
@@ -124,20 +147,23 @@ def stream_row(
         "without": round(ms["without"], 4),
         "threads": require("torch", extra="colpali").get_num_threads(),
     }
-    if page_ms is not None:
-        for name, key in (("ours", "busy"), ("other", "other_busy")):
-            shares = [slept / whole for whole, slept in (one[name] for one in turns)]
+    for name, key in (("ours", "busy"), ("other", "other_busy")):
+        shares = [device / whole for whole, device in (one[name] for one in turns)]
+        if any(shares):
             more[key] = round(statistics.median(shares), 3)
     against = f"colpali-engine's loop over {encoder.fingerprint}, {workers} workers"
     return row("stream", ms["ours"], ms["other"], against=against, **more)
 
 
 def _timed(encoder: ColVisionEncoder, run: Callable[[], object]) -> tuple[float, float]:
-    """Seconds that a run takes, and that its device sleeps."""
+    """Seconds that a run takes, and that its device sleeps or, on a GPU, runs the model."""
     before = getattr(encoder.model, "slept_s", 0.0)
+    events = _ForwardEvents(encoder.model) if encoder.device.startswith("cuda") else None
     started = time.perf_counter()
     run()
-    return time.perf_counter() - started, getattr(encoder.model, "slept_s", 0.0) - before
+    seconds = time.perf_counter() - started
+    slept = getattr(encoder.model, "slept_s", 0.0) - before
+    return seconds, slept or (events.seconds() if events else 0.0)
 
 
 @contextmanager

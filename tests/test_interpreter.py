@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 
-from colregion.interpreter import FreshInterpreter
+from colregion.interpreter import FreshInterpreter, _Replies
 
 WORK = """
 import os, sys
@@ -54,3 +56,26 @@ def test_process_that_is_killed_has_no_error_but_its_signal(process: FreshInterp
     assert process.last_error() == f"exit status {-signal.SIGKILL}"
     assert not process.is_alive
     process.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a pipe on Windows")
+def test_block_that_comes_in_pieces_is_read_by_one_call_and_a_line_does_not_wait() -> None:
+    ours, theirs = socket.socketpair()
+    with _Replies(ours) as replies, theirs:
+        theirs.send(b"a line\n")
+        line = bytearray(100)
+        assert replies.readinto(line) == 7
+        pieces = [bytes([number]) * 100_000 for number in range(10)]
+
+        def write() -> None:
+            for piece in pieces:
+                theirs.sendall(piece)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        block = bytearray(1_000_000)
+        assert replies.readinto(block) == 1_000_000
+        writer.join()
+        assert block == b"".join(pieces)
+        theirs.shutdown(socket.SHUT_WR)
+        assert replies.readinto(block) == 0

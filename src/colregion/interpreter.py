@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import IO
+from typing import IO, Any
 
 # With the parent's path and nothing else: Python would otherwise look for modules in the working
 # folder first, and that may be a folder of documents.
@@ -33,11 +35,12 @@ class FreshInterpreter:
     def __init__(self, module: str, environment: Mapping[str, str]) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (closed by `close`)
         path = [entry or os.getcwd() for entry in sys.path]
+        ours, theirs = _reply_channel()
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _MAIN.format(module=module), *path],
                 stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdout=theirs,
                 stderr=self._errors,
                 env=environment,
                 # Ctrl-C is for the parent, which then stops this process and the programs that
@@ -46,11 +49,18 @@ class FreshInterpreter:
             )
         except OSError:
             self._errors.close()
+            if ours is not None:
+                ours.close()
             raise
+        finally:
+            if ours is not None:
+                os.close(theirs)
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         self.pid = self._process.pid
-        self._stdin, self.stdout = self._process.stdin, self._process.stdout
+        self._stdin = self._process.stdin
+        stdout = self._process.stdout if ours is None else io.BufferedReader(ours)
+        assert stdout is not None
+        self.stdout: IO[bytes] = stdout
 
     @property
     def is_alive(self) -> bool:
@@ -88,6 +98,38 @@ class FreshInterpreter:
             with suppress(OSError):  # unsent data
                 pipe.close()
         self._errors.close()
+
+
+class _Replies(io.RawIOBase):
+    """Reads large blocks whole, by one call.
+
+    A pipe gives 64 KB at a time. After each piece Python's lock has to be taken, from the thread
+    that runs a model as well: on two busy cores that took 2.5 to 2.9 times as long beside 38 pages
+    of 20 MB per second, and 1.7 times beside 60 read whole.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        is_block = len(buffer) > io.DEFAULT_BUFFER_SIZE
+        return self._socket.recv_into(buffer, 0, socket.MSG_WAITALL if is_block else 0)
+
+    def close(self) -> None:
+        self._socket.close()
+        super().close()
+
+
+def _reply_channel() -> tuple[_Replies | None, int]:
+    """Where replies are read, and the descriptor for standard output of the process, to be closed:
+    a pipe of `subprocess` on Windows, where a process cannot write to a socket."""
+    if os.name != "posix":
+        return None, subprocess.PIPE
+    ours, theirs = socket.socketpair()
+    return _Replies(ours), theirs.detach()
 
 
 def take_pipes() -> tuple[IO[bytes], IO[bytes]]:

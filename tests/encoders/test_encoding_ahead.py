@@ -170,6 +170,15 @@ def test_close_from_another_thread_ends_a_stream_that_waits_for_a_page_that_hang
     assert not machine.batches
 
 
+def test_close_after_the_last_result_leaves_the_workers_alone() -> None:
+    machine = Machine()
+    for _ in range(20):  # its threads may still be about to end
+        results = stream(machine, 3)
+        assert len(list(results)) == 3
+        results.close()
+    assert not machine.gave_up.is_set()
+
+
 def test_close_cancels_the_pages_that_wait_to_be_prepared() -> None:
     machine = Machine(prepare_s=600)
     results = stream(machine, 30)

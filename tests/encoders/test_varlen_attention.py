@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from colregion.encoders import load_encoder
 from colregion.encoders.colvision import ColVisionEncoder, varlen_attention
+from colregion.errors import InvalidInput
 from colregion.testing.fakes import PlainImage, make_parsed_page
 from tests.encoders.tiny_colvision import ModelShelf
 
@@ -48,8 +50,9 @@ def test_vectors_are_equal_when_all_windows_are_one_launch(
     assert min(windowed) > 1
 
 
-def test_models_without_windows_and_on_a_cpu_keep_their_attention(models: ModelShelf) -> None:
-    encoder = models.encoder("colmodernvbert")
-    assert not varlen_attention._register(encoder.model)
-    assert not varlen_attention.attend_in_one_launch(models.encoder("colqwen2_5").model)
-    assert models.encoder("colqwen2_5").model.config.vision_config._attn_implementation == "sdpa"
+def test_attention_in_one_launch_is_refused_without_windows_and_on_a_cpu(
+    models: ModelShelf,
+) -> None:
+    assert not varlen_attention._register(models.encoder("colmodernvbert").model)
+    with pytest.raises(InvalidInput, match="for the ColQwen families"):
+        load_encoder(str(models.folder("colqwen2_5")), attention="varlen")

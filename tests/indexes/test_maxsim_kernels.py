@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
+import sysconfig
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -177,7 +180,7 @@ def test_triton_runs_on_nvidia_gpus_of_2020_and_later(monkeypatch: pytest.Monkey
     from colregion.indexes.maxsim_kernels import torch_kernel
 
     matrix = SimpleNamespace(is_cuda=True, device="cuda:0")
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
+    monkeypatch.setattr(torch_kernel, "_can_compile", lambda: True)
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     for capability, dim, runs in (((8, 0), 128, True), ((7, 5), 128, False), ((9, 0), 24, False)):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, c=capability: c)
@@ -185,6 +188,22 @@ def test_triton_runs_on_nvidia_gpus_of_2020_and_later(monkeypatch: pytest.Monkey
     matrix.is_cuda = False
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
     assert not torch_kernel._has_triton(torch, matrix, dim=128)
+
+
+def test_triton_needs_a_c_compiler_and_pythons_headers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from colregion.indexes.maxsim_kernels.torch_kernel import _can_compile
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: object())
+    monkeypatch.setattr(sysconfig, "get_paths", lambda _: {"include": str(tmp_path)})
+    monkeypatch.setenv("CC", "cc")
+    assert not _can_compile.__wrapped__()
+    (tmp_path / "Python.h").touch()
+    assert _can_compile.__wrapped__()
+    monkeypatch.delenv("CC")
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    assert not _can_compile.__wrapped__()
 
 
 @pytest.mark.torch

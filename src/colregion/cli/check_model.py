@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
+from colregion import __version__
 from colregion.cli.common import JsonOption, OutputOption, app, emit_json, escape, out
 from colregion.errors import InvalidInput, require
 
-_LIBRARIES = ("colregion", "torch", "transformers", "colpali-engine", "peft")
+_LIBRARIES = ("torch", "transformers", "colpali-engine", "peft")
 
 
 @app.command(name="check-model")
@@ -66,6 +67,7 @@ def _facts(encoder: Any) -> dict[str, str]:
     grids = " and ".join("{} x {}".format(*one.shape) for one in embedding.placement.layers)
     ids = encoder.process_question("QUESTION")["input_ids"][0].tolist()
     versions = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    versions = f"colregion {__version__}, {versions}"
     place = platform.processor() or platform.machine()
     if encoder.device.startswith("cuda"):
         place = require("torch", extra="colpali").cuda.get_device_name(encoder.device)

@@ -89,6 +89,7 @@ class EncodingAhead(Iterator["PageEmbedding | ColregionError"]):
         self._give_up = give_up
         self._slots = threading.Semaphore(steps.most_pages)
         self._stopped = threading.Event()
+        self._is_done = False
         # Bounded by the slots; a second batch is collated while the device has the first.
         self._fed: Queue[tuple[_Work, Future[Inputs]] | None] = Queue()
         self._batches: Queue[_Batch | None] = Queue(maxsize=1)
@@ -103,6 +104,7 @@ class EncodingAhead(Iterator["PageEmbedding | ColregionError"]):
             work = self._take(self._ordered)
             if work is None:
                 self._ordered.put(None)
+                self._is_done = True
                 raise StopIteration
             try:
                 result: PageEmbedding | ColregionError = self._wait(self._wait(work.result))
@@ -120,7 +122,8 @@ class EncodingAhead(Iterator["PageEmbedding | ColregionError"]):
 
     def close(self) -> None:
         """Stop, unless all pages are done."""
-        if not self._stopped.is_set() and not all(step.done() for step in self._running):
+        is_done = self._is_done or all(step.done() for step in self._running)
+        if not is_done and not self._stopped.is_set():
             self._stopped.set()
             with self._fed.mutex:
                 waiting = [fed[1] for fed in self._fed.queue if fed is not None]

@@ -11,22 +11,31 @@ import importlib.util
 import inspect
 from typing import Any
 
-from colregion.errors import require
+from colregion.errors import InvalidInput, require
 
+VARLEN = "varlen"
 # transformers passes the parts' lengths where a name contains "flash".
 _NAME = "colregion_flash_varlen"
 
 
-def attend_in_one_launch(model: Any) -> bool:
-    """Make the image encoder of a model on a GPU attend to all windows at once, and say whether it
-    does: not without such windows, in float32, on a GPU before 2020 or with an older torch."""
+def attend_in_one_launch(model: Any) -> None:
+    """Make the image encoder of a model attend to all windows at once.
+
+    Raises InvalidInput for a model without windows, on a CPU or in float32, and where torch or the
+    GPU has no such kernel.
+    """
     torch = require("torch", extra="colpali")
-    dtypes = (torch.bfloat16, torch.float16)
-    if model.device.type != "cuda" or model.dtype not in dtypes or torch.version.cuda is None:
-        return False
-    if torch.cuda.get_device_capability(model.device) < (8, 0):
-        return False
-    return importlib.util.find_spec("torch.nn.attention.varlen") is not None and _register(model)
+    usable = (
+        model.device.type == "cuda"
+        and model.dtype in (torch.bfloat16, torch.float16)
+        and torch.cuda.get_device_capability(model.device) >= (8, 0)
+        and importlib.util.find_spec("torch.nn.attention.varlen") is not None
+    )
+    if not usable or not _register(model):
+        raise InvalidInput(
+            f"attention={VARLEN!r} is for the ColQwen families in bfloat16 or float16, on an "
+            "NVIDIA GPU of 2020 or later, with torch 2.10 or later; omit it"
+        )
 
 
 def _register(model: Any) -> bool:

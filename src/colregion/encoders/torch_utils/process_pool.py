@@ -29,7 +29,6 @@ _Source = TypeVar("_Source")
 
 _START_S = 180.0  # to import the model libraries, on a busy machine
 _IDLE_S = 60.0
-_NICE = 10
 # Threads of one process per core would only wait for each other. A limit that the user set for
 # other programs, as is often done for Tesseract, is none for torch.
 _ENVIRONMENT = {
@@ -39,6 +38,11 @@ _ENVIRONMENT = {
     "TOKENIZERS_PARALLELISM": "false",
     "CUDA_VISIBLE_DEVICES": "",
     "HF_HUB_OFFLINE": "1",
+    # The GNU C library would return the large tensors of each page to the system and take them
+    # again, page fault by page fault: a quarter of a worker's time.
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+    "MALLOC_TOP_PAD_": str(1 << 26),
 }
 _NOT_INHERITED = ("OMP_THREAD_LIMIT",)
 
@@ -227,8 +231,6 @@ class _Process:
 def main() -> None:
     """Work on tasks until standard input ends or none comes for a minute."""
     tasks, replies = take_pipes()
-    if os.name == "posix":
-        os.nice(_NICE)  # or the device would wait for its own process
     tool = pickle.load(tasks)
     require("torch", extra="colpali").set_num_threads(1)
     _reply(replies, {})

@@ -9,10 +9,15 @@ Nothing waits for the GPU until all blocks are queued.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import os
+import shutil
 import sys
+import sysconfig
 import warnings
 import weakref
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +28,7 @@ from colregion.errors import BackendError, require
 from colregion.indexes import int4
 from colregion.indexes.maxsim_kernels import numpy_kernel
 
-# Similarities per block of a GPU, 0.25 GB, and at most this many vectors.
+# Similarities per block of a GPU, at most 0.25 GB, and at most this many vectors.
 _SIMILARITIES_AT_ONCE, _VECTORS_AT_ONCE = 1 << 26, 1 << 20
 # Vectors per block of a CPU, which fit in its cache.
 _VECTORS_IN_CACHE = 1 << 12
@@ -98,10 +103,13 @@ def best_in_halves(
     Where memory runs out, a block is halved."""
     halves, exponents = _as_halves(tokens)
     query = torch.from_numpy(halves).to(device)
-    matches = _in_one_pass if _has_triton(torch, matrix, dim=tokens.shape[1]) else _in_steps
+    one_pass = _has_triton(torch, matrix, dim=tokens.shape[1])
+    matches = _in_one_pass if one_pass else _in_steps
     places = torch.from_numpy(np.stack([first, counts]).astype(np.int64)).to(device)
     best = torch.empty((len(first), len(tokens)), dtype=torch.float32, device=device)
     most = min(_SIMILARITIES_AT_ONCE // len(halves), _VECTORS_AT_ONCE)
+    if one_pass:  # which has similarities of centres only in memory
+        most = _SIMILARITIES_AT_ONCE // len(tokens) * int4.VECTORS_PER_CENTRE
     page = 0
     while page < len(first):
         pages = _next_pages(counts, page, most=most)
@@ -127,13 +135,24 @@ def best_in_halves(
 
 
 def _has_triton(torch: Any, matrix: Any, *, dim: int) -> bool:
-    """Whether `triton_kernel` can run: from the GPUs of 2020 on."""
+    """Whether `triton_kernel` can run: from the NVIDIA GPUs of 2020 on."""
     if not matrix.is_cuda or torch.version.cuda is None:
         return False
     if not _FEWEST_DIMENSIONS <= dim <= _MOST_DIMENSIONS:
         return False
-    capable = torch.cuda.get_device_capability(matrix.device) >= (8, 0)
-    return capable and importlib.util.find_spec("triton") is not None
+    return torch.cuda.get_device_capability(matrix.device) >= (8, 0) and _can_compile()
+
+
+@functools.cache
+def _can_compile() -> bool:
+    """Whether Triton is installed, and what it compiles its launchers with: a C compiler and
+    Python's headers, which slim systems lack."""
+    if importlib.util.find_spec("triton") is None:
+        return False
+    scheme = sysconfig.get_default_scheme().replace("posix_local", "posix_prefix")  # as Triton does
+    has_headers = Path(sysconfig.get_paths(scheme)["include"], "Python.h").is_file()
+    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+    return has_headers and compiler is not None
 
 
 def _in_one_pass(
@@ -147,7 +166,7 @@ def _in_one_pass(
     """(P, T) products, without the tokens' scales, on the GPU that has the matrix."""
     from colregion.indexes.maxsim_kernels import triton_kernel
 
-    n_centres = int(int4.centre_counts(counts).sum())
+    n_centres = int(int4.centre_counts(counts).sum()) if matrix.dtype == torch.uint8 else 0
     return triton_kernel.best_matches(torch, matrix, places, query, n_centres=n_centres)
 
 

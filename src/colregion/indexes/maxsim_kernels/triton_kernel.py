@@ -7,6 +7,7 @@ same launch.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import triton
@@ -26,6 +27,10 @@ _TAIL = tl.constexpr(int4.TAIL)
 _SECOND_HALF = tl.constexpr(2.0**-11)
 
 
+# Questions of 16 tokens, or of one, need no kernels of their own, which take a second to compile.
+_compiled = functools.partial(triton.jit, do_not_specialize=["n_tokens"])
+
+
 def best_matches(torch: Any, matrix: Any, places: Any, halves: Any, *, n_centres: int) -> Any:
     """(P, T) float32 highest products of the pages' vectors with the two halves (2 T, D) of T
     tokens, without the tokens' scales.
@@ -33,7 +38,7 @@ def best_matches(torch: Any, matrix: Any, places: Any, halves: Any, *, n_centres
     Args:
         matrix: rows of float16 or int8 (N, D), or of 4-bit pages (N, W), on the GPU.
         places: (2, P) int64 there, `first` and `counts` of `maxsim_kernels.TokenBest`.
-        n_centres: of all 4-bit pages together.
+        n_centres: of all 4-bit pages together; 0 for other pages.
     """
     n_pages, n_tokens, dim = places.shape[1], halves.shape[0] // 2, halves.shape[1]
     best = torch.empty((n_pages, n_tokens), dtype=torch.float32, device=matrix.device)
@@ -58,7 +63,7 @@ def _half_products(rows, first_half, second_half):  # type: ignore[no-untyped-de
     return tl.dot(rows, first_half) + tl.dot(rows, second_half) * _SECOND_HALF
 
 
-@triton.jit
+@_compiled
 def _best_of_rows(  # type: ignore[no-untyped-def]
     rows, places, halves, best, n_tokens, dim: tl.constexpr, width: tl.constexpr
 ):
@@ -114,7 +119,7 @@ def _products_of_4_bits(row, there, tokens, dim: tl.constexpr, width: tl.constex
     return products * bits.to(tl.float32, bitcast=True)
 
 
-@triton.jit
+@_compiled
 def _centre_products(  # type: ignore[no-untyped-def]
     rows, places, halves, centres, n_tokens, dim: tl.constexpr, width: tl.constexpr
 ):
@@ -135,7 +140,7 @@ def _centre_products(  # type: ignore[no-untyped-def]
         tl.store(centres + row * n_tokens + token, products, mask=there & (token < n_tokens))
 
 
-@triton.jit
+@_compiled
 def _best_of_int4(  # type: ignore[no-untyped-def]
     rows, places, halves, centres, best, n_tokens, dim: tl.constexpr, width: tl.constexpr
 ):
