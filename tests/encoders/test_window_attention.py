@@ -67,12 +67,20 @@ def test_one_window_at_a_time_is_attended_to_as_transformers_does(models: ModelS
 
     layer = models.encoder("colqwen2_5").model.visual.blocks[0].attn
     rows = torch.randn((3, 1, 2, 5, 16), generator=torch.Generator().manual_seed(0))
-    ours, _ = window_attention._attention(layer, *rows, None, scaling=0.25, is_causal=False)
-    theirs, _ = sdpa_attention_forward(layer, *rows, None, scaling=0.25, is_causal=False)
+    ours, _ = window_attention._attention(
+        layer, rows[0], rows[1], rows[2], None, scaling=0.25, is_causal=False
+    )
+    theirs, _ = sdpa_attention_forward(
+        layer, rows[0], rows[1], rows[2], None, scaling=0.25, is_causal=False
+    )
     torch.testing.assert_close(ours, theirs)
     ends = torch.tensor([0, 2, 5])
-    both, _ = window_attention._attention(layer, *rows, None, scaling=0.25, cu_seq_lens_q=ends)
+    both, _ = window_attention._attention(
+        layer, rows[0], rows[1], rows[2], None, scaling=0.25, cu_seq_lens_q=ends
+    )
     for start, end in ((0, 2), (2, 5)):
         part = rows[..., start:end, :]
-        alone, _ = sdpa_attention_forward(layer, *part, None, scaling=0.25, is_causal=False)
+        alone, _ = sdpa_attention_forward(
+            layer, part[0], part[1], part[2], None, scaling=0.25, is_causal=False
+        )
         torch.testing.assert_close(both[:, start:end], alone)
