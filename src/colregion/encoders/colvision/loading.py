@@ -12,7 +12,7 @@ from colregion.encoders.colvision.checkpoint_files import Checkpoint
 from colregion.encoders.colvision.multi_vector import load_multi_vector
 from colregion.encoders.colvision.neomme import NeoMMEPages
 from colregion.encoders.colvision.placement import check_processor
-from colregion.encoders.colvision.varlen_attention import VARLEN, attend_in_one_launch
+from colregion.encoders.colvision.window_attention import attend_in_groups
 from colregion.encoders.torch_utils.batching import is_out_of_memory
 from colregion.encoders.torch_utils.devices import pick_device, pick_dtype
 from colregion.encoders.torch_utils.model_files import read_json, weight_shapes
@@ -35,7 +35,7 @@ def load(
     torch = require("torch", extra="colpali")
     device = pick_device(torch, device)
     options = {"dtype": getattr(torch, pick_dtype(device, dtype))}
-    if attention not in (None, VARLEN):
+    if attention is not None:
         options["attn_implementation"] = attention
     family = checkpoint.family
     classes = _classes(family)
@@ -68,8 +68,8 @@ def load(
             f"{family.model} does not fit the memory of {device}. Try dtype='bfloat16', a smaller "
             "model, another device, or device='cpu'"
         ) from cause
-    if attention == VARLEN:
-        attend_in_one_launch(model)
+    if attention is None:
+        attend_in_groups(model)
     return model, processor, device
 
 

@@ -21,8 +21,8 @@ class ColVisionOptions:
         dtype: "bfloat16", "float16" or "float32"; None for bfloat16 on an accelerator and
             float32 on a CPU.
         attention: transformers' attention: "sdpa", "eager", "flash_attention_2"; None for its
-            default; "varlen" for a ColQwen on an NVIDIA GPU without the package flash-attn (see
-            `varlen_attention`; it has not run on a GPU yet).
+            default, and in the image encoders of the ColQwen families all windows of a length at
+            once.
         max_num_visual_tokens: for the ColQwen families, the maximum of visual tokens per page.
         query_prefix: text before a question, for a ColPali, ColQwen2, ColQwen2.5 or ColIdefics3
             that was trained with another one than "Query: ": "" for training with colpali-engine

@@ -39,7 +39,7 @@ _ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "",
     "HF_HUB_OFFLINE": "1",
     # The GNU C library would return the large tensors of each page to the system and take them
-    # again, page fault by page fault: a quarter of a worker's time.
+    # again, page fault by page fault: a fifth of a worker's time.
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
     "MALLOC_TOP_PAD_": str(1 << 26),
