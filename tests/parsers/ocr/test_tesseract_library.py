@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
@@ -69,3 +73,22 @@ def test_only_a_reader_for_one_core_uses_the_library(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(tesseract, "load_library", refuse)
     assert len(TesseractReader()._recognize(two_lines(), dpi=200, languages="eng")) == 4
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted by Linux")
+def test_the_library_reads_with_one_thread_and_limits_no_other_library() -> None:
+    code = """
+import os
+from pathlib import Path
+from colregion.parsers.ocr.tesseract import TesseractReader
+from tests.parsers.ocr.test_tesseract_library import two_lines
+reader, threads = TesseractReader().for_one_core(), Path("/proc/self/task")
+before = len(list(threads.iterdir()))
+assert len(reader._recognize(two_lines(), dpi=200, languages="eng")) == 4
+print(len(list(threads.iterdir())) - before, os.environ.get("OMP_THREAD_LIMIT"))
+"""
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_THREAD_LIMIT"}
+    result = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == ["0", "None"]

@@ -38,14 +38,9 @@ from colregion.interpreter import FreshInterpreter, take_pipes
 
 Replies: TypeAlias = "SimpleQueue[tuple[WorkerProcess, list[Any] | None]]"
 
-# Several workers share the cores: one thread each; Tesseract heeds the limit only. Arenas of malloc
-# cost address space, which is what the memory limit counts.
-_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OMP_THREAD_LIMIT": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MALLOC_ARENA_MAX": "2",
-}
+# Several workers share the cores: one thread each. Arenas of malloc cost address space, which is
+# what the memory limit counts.
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 _IDLE_S = 60.0
 
 

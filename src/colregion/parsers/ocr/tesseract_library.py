@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ctypes import POINTER, c_char_p, c_int, c_void_p
 from ctypes.util import find_library
 from functools import cache
@@ -28,6 +31,8 @@ _FUNCTIONS = {
 }
 _COLUMNS = "level page_num block_num par_num line_num word_num left top width height conf".split()
 
+_LIMIT = "OMP_THREAD_LIMIT"  # Tesseract heeds nothing else
+
 _lock = threading.Lock()
 
 
@@ -38,13 +43,28 @@ def load_library(version: str) -> ctypes.CDLL | None:
     if name is None:
         return None
     try:
-        library = ctypes.CDLL(name)
+        with _one_thread():
+            library = ctypes.CDLL(name)
         for function, (arguments, result) in _FUNCTIONS.items():
             getattr(library, function).argtypes = arguments
             getattr(library, function).restype = result
     except (OSError, AttributeError):  # of another architecture, or without the C interface
         return None
     return library if library.TessVersion().decode() == version else None
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Limit an OpenMP that is loaded meanwhile, which reads the limit then, and not that of other
+    libraries: with it torch's bfloat16 products are wrong on some processors."""
+    before = os.environ.get(_LIMIT)
+    os.environ[_LIMIT] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_LIMIT]
+        if before is not None:
+            os.environ[_LIMIT] = before
 
 
 def word_table(
