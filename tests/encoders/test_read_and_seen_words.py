@@ -100,8 +100,8 @@ def test_words_that_were_not_read_are_seen(
     encoder: ReadAndSeenWordsEncoder, drawn: tuple[Image.Image, dict[str, Box]]
 ) -> None:
     page = page_with(drawn, {word: word for word in UPPER}, confidence=0.9)
-    # Of the lower line the model is sure of one word; the upper one is not there twice.
-    assert words_of(encoder, page) == sorted([*UPPER, "report"])
+    # Of the lower line the model is sure of two words; the upper one is not there twice.
+    assert words_of(encoder, page) == sorted([*UPPER, "growth", "report"])
 
 
 @pytest.mark.parametrize(("confidence", "is_added"), [(0.3, True), (0.9, False)])
@@ -153,6 +153,6 @@ def test_it_is_loaded_by_name_and_its_fingerprint_names_both_encoders(
     assert isinstance(load_encoder(name), ReadAndSeenWordsEncoder)
     assert encoder.spec == name
     parts = encoder.fingerprint.split()
-    assert parts[:3] == ["read_and_seen-1", "static_tokens-2", "visual_words-2"]
+    assert parts[:3] == ["read_and_seen-1", "static_tokens-2", "visual_words-3"]
     with pytest.raises(InvalidInput, match="has no option 'device'"):
         load_encoder(f"{name}?device=cpu")

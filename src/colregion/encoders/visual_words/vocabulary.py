@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from colregion.core.embeddings import similarity
 from colregion.core.geometry import FloatArray, IntArray
@@ -14,12 +16,12 @@ from colregion.encoders.static.encoder import StaticTokenEncoder
 _WORDS = 20_000
 _COMMON_WORDS = 4_000
 
-# probability = softmax(48 x cosine) over the vocabulary. A direction is made twice as long: its
-# cosine with the right word's vector is 0.29 on average. From the second probability on the word's
+# probability = softmax(36 x cosine) over the vocabulary. A direction is made twice as long: its
+# cosine with the right word's vector is 0.33 on average. From the second probability on the word's
 # own vector stands in; from the first on, the mean of both by the probability. With the word's own
 # vector from 0.3 on, six of a hundred words that are seen at the right place are lost, because the
 # vocabulary has a word that is similar; evidence recall and page rank are no better.
-_SHARPNESS = 48.0
+_SHARPNESS = 36.0
 _UNSURE_LENGTH = 2.0
 _LIKELY = 0.3
 SURE = 0.9
@@ -55,9 +57,13 @@ class Vocabulary:
         return result, certainty
 
     def certainty(self, vectors: FloatArray) -> FloatArray:
-        """(V,) the probability, 0-1, of the likeliest common word for each of `vectors`."""
-        parts = [best for _, _, best in self._best(vectors, n_words=_COMMON_WORDS)]
-        return np.concatenate(parts) if parts else np.zeros(0)
+        """(V,) the probability, 0-1, of the likeliest common word for each of `vectors`; 0 where it
+        is a single letter, which much looks like: letters of text that stands sideways, too."""
+        result = np.zeros(len(vectors))
+        for rows, word, probability in self._best(vectors, n_words=_COMMON_WORDS):
+            part = slice(rows.start, rows.stop)
+            result[part] = np.where(self._is_letter[word], 0.0, probability)
+        return result
 
     def _best(
         self, vectors: FloatArray, *, n_words: int
@@ -75,6 +81,13 @@ class Vocabulary:
     def _vectors(self) -> FloatArray:
         with self._lock:
             if self._made is None:
-                words = self._encoder.known_words()[:_WORDS]
-                self._made = np.stack([self._encoder.term_vector(word) for word in words])
+                self._made = np.stack([self._encoder.term_vector(word) for word in self._words])
             return self._made
+
+    @cached_property
+    def _words(self) -> list[str]:
+        return self._encoder.known_words()[:_WORDS]
+
+    @cached_property
+    def _is_letter(self) -> NDArray[np.bool_]:
+        return np.array([len(word) == 1 for word in self._words])
