@@ -154,7 +154,7 @@ def test_likely_word_is_mixed_with_the_direction_by_its_probability(
     words: FloatArray, vocabulary: Vocabulary
 ) -> None:
     seen = unit(words[0] + 0.97 * words[1])
-    weights = np.exp(48 * (words @ seen))
+    weights = np.exp(44 * (words @ seen))
     probability = weights[0] / weights.sum()
     assert 0.5 < probability < 0.9
     mixed = probability * words[0] + (1 - probability) * 2 * seen
@@ -184,3 +184,16 @@ def test_known_words_are_whole_and_commonest_first() -> None:
     known = StaticTokenEncoder().known_words()
     assert known[26:32] == ["the", "of", "and", "in", "to", "was"]
     assert not any(word.startswith("##") or not word.isalpha() for word in known)
+
+
+def test_single_letter_is_no_word_to_be_certain_of() -> None:
+    class LetterAndWord(StaticTokenEncoder):
+        def known_words(self) -> list[str]:
+            return ["o", "garden"]
+
+    static = LetterAndWord()
+    vocabulary = Vocabulary(static)
+    letter, word = (static.term_vector(term)[None] for term in static.known_words())
+    assert vocabulary.certainty(letter).tolist() == [0.0]
+    assert vocabulary.certainty(word)[0] > 0.9
+    assert vocabulary.certainty(np.zeros((0, 384), np.float32)).shape == (0,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,17 @@ from colregion.core.text import terms
 from training.visual_words.drawing import DrawnTerm
 from training.visual_words.fonts import FontSource
 from training.visual_words.shards import (
-    CHARACTERS,
     IGNORED,
     NOTHING,
     Shard,
     draw_shard,
+    drawing,
     label_cells,
     seen_characters,
     shard_paths,
 )
 from training.visual_words.sources import choose_fonts
+from training.visual_words.targets import CHARACTERS
 from training.visual_words.texts import TextSource, WordLists, is_held_out
 
 pytestmark = pytest.mark.fonts
@@ -164,3 +166,19 @@ def test_shard_is_read_as_it_was_written(tmp_path: Path) -> None:
     read = Shard.load(path)
     np.testing.assert_array_equal(read.cells, shard.cells)
     assert (read.terms, read.tokens) == (["été"], ["Été,"])
+
+
+def test_processes_draw_shards_with_seeds_after_those_there_until_the_block_ends(
+    sources: Path, tmp_path: Path
+) -> None:
+    draw_shard(sources, split="train", seed=6, n_crops=1).save(tmp_path / "train-00006.npz")
+    deadline = time.monotonic() + 60
+    with drawing(sources, tmp_path, processes=1, n_crops=1):
+        while len(shard_paths(tmp_path, "train")) < 3 and time.monotonic() < deadline:
+            time.sleep(0.05)
+    paths = shard_paths(tmp_path, "train")
+    assert [path.name for path in paths[:3]] == [f"train-0000{seed}.npz" for seed in (6, 7, 8)]
+    right = draw_shard(sources, split="train", seed=7, n_crops=1)
+    np.testing.assert_array_equal(Shard.load(paths[1]).images, right.images)
+    time.sleep(0.2)
+    assert shard_paths(tmp_path, "train") == paths

@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -16,17 +20,30 @@ from colregion.core.text import terms
 from colregion.encoders.static.encoder import StaticTokenEncoder
 from colregion.encoders.visual_words.answer_types import AnswerTypeHead
 from colregion.encoders.visual_words.model import VisualWordModel
-from training.visual_words.shards import CHARACTERS, IGNORED, NOTHING, Shard, draw_shard
+from training.visual_words.parts import ShardFeed, read_part
+from training.visual_words.shards import IGNORED, NOTHING, Shard, draw_shard
+from training.visual_words.targets import CHARACTERS, Targets
 from training.visual_words.texts import WordLists
 
 pytestmark = [pytest.mark.torch, pytest.mark.fonts]
 
-TINY = (4, 8, 8, 8), (1, 1, 1), 4, 16
+T = TypeVar("T")
+
+TINY = (4, 8, 8, 8), (1, 1, 1), 4, 8, 16, (12,)
 
 
 @pytest.fixture(scope="module")
 def vocabulary(sources: Path) -> list[str]:
     return WordLists.read(sources / "words.tsv").terms
+
+
+class InlineExecutor(Executor):
+    """Works when it is asked to."""
+
+    def submit(self, fn: Callable[..., T], /, *args: object, **kwargs: object) -> Future[T]:
+        future: Future[T] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
 
 
 @pytest.fixture(scope="module")
@@ -71,19 +88,55 @@ def test_misspelled_term_differs_in_one_character_of_its_kind() -> None:
             assert wrong[at].isdigit() == name[at].isdigit()
 
 
-def test_terms_beyond_the_vocabulary_get_rows_of_their_own(tmp_path: Path) -> None:
-    from training.visual_words.targets import TrainingData
-
-    cells = np.full((1, 24, 24), NOTHING, np.int32)
-    cells[0, 0, :4] = [0, 1, 2, IGNORED]
+def shard_that_shows(names: list[str], cells: list[int]) -> Shard:
+    """One blank crop, of which the first cells show these terms."""
+    shown = np.full((1, 24, 24), NOTHING, np.int32)
+    shown[0, 0, : len(cells)] = cells
     blank = np.zeros((1, 192, 384), np.uint8)
-    shard = Shard(blank, cells, np.zeros((1, 24, 24), np.int64), ["x9", "garden", "x9"], [""] * 3)
+    return Shard(blank, shown, np.zeros((1, 24, 24), np.int64), names, [""] * len(names))
+
+
+def test_terms_beyond_the_vocabulary_get_one_row_each_in_all_parts(tmp_path: Path) -> None:
+    import torch
+
+    from training.visual_words.data import TrainingData
+
+    words = tmp_path / "words.tsv"
+    words.write_text("common\tgarden\ncommon\tschool\n", encoding="utf-8")
+    first, second = tmp_path / "train-00000.npz", tmp_path / "train-00001.npz"
+    names = ["x9", "garden", "x9", "unseen7"]
+    shard_that_shows(names, [0, 1, 2, IGNORED]).save(first)
+    shard_that_shows(["17", "x9", "school"], [0, 1, 2]).save(second)
+    parts = [read_part(path, words) for path in (first, second)]
+    assert [part.beyond for part in parts] == [["x9"], ["17", "x9"]]
+    data = TrainingData(Targets.of(["garden", "school"]), device="cpu")
+    data.add(parts[:1])
+    data.add(parts[1:])
+    assert len(data) == 2
+    cells = data.batch(torch.arange(2)).cells
+    assert cells[0, 0, :5].tolist() == [2, 0, 2, IGNORED, NOTHING]
+    assert cells[1, 0, :4].tolist() == [3, 2, 1, NOTHING]
+    assert (data.vocabulary_size, len(data.vectors), len(data.wrong_vectors)) == (2, 4, 2)
+    for row, name in enumerate(("garden", "school", "x9", "17")):
+        right = StaticTokenEncoder().term_vector(name).astype(np.float16)
+        np.testing.assert_array_equal(data.vectors[row].numpy(), right)
+        assert data.characters[row].sum() == len(set(name))
+
+
+def test_feed_gives_each_shard_once_and_waits_for_the_first_crops(
+    sources: Path, tmp_path: Path
+) -> None:
+    feed = ShardFeed(tmp_path, sources / "words.tsv", InlineExecutor())
+    assert feed.take() == []
+    shard = shard_that_shows(["x9"], [0])
     shard.save(tmp_path / "train-00000.npz")
-    data = TrainingData.load([tmp_path / "train-00000.npz"], ["garden", "school"])
-    assert data.cells[0, 0, :5].tolist() == [2, 0, 2, IGNORED, NOTHING]
-    assert (data.vocabulary_size, len(data.vectors), len(data.wrong_vectors)) == (2, 3, 1)
-    right = StaticTokenEncoder().term_vector("x9").astype(np.float16)
-    np.testing.assert_array_equal(data.vectors[2].numpy(), right)
+    shard.save(tmp_path / "words-00000.npz")
+    timer = threading.Timer(0.3, shard.save, [tmp_path / "train-00001.npz"])
+    timer.start()
+    parts = feed.first(at_least=2)
+    timer.join()
+    assert [part.beyond for part in parts] == [["x9"], ["x9"]]
+    assert feed.take() == []
 
 
 def test_learning_rate_warms_up_stays_and_falls_to_a_fiftieth() -> None:
@@ -96,8 +149,8 @@ def test_learning_rate_warms_up_stays_and_falls_to_a_fiftieth() -> None:
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_training_lowers_the_loss_and_writes_weights_log_and_checks(
-    shards: Path, vocabulary: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_training_lowers_the_loss_takes_crops_that_come_and_writes_weights_log_and_checks(
+    sources: Path, shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
 
@@ -107,23 +160,39 @@ def test_training_lowers_the_loss_and_writes_weights_log_and_checks(
     ticks = itertools.count()
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 0.1 * next(ticks)))
     monkeypatch.setattr(module, "_LOGGED_STEPS", 1)
+    monkeypatch.setattr(module, "_TAKE_SECONDS", 0.15)
     monkeypatch.setattr(module, "_WARM_UP_STEPS", 1)
-    options = module.TrainingOptions(seconds=0.45, batch=2, check_seconds=1e9)
+    folder = tmp_path / "shards"
+    shutil.copytree(shards, folder)
+
+    def draw_another(_line: str) -> None:
+        shutil.copy(folder / "train-00000.npz", folder / "train-00001.npz")
+
     network = module.train(
-        CellNetwork(Size(*TINY)), shards, vocabulary, tmp_path, options, say=lambda _line: None
+        CellNetwork(Size(*TINY)),
+        folder,
+        sources / "words.tsv",
+        tmp_path,
+        module.TrainingOptions(seconds=0.45, batch=2, check_seconds=1e9, first_crops=2),
+        pool=InlineExecutor(),
+        say=draw_another,
     )
     lines = [json.loads(line) for line in (tmp_path / "training.jsonl").read_text().splitlines()]
     steps = [line for line in lines if "pyramid" in line]
     assert len(steps) == 5
     assert steps[-1]["pyramid"] < steps[0]["pyramid"]
+    assert (lines[0]["crops"], lines[-1]["crops"]) == (2, 4)
     assert set(lines[-1]["check"]) == {"seen"}
     assert 0 <= lines[-1]["check"]["seen"]["ink"] <= 1
     page = torch.rand(1, 1, 32, 64)
     with torch.no_grad():
         vectors, ink = network(page)
         again, _ = load_network(tmp_path / "visual_words.pt", Size(*TINY))(page)
+        late = network.features(page)[1]
+        single = network.vectors(late[0, :, 1:3, 2].T)
     assert (vectors.shape, ink.shape) == ((1, 384, 4, 4), (1, 4, 4))
     torch.testing.assert_close(again, vectors, atol=0.01, rtol=0.01)
+    torch.testing.assert_close(single, vectors[0, :, 1:3, 2].T)
 
 
 def test_checks_count_terms_whose_vector_is_the_nearest(vocabulary: list[str]) -> None:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 import typer
 
-from training.visual_words.shards import Split, draw_shard, shard_paths
+from training.visual_words.shards import Split, draw_shards, drawing, shard_paths
 from training.visual_words.sources import fetch_sources
-from training.visual_words.texts import WordLists
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 
+_READERS = min(8, os.cpu_count() or 1)
+
 Folder = Annotated[Path, typer.Argument(file_okay=False)]
+Size = Literal["fast", "small"]
 
 
 @app.command()
@@ -35,10 +40,7 @@ def draw(
     (chosen,) = [one for one in get_args(Split) if one == split] or [None]
     if chosen is None:
         raise typer.BadParameter(f"--split is one of {', '.join(get_args(Split))}")
-    shards.mkdir(parents=True, exist_ok=True)
-    for seed in range(start, start + count):
-        shard = draw_shard(sources, split=chosen, seed=seed)
-        shard.save(shards / f"{split}-{seed:05d}.npz")
+    draw_shards(sources, shards, split=chosen, seeds=range(start, start + count))
 
 
 @app.command()
@@ -51,30 +53,35 @@ def train(
     batch: int = 8,
     rate: float = 2.2e-3,
     device: str = "cpu",
-    size: str = "small",
+    size: Size = "fast",
+    drawers: Annotated[int, typer.Option(help="Processes that draw shards meanwhile.")] = 0,
+    first_crops: Annotated[int, typer.Option(help="Crops to wait for.")] = 1,
 ) -> None:
-    """Train the network on SHARDS; writes visual_words.pt and training.jsonl to OUT."""
+    """Train the network on SHARDS, those too that come meanwhile; writes visual_words.pt and
+    training.jsonl to OUT."""
     from training.visual_words.model import SIZES, CellNetwork, load_network
     from training.visual_words.train import TrainingOptions, train
 
-    if size not in SIZES:
-        raise typer.BadParameter(f"--size is one of {', '.join(SIZES)}")
     network = CellNetwork(SIZES[size]) if start is None else load_network(start, SIZES[size])
-    options = TrainingOptions(seconds=60 * minutes, batch=batch, rate=rate, device=device)
-    train(network, shards, WordLists.read(sources / "words.tsv").terms, out, options)
+    options = TrainingOptions(
+        seconds=60 * minutes, batch=batch, rate=rate, device=device, first_crops=first_crops
+    )
+    readers = ProcessPoolExecutor(_READERS, multiprocessing.get_context("spawn"))
+    with drawing(sources, shards, processes=drawers), readers as pool:
+        train(network, shards, sources / "words.tsv", out, options, pool=pool)
 
 
 @app.command()
-def export(weights: Path, shards: Folder, out: Path) -> None:
+def export(weights: Path, shards: Folder, out: Path, size: Size = "fast") -> None:
     """Write WEIGHTS as the ONNX file that ships, and check it against float32."""
     from training.visual_words.export import export
-    from training.visual_words.model import load_network
+    from training.visual_words.model import SIZES, load_network
     from training.visual_words.shards import Shard
 
     calibration, check = (
         Shard.load(shard_paths(shards, split)[0]).images for split in ("train", "words")
     )
-    print(export(load_network(weights), out, calibration=calibration, check=check))
+    print(export(load_network(weights, SIZES[size]), out, calibration=calibration, check=check))
     print_hash(out)
 
 

@@ -74,7 +74,7 @@ def _of_crops(
             if 2 * counts.max() > counts.sum() and term >= NOTHING:
                 rows.append(row)
                 types.append(has_type[term] if term >= 0 else np.zeros(len(TYPES), bool))
-        yield word_features(cells, words)[rows], np.array(types).reshape(-1, len(TYPES))
+        yield word_features(cells, words)[rows], np.array(types, bool).reshape(-1, len(TYPES))
 
 
 def train_head(examples: Examples, path: Path, *, epochs: int = 20, seed: int = 0) -> None:

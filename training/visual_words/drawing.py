@@ -22,6 +22,8 @@ _USUAL_SIZES = (9, 10, 10, 11, 11, 12, 12, 13, 13, 14, 14, 15, 16, 17, 18, 19, 2
 _RARE_SIZES = (8, 8, 9, 24, 26, 28, 32, 36, 40)
 _DRAWN_SCALES = (1.0, 1.0, 1.5, 2.0, 2.0)  # crops are drawn larger and reduced
 
+_COARSE_SHARE = 0.25  # of crops, scanned with fewer points and enlarged, as the encoder does
+
 
 class DrawnTerm(NamedTuple):
     """A term (`text.terms`) of a printed token and its box in pixels of the crop; without a term
@@ -168,20 +170,18 @@ class CropDrawer:
         elif kind < 0.55:
             radius = abs(rng.gauss(0, 0.5)) * math.sqrt(scale)
             image = image.filter(ImageFilter.GaussianBlur(radius))
-        size = CROP_WIDTH, CROP_HEIGHT
-        if scale != 1:
+        coarse = rng.uniform(0.6, 0.95) if rng.random() < _COARSE_SHARE else 1.0
+        size = int(CROP_WIDTH * coarse), int(CROP_HEIGHT * coarse)
+        if image.size != size:
             filters = Image.Resampling
             kinds = (filters.BILINEAR, filters.BICUBIC, filters.LANCZOS, filters.BOX)
             image = image.resize(size, rng.choice(kinds))
-        elif rng.random() < 0.2:
-            factor = rng.uniform(0.7, 0.95)
-            small = int(CROP_WIDTH * factor), int(CROP_HEIGHT * factor)
-            image = image.resize(small, Image.Resampling.BILINEAR)
-            image = image.resize(size, Image.Resampling.BICUBIC)
         if rng.random() < 0.4:
             content = io.BytesIO()
             image.save(content, "JPEG", quality=rng.randint(30, 92))
             image = Image.open(content).convert("L")
+        if coarse < 1:
+            image = image.resize((CROP_WIDTH, CROP_HEIGHT), Image.Resampling.BICUBIC)
         return np.asarray(image)
 
     def _fax(self, image: Image.Image, paper: Paper, *, scale: float) -> Image.Image:

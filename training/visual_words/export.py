@@ -23,12 +23,14 @@ from onnxruntime.quantization import (
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from colregion.encoders.visual_words.model import CELL_HEIGHT, CELL_WIDTH
 from training.visual_words.model import CellNetwork
 
 OPSET = 17
+_OUTPUTS = "vectors", "cells", "ink"
 _CALIBRATION_CROPS = 48
 _CHECKED_CROPS = 64
-LEAST_COSINE = 0.985
+LEAST_COSINE = 0.97
 
 
 class ExportError(Exception):
@@ -37,8 +39,8 @@ class ExportError(Exception):
 
 @dataclass(frozen=True)
 class Agreement:
-    """Of a file with the network: mean cosine of the vectors of inked cells, and the share of cells
-    that are inked or not in both."""
+    """Of a file with the network: mean cosine of the vectors of cells that are inked in both, and
+    the share of cells that are inked or not in both."""
 
     cosine: float
     ink: float
@@ -52,8 +54,9 @@ def export(
     check: NDArray[np.uint8],
     least_cosine: float = LEAST_COSINE,
 ) -> Agreement:
-    """Write a network to an ONNX file that takes gray pages (B, 1, H, W) uint8 and returns vectors
-    (B, rows, cols, 384), not normalized, and ink logits (B, rows, cols).
+    """Write a network to an ONNX file that takes gray pages (B, 1, H, W) uint8 and returns, of N
+    inked cells, vectors (N, 384), not normalized, positions (N,) among all cells (B, rows, cols) in
+    this order, and ink logits (N,).
 
     Weights of convolutions have 7 bits, because sums of two products of 8 bits overflow 16 bits on
     x86 processors without VNNI.
@@ -89,13 +92,17 @@ def compare(network: CellNetwork, path: Path, crops: NDArray[np.uint8]) -> Agree
     """How well an exported file agrees with the network on crops (C, H, W)."""
     pages = crops[:, None]
     with torch.no_grad():
-        right, right_ink = (part.numpy() for part in _Exported(network)(torch.from_numpy(pages)))
+        right, right_cells, _ = (one.numpy() for one in _Exported(network)(torch.from_numpy(pages)))
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    vectors, ink = session.run(None, {"page": pages})
-    inked = right_ink > 0
-    dots, lengths = (vectors * right).sum(axis=-1), np.linalg.norm(vectors, axis=-1)
-    cosines = dots / (lengths * np.linalg.norm(right, axis=-1))
-    return Agreement(float(cosines[inked].mean()), float(((ink > 0) == inked).mean()))
+    vectors, cells, _ = session.run(None, {"page": pages})
+    _, ours, theirs = np.intersect1d(cells, right_cells, return_indices=True)
+    vectors, right = vectors[ours], right[theirs]
+    lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(right, axis=1)
+    n_cells = pages.size // (CELL_HEIGHT * CELL_WIDTH)
+    return Agreement(
+        float(((vectors * right).sum(axis=1) / lengths).mean()),
+        1 - len(np.setxor1d(cells, right_cells)) / n_cells,
+    )
 
 
 def _write_float32(network: CellNetwork, path: Path) -> None:
@@ -103,14 +110,14 @@ def _write_float32(network: CellNetwork, path: Path) -> None:
     _fold_norms(network)
     axes = {
         "page": {0: "batch", 2: "height", 3: "width"},
-        **{name: {0: "batch", 1: "rows", 2: "cols"} for name in ("vectors", "ink")},
+        **{name: {0: "cells"} for name in _OUTPUTS},
     }
     torch.onnx.export(
         _Exported(network),
         (torch.zeros((1, 1, 64, 128), dtype=torch.uint8),),
         str(path),
         input_names=["page"],
-        output_names=["vectors", "ink"],
+        output_names=list(_OUTPUTS),
         dynamic_axes=axes,
         opset_version=OPSET,
         dynamo=False,
@@ -120,11 +127,11 @@ def _write_float32(network: CellNetwork, path: Path) -> None:
 def _fold_norms(module: nn.Module) -> None:
     """Put each batch norm into the convolution before it."""
     for name, child in list(module.named_children()):
-        if isinstance(child, nn.Sequential) and isinstance(child[0], nn.Conv2d):
-            convolution, norm, *rest = child
-            setattr(module, name, nn.Sequential(fuse_conv_bn_eval(convolution, norm), *rest))
-        else:
-            _fold_norms(child)
+        match list(child.children()):
+            case [nn.Conv2d() as convolution, nn.BatchNorm2d() as norm, *rest]:
+                setattr(module, name, nn.Sequential(fuse_conv_bn_eval(convolution, norm), *rest))
+            case _:
+                _fold_norms(child)
 
 
 class _Exported(nn.Module):
@@ -132,9 +139,14 @@ class _Exported(nn.Module):
         super().__init__()
         self.network = network.eval()
 
-    def forward(self, pages: Tensor) -> tuple[Tensor, Tensor]:
-        vectors, ink = self.network(pages.float().div(255))
-        return vectors.permute(0, 2, 3, 1), ink
+    def forward(self, pages: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        _, late, ink = self.network.features(pages.float().div(255))
+        logits = ink.flatten()
+        cells = (logits > 0).nonzero()[:, 0]
+        features = late.permute(0, 2, 3, 1).flatten(end_dim=2)[cells]
+        one_more = features.new_zeros((1, features.shape[1]))  # convolutions need one
+        vectors = self.network.vectors(torch.cat([features, one_more]))[:-1]
+        return vectors, cells, logits[cells]
 
 
 class _Crops(CalibrationDataReader):

@@ -14,15 +14,17 @@ from torch.nn.functional import (
     normalize,
 )
 
+from colregion.encoders.static.encoder import DIMENSION
 from colregion.encoders.static.token_table import DIMENSION as MEANING_SIZE
+from training.visual_words.data import Batch, TrainingData
 from training.visual_words.model import CellNetwork
-from training.visual_words.shards import CHARACTERS, IGNORED
-from training.visual_words.targets import PYRAMID_SIZE, Batch, TrainingData
+from training.visual_words.shards import IGNORED
+from training.visual_words.targets import CHARACTERS, PYRAMID_SIZE
 
 _SHARPEST = 60.0
 _EXCLUDED = -1e4
 _HARD_CANDIDATES = 8192
-_HARD_PER_TERM = 2
+_HARD_TERMS, _HARD_PER_TERM = 2048, 2
 _VECTOR_SCALE = 4.0
 
 
@@ -69,13 +71,11 @@ class Objective(nn.Module):
         n_negatives: random vocabulary words that each is compared with.
     """
 
-    def __init__(
-        self, network: CellNetwork, *, n_positions: int = 1200, n_negatives: int = 1500
-    ) -> None:
+    def __init__(self, network: CellNetwork, *, n_positions: int, n_negatives: int = 1500) -> None:
         super().__init__()
         early, late = network.feature_sizes
         self._n_positions, self._n_negatives = n_positions, n_negatives
-        self.of_vector = nn.Linear(network.head.out_channels - 1, len(CHARACTERS))
+        self.of_vector = nn.Linear(DIMENSION, len(CHARACTERS))
         self.of_early = nn.Linear(early, len(CHARACTERS))
         self.of_late = nn.Linear(late, PYRAMID_SIZE)
         self.log_sharpness = nn.Parameter(torch.full((2,), math.log(14.0)))
@@ -92,7 +92,7 @@ class Objective(nn.Module):
         compared with those of many random words that are most like it."""
         device = images.device
         with torch.autocast(device.type, torch.bfloat16):
-            vectors, ink, early, late = network.with_features(images)
+            early, late, ink = network.features(images)
         shown = batch.cells >= 0
         counts = batch.cells != IGNORED
         positions = shown.nonzero()
@@ -101,9 +101,11 @@ class Objective(nn.Module):
         term = batch.cells[crop, row, col]
 
         def at(grid: Tensor) -> Tensor:
-            return grid.permute(0, 2, 3, 1)[crop, row, col].float()
+            return grid.permute(0, 2, 3, 1)[crop, row, col]
 
-        raw = at(vectors)
+        late_features = at(late)
+        with torch.autocast(device.type, torch.bfloat16):
+            raw = network.vectors(late_features).float()
         terms, own = torch.unique(term, return_inverse=True)
         right = data.vectors[terms].float()
         others, excluded = self._candidates(terms, data, hard=hard)
@@ -125,10 +127,10 @@ class Objective(nn.Module):
                 self.of_vector(_VECTOR_SCALE * normalize(raw)), data.characters[term].float()
             ),
             local=binary_cross_entropy_with_logits(
-                self.of_early(at(early)), (local_bits & 1).float()
+                self.of_early(at(early).float()), (local_bits & 1).float()
             ),
             pyramid=binary_cross_entropy_with_logits(
-                self.of_late(at(late)), data.pyramid[term].float()
+                self.of_late(late_features.float()), data.pyramid[term].float()
             ),
             ink=binary_cross_entropy_with_logits(ink.float()[counts], shown[counts].float()),
         )
@@ -142,8 +144,9 @@ class Objective(nn.Module):
         drawn = torch.randint(0, n_words, (self._n_negatives,), device=device)
         if hard:
             pool = torch.randint(0, n_words, (_HARD_CANDIDATES,), device=device)
-            alike = data.vectors[terms].float() @ data.vectors[pool].float().T
-            alike.masked_fill_(terms[:, None] == pool, -torch.inf)
+            some = terms[torch.randperm(len(terms), device=device)[:_HARD_TERMS]]
+            alike = data.vectors[some].float() @ data.vectors[pool].float().T
+            alike.masked_fill_(some[:, None] == pool, -torch.inf)
             drawn = torch.cat([drawn, pool[alike.topk(_HARD_PER_TERM).indices.flatten()]])
         beyond = terms[terms >= n_words] - n_words
         vectors = torch.cat([data.vectors[drawn], data.wrong_vectors[beyond]]).float()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -14,6 +17,7 @@ from numpy.typing import NDArray
 from colregion.encoders.visual_words.model import CELL_HEIGHT, CELL_WIDTH
 from training.visual_words.drawing import CROP_HEIGHT, CROP_WIDTH, CropDrawer, DrawnTerm
 from training.visual_words.fonts import FontSource
+from training.visual_words.targets import CHARACTERS
 from training.visual_words.texts import TextSource, WordLists
 
 Split: TypeAlias = Literal["train", "seen", "words", "fonts"]
@@ -26,12 +30,11 @@ ROWS, COLS = CROP_HEIGHT // CELL_HEIGHT, CROP_WIDTH // CELL_WIDTH
 NOTHING, IGNORED = -1, -2
 """Of a cell: no text; text that is cut off, or less than half of a term."""
 
-CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
-
 _VISIBLE = 0.8  # of a term's box, from which it can be learned
 _LOWEST_TEXT_PX = 9.0  # lower boxes are taken for as high
 _LEAST_OVERLAP_PX, _LEAST_OF_NARROW_PX, _NARROW_PX = 3.5, 1.5, 7.0
 _OFF_CENTER, _PENALTY_PX = 0.35, 12.0
+_LAST_SEED = 100_000
 _REACH_PX = 2  # beyond its sides, in which a cell sees characters
 
 
@@ -81,10 +84,8 @@ def draw_shard(sources: Path, *, split: Split, seed: int, n_crops: int = CROPS_P
     """Draw crops with the fonts and words of a folder made by `fetch_sources`. The same for the
     same seed and split."""
     rng = random.Random(f"{split} {seed}")
-    lists = WordLists.read(sources / "words.tsv")
-    texts = TextSource(lists, rng, only_held_out=split == "words")
-    fonts = FontSource(sources / "fonts", held_out=split == "fonts")
-    drawer = CropDrawer(texts, fonts, rng)
+    texts = TextSource(_word_lists(sources), rng, only_held_out=split == "words")
+    drawer = CropDrawer(texts, _fonts(sources, held_out=split == "fonts"), rng)
     images, cells, characters = [], [], []
     names: list[str] = []
     tokens: list[str] = []
@@ -100,6 +101,63 @@ def draw_shard(sources: Path, *, split: Split, seed: int, n_crops: int = CROPS_P
     return Shard(
         np.stack(images), np.stack(cells).astype(np.int32), np.stack(characters), names, tokens
     )
+
+
+def draw_shards(
+    sources: Path,
+    shards: Path,
+    *,
+    split: Split,
+    seeds: Iterable[int],
+    n_crops: int = CROPS_PER_SHARD,
+) -> None:
+    """Draw a shard for each seed to a folder."""
+    shards.mkdir(parents=True, exist_ok=True)
+    for seed in seeds:
+        shard = draw_shard(sources, split=split, seed=seed, n_crops=n_crops)
+        shard.save(shards / f"{split}-{seed:05d}.npz")
+
+
+@contextmanager
+def drawing(
+    sources: Path, shards: Path, *, processes: int, n_crops: int = CROPS_PER_SHARD
+) -> Iterator[None]:
+    """Draw shards to train on in other processes until the block ends, with seeds after those of
+    the shards that are there."""
+    last = max((int(path.stem.split("-")[1]) for path in shard_paths(shards, "train")), default=-1)
+    context = multiprocessing.get_context("spawn")
+    workers = [
+        context.Process(
+            target=draw_shards,
+            args=(sources, shards),
+            kwargs={
+                "split": "train",
+                "seeds": range(first, _LAST_SEED, processes),
+                "n_crops": n_crops,
+            },
+            daemon=True,
+        )
+        for first in range(last + 1, last + 1 + processes)
+    ]
+    for worker in workers:
+        worker.start()
+    try:
+        yield
+    finally:
+        for worker in workers:
+            worker.terminate()
+        for worker in workers:
+            worker.join()
+
+
+@lru_cache(maxsize=1)
+def _word_lists(sources: Path) -> WordLists:
+    return WordLists.read(sources / "words.tsv")
+
+
+@lru_cache(maxsize=2)
+def _fonts(sources: Path, *, held_out: bool) -> FontSource:
+    return FontSource(sources / "fonts", held_out=held_out)
 
 
 def label_cells(drawn: Sequence[DrawnTerm]) -> NDArray[np.int32]:

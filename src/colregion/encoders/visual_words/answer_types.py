@@ -12,7 +12,7 @@ from colregion.core.geometry import FloatArray, IntArray
 from colregion.encoders.static.answer_types import AMOUNT, DATE, PERCENT
 from colregion.encoders.visual_words.weights import read_weights
 
-SHA256 = "0f4827194c93164a46e09b9498a8cf64ec4443170495b4987df9f7d904808296"
+SHA256 = "7ea252118547a299cc8c324b2740e4e1385b40ec9eade677fa4e44877ecede82"
 """Of the weights."""
 
 TYPES: tuple[tuple[str, ...], ...] = (DATE, AMOUNT, PERCENT)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from colregion.core.cpu import thread_count
 from colregion.core.geometry import FloatArray, IntArray
+from colregion.encoders.visual_words.components import FAINTEST
 from colregion.encoders.visual_words.weights import read_weights
 from colregion.errors import require
 
@@ -21,11 +22,10 @@ EXTRA = "visual-words"
 CELL_WIDTH, CELL_HEIGHT = 16, 8
 """Pixels of one cell."""
 
-SHA256 = "54a13b29850d9f33ec3ccc085a7dd51e20bec4447bfde1dda39cab2be2a37b78"
+SHA256 = "05d4c1e3aefc49203551aa70735502464114373c1a3f2ea403650d477bf40a34"
 """Of the weights."""
 
 _WEIGHTS = Path(__file__).with_name("visual_words.onnx")
-_INK = 0.0  # logit of a cell with text
 
 # Larger images are run in tiles, so that memory is bounded. A cell sees less than the margin to
 # each side, so that its vector is the same in every tile.
@@ -71,6 +71,7 @@ class VisualWordModel:
         parts = [self._run_tile(image, rows, cols) for rows, cols in _tiles(*shape)]
         vectors, rows, cols, ink = (np.concatenate(part) for part in zip(*parts, strict=True))
         order = np.lexsort((cols, rows))
+        order = order[_near_marks(image, paper=paper)[rows[order], cols[order]]]
         return Cells(vectors[order], rows[order], cols[order], ink[order], shape)
 
     def _run_tile(
@@ -82,15 +83,12 @@ class VisualWordModel:
             top * CELL_HEIGHT : bottom * CELL_HEIGHT, left * CELL_WIDTH : right * CELL_WIDTH
         ]
         with self._lock:
-            vectors, logits = self._session.run(None, {"page": tile[None, None]})
-        inner = (
-            slice(rows.start - top, rows.stop - top),
-            slice(cols.start - left, cols.stop - left),
-        )
-        vectors, logits = vectors[0][inner], logits[0][inner]
-        row, col = np.nonzero(logits > _INK)
-        ink = 1 / (1 + np.exp(-logits[row, col]))
-        return vectors[row, col], row + rows.start, col + cols.start, ink
+            vectors, cells, logits = self._session.run(None, {"page": tile[None, None]})
+        row, col = np.divmod(cells, tile.shape[1] // CELL_WIDTH)
+        row, col = row + top, col + left
+        inside = (rows.start <= row) & (row < rows.stop) & (cols.start <= col) & (col < cols.stop)
+        ink = 1 / (1 + np.exp(-logits[inside]))
+        return vectors[inside], row[inside], col[inside], ink
 
     @cached_property
     def _session(self) -> Any:
@@ -103,6 +101,17 @@ class VisualWordModel:
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False
         return self._runtime.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+
+
+def _near_marks(image: NDArray[np.uint8], *, paper: int) -> NDArray[np.bool_]:
+    """(rows, cols) of which cells they or one around them shows something other than paper. Blank
+    paper between two near sides of the image looks like ink to the network."""
+    marked = np.abs(image.astype(np.int16) - paper) >= FAINTEST
+    height, width = marked.shape
+    cells = marked.reshape(height // CELL_HEIGHT, CELL_HEIGHT, width // CELL_WIDTH, CELL_WIDTH)
+    near = np.pad(cells.any(axis=(1, 3)), 1)
+    near = near[:-2] | near[1:-1] | near[2:]
+    return np.asarray(near[:, :-2] | near[:, 1:-1] | near[:, 2:])
 
 
 def _tiles(rows: int, cols: int) -> Iterator[tuple[range, range]]:
