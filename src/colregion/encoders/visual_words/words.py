@@ -10,8 +10,9 @@ from colregion.core.components import connected
 from colregion.core.geometry import FloatArray, IntArray
 from colregion.encoders.visual_words.model import Cells
 
-_ONE_WORD = 0.55
-"""Cosine of neighbouring cells above which they show one word."""
+_ONE_WORD = 0.7
+"""Cosine of neighbouring cells above which they show one word. Of 0.4 to 0.9 the words that are found
+on reports, forms and receipts rise up to here and little beyond, and the vectors by a tenth."""
 
 
 @dataclass(frozen=True, slots=True)
