@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -12,10 +11,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from colregion import Engine
-from colregion.core.documents import Document, Page
+from colregion.core.documents import Page
 from colregion.core.embeddings import EmbeddedPage, PageEmbedding
 from colregion.core.geometry import Box, BoxPlacement, FloatArray, Upright, boxes_to_array
-from colregion.core.interfaces import Encoder, Parser
+from colregion.core.interfaces import Encoder
 from colregion.core.regions import ParsedPage, Region, Word
 from colregion.documents.images import ImageSource, in_memory_image
 from colregion.encoders import load_encoder
@@ -28,6 +27,7 @@ from colregion.encoders.visual_words.model import VisualWordModel
 from colregion.encoders.visual_words.vocabulary import SURE
 from colregion.errors import BackendError, InvalidInput, MissingDependency
 from colregion.indexes.memory import MemoryIndex
+from colregion.parsers import load_parser
 from colregion.testing import EncoderContract, make_page, make_parsed_page
 
 pytestmark = pytest.mark.fonts
@@ -250,17 +250,6 @@ def test_words_are_seen_in_image_files_of_other_modes(
     assert right_places(encoder, source.load(0), boxes) == WORDS
 
 
-class Blind(Parser):
-    """Reads no words: what is found was seen by the encoder."""
-
-    by_page = True
-    fingerprint = "blind"
-
-    def parse(self, document: Document) -> Iterator[ParsedPage]:
-        for page in document.pages():
-            yield ParsedPage(page, (), ())
-
-
 def test_question_finds_the_page_by_its_image_alone(
     encoder: VisualWordsEncoder, tmp_path: Path
 ) -> None:
@@ -271,8 +260,9 @@ def test_question_finds_the_page_by_its_image_alone(
     }
     for name, text in texts.items():
         draw(text.split(), size=18)[0].save(tmp_path / f"{name}.png")
-    engine = Engine(MemoryIndex(), encoder=encoder, parser=Blind())
-    engine.add(tmp_path)
+    # Images have no text layer: the parser reads no words.
+    engine = Engine(MemoryIndex(), encoder=encoder, parser=load_parser("text_layer+geometry"))
+    engine.add(tmp_path, workers=0)
     asked = {
         "When is the school garden open?": "letter.png",
         "How much is the payment for furniture?": "order.png",

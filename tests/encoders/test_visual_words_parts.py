@@ -105,7 +105,7 @@ def test_scale_is_that_of_usual_letters_unless_another_is_clearly_surer(
 
 def test_neighbouring_cells_that_are_alike_are_pooled_to_one_word() -> None:
     # Row 0: two cells of one word, a gap, another word; row 1: the first word again.
-    vectors = np.array([[1, 0], [1, 0], [0, 1], [0.6, 0.8]], dtype=np.float32)
+    vectors = np.array([[1, 0], [1, 0], [0, 1], [0.8, 0.6]], dtype=np.float32)
     cells = Cells(
         vectors=vectors,
         rows=np.array([0, 0, 0, 1]),
@@ -116,7 +116,7 @@ def test_neighbouring_cells_that_are_alike_are_pooled_to_one_word() -> None:
     words = pool_words(cells)
     assert words.boxes.tolist() == [[1, 0, 3, 2], [4, 0, 5, 1]]
     assert words.word_of_cell.tolist() == [[-1, 0, 0, -1, 1], [-1, 0, -1, -1, -1]]
-    mean = np.array([2.3, 0.4])
+    mean = np.array([2.4, 0.3])
     np.testing.assert_allclose(words.vectors, [mean / np.linalg.norm(mean), [0, 1]], rtol=1e-6)
 
 

@@ -10,8 +10,9 @@ from colregion.core.components import connected
 from colregion.core.geometry import FloatArray, IntArray
 from colregion.encoders.visual_words.model import Cells
 
-_ONE_WORD = 0.55
-"""Cosine of neighbouring cells above which they show one word."""
+_ONE_WORD = 0.7
+"""Cosine of neighbouring cells above which they show one word. From 0.4 up to here the best vector
+of a page lies ever more often on the word asked for; beyond, only the number of vectors grows."""
 
 
 @dataclass(frozen=True, slots=True)
