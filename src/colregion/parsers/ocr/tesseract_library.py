@@ -8,6 +8,7 @@ import threading
 from ctypes import POINTER, c_char_p, c_int, c_void_p
 from ctypes.util import find_library
 from functools import cache
+from typing import Any
 
 from PIL import Image
 
@@ -49,7 +50,7 @@ def load_library(version: str) -> ctypes.CDLL | None:
 
 def word_table(
     library: ctypes.CDLL, image: Image.Image, *, languages: str, segmentation: int, dpi: float
-) -> dict[str, list[int] | list[str]]:
+) -> dict[str, list[Any]]:
     """What the program says of a gray image, as columns. Raises BackendError where it fails."""
     with _lock:  # of all threads, as they share the loaded data
         api = _loaded(library, languages)
