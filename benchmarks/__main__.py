@@ -103,8 +103,13 @@ def search(
 @app.command()
 def reading(
     cases: Annotated[Path, typer.Argument(metavar="CASES.jsonl", help="Labelled questions.")],
-    folder: Annotated[Path, typer.Argument(help="For the indexes; those there are used again.")],
+    folder: Annotated[
+        Path, typer.Argument(help="For the indexes and the steps done; a stopped run is resumed.")
+    ],
     pages: Annotated[int, typer.Option(min=1, help="Pages of each data set.")] = 12,
+    questions: Annotated[
+        int | None, typer.Option(min=1, help="Of each data set at most; all by default.")
+    ] = None,
     budget_s: Annotated[float, typer.Option("--budget", help="Seconds of a question.")] = 2.0,
     encoder: Annotated[str, typer.Option(help="Of the pages that go in unread.")] = "visual_words",
     half: Annotated[
@@ -118,7 +123,9 @@ def reading(
     if half:
         result = measure_one_ranking(cases, folder, pages=pages)
     else:
-        result = measure_reading(cases, folder, pages=pages, encoder=encoder, budget_s=budget_s)
+        result = measure_reading(
+            cases, folder, pages=pages, questions=questions, encoder=encoder, budget_s=budget_s
+        )
     emit_json(result, to_stdout=True, output=output)
 
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.reading import _of_first_pages, cpu_seconds
+from benchmarks.reading import _of_first_pages, _spread, _Steps, cpu_seconds
 from colregion.core.geometry import Box
 from colregion.evaluation.cases import Case
 
@@ -23,6 +23,23 @@ def test_cases_of_the_first_pages_of_each_data_set_are_asked() -> None:
         case(5, "d", "receipts"),
     ]
     assert [one.id for one in _of_first_pages(cases, pages=1)] == ["1", "3", "4"]
+
+
+def test_questions_are_taken_from_all_pages_of_a_data_set() -> None:
+    cases = [case(n, str(n), "forms") for n in range(10)] + [case(10, "x", "receipts")]
+    assert [one.id for one in _spread(cases, "forms", most=4)] == ["0", "2", "5", "7"]
+    assert [one.id for one in _spread(cases, "receipts", most=4)] == ["10"]
+    assert len(_spread(cases, "forms", most=None)) == 10
+
+
+def test_a_step_that_is_done_is_not_made_again_by_a_later_run(tmp_path: Path) -> None:
+    def fail() -> dict[str, int]:
+        raise AssertionError
+
+    assert _Steps(tmp_path / "steps").result("one", lambda: {"s": 5})["s"] == 5
+    again = _Steps(tmp_path / "steps")
+    assert again.result("one", fail)["s"] == 5
+    assert again.result("two", lambda: {"s": 6})["s"] == 6
 
 
 def test_cpu_time_counts_processes_that_run_and_those_that_have_ended() -> None:

@@ -231,7 +231,7 @@ class FallbackReader(WordReader):
 
     def read_upright(self, page: Page) -> tuple[Page, tuple[Word, ...]]:
         first = self.first.read_upright(page)
-        if _is_sure_reading(first[1], is_coarse=is_coarse(page)):
+        if _is_sure_reading(first[1], is_coarse=is_coarse(page)) or not reads_script(first[1]):
             return first
         second = self.second.read_upright(page)
         if legible_content(second[1]) <= legible_content(first[1]):
@@ -242,10 +242,16 @@ class FallbackReader(WordReader):
         """As `read_upright`, but `second` reads only the lines of which `first` is unsure: it takes
         several times as long for each line."""
         laid, words = self.first.read_upright(page)
-        if _is_sure_reading(words, is_coarse=is_coarse):
+        if not reads_script(words):
             return laid, words
-        sure = _words_of_sure_lines(words)
-        unsure = [word for word in words if word not in sure]
+        lines: dict[int | None, list[Word]] = {}
+        for word in words:
+            lines.setdefault(word.line, []).append(word)
+        is_sure = {n: _is_sure_reading(line, is_coarse=is_coarse) for n, line in lines.items()}
+        if words and all(is_sure.values()):
+            return laid, words
+        sure = [word for word in words if is_sure[word.line]]
+        unsure = [word for word in words if not is_sure[word.line]]
 
         def load_image(*, dpi: int | None = None) -> Image.Image:
             return erase_words(page.load_image(dpi=dpi), sure)
@@ -258,19 +264,10 @@ class FallbackReader(WordReader):
         return replace(laid, missing=laid.missing or again.missing), (*sure, *read)
 
 
-def _words_of_sure_lines(words: Sequence[Word]) -> list[Word]:
-    """The words of lines that need no second reading."""
-    lines: dict[int | None, list[Word]] = {}
-    for word in words:
-        lines.setdefault(word.line, []).append(word)
-    sure = [line for line in lines.values() if character_confidence(line) >= _MIN_CONFIDENCE]
-    return [word for line in sure for word in line]
-
-
 def _is_sure_reading(words: Sequence[Word], *, is_coarse: bool) -> bool:
-    """Whether Tesseract's reading of a page needs no second one, or none that RapidOCR can make."""
+    """Whether Tesseract's reading, of a page of so many pixels, needs no second one."""
     least = _MIN_CONFIDENCE_COARSE if is_coarse else _MIN_CONFIDENCE
-    return character_confidence(words) >= least or not reads_script(words)
+    return character_confidence(words) >= least
 
 
 def read_part(reader: WordReader, page: Page, part: Box) -> list[Word]:

@@ -172,7 +172,7 @@ class QdrantIndex(Index):
     ) -> EmbeddedPage:
         """As `Index.update_page`. There is no lock: where another process has changed the page
         meanwhile, the change is made again, to what that one wrote."""
-        for _ in range(_ATTEMPTS):
+        while True:
             document = self._document(entry.id)
             check_same_content(entry, document.entry)
             uploaded = self._pages.uploaded(document, number)
@@ -184,10 +184,8 @@ class QdrantIndex(Index):
                 pages = self.load(self.page_ids(entry.id))
                 self.replace(document.entry, [changed if p.id == changed.id else p for p in pages])
                 return changed
-            if uploaded is not None and self._pages.rewrite(document, changed, over=uploaded):
+            if self._pages.rewrite(document, changed, over=uploaded):
                 break
-        else:
-            raise BackendError(f"page {page.id} is being changed by others; ask again")
         current = self._documents.read([entry.id])[1].get(entry.id)
         if current is None or current.generation != document.generation:
             self._pages.delete_generation(document.generation, dim=document.dim)
@@ -392,8 +390,7 @@ class _Documents:
 
 
 def _rank(candidate: Candidate) -> tuple[float, str, int]:
-    page = candidate.parsed.page
-    return -candidate.score, page.doc_id, page.number
+    return -candidate.score, candidate.parsed.page.doc_id, candidate.parsed.page.number
 
 
 def _split(page_id: str) -> tuple[str, int]:

@@ -66,7 +66,8 @@ class Pages:
     def __init__(self, connection: Connection, name: str, options: QdrantOptions) -> None:
         self._connection, self._name, self._options = connection, name, options
         self._prepared: set[tuple[int, str]] = set()
-        # By point, the last used at the end; only pages without unread parts, which never change.
+        # By point, the last used at the end; only pages without unread parts, which do not change
+        # but for the text of paragraphs that `Engine.read` joins over the ends of pages.
         self._cache: dict[str, EmbeddedPage] = {}
         self._lock = threading.Lock()
 
@@ -102,14 +103,14 @@ class Pages:
         stored = replace(entry, page_count=len(numbers), unread_pages=unread)
         return StoredDocument(stored, generation, tuple(sorted(numbers)), dim, largest)
 
-    def uploaded(self, document: StoredDocument, number: int) -> float | None:
-        """When a page of the document's generation was written; None where it is gone."""
+    def uploaded(self, document: StoredDocument, number: int) -> float:
+        """When a page of the document's generation was written; 0 where it is gone."""
         collection = page_collection(self._name, document.dim)
         point = point_id("page", document.generation, number)
         records = self._connection.ask(
             self._connection.client.retrieve, collection, [point], with_payload=["uploaded"]
         )
-        return next((float((one.payload or {})["uploaded"]) for one in records), None)
+        return next((float((one.payload or {})["uploaded"]) for one in records), 0.0)
 
     def rewrite(self, document: StoredDocument, page: EmbeddedPage, *, over: float) -> bool:
         """Write a page of the document's generation again, unless another writer has done so since
@@ -123,6 +124,8 @@ class Pages:
             dim=document.dim,
             over=models.FieldCondition(key="uploaded", range=models.Range(gte=over, lte=over)),
         )
+        with self._lock:
+            self._cache.pop(point_id("page", document.generation, page.parsed.page.number), None)
         return self.uploaded(document, page.parsed.page.number) == written
 
     def unread(self, dims: Iterable[int]) -> Iterator[tuple[str, int, float]]:

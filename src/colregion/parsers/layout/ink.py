@@ -48,13 +48,15 @@ def ink_regions(page: Page, *, without: Sequence[Box] = ()) -> ParsedPage:
     for box in without:
         image.paste(255, box.to_pixels(width_px=image.width, height_px=image.height))
     upright, quarter = page.upright, 0.0
+    strokes = stroke_mask(image, with_rules=False)
     if upright is None:
-        quarter = 90.0 * _lies_on_side(stroke_mask(image, with_rules=False))
+        quarter = 90.0 * _lies_on_side(strokes)
         if not quarter and (degrees := skew(image)):
             upright = Upright(degrees % 360.0, page.width, page.height)
     turn = upright or Upright(quarter, page.width, page.height)
-    image = turn_image(image, degrees_clockwise=turn.degrees_clockwise)
-    strokes = stroke_mask(image, with_rules=False)
+    if turn.degrees_clockwise:
+        image = turn_image(image, degrees_clockwise=turn.degrees_clockwise)
+        strokes = stroke_mask(image, with_rules=False)
     words = []
     for x0, y0, x1, y1 in _word_boxes(strokes).tolist():
         try:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from ctypes import POINTER, c_char_p, c_int, c_void_p
 from ctypes.util import find_library
 from functools import cache
+from typing import Any
 
 from PIL import Image
 
@@ -69,7 +70,7 @@ def _one_thread() -> Iterator[None]:
 
 def word_table(
     library: ctypes.CDLL, image: Image.Image, *, languages: str, segmentation: int, dpi: float
-) -> dict[str, list[int] | list[str]]:
+) -> dict[str, list[Any]]:
     """What the program says of a gray image, as columns. Raises BackendError where it fails."""
     with _lock:  # of all threads, as they share the loaded data
         api = _loaded(library, languages)
