@@ -12,7 +12,7 @@ from colregion.indexes.maxsim_kernels import TokenBest, load_kernel
 def test_page_of_1024_vectors_of_128_numbers_takes_74_kilobytes() -> None:
     assert int4.row_bytes(128) == 64 + 4
     page = int4.pack(np.ones((1024, 128), dtype=np.float32))
-    assert page.nbytes == (64 + 1024) * 68 == 73_984
+    assert page.nbytes == (64 + 2 + 1024) * 68 == 74_120
 
 
 @pytest.mark.parametrize(
@@ -35,14 +35,23 @@ def test_rotation_makes_a_wave_of_a_single_number() -> None:
 
 
 def test_rows_are_read_as_their_layout_says() -> None:
-    # One centre, -.5 x (1, 1, 1), and a vector of 2 x it + .25 x (0.5, -7.5, 7.5).
-    centre = [7 | 7 << 4, 7, 0, 0, 0x80, 0x3F]  # the upper half of 1.0
-    vector = [8 | 15 << 4, 0, 0, 64, 0x80, 0x3E]  # gain 1 + 64 / 1024, the upper half of .25
-    rows = np.array([centre, vector], dtype=np.uint8)
+    centre = [7 | 7 << 4, 7, 0, 0, 0x80, 0x3F]  # -.5, -.5, -.5; the upper half of 1.0
+    mean = [10 | 7 << 4, 12, 0, 0, 0x80, 0x3F]  # 2.5, 4.5, -.5
+    more = [8 | 8 << 4, 8, 0, 0, 0x80, 0x3E]  # .25 times .5, .5, .5
+    vector = [8 | 15 << 4, 0, 0, 64, 0x80, 0x3E]  # gain 1 + 64 / 1024; .25 times .5, -7.5, 7.5
+    rows = np.array([centre, mean, more, vector], dtype=np.uint8)
     turned = int4.turn(int4.unpack(rows, n_vectors=1, dim=3))
-    gain = 1 + 64 / 1024
-    expected = [[-0.5 * gain + 0.125, -0.5 * gain - 1.875, -0.5 * gain + 1.875]]
-    np.testing.assert_allclose(turned, expected, atol=1e-6)
+    centre_and_mean = np.array([-0.5 + 2.5 + 0.125, -0.5 + 4.5 + 0.125, -0.5 - 0.5 + 0.125])
+    expected = (1 + 64 / 1024) * centre_and_mean + [0.125, -1.875, 1.875]
+    np.testing.assert_allclose(turned, [expected], atol=1e-6)
+
+
+def test_vectors_that_differ_little_lose_little_of_the_difference() -> None:
+    rng = np.random.default_rng(7)
+    apart = rng.standard_normal((400, 64))
+    vectors = (100 * rng.standard_normal(64) + apart).astype(np.float32)
+    lost = int4.unpack(int4.pack(vectors), n_vectors=400, dim=64) - vectors
+    assert np.linalg.norm(lost, axis=1).mean() < 0.12 * np.linalg.norm(apart, axis=1).mean()
 
 
 def test_gain_and_step_make_vectors_of_two_numbers_exact() -> None:
@@ -117,7 +126,7 @@ def check_against_unpacked(kernel: TokenBest, *, dim: int, tokens: int) -> None:
     pages = [rng.standard_normal((n, dim)).astype(np.float32) + 1 for n in counts]
     packed = [int4.pack(page) for page in pages]
     starts = np.cumsum([0, *(len(page) for page in packed[:-1])])
-    first = starts + int4.centre_counts(counts)
+    first = starts + int4.head_rows(counts)
     question = rng.standard_normal((tokens, dim)).astype(np.float32)
     unpacked = [
         int4.unpack(page, n_vectors=n, dim=dim) for page, n in zip(packed, counts, strict=True)
@@ -148,7 +157,7 @@ def test_equal_4_bit_pages_get_bitwise_equal_matches(name: str) -> None:
     other = int4.pack(rng.standard_normal((77, 64)).astype(np.float32))
     rows = np.concatenate([page, other, page, other[:5], page])
     starts = np.array([0, len(page) + len(other), 2 * len(page) + len(other) + 5])
-    starts += int4.centre_counts(300)
+    starts += int4.head_rows(300)
     tokens = rng.standard_normal((20, 64)).astype(np.float32)
     best = load_kernel(name, numbers=1)(rows, starts, np.full(3, 300), tokens)
     assert (best == best[0]).all()

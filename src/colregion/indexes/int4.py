@@ -7,10 +7,11 @@ centre and what is left, in 16 steps of its own size: d = gain x centre + step x
 match of a turned query token q is the maximum over the vectors of
 gain (q . centre) + step (q . numbers).
 
-The rows of a page are its K centres and then its V vectors, all of W = ceil(D / 2) + 4 bytes: byte
-d has number d in its lower half and number d + ceil(D / 2) in its upper half, n for n - 7.5; then
-the centre; g, an int8 for a gain of 1 + g / 1024; and the upper half of the float32 step. A centre
-is its own step x numbers.
+The rows of a page are a head and then its V vectors, all of W = ceil(D / 2) + 4 bytes: byte d has
+number d in its lower half and number d + ceil(D / 2) in its upper half, n for n - 7.5; then the
+centre; g, an int8 for a gain of 1 + g / 1024; and the upper half of the float32 step. The head has
+a row for each of K centres, and two whose sum is the mean of the page's vectors, nearly. A centre
+is the mean and its row's own step x numbers.
 
 Gain and step are such that the product of a vector with itself is exact, as in RaBitQ (Gao and
 Long, arXiv 2405.12497), and so is nearly all of that with a query token that it matches well.
@@ -38,6 +39,7 @@ from colregion.indexes.coarse_vectors import COARSE_VECTORS, k_means
 
 HALF_STEP = 7.5
 TAIL = 4  # bytes of a row after its numbers
+MEAN_ROWS = 2
 GAIN_STEP = 1 / 1024
 VECTORS_PER_CENTRE = 16
 # Steps to choose from, in root mean squares of a vector: .335 is best for normally distributed
@@ -59,9 +61,13 @@ def row_bytes(dim: int) -> int:
 
 
 def centre_counts(n_vectors: Any) -> Any:
-    """K, the rows before the vectors, of pages with V >= 1 vectors: one for 16 vectors, 1 to 64.
-    For a number or an array."""
+    """K of pages with V >= 1 vectors: one for 16 vectors, 1 to 64. For a number or an array."""
     return np.clip(n_vectors // VECTORS_PER_CENTRE, 1, COARSE_VECTORS)
+
+
+def head_rows(n_vectors: Any) -> Any:
+    """Rows before the vectors of pages with V >= 1 vectors. For a number or an array."""
+    return centre_counts(n_vectors) + MEAN_ROWS
 
 
 def turn(vectors: FloatArray) -> FloatArray:
@@ -70,14 +76,15 @@ def turn(vectors: FloatArray) -> FloatArray:
 
 
 def pack(vectors: FloatArray) -> NDArray[np.uint8]:
-    """(K + V, W) rows of a page's (V, D), V >= 1. Only for finite numbers."""
+    """(K + 2 + V, W) rows of a page's (V, D), V >= 1. Only for finite numbers."""
     n_vectors, dim = vectors.shape
     turned = turn(vectors)
+    mean = turned.mean(axis=0, keepdims=True)
+    first = _rows_of_head(mean)
+    second = _rows_of_head(mean - _numbers_times_steps(first, dim=dim))
+    mean = _numbers_times_steps(first, dim=dim) + _numbers_times_steps(second, dim=dim)
     centres = k_means(turned, n=int(centre_counts(n_vectors)))
-    levels = _levels(centres)
-    steps = _quotient(_dot(centres, centres), _dot(centres, levels), instead=0)
-    unused = np.zeros(len(centres), dtype=np.uint8)
-    head = _rows(levels, unused, unused, steps)
+    head = np.concatenate([_rows_of_head(centres - mean), first, second])
     centres = read_centres(head, first=len(head), n_vectors=n_vectors, dim=dim)
     nearest = (turned @ centres.T - 0.5 * (centres * centres).sum(axis=1)).argmax(axis=1)
     levels = _levels(turned - centres[nearest])
@@ -90,15 +97,15 @@ def unpack(rows: NDArray[Any], *, n_vectors: int, dim: int) -> FloatArray:
     first = len(rows) - n_vectors
     centres = read_centres(rows, first=first, n_vectors=n_vectors, dim=dim)
     tails = read_tails(rows[first:])
-    turned = _numbers_times_steps(rows[first:], tails.steps, dim=dim)
+    turned = _numbers_times_steps(rows[first:], dim=dim)
     turned += centres[tails.centres] * tails.gains[:, None]
     return np.asarray(turned @ _rotation(dim).T)
 
 
 def read_centres(rows: NDArray[Any], *, first: int, n_vectors: int, dim: int) -> FloatArray:
     """(K, D) float32 centres, turned, of a page whose vectors begin at row `first`."""
-    head = rows[first - int(centre_counts(n_vectors)) : first]
-    return _numbers_times_steps(head, read_tails(head).steps, dim=dim)
+    head = _numbers_times_steps(rows[first - int(head_rows(n_vectors)) : first], dim=dim)
+    return head[:-MEAN_ROWS] + head[-MEAN_ROWS:].sum(axis=0)
 
 
 def read_tails(rows: NDArray[Any]) -> Tails:
@@ -129,12 +136,19 @@ def _rotation(dim: int) -> FloatArray:
     return np.asarray(signs[:, None] * waves, dtype=np.float32)
 
 
-def _numbers_times_steps(rows: NDArray[Any], steps: FloatArray, *, dim: int) -> FloatArray:
+def _numbers_times_steps(rows: NDArray[Any], *, dim: int) -> FloatArray:
     numbers = np.empty((len(rows), dim), dtype=np.float32)
     widen(rows, out=numbers)
     numbers -= np.float32(HALF_STEP)
-    numbers *= steps[:, None]
+    numbers *= read_tails(rows).steps[:, None]
     return numbers
+
+
+def _rows_of_head(vectors: FloatArray) -> NDArray[np.uint8]:
+    levels = _levels(vectors)
+    steps = _quotient(_dot(vectors, vectors), _dot(vectors, levels), instead=0)
+    unused = np.zeros(len(vectors), dtype=np.uint8)
+    return _rows(levels, unused, unused, steps)
 
 
 def _rows(

@@ -55,7 +55,7 @@ CREATE TABLE page (
     kinds TEXT NOT NULL,        -- of its regions, separated by spaces
     n_vectors INTEGER NOT NULL,
     vector_file INTEGER REFERENCES vector_file(id),  -- NULL: no vectors
-    first_row INTEGER NOT NULL, -- 0 for a codebook; of the centres for int4
+    first_row INTEGER NOT NULL, -- 0 for a codebook; of the head for int4
     step REAL NOT NULL,         -- value of a stored 1
     crc INTEGER NOT NULL,       -- of its rows, or of its codes
     coarse_file INTEGER REFERENCES vector_file(id),  -- NULL: no coarse vectors

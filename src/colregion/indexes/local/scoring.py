@@ -149,7 +149,7 @@ class PageScores:
         kernel = load_kernel(self._kernel, numbers=numbers)
         first, tokens = rows.first, query.vectors
         if rows.file.form == INT4:
-            first, tokens = first + int4.centre_counts(rows.counts), int4.turn(tokens)
+            first, tokens = first + int4.head_rows(rows.counts), int4.turn(tokens)
         matches = kernel(rows.file.rows, first, rows.counts, tokens)
         # Not a matrix product, whose last bits depend on the position of a page in the matrix.
         scores = (matches.astype(np.float64) * query.weights).sum(axis=1)

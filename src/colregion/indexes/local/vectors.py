@@ -84,7 +84,7 @@ def row_bytes(form: str, *, dim: int) -> int:
 
 def rows_of_page(form: str, n_vectors: int) -> int:
     """How many rows of a file the V vectors of a page take."""
-    head = int4.centre_counts(n_vectors) if form == INT4 and n_vectors else 0
+    head = int4.head_rows(n_vectors) if form == INT4 and n_vectors else 0
     return n_vectors + int(head)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from colregion.core.geometry import FloatArray, IntArray
 from colregion.indexes.coarse_vectors import COARSE_VECTORS
-from colregion.indexes.int4 import GAIN_STEP, HALF_STEP, TAIL, centre_counts
+from colregion.indexes.int4 import GAIN_STEP, HALF_STEP, MEAN_ROWS, TAIL, head_rows
 from colregion.indexes.maxsim_kernels.threads import in_threads
 
 _TILE_ROWS = 2
@@ -78,7 +78,8 @@ def _widen_int4(rows: Any, block: Any, centre: Any, gain: Any) -> None:
 
 @_compiled
 def _read_centres(rows: Any, block: Any, centre: Any, gain: Any, query: Any, to: Any) -> None:
-    """Write the products of a page's centres, rows (K, W), with the query (T, D) into (K, T)."""
+    """Write the products of a page's centres with the query (T, D) into (K, T), for the rows of
+    its head (K + 2, W); the rows of `to` after these are used too."""
     for start in range(0, len(rows), _BLOCK):
         n = min(_BLOCK, len(rows) - start)
         _widen(rows[start : start + n], block, centre, gain)
@@ -88,6 +89,10 @@ def _read_centres(rows: Any, block: Any, centre: Any, gain: Any, query: Any, to:
                 for d in range(query.shape[1]):
                     product += block[k, d] * query[t, d]
                 to[start + k, t] = product
+    n_centres = len(rows) - MEAN_ROWS
+    for k in range(n_centres):
+        for t in range(len(query)):
+            to[k, t] += to[n_centres, t] + to[n_centres + 1, t]
 
 
 @_compiled
@@ -96,16 +101,18 @@ def _scan(rows: Any, first: Any, heads: Any, query: Any, best: Any) -> None:
 
     Args:
         rows: (N, D) int8, int16 with the bits of halves, or (N, W) uint8 with 4-bit numbers.
-        first, heads: (P,) as in `token_best`, and (P, 2): V, and K for 4-bit numbers, else 0.
+        first, heads: (P,) as in `token_best`, and (P, 2): V, and the rows of the head for 4-bit
+            numbers, else 0.
     """
     dim = query.shape[1]
     block = np.zeros((_BLOCK, dim + dim % 2), np.float32)
     centre, gain = np.zeros(_BLOCK, np.int64), np.zeros(_BLOCK, np.float32)
-    by_centre = np.zeros((COARSE_VECTORS, len(query)), np.float32)
+    by_centre = np.zeros((COARSE_VECTORS + MEAN_ROWS, len(query)), np.float32)
     for page in range(len(first)):
-        count, n_centres = heads[page]
-        centres = rows[first[page] - n_centres : first[page]]
-        _read_centres(centres, block, centre, gain, query, by_centre)
+        count, head = heads[page]
+        if head:
+            of_head = rows[first[page] - head : first[page]]
+            _read_centres(of_head, block, centre, gain, query, by_centre)
         for start in range(0, count, _BLOCK):
             n = min(_BLOCK, count - start)
             at = first[page] + start
@@ -155,7 +162,7 @@ def token_best(
     starts, heads = first.astype(np.int64), np.zeros((len(first), 2), dtype=np.int64)
     heads[:, 0] = counts
     if rows.dtype == np.uint8:
-        heads[:, 1] = centre_counts(counts)
+        heads[:, 1] = head_rows(counts)
 
     def part(pages: range) -> None:
         chosen = slice(pages.start, pages.stop)

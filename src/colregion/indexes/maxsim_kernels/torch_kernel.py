@@ -211,13 +211,15 @@ def _similarity_of_4_bits(
     torch: Any, matrix: Any, rows: Any, first: IntArray, counts: IntArray, query: Any
 ) -> Any:
     """(V, T) similarities of the pages' rows (V, W) to the two halves (D, 2 T) of a query, with the
-    centres that are before the pages' rows in the matrix."""
-    n_centres = int4.centre_counts(counts)
-    before = np.cumsum(n_centres) - n_centres
-    places = np.repeat(first - n_centres - before, n_centres) + np.arange(n_centres.sum())
-    by_centre = _product_with_4_bits(
-        torch, matrix[_indices(torch, places, matrix)].to(rows.device), query
-    )
+    heads that are before the pages' rows in the matrix."""
+    n_rows = int4.head_rows(counts)
+    before = np.cumsum(n_rows) - n_rows
+    places = np.repeat(first - n_rows - before, n_rows) + np.arange(n_rows.sum())
+    heads = matrix[_indices(torch, places, matrix)].to(rows.device)
+    by_centre = _product_with_4_bits(torch, heads, query)
+    means = _indices(torch, before + n_rows - 1, rows)
+    by_mean = by_centre[means] + by_centre[means - 1]
+    by_centre += by_mean.repeat_interleave(_indices(torch, n_rows, rows), 0, output_size=len(heads))
     first_centre = _indices(torch, before, rows).repeat_interleave(
         _indices(torch, counts, rows), output_size=len(rows)
     )

@@ -21,6 +21,7 @@ _TOKENS = tl.constexpr(32)
 _NUMBERS = tl.constexpr(1 << 13)
 _CENTRES = tl.constexpr(COARSE_VECTORS)
 _PER_CENTRE = tl.constexpr(int4.VECTORS_PER_CENTRE)
+_MEAN_ROWS = tl.constexpr(int4.MEAN_ROWS)
 _HALF_STEP, _GAIN_STEP = tl.constexpr(int4.HALF_STEP), tl.constexpr(int4.GAIN_STEP)
 _TAIL = tl.constexpr(int4.TAIL)
 # As `torch_kernel._SECOND_HALF`.
@@ -129,14 +130,20 @@ def _centre_products(  # type: ignore[no-untyped-def]
     n_bytes = (dim + 1) // 2 + _TAIL
     n_vectors = tl.load(places + n_pages + page)
     n_centres = tl.minimum(tl.maximum(n_vectors // _PER_CENTRE, 1), _CENTRES).to(tl.int32)
-    rows += (tl.load(places + page) - n_centres) * n_bytes
+    rows += (tl.load(places + page) - n_centres - _MEAN_ROWS) * n_bytes
     centres += tl.load(places + 2 * n_pages + page) * n_tokens
     tokens = _halves_of_4_bits(halves, token, n_tokens, dim, width)
     block: tl.constexpr = _NUMBERS // (2 * width)
+    row = n_centres + tl.arange(0, block)[:, None]
+    of_mean = _products_of_4_bits(
+        rows + row * n_bytes, row < n_centres + _MEAN_ROWS, tokens, dim, width
+    )
+    by_mean = tl.sum(of_mean, 0)[None, :]
     for start in range(0, n_centres, block):
         row = start + tl.arange(0, block)[:, None]
         there = row < n_centres
         products = _products_of_4_bits(rows + row * n_bytes, there, tokens, dim, width)
+        products += by_mean
         tl.store(centres + row * n_tokens + token, products, mask=there & (token < n_tokens))
 
 
