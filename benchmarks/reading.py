@@ -92,7 +92,7 @@ def measure_reading(
     """
     cases = _read(cases_file, pages=pages)
     images = sorted({case.image for case in cases})
-    cases = [one for name in _AREAS for one in _spread(cases, name, most=questions)]
+    cases = [one for name in AREAS for one in _spread(cases, name, most=questions)]
     folder.mkdir(parents=True, exist_ok=True)
     steps = _Steps(folder / "steps.jsonl")
     result: dict[str, Any] = {"pages": len(images), "questions": len(cases), "budget_s": budget_s}
