@@ -158,6 +158,9 @@ def summary(cases: Sequence[Case], recalls: Mapping[str, Sequence[float]]) -> di
         }
         for name in recalls
     }
-    best = [max(recalls, key=lambda name, k=k: mean(name, fold != k)) for k in used]
+    best = []
+    for k in used:
+        of_others = {name: mean(name, fold != k) for name in recalls}
+        best.append(max(of_others, key=of_others.__getitem__))
     chosen = [{"readout": name, "gain": gain(name, k)} for k, name in enumerate(best)]
     return {"readouts": rows, "chosen": chosen}

@@ -105,7 +105,7 @@ def unpack(rows: NDArray[Any], *, n_vectors: int, dim: int) -> FloatArray:
 def read_centres(rows: NDArray[Any], *, first: int, n_vectors: int, dim: int) -> FloatArray:
     """(K, D) float32 centres, turned, of a page whose vectors begin at row `first`."""
     head = _numbers_times_steps(rows[first - int(head_rows(n_vectors)) : first], dim=dim)
-    return head[:-MEAN_ROWS] + head[-MEAN_ROWS:].sum(axis=0)
+    return np.asarray(head[:-MEAN_ROWS] + head[-MEAN_ROWS:].sum(axis=0))
 
 
 def read_tails(rows: NDArray[Any]) -> Tails:

@@ -90,7 +90,9 @@ def _best_of_rows(  # type: ignore[no-untyped-def]
 
 
 @triton.jit
-def _halves_of_4_bits(halves, token, n_tokens, dim: tl.constexpr, width: tl.constexpr):  # type: ignore[no-untyped-def]
+def _halves_of_4_bits(  # type: ignore[no-untyped-def]
+    halves, token, n_tokens, dim: tl.constexpr, width: tl.constexpr
+):
     """Of 32 tokens, the numbers that meet the lower and the upper half of the bytes, twice."""
     half: tl.constexpr = (dim + 1) // 2
     d = tl.arange(0, width)
@@ -105,7 +107,9 @@ def _halves_of_4_bits(halves, token, n_tokens, dim: tl.constexpr, width: tl.cons
 
 
 @triton.jit
-def _products_of_4_bits(row, there, tokens, dim: tl.constexpr, width: tl.constexpr):  # type: ignore[no-untyped-def]
+def _products_of_4_bits(  # type: ignore[no-untyped-def]
+    row, there, tokens, dim: tl.constexpr, width: tl.constexpr
+):
     """Step x numbers of rows, at addresses (V, 1), with tokens of `_halves_of_4_bits`."""
     lower_first, lower_second, upper_first, upper_second = tokens
     half: tl.constexpr = (dim + 1) // 2

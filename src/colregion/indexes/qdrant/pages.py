@@ -250,7 +250,7 @@ class Pages:
         generation: str,
         *,
         dim: int,
-        over: models.Condition | None = None,
+        over: models.FieldCondition | None = None,
     ) -> float:
         """Write pages, if they are there only over those that meet a condition; the time that they
         bear."""
@@ -273,7 +273,7 @@ class Pages:
                 collection,
                 chunk,
                 wait=True,
-                update_filter=over and models.Filter(must=[over]),
+                update_filter=models.Filter(must=[over]) if over else None,
             )
         return now
 
