@@ -286,4 +286,5 @@ def test_crop_without_words_gives_no_examples() -> None:
     shard = Shard(blank, cells, np.zeros((1, 24, 24), np.int64), [], [])
     examples = Examples.of(shard, VisualWordModel())
     assert examples.features.shape == (0, 1155)
-    assert (examples.types.shape, examples.types.dtype) == ((0, 3), np.bool_)
+    assert examples.types.shape == (0, 3)
+    assert examples.types.dtype == np.dtype(bool)
