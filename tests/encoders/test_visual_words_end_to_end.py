@@ -117,8 +117,9 @@ def test_map_is_brightest_on_the_word_of_the_question(engine: Engine) -> None:
     relevance = engine.explain("invoice", "order#p1")
     raster = np.nan_to_num(relevance.raster(rows=21, cols=32), nan=-np.inf)  # cells of 20 px
     row, col = np.unravel_index(raster.argmax(), raster.shape)
-    # "invoice" is the first word of the upper line, at (40, 60) and 76 px wide.
-    assert 60 <= 20 * row + 10 <= 86
+    # "invoice" is the first word of the upper line, at (40, 60) and 76 px wide. Its box has whole
+    # cells of the model, 11 px high on this page, and lights up every raster cell that it touches.
+    assert 50 <= 20 * row + 10 <= 86
     assert 30 <= 20 * col + 10 <= 126
 
 

@@ -146,7 +146,7 @@ def test_likely_word_is_mixed_with_the_direction_by_its_probability(
     words: FloatArray, vocabulary: Vocabulary
 ) -> None:
     seen = unit(words[0] + 0.97 * words[1])
-    weights = np.exp(36 * (words @ seen))
+    weights = np.exp(44 * (words @ seen))
     probability = weights[0] / weights.sum()
     assert 0.5 < probability < 0.9
     mixed = probability * words[0] + (1 - probability) * 2 * seen

@@ -8,7 +8,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 import typer
@@ -21,6 +21,7 @@ app = typer.Typer(help=__doc__, no_args_is_help=True)
 _READERS = min(8, os.cpu_count() or 1)
 
 Folder = Annotated[Path, typer.Argument(file_okay=False)]
+Size = Literal["fast", "small"]
 
 
 @app.command()
@@ -52,7 +53,7 @@ def train(
     batch: int = 8,
     rate: float = 2.2e-3,
     device: str = "cpu",
-    size: str = "small",
+    size: Size = "fast",
     drawers: Annotated[int, typer.Option(help="Processes that draw shards meanwhile.")] = 0,
     first_crops: Annotated[int, typer.Option(help="Crops to wait for.")] = 1,
 ) -> None:
@@ -61,8 +62,6 @@ def train(
     from training.visual_words.model import SIZES, CellNetwork, load_network
     from training.visual_words.train import TrainingOptions, train
 
-    if size not in SIZES:
-        raise typer.BadParameter(f"--size is one of {', '.join(SIZES)}")
     network = CellNetwork(SIZES[size]) if start is None else load_network(start, SIZES[size])
     options = TrainingOptions(
         seconds=60 * minutes, batch=batch, rate=rate, device=device, first_crops=first_crops
@@ -73,16 +72,16 @@ def train(
 
 
 @app.command()
-def export(weights: Path, shards: Folder, out: Path) -> None:
+def export(weights: Path, shards: Folder, out: Path, size: Size = "fast") -> None:
     """Write WEIGHTS as the ONNX file that ships, and check it against float32."""
     from training.visual_words.export import export
-    from training.visual_words.model import load_network
+    from training.visual_words.model import SIZES, load_network
     from training.visual_words.shards import Shard
 
     calibration, check = (
         Shard.load(shard_paths(shards, split)[0]).images for split in ("train", "words")
     )
-    print(export(load_network(weights), out, calibration=calibration, check=check))
+    print(export(load_network(weights, SIZES[size]), out, calibration=calibration, check=check))
     print_hash(out)
 
 

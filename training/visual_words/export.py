@@ -30,7 +30,7 @@ OPSET = 17
 _OUTPUTS = "vectors", "cells", "ink"
 _CALIBRATION_CROPS = 48
 _CHECKED_CROPS = 64
-LEAST_COSINE = 0.985
+LEAST_COSINE = 0.97
 
 
 class ExportError(Exception):

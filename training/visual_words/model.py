@@ -36,13 +36,14 @@ SIZES = {
     "fast": Size((16, 32, 64, 192), (1, 2, 6), narrow=80, wide=0, mixed=256, hidden=(1024,)),
     "small": Size((24, 48, 112, 256), (1, 2, 5), narrow=96, wide=512, mixed=512),
 }
+"""What ships, 1.8 million weights, and one of twice as many that takes 2.5 times as long."""
 
 
 class CellNetwork(nn.Module):
     """Convolutions over all cells of 8 x 16 px, then layers over the inked ones alone, of which a
     page has a quarter or less."""
 
-    def __init__(self, size: Size = SIZES["small"]) -> None:
+    def __init__(self, size: Size = SIZES["fast"]) -> None:
         super().__init__()
         c2, c4, c8, c16 = size.channels
         self.stem = nn.Sequential(_layer(1, c2, (5, 5), (2, 2)), _layer(c2, c4, (3, 3), (2, 2)))
@@ -80,7 +81,7 @@ class CellNetwork(nn.Module):
         return result[0, :, :, 0].transpose(0, 1)
 
 
-def load_network(path: Path, size: Size = SIZES["small"]) -> CellNetwork:
+def load_network(path: Path, size: Size = SIZES["fast"]) -> CellNetwork:
     """The network with the weights of a file, as float32, for use and not for training."""
     state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     network = CellNetwork(size)

@@ -12,7 +12,7 @@ from colregion.core.geometry import FloatArray, IntArray
 from colregion.encoders.static.answer_types import AMOUNT, DATE, PERCENT
 from colregion.encoders.visual_words.weights import read_weights
 
-SHA256 = "d3f0638ec77fe435f8c563bdd804072bd4fa27d9f0c7d49d2aa3f1bb66d79400"
+SHA256 = "7ea252118547a299cc8c324b2740e4e1385b40ec9eade677fa4e44877ecede82"
 """Of the weights."""
 
 TYPES: tuple[tuple[str, ...], ...] = (DATE, AMOUNT, PERCENT)

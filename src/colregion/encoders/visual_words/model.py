@@ -22,7 +22,7 @@ EXTRA = "visual-words"
 CELL_WIDTH, CELL_HEIGHT = 16, 8
 """Pixels of one cell."""
 
-SHA256 = "3409efd7a9d85335f708b76b4bce4526b2bea058888fe6e2d29694154ff7d56e"
+SHA256 = "05d4c1e3aefc49203551aa70735502464114373c1a3f2ea403650d477bf40a34"
 """Of the weights."""
 
 _WEIGHTS = Path(__file__).with_name("visual_words.onnx")

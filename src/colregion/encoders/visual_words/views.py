@@ -29,7 +29,7 @@ _LARGEST_LETTER = 1 / 8  # of the image's height, of text; if all are larger, it
 _DEFAULT_LETTER_PX = 12.0
 
 _LARGEST_SCALE = 2.5
-_CUTOUTS = 2
+_CUTOUTS = 4
 _CUTOUT_PX = (216, 96)  # width and height, where letters have `LETTER_PX`
 _SCALES = (0.7, 1.0, 1.45)
 _WORTH_ITS_TIME = 1.05  # times as certain; each scale takes twice the time of the one before

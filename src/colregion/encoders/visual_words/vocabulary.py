@@ -16,12 +16,12 @@ from colregion.encoders.static.encoder import StaticTokenEncoder
 _WORDS = 20_000
 _COMMON_WORDS = 4_000
 
-# probability = softmax(36 x cosine) over the vocabulary. A direction is made twice as long: its
-# cosine with the right word's vector is 0.33 on average. From the second probability on the word's
+# probability = softmax(44 x cosine) over the vocabulary. A direction is made twice as long: its
+# cosine with the right word's vector is 0.28 on average. From the second probability on the word's
 # own vector stands in; from the first on, the mean of both by the probability. With the word's own
 # vector from 0.3 on, six of a hundred words that are seen at the right place are lost, because the
 # vocabulary has a word that is similar; evidence recall and page rank are no better.
-_SHARPNESS = 36.0
+_SHARPNESS = 44.0
 _UNSURE_LENGTH = 2.0
 _LIKELY = 0.3
 SURE = 0.9
