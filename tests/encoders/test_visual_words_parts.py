@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from colregion.core.geometry import FloatArray
 from colregion.encoders.static.encoder import StaticTokenEncoder
 from colregion.encoders.visual_words.components import find_letters, ink_mask, marked_area
-from colregion.encoders.visual_words.model import Cells
+from colregion.encoders.visual_words.model import Cells, VisualWordModel
 from colregion.encoders.visual_words.views import PageView, choose_looks
 from colregion.encoders.visual_words.vocabulary import Vocabulary
 from colregion.encoders.visual_words.words import pool_words, word_features
@@ -133,6 +134,27 @@ def test_features_of_a_word_are_its_mean_first_and_last_cell_and_its_size() -> N
     mean = (4 + 6 + 8 + 0.5 * 2) / 3.5
     expected = [mean, 0, 4, 0, 8, 0, 3, 2, 4]  # the first cell is the one with more ink
     np.testing.assert_allclose(word_features(cells, words), [expected], rtol=1e-6)
+
+
+def test_cells_show_something_only_where_they_or_their_neighbours_are_marked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class SeesInkEverywhere:
+        def run(self, _names: None, inputs: dict[str, NDArray[np.uint8]]) -> list[FloatArray]:
+            height, width = inputs["page"].shape[2:]
+            n = height // 8 * width // 16
+            return [np.ones((n, 384), np.float32), np.arange(n), np.zeros(n, np.float32)]
+
+    model = VisualWordModel()
+    monkeypatch.setitem(vars(model), "_session", SeesInkEverywhere())
+    gray = np.full((4 * 8, 5 * 16), 255, np.uint8)
+    gray[3, 20] = 239  # of the first row of cells, the second
+    gray[30, 70] = 240  # texture of the paper
+    cells = model.run(gray, paper=255)
+    assert list(zip(cells.rows.tolist(), cells.cols.tolist(), strict=True)) == [
+        (row, col) for row in (0, 1) for col in (0, 1, 2)
+    ]
+    assert (cells.shape, cells.ink.tolist()) == ((4, 5), [0.5] * 6)
 
 
 def test_image_without_inked_cells_has_no_words() -> None:

@@ -276,3 +276,15 @@ def test_examples_are_pooled_words_with_the_types_of_their_tokens(sources: Path)
     dates = Examples.of(relabelled, VisualWordModel()).types
     assert dates[:, 0].sum() > 10
     assert not dates[:, 1:].any()
+
+
+def test_crop_without_words_gives_no_examples() -> None:
+    from training.visual_words.answer_types import Examples
+
+    blank = np.full((1, 192, 384), 255, np.uint8)
+    cells = np.full((1, 24, 24), NOTHING, np.int32)
+    shard = Shard(blank, cells, np.zeros((1, 24, 24), np.int64), [], [])
+    examples = Examples.of(shard, VisualWordModel())
+    assert examples.features.shape == (0, 1155)
+    assert examples.types.shape == (0, 3)
+    assert examples.types.dtype == np.dtype(bool)

@@ -76,10 +76,10 @@ def _normalized(vectors: FloatArray) -> FloatArray:
 
 
 def _sums(rows: FloatArray, word: IntArray, *, n: int) -> FloatArray:
-    """(n, C) the sums of the rows (N, C) of each word."""
-    sums = np.zeros((n, rows.shape[1]), dtype=np.float32)
-    np.add.at(sums, word, rows)
-    return sums
+    """(n, C) the sums of the rows (N, C) of each word; each has one at least."""
+    order = np.argsort(word, kind="stable")
+    starts = np.searchsorted(word[order], np.arange(n))
+    return np.add.reduceat(rows[order], starts, axis=0) if n else np.zeros_like(rows)
 
 
 def _alike(vectors: FloatArray, first: IntArray, second: IntArray) -> IntArray:
