@@ -11,6 +11,7 @@ import hashlib
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,17 @@ class _Looking(VisualWordsEncoder):
         self._vocabulary = _Directions(self._static)
 
 
+class _RememberedWords(StaticTokenEncoder):
+    """Makes each word's vector once for all readouts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._remembered = cache(super().term_vector)
+
+    def term_vector(self, term: str) -> FloatArray:
+        return self._remembered(term)
+
+
 def compare_readouts(cases_file: Path, folder: Path) -> dict[str, Any]:
     """Figures of all readouts over the data sets of `AREAS`, and of the choice by folds.
 
@@ -73,9 +85,10 @@ def compare_readouts(cases_file: Path, folder: Path) -> dict[str, Any]:
     encoder = _Looking()
     engine = Engine(MemoryIndex(), encoder=encoder, parser=load_parser("text_layer"))
     pages = dict(_pages(cases, encoder, folder))
+    static = _RememberedWords()
     recalls: dict[str, list[float]] = {}
     for name, readout in READOUTS.items():
-        vocabulary = Vocabulary(StaticTokenEncoder(), readout)
+        vocabulary = Vocabulary(static, readout)
         embedded = {image: _embedded(*page, vocabulary) for image, page in pages.items()}
         recalls[name] = [_recall(engine, case, embedded[case.image]) for case in cases]
     return summary(cases, recalls)
@@ -158,6 +171,6 @@ def summary(cases: Sequence[Case], recalls: Mapping[str, Sequence[float]]) -> di
         }
         for name in recalls
     }
-    best = [max(recalls, key=lambda name, k=k: mean(name, fold != k)) for k in used]
+    best = [max(recalls, key=partial(mean, chosen=fold != k)) for k in used]
     chosen = [{"readout": name, "gain": gain(name, k)} for k, name in enumerate(best)]
     return {"readouts": rows, "chosen": chosen}
