@@ -11,6 +11,7 @@ import hashlib
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from colregion.encoders.static.encoder import StaticTokenEncoder
 from colregion.encoders.visual_words.encoder import SeenWords, VisualWordsEncoder
 from colregion.encoders.visual_words.vocabulary import Readout, Vocabulary
 from colregion.engine import Engine
+from colregion.errors import InvalidInput
 from colregion.evaluation import metrics
 from colregion.evaluation.baselines import random_order
 from colregion.evaluation.cases import Case, read_cases
@@ -63,19 +65,34 @@ class _Looking(VisualWordsEncoder):
         self._vocabulary = _Directions(self._static)
 
 
+class _RememberedWords(StaticTokenEncoder):
+    """Makes each word's vector once for all readouts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._remembered = cache(super().term_vector)
+
+    def term_vector(self, term: str) -> FloatArray:
+        return self._remembered(term)
+
+
 def compare_readouts(cases_file: Path, folder: Path) -> dict[str, Any]:
-    """Figures of all readouts over the data sets of `AREAS`, and of the choice by folds.
+    """Figures of all readouts over the data sets of `AREAS`, and of the choice by folds. Raises
+    InvalidInput for fewer documents than folds.
 
     Args:
         folder: for what was seen on the pages; that of the same weights is used again.
     """
     cases = [case for case in read_cases(cases_file) if case.dataset in AREAS]
+    if len({case.doc_id for case in cases}) < FOLDS:
+        raise InvalidInput(f"readouts are compared on cases of {FOLDS} documents or more")
     encoder = _Looking()
     engine = Engine(MemoryIndex(), encoder=encoder, parser=load_parser("text_layer"))
     pages = dict(_pages(cases, encoder, folder))
+    static = _RememberedWords()
     recalls: dict[str, list[float]] = {}
     for name, readout in READOUTS.items():
-        vocabulary = Vocabulary(StaticTokenEncoder(), readout)
+        vocabulary = Vocabulary(static, readout)
         embedded = {image: _embedded(*page, vocabulary) for image, page in pages.items()}
         recalls[name] = [_recall(engine, case, embedded[case.image]) for case in cases]
     return summary(cases, recalls)
@@ -149,18 +166,15 @@ def summary(cases: Sequence[Case], recalls: Mapping[str, Sequence[float]]) -> di
         return round(mean(name, fold == k) - mean(SHIPPED, fold == k), 4)
 
     everything = np.ones(len(cases), dtype=bool)
-    used = range(min(FOLDS, len(documents)))
+    folds = range(FOLDS)
     rows = {
         name: {
             "mean": mean(name, everything),
             **means(name, everything),
-            "folds": [gain(name, k) for k in used],
+            "folds": [gain(name, k) for k in folds],
         }
         for name in recalls
     }
-    best = []
-    for k in used:
-        of_others = {name: mean(name, fold != k) for name in recalls}
-        best.append(max(of_others, key=of_others.__getitem__))
+    best = [max(recalls, key=partial(mean, chosen=fold != k)) for k in folds]
     chosen = [{"readout": name, "gain": gain(name, k)} for k, name in enumerate(best)]
     return {"readouts": rows, "chosen": chosen}

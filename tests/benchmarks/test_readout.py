@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from benchmarks.readout import FOLDS, SHIPPED, summary
+import pytest
+from PIL import Image
+
+from benchmarks.readout import FOLDS, SHIPPED, compare_readouts, summary
 from colregion.core.geometry import Box
+from colregion.errors import InvalidInput
 from colregion.evaluation.cases import Case
 
 
@@ -33,3 +38,12 @@ def test_means_are_over_data_sets_and_the_choice_is_made_without_its_own_fold() 
     assert rows["lucky"]["forms"] == 0.25
     (own,) = [k for k, gain in enumerate(rows["lucky"]["folds"]) if gain]
     assert result["chosen"][own] == {"readout": "better", "gain": 0.2}
+
+
+def test_cases_of_too_few_documents_are_refused(tmp_path: Path) -> None:
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.png")
+    row = {"id": "1", "dataset": "funsd", "doc_id": "d", "page": 0, "image": "a.png"}
+    row |= {"question": "q?", "answers": [], "boxes": [[0, 0, 5, 5]]}
+    (tmp_path / "cases.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    with pytest.raises(InvalidInput, match="5 documents or more"):
+        compare_readouts(tmp_path / "cases.jsonl", tmp_path / "seen")
