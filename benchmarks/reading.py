@@ -63,7 +63,7 @@ class _Steps:
     def __init__(self, path: Path) -> None:
         self._path = path
         lines = path.read_text().splitlines() if path.exists() else []
-        self._done = {one["step"]: one for one in map(json.loads, lines)}
+        self._done: dict[str, dict[str, Any]] = {one["step"]: one for one in map(json.loads, lines)}
 
     def result(self, step: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         if step not in self._done:
