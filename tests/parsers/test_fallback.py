@@ -165,7 +165,7 @@ def test_of_a_cut_the_second_reader_is_shown_only_the_lines_of_which_the_first_i
     image.paste(0, (6, 8, 24, 16))
     image.paste(0, (6, 40, 24, 48))
     page = replace(dark, load_image=lambda *, dpi=None: image)  # noqa: ARG005
-    second = Lines(AGAIN)
+    second = Lines(replace(AGAIN, text="edge", box=SURE.box), AGAIN)
     _, words = FallbackReader(Lines(SURE, UNSURE), second).read_cut(page, is_coarse=False)
     assert words == (SURE, replace(AGAIN, line=4))
     (shown,) = second.shown

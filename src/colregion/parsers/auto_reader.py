@@ -256,11 +256,12 @@ class FallbackReader(WordReader):
         def load_image(*, dpi: int | None = None) -> Image.Image:
             return erase_words(page.load_image(dpi=dpi), sure)
 
-        again, read = self.second.read_upright(replace(page, load_image=load_image))
+        again, seen = self.second.read_upright(replace(page, load_image=load_image))
+        read = not_covered(seen, sure)  # what was painted over may show at its edges
         if legible_content(read) <= legible_content(unsure):
             return laid, words
         n = 1 + max((word.line for word in sure if word.line is not None), default=-1)
-        read = tuple(replace(word, line=n + (word.line or 0)) for word in read)
+        read = [replace(word, line=n + (word.line or 0)) for word in read]
         return replace(laid, missing=laid.missing or again.missing), (*sure, *read)
 
 

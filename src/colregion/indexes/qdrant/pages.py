@@ -117,12 +117,13 @@ class Pages:
         it was `uploaded`; its image stays. Returns whether it was written. A server before version
         1.16 writes it in any case. Raises InvalidInput as `upload`."""
         _check_storable(page)
+        same = models.FieldCondition(key="uploaded", range=models.Range(gte=over, lte=over))
         written = self._put(
             document.entry,
             [page],
             document.generation,
             dim=document.dim,
-            over=models.FieldCondition(key="uploaded", range=models.Range(gte=over, lte=over)),
+            over=models.Filter(must=[same]),
         )
         with self._lock:
             self._cache.pop(point_id("page", document.generation, page.parsed.page.number), None)
@@ -250,9 +251,9 @@ class Pages:
         generation: str,
         *,
         dim: int,
-        over: models.FieldCondition | None = None,
+        over: models.Filter | None = None,
     ) -> float:
-        """Write pages, if they are there only over those that meet a condition; the time that they
+        """Write pages, if they are there only over those that pass a filter; the time that they
         bear."""
         points: list[models.PointStruct] = []
         self._prepare(dim, entry.metadata)
@@ -273,7 +274,7 @@ class Pages:
                 collection,
                 chunk,
                 wait=True,
-                update_filter=models.Filter(must=[over]) if over else None,
+                update_filter=over,
             )
         return now
 
