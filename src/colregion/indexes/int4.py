@@ -17,12 +17,14 @@ Gain and step are such that the product of a vector with itself is exact, as in 
 Long, arXiv 2405.12497), and so is nearly all of that with a query token that it matches well.
 
 Recall of the exact ten best is in `docs/sizes-and-costs.md`. The errors of the best 30 scores, in
-mean distances of two neighbours among these: 0.14 on `benchmarks.coherent_pages` (int8 .04), 0.21
-for all-MiniLM-L6-v2 (.05), 0.18 for `static_tokens` (.12), 0.27 for `visual_words` (.12) and 0.41
-for all cells of its model (.14). Without rotation and exact products, and with centres of 8 bits,
-they were 0.15, 0.28, 1.58, 1.71 and 2.12. Half as many centres give 0.42 for 0.32 on the first 150
-of the coherent pages, none 0.67; a trellis code of 16 states would lessen the error by 13 %, levels
-of the normal distribution by 9 %, for slower kernels.
+mean distances of two neighbours among these: 0.32 on 150 of `benchmarks.coherent_pages` (int8 .08),
+0.22 for all-MiniLM-L6-v2 (.05), 0.18 for `static_tokens` (.12), 0.27 for `visual_words` (.12), 0.43
+for all cells of its model (.14) and 0.43 for a ColQwen2.5 with random weights (.14). Without
+rotation, exact products and the mean, and with centres of 8 bits, they were 0.34, 0.28, 1.58, 1.71,
+2.12 and 0.40. Half as many centres give 0.42 on the coherent pages, none 0.67. Of normally
+distributed numbers a trellis code of 16 states would lessen the error by 13 %, their own levels by
+9 %, for slower kernels; a basis of the index's own, with bits by variance, by up to a half for the
+cells.
 """
 
 from __future__ import annotations
@@ -85,7 +87,7 @@ def pack(vectors: FloatArray) -> NDArray[np.uint8]:
     mean = _numbers_times_steps(first, dim=dim) + _numbers_times_steps(second, dim=dim)
     centres = k_means(turned, n=int(centre_counts(n_vectors)))
     head = np.concatenate([_rows_of_head(centres - mean), first, second])
-    centres = read_centres(head, first=len(head), n_vectors=n_vectors, dim=dim)
+    centres = read_centres(head, dim=dim)
     nearest = (turned @ centres.T - 0.5 * (centres * centres).sum(axis=1)).argmax(axis=1)
     levels = _levels(turned - centres[nearest])
     gains, steps = _fit(turned, centres[nearest], levels)
@@ -95,25 +97,26 @@ def pack(vectors: FloatArray) -> NDArray[np.uint8]:
 def unpack(rows: NDArray[Any], *, n_vectors: int, dim: int) -> FloatArray:
     """(V, D) float32 of the rows of one page."""
     first = len(rows) - n_vectors
-    centres = read_centres(rows, first=first, n_vectors=n_vectors, dim=dim)
+    centres = read_centres(rows[:first], dim=dim)
     tails = read_tails(rows[first:])
     turned = _numbers_times_steps(rows[first:], dim=dim)
     turned += centres[tails.centres] * tails.gains[:, None]
     return np.asarray(turned @ _rotation(dim).T)
 
 
-def read_centres(rows: NDArray[Any], *, first: int, n_vectors: int, dim: int) -> FloatArray:
-    """(K, D) float32 centres, turned, of a page whose vectors begin at row `first`."""
-    head = _numbers_times_steps(rows[first - int(head_rows(n_vectors)) : first], dim=dim)
-    return np.asarray(head[:-MEAN_ROWS] + head[-MEAN_ROWS:].sum(axis=0))
+def read_centres(head: NDArray[Any], *, dim: int) -> FloatArray:
+    """(K, D) float32 centres, turned, of the rows of a page's head."""
+    numbers = _numbers_times_steps(head, dim=dim)
+    centres, mean = numbers[:-MEAN_ROWS], numbers[-2] + numbers[-1]
+    centres += mean
+    return centres
 
 
 def read_tails(rows: NDArray[Any]) -> Tails:
     """What the rows of vectors have beside their numbers."""
     tails = np.ascontiguousarray(rows[:, -TAIL:])
     gains = 1 + tails.view(np.int8)[:, 1] * np.float32(GAIN_STEP)
-    upper = tails.view("<u2")[:, 1].astype(np.uint32)
-    return Tails(tails[:, 0].astype(np.intp), gains, (upper << 16).view(np.float32))
+    return Tails(tails[:, 0].astype(np.intp), gains, _steps(tails))
 
 
 def widen(rows: NDArray[Any], *, out: FloatArray) -> None:
@@ -140,8 +143,13 @@ def _numbers_times_steps(rows: NDArray[Any], *, dim: int) -> FloatArray:
     numbers = np.empty((len(rows), dim), dtype=np.float32)
     widen(rows, out=numbers)
     numbers -= np.float32(HALF_STEP)
-    numbers *= read_tails(rows).steps[:, None]
+    numbers *= _steps(rows)[:, None]
     return numbers
+
+
+def _steps(rows: NDArray[Any]) -> FloatArray:
+    upper = np.ascontiguousarray(rows[:, -2:]).view("<u2")[:, 0].astype(np.uint32)
+    return (upper << 16).view(np.float32)
 
 
 def _rows_of_head(vectors: FloatArray) -> NDArray[np.uint8]:

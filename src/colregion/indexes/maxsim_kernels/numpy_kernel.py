@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colregion.core.geometry import FloatArray, IntArray
-from colregion.indexes.int4 import HALF_STEP, read_centres, read_tails, widen
+from colregion.indexes.int4 import HALF_STEP, head_rows, read_centres, read_tails, widen
 from colregion.indexes.maxsim_kernels.threads import in_threads
 
 # OpenBLAS runs a product of up to this many multiplications in the calling thread. Its own threads
@@ -47,13 +47,14 @@ def token_best(
         query = np.ldexp(query, _HALF_SHIFT - excess)
 
     middle = np.float32(HALF_STEP) * query.sum(axis=1, keepdims=True)
+    heads = head_rows(counts)
 
     def scan(pages: range) -> None:
         for i in pages:
             start, n = int(first[i]), int(counts[i])
             head = None
             if rows.dtype == np.uint8:
-                centres = read_centres(rows, first=start, n_vectors=n, dim=query.shape[1])
+                centres = read_centres(rows[start - heads[i] : start], dim=query.shape[1])
                 head = query @ centres.T, middle
             best[i] = _page_best(rows[start : start + n], query, step=step, head=head)
 
