@@ -183,16 +183,21 @@ class VisualWordsEncoder(Encoder):
 
     def _certainty(self, cutouts: Sequence[Image.Image]) -> float:
         """The mean over the words, less where there are few."""
-        certainty = [0.0]
+        vectors, features = [], []
         for cutout in cutouts:
             gray = np.asarray(cutout)
             cells = self._model.run(gray, paper=int(np.median(gray)))
             words = pool_words(cells)
-            types = self._answer_types.probabilities(word_features(cells, words)).max(axis=1)
-            # Tables of dates and amounts have no words to be certain of.
-            types[types < _CERTAIN_TYPE] = 0.0
-            certainty.extend(np.maximum(self._vocabulary.certainty(words.vectors), types))
-        return float(sum(certainty)) / (len(certainty) - 1 + _FEW_WORDS)
+            vectors.append(words.vectors)
+            features.append(word_features(cells, words))
+        if not vectors:
+            return 0.0
+        # Of all cut-outs at once: products of a few rows cost more than their numbers.
+        types = self._answer_types.probabilities(np.concatenate(features)).max(axis=1)
+        # Tables of dates and amounts have no words to be certain of.
+        types[types < _CERTAIN_TYPE] = 0.0
+        certainty = np.maximum(self._vocabulary.certainty(np.concatenate(vectors)), types)
+        return float(certainty.sum()) / (len(certainty) + _FEW_WORDS)
 
 
 def _turned(image: Image.Image, *, degrees_clockwise: float) -> Image.Image:
