@@ -182,7 +182,9 @@ class TesseractReader(WordReader):
         program = self._program
         image, dpi = at_readable_dpi(image.convert("L"), dpi=dpi)
         config, as_dict = f"--psm {_SEGMENTATION} --dpi {dpi:.0f}", program.Output.DICT
-        library = load_library(str(program.get_tesseract_version())) if self._is_alone else None
+        library = None
+        if self._is_alone:  # the version is asked for once, not by a program run for each image
+            library = load_library(str(program.get_tesseract_version(cached=True)))
         table: Mapping[str, Sequence[Any]]
         try:
             if library is not None:
