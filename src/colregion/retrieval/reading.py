@@ -6,10 +6,8 @@ pages again, with what was read.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,27 +105,23 @@ class Reading:
         self, areas: dict[str, set[tuple[int, ...]]], reader: AreaReader
     ) -> dict[str, Candidate]:
         """The pages of which something was read, as candidates."""
-        waiting = deque(areas.items())
+        waiting = iter(areas.items())  # of all threads
         fresh: dict[str, Candidate] = {}
 
         def read() -> float:
             """Read pages until none waits; the time that this thread has spent."""
             spent_s = self.spent_s
-            with suppress(IndexError):
-                while True:
-                    page_id, paths = waiting.popleft()
-                    if spent_s >= self.budget_s:
-                        self.reasons[page_id] = (
-                            f"the reading budget of {self.budget_s:g} s was used up"
-                        )
-                        continue
-                    limit_s = self.budget_s - spent_s + _GRACE * self.budget_s
-                    reading = reader.read(page_id, sorted(paths), limit_s=limit_s)
-                    spent_s += reading.seconds
-                    if reading.page is None:
-                        self.reasons[page_id] = reading.problem
-                    else:
-                        fresh[page_id] = Candidate.of(reading.page, self.question.embedding)
+            for page_id, paths in waiting:
+                if spent_s >= self.budget_s:
+                    self.reasons[page_id] = f"the reading budget of {self.budget_s:g} s was used up"
+                    continue
+                limit_s = self.budget_s - spent_s + _GRACE * self.budget_s
+                reading = reader.read(page_id, sorted(paths), limit_s=limit_s)
+                spent_s += reading.seconds
+                if reading.page is None:
+                    self.reasons[page_id] = reading.problem
+                else:
+                    fresh[page_id] = Candidate.of(reading.page, self.question.embedding)
             return spent_s
 
         n = min(reader.pages_at_once, len(areas))
