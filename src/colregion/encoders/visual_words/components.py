@@ -45,7 +45,7 @@ class Letters:
 
 # Of gray levels, from the paper. Less than the first is texture of the paper; ink as faint as half
 # of the strongest counts, and all beyond the last.
-FAINTEST = 16
+_FAINTEST = 16
 _INK = 60
 
 _BLANK_MARGIN_PX = 8  # that stays around what is marked
@@ -63,17 +63,22 @@ def ink_mask(gray: NDArray[np.uint8]) -> NDArray[np.bool_]:
     if paper <= 127:
         contrast = -contrast
     strongest = int(contrast.max())
-    if strongest < FAINTEST:
+    if strongest < _FAINTEST:
         return np.zeros(gray.shape, dtype=bool)
     mask: NDArray[np.bool_] = contrast > min(_INK, strongest / 2)
     return mask
+
+
+def is_marked(gray: NDArray[np.uint8], *, paper: int) -> NDArray[np.bool_]:
+    """(H, W) where a gray image shows something other than paper of this level."""
+    return np.asarray(np.abs(gray.astype(np.int16) - paper) >= _FAINTEST)
 
 
 def marked_area(gray: NDArray[np.uint8]) -> tuple[int, int, int, int] | None:
     """(left, top, right, bottom) in pixels of the part that is not paper, with a little around it;
     None for a blank image."""
     height, width = gray.shape
-    marked = np.abs(gray.astype(np.int16) - int(np.median(gray))) >= FAINTEST
+    marked = is_marked(gray, paper=int(np.median(gray)))
     rows, cols = np.flatnonzero(marked.any(axis=1)), np.flatnonzero(marked.any(axis=0))
     if len(rows) == 0:
         return None

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from colregion.core.cpu import thread_count
 from colregion.core.geometry import FloatArray, IntArray
-from colregion.encoders.visual_words.components import FAINTEST
+from colregion.encoders.visual_words.components import is_marked
 from colregion.encoders.visual_words.weights import read_weights
 from colregion.errors import require
 
@@ -109,7 +109,7 @@ class VisualWordModel:
 def _near_marks(image: NDArray[np.uint8], *, paper: int) -> NDArray[np.bool_]:
     """(rows, cols) of which cells they or one around them shows something other than paper. Blank
     paper between two near sides of the image looks like ink to the network."""
-    marked = np.abs(image.astype(np.int16) - paper) >= FAINTEST
+    marked = is_marked(image, paper=paper)
     height, width = marked.shape
     cells = marked.reshape(height // CELL_HEIGHT, CELL_HEIGHT, width // CELL_WIDTH, CELL_WIDTH)
     near = np.pad(cells.any(axis=(1, 3)), 1)

@@ -33,9 +33,8 @@ _CUTOUTS = 4
 _CUTOUT_PX = (216, 96)  # width and height, where letters have `LETTER_PX`
 _SMALLER_SCALE, _LARGER_SCALE = 0.7, 1.45
 _WORTH_ITS_TIME = 1.05  # times as certain; the larger scale takes twice the time
-_CLEARLY_SURER = (
-    1.15  # times as certain; where the smaller scale is a little surer, it sees fewer words
-)
+# Times as certain: where the smaller scale is only a little surer, it sees fewer words.
+_CLEARLY_SURER = 1.15
 # Certainties. Below the first the model sees no words; below the second another direction may be
 # right, if it has at least the third and so many times that of the page as it is. Of 14 reports,
 # forms and receipts this turns none that stands upright, and 33 of the 42 turned copies back.
