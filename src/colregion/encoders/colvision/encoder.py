@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -27,12 +27,12 @@ from colregion.encoders.colvision.inputs import (
     Inputs,
     collate,
     prepare,
-    prepare_task,
     upright_image,
 )
 from colregion.encoders.colvision.loading import load, process_question, visual_tokens
 from colregion.encoders.colvision.options import ColVisionOptions
 from colregion.encoders.colvision.pooling import PoolTask, pool
+from colregion.encoders.colvision.preparing import Preparing, why_not_on_device
 from colregion.encoders.torch_utils.batching import is_out_of_memory, plan, run_halving
 from colregion.encoders.torch_utils.devices import is_device_failure
 from colregion.encoders.torch_utils.model_files import commit_of, digest
@@ -47,8 +47,6 @@ _BATCH_PAGES = {"cuda": 32, "mps": 4, "cpu": 1}
 # A page of ColModernVBert takes 140 ms of a core to prepare, and 12 ms of a fast device.
 _MOST_WORKERS = 16
 _PREPARE_S = 120.0
-# For so few, a process would load its libraries in vain.
-_PAGES_WITHOUT_PROCESSES = 5
 
 
 class ColVisionEncoder(Encoder):
@@ -66,6 +64,7 @@ class ColVisionEncoder(Encoder):
 
     Attributes:
         model, processor, device: what was loaded, and where it runs.
+        preparing: of pages, with its `report`; None without processes.
 
     Raises:
         MissingDependency: the extra `colpali` is not installed.
@@ -101,6 +100,7 @@ class ColVisionEncoder(Encoder):
         self._lock = threading.Lock()  # of the model
         self._processing = threading.Lock()  # of the processor
         self._processes = _processes(self.processor, options.workers, kind)
+        self.preparing = self._preparing(self._processes) if self._processes else None
         settings = options.vector_settings
         weights = digest(checkpoint.folders)
         commit = commit_of(checkpoint.folder)
@@ -134,14 +134,14 @@ class ColVisionEncoder(Encoder):
         self, pages: Iterable[ParsedPage | None]
     ) -> Iterator[PageEmbedding | ColregionError]:
         """As `Encoder.encode_stream`, with processes ahead of the device; see `EncodingAhead`."""
-        processes = self._processes
-        if processes is None:
+        processes, preparing = self._processes, self.preparing
+        if processes is None or preparing is None:
             return super().encode_stream(pages)
         steps = Steps(
-            prepare=self._start_preparing(processes),
+            prepare=preparing.stream(),
             collate=self._collate,
             run=self._run_pages,
-            finish=partial(self._start_placing, processes),
+            finish=partial(self._start_placing, processes, preparing),
             batch_tokens=self._batch_tokens,
             batch_pages=self.batch_pages,
             most_pages=self.batch_pages + 2 * processes.workers,
@@ -167,39 +167,40 @@ class ColVisionEncoder(Encoder):
         """The model's inputs for a question, with the text around it of the family's training."""
         return process_question(self.processor, text, family=self._family)
 
-    def _start_preparing(self, processes: ProcessPool) -> Callable[[ParsedPage], Future[Inputs]]:
-        """Prepares pages here until a process is ready, which takes seconds: a few pages need
-        none."""
-        count = itertools.count(1)
-        starting: list[Future[None]] = []
-
-        def start(page: ParsedPage) -> Future[Inputs]:
-            if next(count) == _PAGES_WITHOUT_PROCESSES and not processes.is_warm:
-                starting.extend(processes.warm_up())
-            for process in starting:
-                if process.done():
-                    process.result()  # raises why it did not start
-            if processes.is_warm:
-                return processes.submit(prepare_task(page.page, dtype=self._dtype))
-            return completed(self._prepare, page)
-
-        return start
+    def _preparing(self, processes: ProcessPool) -> Preparing:
+        why_not = f"no accelerator beside {self.device}"
+        if self.device.startswith("cuda"):
+            why_not = why_not_on_device(self.processor.image_processor)
+        return Preparing(
+            processes,
+            self._prepare,
+            dtype=self._dtype,
+            device=None if why_not else self.device,
+            why_not=why_not,
+            model_lock=self._lock,
+        )
 
     def _start_placing(
-        self, processes: ProcessPool, page: ParsedPage, inputs: Inputs, vectors: FloatArray
+        self,
+        processes: ProcessPool,
+        preparing: Preparing,
+        page: ParsedPage,
+        inputs: Inputs,
+        vectors: FloatArray,
     ) -> Future[PageEmbedding]:
         """Places the vectors; they are pooled in a process, which takes longer than the model."""
         layers = self._layers(inputs)
         factor = self._options.pool_factor
         if factor == 1:
             return completed(self._placed, page, vectors, layers)
-        pooled = processes.submit(PoolTask(vectors, layers, factor))
+        took = partial(preparing.note, "pooling")
+        pooled = processes.submit(PoolTask(vectors, layers, factor), took=took)
         return then(pooled, lambda tensors: self._placed(page, *PoolTask.result(tensors)))
 
-    def _prepare(self, page: ParsedPage) -> Inputs:
+    def _prepare(self, page: ParsedPage, device: str | None = None) -> Inputs:
+        image = upright_image(page.page)
         with self._processing:
-            image = upright_image(page.page)
-            return prepare(self.processor, image, page_id=page.id, dtype=self._dtype)
+            return prepare(self.processor, image, page_id=page.id, dtype=self._dtype, device=device)
 
     def _collate(self, parts: Sequence[Inputs]) -> Inputs:
         return collate(parts, self.processor.tokenizer, pinned=self.device.startswith("cuda"))
@@ -238,7 +239,12 @@ class ColVisionEncoder(Encoder):
                 return whole
             return self._collate([parts[i] for i in positions])
 
-        return self._run_halving([f"page {page.id}" for page in pages], inputs_of, what="one page")
+        names = [f"page {page.id}" for page in pages]
+        start = time.perf_counter()
+        vectors = self._run_halving(names, inputs_of, what="one page")
+        if self.preparing is not None:
+            self.preparing.note("model", (time.perf_counter() - start) / len(pages))
+        return vectors
 
     def _run_halving(
         self, names: Sequence[str], inputs_of: Callable[[Sequence[int]], Any], *, what: str

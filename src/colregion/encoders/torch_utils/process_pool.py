@@ -13,6 +13,7 @@ import pickle
 import select
 import signal
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -98,13 +99,16 @@ class ProcessPool:
         """Start the processes; each future is done when one has loaded its libraries."""
         return [self._threads.submit(self._start) for _ in range(self.workers)]
 
-    def submit(self, task: Callable[[Any], Tensors]) -> Future[Tensors]:
+    def submit(
+        self, task: Callable[[Any], Tensors], *, took: Callable[[float], None] | None = None
+    ) -> Future[Tensors]:
         """Call `task` with the tool in a process; it must be picklable.
 
-        The future raises what the task raised, if that is of colregion, and BackendError for a
-        process that dies, or that takes too long and is killed; the next task has a new process.
+        `took` gets the seconds of a task that succeeds. The future raises what the task raised, if
+        that is of colregion, and BackendError for a process that dies, or that takes too long and
+        is killed; the next task has a new process.
         """
-        return self._threads.submit(self._run, pickle.dumps(task))
+        return self._threads.submit(self._run, pickle.dumps(task), took)
 
     def kill(self) -> None:
         """Kill the processes, with what they are at. The pool can be used again."""
@@ -114,11 +118,20 @@ class ProcessPool:
     def _start(self) -> None:
         self._process().wait_until_ready()
 
-    def _run(self, task: bytes) -> Tensors:
+    def _run(self, task: bytes, took: Callable[[float], None] | None) -> Tensors:
         try:
-            return self._process().run(task, timeout_s=self._timeout_s)
+            return self._run_once(task, took)
         except _EndedIdle:
-            return self._process().run(task, timeout_s=self._timeout_s)
+            return self._run_once(task, took)
+
+    def _run_once(self, task: bytes, took: Callable[[float], None] | None) -> Tensors:
+        process = self._process()
+        process.wait_until_ready()
+        start = time.perf_counter()
+        tensors = process.run(task, timeout_s=self._timeout_s)
+        if took is not None:
+            took(time.perf_counter() - start)
+        return tensors
 
     def _process(self) -> _Process:
         process: _Process | None = getattr(self._own, "process", None)
@@ -168,7 +181,6 @@ class _Process:
             self.is_ready = True
 
     def run(self, task: bytes, *, timeout_s: float) -> Tensors:
-        self.wait_until_ready()
         return self._exchange(task, timeout_s=timeout_s)
 
     def end(self, reason: str) -> None:
