@@ -168,7 +168,7 @@ def test_check_model_prints_a_report_and_fails_with_a_proof(
     assert lines["prompt"] == repr("Query: QUESTION" + "<|endoftext|>" * 10)
     assert lines["speed"].endswith(" pages per second, in batches of 1")
     assert re.fullmatch(
-        r"[\d.]+ ms a page on the cpu; in 1 process: no accelerator beside cpu", lines["preparing"]
+        r"[\d.]+ ms a page on the cpu; in 1 process: no CUDA device, but cpu", lines["preparing"]
     )
     assert lines["places"] == "right for 12 of 12 cells checked"
     assert lines["positions"] == "right for 744 of 744 cells checked"

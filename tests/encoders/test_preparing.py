@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
@@ -34,9 +35,6 @@ PAGE = make_parsed_page([], image=PlainImage(width_px=10, height_px=20))
         # One thread loads a page in 60 ms, and then the processor runs for 4.
         (PageSeconds(load=0.06, device=0.004, model=0.012, process=0.1), 2, False),
         (PageSeconds(load=0.04, device=0.004, model=0.012, process=0.1), 2, True),
-        # With the pooling, 100 ms for two processes; on the device they only pool, 50 ms.
-        (PageSeconds(load=0.001, device=0.004, model=0.08, process=0.1, pooling=0.1), 2, True),
-        (PageSeconds(load=0.001, device=0.021, model=0.08, process=0.1, pooling=0.1), 2, False),
         # Equal: nothing is gained.
         (PageSeconds(load=0, device=0.125, model=0.125, process=0.5), 2, False),
     ],
@@ -45,6 +43,9 @@ def test_device_prepares_pages_where_more_of_them_get_through(
     seconds: PageSeconds, workers: int, expected: bool
 ) -> None:
     assert seconds.device_is_faster(workers=workers) is expected
+
+
+BICUBIC = SimpleNamespace(backend="torchvision", resample=Image.Resampling.BICUBIC)
 
 
 class Place:
@@ -58,6 +59,7 @@ class Place:
         self.page_s = page_s
         self.now = 0.0
         self.log: list[str] = []
+        self.seconds: defaultdict[str, list[float]] = defaultdict(list)
         self.error: Exception | None = None
 
     def prepare(self, _: ParsedPage, device: str | None) -> dict[str, Any]:
@@ -68,18 +70,18 @@ class Place:
         self.log.append(way)
         return {"input_ids": way}
 
-    def submit(self, _: Any, *, took: Any) -> Future[dict[str, Any]]:
-        took(self.page_s["process"])
+    def submit(self, task: Any) -> Future[dict[str, Any]]:
+        self.seconds[type(task).__name__].append(self.page_s["process"])
         self.log.append("process")
         return completed(lambda: {"input_ids": "process"})
 
     def warm_up(self) -> list[Future[None]]:
         self.log.append("start")
-        return []
+        return [completed(lambda: None)]
 
     def preparing(self, monkeypatch: pytest.MonkeyPatch, **options: Any) -> Preparing:
         monkeypatch.setattr(preparing, "time", SimpleNamespace(perf_counter=lambda: self.now))
-        settings = {"device": "cuda", "why_not": "", "model_lock": threading.Lock(), **options}
+        settings = {"images": BICUBIC, "device": "cuda", "model_lock": threading.Lock(), **options}
         return Preparing(self, self.prepare, dtype="float32", **settings)  # type: ignore[arg-type]
 
     def run(self, pages: Preparing, n: int) -> list[str]:
@@ -88,7 +90,7 @@ class Place:
         start = pages.stream()
         for _ in range(n):
             start(PAGE).result()
-            pages.note("model", self.page_s["model"])
+            pages.seconds["model"].append(self.page_s["model"])
         return self.log
 
 
@@ -105,7 +107,9 @@ def test_device_that_is_faster_prepares_all_pages_after_the_first(
     )
     assert place.run(pages, 3) == ["device"] * 3  # of the next stream
     place.is_warm = False
-    assert "start" not in place.run(pages, 9)
+    assert place.run(pages, 6) == ["device"] * 6
+    place.error, place.page_s["cpu"] = RuntimeError("CUDA out of memory"), 0.05
+    assert place.run(pages, 6) == ["cpu"] * 4 + ["start"] + ["cpu"] * 2
 
 
 def test_processes_that_are_faster_prepare_all_pages_after_the_first(
@@ -119,9 +123,9 @@ def test_processes_that_are_faster_prepare_all_pages_after_the_first(
 
 def test_device_that_cannot_prepare_pages_is_never_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     place = Place(process=0.1, model=0.012)
-    pages = place.preparing(monkeypatch, device=None, why_not="no accelerator")
+    pages = place.preparing(monkeypatch, images=SimpleNamespace(backend="pil"))
     assert place.run(pages, 12) == ["process"] * 12
-    assert pages.report == "in 2 processes: no accelerator"
+    assert pages.report == "in 2 processes: its image processor runs on a CPU only"
 
 
 @pytest.mark.parametrize("after", [0, 8])
@@ -152,15 +156,20 @@ def test_page_that_the_processor_refuses_is_an_error_and_no_fault_of_the_device(
     assert place.run(pages, 4) == ["device"] * 3 + ["process"]
 
 
-@pytest.mark.parametrize(("device_s", "faster"), [(0.004, "device"), (0.06, "cpu")])
-def test_faster_way_here_prepares_pages_while_processes_start(
-    monkeypatch: pytest.MonkeyPatch, device_s: float, faster: str
-) -> None:
-    place = Place(is_warm=False, cpu=0.05, device=device_s, process=0.1, model=0.012)
+def test_device_prepares_pages_while_processes_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place(is_warm=False, cpu=0.05, device=0.004, process=0.1, model=0.012)
     pages = place.preparing(monkeypatch)
-    both = ["device", "cpu"]
-    assert place.run(pages, 8) == [*both, *both, "start", *both, faster, faster]
-    assert pages.try_both(PAGE) == {"cpu": pytest.approx(0.05), "device": pytest.approx(device_s)}
+    assert place.run(pages, 6) == ["device"] * 4 + ["start"] + ["device"] * 2
+    assert pages.try_both(PAGE) == {"cpu": pytest.approx(0.05), "device": pytest.approx(0.004)}
+
+
+def test_pooling_is_part_of_what_a_page_takes_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """20 ms of preparation alone would keep the device busy."""
+    place = Place(device=0.004, process=0.02, model=0.012)
+    place.seconds["PoolTask"] = [0.1] * 3
+    pages = place.preparing(monkeypatch)
+    assert place.run(pages, 9) == ["device"] * 3 + ["process"] * 4 + ["device"] * 2
+    assert pages.report.endswith("12.0 ms for the model, 120.0 ms in a process")
 
 
 def test_model_does_not_run_while_the_device_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,8 +198,10 @@ def test_model_does_not_run_while_the_device_is_tried(monkeypatch: pytest.Monkey
 def test_image_processors_that_have_to_stay_on_the_cpu(
     backend: str, resample: Image.Resampling, reason: str
 ) -> None:
-    why_not = why_not_on_device(SimpleNamespace(backend=backend, resample=resample))
+    images = SimpleNamespace(backend=backend, resample=resample)
+    why_not = why_not_on_device(images, "cuda:1")
     assert (reason in why_not) if reason else why_not == ""
+    assert why_not_on_device(images, "mps") == "no CUDA device, but mps"
 
 
 @pytest.mark.torch
@@ -204,7 +215,7 @@ def test_pixels_of_a_device_are_those_of_a_cpu_but_for_rounding(
 
     encoder = models.encoder(family)
     images = encoder.processor.image_processor
-    assert why_not_on_device(images) == ""
+    assert why_not_on_device(images, "cuda") == ""
     rng = np.random.default_rng(3)
     letters = np.where(rng.random((550, 425)) < 0.1, 0, 255).astype(np.uint8)
     image = Image.fromarray(letters).convert("RGB").resize((850, 1100), Image.Resampling.NEAREST)
@@ -212,6 +223,10 @@ def test_pixels_of_a_device_are_those_of_a_cpu_but_for_rounding(
     expected = prepare(encoder.processor, image, **options)
     kind = type(images)
     on_cpu = prepare(encoder.processor, image, device="cpu", **options)
+    nowhere = prepare(encoder.processor, image, device="meta", **options)  # type: ignore[arg-type]
+    assert {name: one.device.type for name, one in nowhere.items()} == {
+        name: "meta" if name == "pixel_values" else "cpu" for name in expected
+    }
     monkeypatch.setattr(_geometry, "_do_native_uint8_resize_on_cpu", lambda _: False)
     in_floats = prepare(encoder.processor, image, device="cpu", **options)
     assert type(images) is kind

@@ -119,7 +119,6 @@ def _speed(encoder: Any) -> str:
 
 
 def _preparing(encoder: Any) -> dict[str, str]:
-    """What the image processor takes here, where processes will prepare pages or the device."""
     from colregion.encoders.colvision.drawn_pages import drawn_pages
 
     if encoder.preparing is None:

@@ -21,10 +21,11 @@ mean distances of two neighbours among these: 0.32 on 150 of `benchmarks.coheren
 0.22 for all-MiniLM-L6-v2 (.05), 0.18 for `static_tokens` (.12), 0.27 for `visual_words` (.12), 0.43
 for all cells of its model (.14) and 0.43 for a ColQwen2.5 with random weights (.14). Without
 rotation, exact products and the mean, and with centres of 8 bits, they were 0.34, 0.28, 1.58, 1.71,
-2.12 and 0.40. Half as many centres give 0.42 on the coherent pages, none 0.67. Of normally
-distributed numbers a trellis code of 16 states would lessen the error by 13 %, their own levels by
-9 %, for slower kernels; a basis of the index's own, with bits by variance, by up to a half for the
-cells.
+2.12 and 0.40. Half as many centres give 0.42 on the coherent pages, none 0.67. A trellis code of 16
+states would lessen the error by 13 %, levels for normally distributed numbers by 9 %, for slower
+kernels. Axes learned from the index's pages, with 2 to 7 bits each, give the cells 0.27, but
+`visual_words` 1.6: few vectors have large numbers there. Only more bits for all help: of the exact
+ten 5 bits return .984 to .992, 6 bits .992 to .997.
 """
 
 from __future__ import annotations

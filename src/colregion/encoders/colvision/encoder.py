@@ -23,16 +23,11 @@ from colregion.encoders.colvision import placement
 from colregion.encoders.colvision.ahead import EncodingAhead, Steps
 from colregion.encoders.colvision.checkpoint import Family
 from colregion.encoders.colvision.checkpoint_files import find_checkpoint
-from colregion.encoders.colvision.inputs import (
-    Inputs,
-    collate,
-    prepare,
-    upright_image,
-)
+from colregion.encoders.colvision.inputs import Inputs, collate, prepare, upright_image
 from colregion.encoders.colvision.loading import load, process_question, visual_tokens
 from colregion.encoders.colvision.options import ColVisionOptions
 from colregion.encoders.colvision.pooling import PoolTask, pool
-from colregion.encoders.colvision.preparing import Preparing, why_not_on_device
+from colregion.encoders.colvision.preparing import Preparing
 from colregion.encoders.torch_utils.batching import is_out_of_memory, plan, run_halving
 from colregion.encoders.torch_utils.devices import is_device_failure
 from colregion.encoders.torch_utils.model_files import commit_of, digest
@@ -100,7 +95,16 @@ class ColVisionEncoder(Encoder):
         self._lock = threading.Lock()  # of the model
         self._processing = threading.Lock()  # of the processor
         self._processes = _processes(self.processor, options.workers, kind)
-        self.preparing = self._preparing(self._processes) if self._processes else None
+        self.preparing: Preparing | None = None
+        if self._processes is not None:
+            self.preparing = Preparing(
+                self._processes,
+                self._prepare,
+                images=self.processor.image_processor,
+                dtype=self._dtype,
+                device=self.device,
+                model_lock=self._lock,
+            )
         settings = options.vector_settings
         weights = digest(checkpoint.folders)
         commit = commit_of(checkpoint.folder)
@@ -134,14 +138,14 @@ class ColVisionEncoder(Encoder):
         self, pages: Iterable[ParsedPage | None]
     ) -> Iterator[PageEmbedding | ColregionError]:
         """As `Encoder.encode_stream`, with processes ahead of the device; see `EncodingAhead`."""
-        processes, preparing = self._processes, self.preparing
-        if processes is None or preparing is None:
+        processes = self._processes
+        if processes is None or self.preparing is None:
             return super().encode_stream(pages)
         steps = Steps(
-            prepare=preparing.stream(),
+            prepare=self.preparing.stream(),
             collate=self._collate,
             run=self._run_pages,
-            finish=partial(self._start_placing, processes, preparing),
+            finish=partial(self._start_placing, processes),
             batch_tokens=self._batch_tokens,
             batch_pages=self.batch_pages,
             most_pages=self.batch_pages + 2 * processes.workers,
@@ -167,34 +171,15 @@ class ColVisionEncoder(Encoder):
         """The model's inputs for a question, with the text around it of the family's training."""
         return process_question(self.processor, text, family=self._family)
 
-    def _preparing(self, processes: ProcessPool) -> Preparing:
-        why_not = f"no accelerator beside {self.device}"
-        if self.device.startswith("cuda"):
-            why_not = why_not_on_device(self.processor.image_processor)
-        return Preparing(
-            processes,
-            self._prepare,
-            dtype=self._dtype,
-            device=None if why_not else self.device,
-            why_not=why_not,
-            model_lock=self._lock,
-        )
-
     def _start_placing(
-        self,
-        processes: ProcessPool,
-        preparing: Preparing,
-        page: ParsedPage,
-        inputs: Inputs,
-        vectors: FloatArray,
+        self, processes: ProcessPool, page: ParsedPage, inputs: Inputs, vectors: FloatArray
     ) -> Future[PageEmbedding]:
         """Places the vectors; they are pooled in a process, which takes longer than the model."""
         layers = self._layers(inputs)
         factor = self._options.pool_factor
         if factor == 1:
             return completed(self._placed, page, vectors, layers)
-        took = partial(preparing.note, "pooling")
-        pooled = processes.submit(PoolTask(vectors, layers, factor), took=took)
+        pooled = processes.submit(PoolTask(vectors, layers, factor))
         return then(pooled, lambda tensors: self._placed(page, *PoolTask.result(tensors)))
 
     def _prepare(self, page: ParsedPage, device: str | None = None) -> Inputs:
@@ -243,7 +228,8 @@ class ColVisionEncoder(Encoder):
         start = time.perf_counter()
         vectors = self._run_halving(names, inputs_of, what="one page")
         if self.preparing is not None:
-            self.preparing.note("model", (time.perf_counter() - start) / len(pages))
+            page_s = (time.perf_counter() - start) / len(pages)
+            self.preparing.seconds["model"].append(page_s)
         return vectors
 
     def _run_halving(

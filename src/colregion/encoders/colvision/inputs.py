@@ -33,14 +33,10 @@ def _turned(image: Image.Image, quarter_turns: int) -> Image.Image:
 def prepare(
     processor: Any, image: Image.Image, *, page_id: str, dtype: str, device: str | None = None
 ) -> Inputs:
-    """The inputs of one page, floating-point numbers in the model's `dtype`, in the host's memory.
+    """The inputs of one page, floating-point numbers in the model's `dtype`.
 
-    Args:
-        device: for the image processor, where `preparing.why_not_on_device` has no reason; the
-            inputs leave it, so that pages under way take none of its memory.
-
-    Raises:
-        InvalidInput: a page of a shape that the processor refuses.
+    With a `device` the image processor runs on it; the inputs leave it, so that pages under way
+    take none of its memory. Raises InvalidInput for a page of a shape that the processor refuses.
     """
     torch = require("torch", extra="colpali")
     try:

@@ -15,6 +15,7 @@ import signal
 import threading
 import time
 import weakref
+from collections import defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -79,10 +80,14 @@ class ProcessPool:
     Args:
         tool: what the processes work with, such as a processor; picklable.
         timeout_s: that a task may take.
+
+    Attributes:
+        seconds: that the latest tasks took, by the names of their classes.
     """
 
     def __init__(self, tool: Any, *, workers: int, timeout_s: float) -> None:
         self.workers = workers
+        self.seconds: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=256))
         self._tool = pickle.dumps(tool)
         self._timeout_s = timeout_s
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="colregion-prepare")
@@ -99,16 +104,13 @@ class ProcessPool:
         """Start the processes; each future is done when one has loaded its libraries."""
         return [self._threads.submit(self._start) for _ in range(self.workers)]
 
-    def submit(
-        self, task: Callable[[Any], Tensors], *, took: Callable[[float], None] | None = None
-    ) -> Future[Tensors]:
+    def submit(self, task: Callable[[Any], Tensors]) -> Future[Tensors]:
         """Call `task` with the tool in a process; it must be picklable.
 
-        `took` gets the seconds of a task that succeeds. The future raises what the task raised, if
-        that is of colregion, and BackendError for a process that dies, or that takes too long and
-        is killed; the next task has a new process.
+        The future raises what the task raised, if that is of colregion, and BackendError for a
+        process that dies, or that takes too long and is killed; the next task has a new process.
         """
-        return self._threads.submit(self._run, pickle.dumps(task), took)
+        return self._threads.submit(self._run, pickle.dumps(task), type(task).__name__)
 
     def kill(self) -> None:
         """Kill the processes, with what they are at. The pool can be used again."""
@@ -118,19 +120,13 @@ class ProcessPool:
     def _start(self) -> None:
         self._process().wait_until_ready()
 
-    def _run(self, task: bytes, took: Callable[[float], None] | None) -> Tensors:
-        try:
-            return self._run_once(task, took)
-        except _EndedIdle:
-            return self._run_once(task, took)
-
-    def _run_once(self, task: bytes, took: Callable[[float], None] | None) -> Tensors:
-        process = self._process()
-        process.wait_until_ready()
+    def _run(self, task: bytes, kind: str) -> Tensors:
         start = time.perf_counter()
-        tensors = process.run(task, timeout_s=self._timeout_s)
-        if took is not None:
-            took(time.perf_counter() - start)
+        try:
+            tensors = self._process().run(task, timeout_s=self._timeout_s)
+        except _EndedIdle:
+            tensors = self._process().run(task, timeout_s=self._timeout_s)
+        self.seconds[kind].append(time.perf_counter() - start)
         return tensors
 
     def _process(self) -> _Process:
@@ -181,6 +177,7 @@ class _Process:
             self.is_ready = True
 
     def run(self, task: bytes, *, timeout_s: float) -> Tensors:
+        self.wait_until_ready()
         return self._exchange(task, timeout_s=timeout_s)
 
     def end(self, reason: str) -> None:
