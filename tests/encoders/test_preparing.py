@@ -223,7 +223,7 @@ def test_pixels_of_a_device_are_those_of_a_cpu_but_for_rounding(
     expected = prepare(encoder.processor, image, **options)
     kind = type(images)
     on_cpu = prepare(encoder.processor, image, device="cpu", **options)
-    nowhere = prepare(encoder.processor, image, device="meta", **options)  # type: ignore[arg-type]
+    nowhere = prepare(encoder.processor, image, device="meta", **options)
     assert {name: one.device.type for name, one in nowhere.items()} == {
         name: "meta" if name == "pixel_values" else "cpu" for name in expected
     }
