@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections import defaultdict
 from concurrent.futures import Future
 from types import SimpleNamespace
@@ -13,7 +15,7 @@ import pytest
 from PIL import Image
 
 from colregion.core.regions import ParsedPage
-from colregion.encoders.colvision import preparing
+from colregion.encoders.colvision import ColVisionEncoder, ColVisionOptions, preparing
 from colregion.encoders.colvision.inputs import prepare
 from colregion.encoders.colvision.preparing import PageSeconds, Preparing, why_not_on_device
 from colregion.encoders.torch_utils.process_pool import completed
@@ -252,3 +254,16 @@ def test_page_on_its_side_is_prepared_upright_on_a_device_too(models: ModelShelf
         there, here = encoder._prepare(page, "cpu"), encoder._prepare(page)
         for ours, expected in zip(encoder._layers(there), encoder._layers(here), strict=True):
             np.testing.assert_array_equal(ours, expected)
+
+
+@pytest.mark.torch
+def test_encoder_with_processes_is_freed_with_its_last_reference(models: ModelShelf) -> None:
+    encoder = ColVisionEncoder(str(models.folder("colqwen2_5")), ColVisionOptions(workers=1))
+    model = weakref.ref(encoder.model)
+    gc.collect()
+    gc.disable()
+    try:
+        del encoder
+        assert model() is None
+    finally:
+        gc.enable()

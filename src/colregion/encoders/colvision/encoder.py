@@ -95,6 +95,8 @@ class ColVisionEncoder(Encoder):
         self._lock = threading.Lock()  # of the model
         self._processing = threading.Lock()  # of the processor
         self._processes = _processes(self.processor, options.workers, kind)
+        # No method: `preparing` would hold the encoder and its model until the next collection.
+        self._prepare = partial(_prepare, self.processor, self._processing, self._dtype)
         self.preparing: Preparing | None = None
         if self._processes is not None:
             self.preparing = Preparing(
@@ -181,11 +183,6 @@ class ColVisionEncoder(Encoder):
             return completed(self._placed, page, vectors, layers)
         pooled = processes.submit(PoolTask(vectors, layers, factor))
         return then(pooled, lambda tensors: self._placed(page, *PoolTask.result(tensors)))
-
-    def _prepare(self, page: ParsedPage, device: str | None = None) -> Inputs:
-        image = upright_image(page.page)
-        with self._processing:
-            return prepare(self.processor, image, page_id=page.id, dtype=self._dtype, device=device)
 
     def _collate(self, parts: Sequence[Inputs]) -> Inputs:
         return collate(parts, self.processor.tokenizer, pinned=self.device.startswith("cuda"))
@@ -308,6 +305,14 @@ def _processes(processor: Any, workers: int | None, kind: str) -> ProcessPool | 
     if workers is None:
         workers = 0 if kind == "cpu" else min(core_count(), _MOST_WORKERS)
     return ProcessPool(processor, workers=workers, timeout_s=_PREPARE_S) if workers else None
+
+
+def _prepare(
+    processor: Any, lock: threading.Lock, dtype: str, page: ParsedPage, device: str | None = None
+) -> Inputs:
+    image = upright_image(page.page)
+    with lock:
+        return prepare(processor, image, page_id=page.id, dtype=dtype, device=device)
 
 
 @contextmanager

@@ -78,10 +78,16 @@ def _images_on(device: str | None, images: Any, torch: Any) -> Iterator[None]:
     before = images.__class__, getattr(images, "device", None)
     images.__class__, images.device = _resizing_as_a_cpu(images.__class__), device
     try:
-        with torch.cuda.stream(torch.cuda.Stream(device)) if is_gpu else nullcontext():
+        with torch.cuda.stream(_own_stream(device)) if is_gpu else nullcontext():
             yield
     finally:
         images.__class__, images.device = before
+
+
+@cache
+def _own_stream(device: str) -> Any:
+    """One, because torch keeps memory for each stream that has used it."""
+    return require("torch", extra="colpali").cuda.Stream(device)
 
 
 @cache

@@ -53,7 +53,7 @@ def why_not_on_device(images: Any, device: str) -> str:
         return f"no CUDA device, but {device}"
     if getattr(images, "backend", None) != "torchvision":
         return "its image processor runs on a CPU only"
-    if images.resample == Image.Resampling.LANCZOS:
+    if getattr(images, "resample", None) == Image.Resampling.LANCZOS:
         # transformers would interpolate bicubically instead, for other vectors.
         return "its image processor resamples by Lanczos's method, which GPUs lack"
     return ""
