@@ -116,8 +116,8 @@ def stream_row(
         rounds: turns of each side; the row has the medians.
 
     Returns:
-        The row, with the milliseconds `without` processes, as is the default on a CPU, and the
-        `threads` of torch, which `OMP_NUM_THREADS` sets.
+        The row, with the milliseconds `without` processes, as is the default on a CPU, where pages
+        were `prepared`, and the `threads` of torch, which `OMP_NUM_THREADS` sets.
 
     Raises:
         InvalidInput: no processes, or the encoder is not a visual one.
@@ -145,6 +145,7 @@ def stream_row(
     ms = {name: 1000 * statistics.median(one[name][0] for one in turns) / pages for name in sides}
     more: dict[str, Any] = {
         "without": round(ms["without"], 4),
+        "prepared": encoder.preparing.report if encoder.preparing else "",
         "threads": require("torch", extra="colpali").get_num_threads(),
     }
     for name, key in (("ours", "busy"), ("other", "other_busy")):

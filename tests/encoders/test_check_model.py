@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -156,7 +157,7 @@ def test_check_model_prints_a_report_and_fails_with_a_proof(
     """The answers of a model with random weights are random: others stand in for them."""
     monkeypatch.setattr(drawn_pages, "ask", lambda *_: [Answer(RAIN, right, "a line", False)])
     model = models.folder("colqwen2-native")
-    assert run("check-model", model, "--device", "cpu") == status
+    assert run("check-model", f"{model}?workers=1", "--device", "cpu") == status
     lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
     assert lines["model"] == str(model)
     assert lines["fingerprint"].startswith("ColQwen2ForRetrieval-2@")
@@ -166,6 +167,9 @@ def test_check_model_prints_a_report_and_fails_with_a_proof(
     assert lines["grid"] == "31 x 24 (rows x columns)"
     assert lines["prompt"] == repr("Query: QUESTION" + "<|endoftext|>" * 10)
     assert lines["speed"].endswith(" pages per second, in batches of 1")
+    assert re.fullmatch(
+        r"[\d.]+ ms a page on the cpu; in 1 process: no CUDA device, but cpu", lines["preparing"]
+    )
     assert lines["places"] == "right for 12 of 12 cells checked"
     assert lines["positions"] == "right for 744 of 744 cells checked"
     page = "right page" if right else "WRONG page"
@@ -183,6 +187,7 @@ def test_check_model_writes_json(
     report = json.loads(file.read_text())
     assert report["grid"] == "32 x 32 (rows x columns)"
     assert report["positions"].startswith("not of this family")
+    assert "preparing" not in report  # no processes beside a CPU
 
 
 def test_check_model_refuses_what_reads_no_images(capsys: pytest.CaptureFixture[str]) -> None:

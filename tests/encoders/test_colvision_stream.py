@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.visual_stream import stream_row
 from colregion import interpreter
+from colregion.core.embeddings import PageEmbedding
 from colregion.core.geometry import GridPlacement
 from colregion.encoders.colvision import ColVisionEncoder, ColVisionOptions
 from colregion.encoders.colvision.inputs import collate, prepare, prepare_task
@@ -93,6 +94,16 @@ def test_stream_gives_the_vectors_of_single_pages_and_the_error_of_a_refused_one
         assert isinstance(result.placement, GridPlacement)
         assert isinstance(expected.placement, GridPlacement)
         np.testing.assert_array_equal(result.placement.layers, expected.placement.layers)
+    # As beside a GPU: by the processor on the device, and then in the process.
+    assert encoder.preparing is not None
+    encoder.preparing._device = "cpu"
+    encoder._processes.seconds.clear()
+    again = list(encoder.encode_stream([*pages, *MIXED]))
+    assert encoder.preparing.report.startswith(("on cpu: ", "in 1 process: "))
+    for result, before in zip(again, [*results, *results[:3]], strict=True):
+        if isinstance(before, PageEmbedding):
+            assert isinstance(result, PageEmbedding)
+            np.testing.assert_allclose(result.vectors, before.vectors, atol=1e-3)
     encoder._processes.kill()
 
 
@@ -102,6 +113,7 @@ def test_benchmark_tells_how_busy_the_device_is_beside_the_loop_of_colpali_engin
 ) -> None:
     monkeypatch.setattr(interpreter, "_MAIN", MAIN)
     row = stream_row(str(models.folder("colqwen2-native")), workers=1, pages=5, page_ms=20)
+    assert row["prepared"] == "in 1 process: no CUDA device, but cpu"
     assert row["ours"] >= 20
     assert row["other"] >= 20
     assert row["busy"] == pytest.approx(20 / row["ours"], abs=0.05)

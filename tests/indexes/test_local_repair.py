@@ -212,9 +212,9 @@ FORMS = {"int8": "bytes", "int4": "int4"}
 
 
 def int4_bytes(n_vectors: int) -> int:
-    """Of a page: rows of D / 2 + 4 bytes, a centre for every 16 vectors, two for the mean, and the
+    """Of a page: rows of D / 2 + 4 bytes, a centre for every 6 vectors, two for the mean, and the
     vectors."""
-    return (n_vectors // 16 + 2 + n_vectors) * (CONTRACT.dim // 2 + 4)
+    return (n_vectors // 6 + 2 + n_vectors) * (CONTRACT.dim // 2 + 4)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def check_model(
         raise InvalidInput(f"check-model is for visual models; {model} reads no images")
     report = {"model": encoder.spec or model, **_facts(encoder), "load": f"{_since(start):.1f} s"}
     proofs = _proofs(encoder)
-    report |= {"speed": _speed(encoder), "memory": _memory(encoder)}
+    report |= {"speed": _speed(encoder), **_preparing(encoder), "memory": _memory(encoder)}
     report |= {name: text for name, (_, text) in proofs.items()}
     holds = all(right for right, _ in proofs.values())
     report["result"] = "every proof holds" if holds else "A PROOF FAILED"
@@ -116,6 +116,16 @@ def _speed(encoder: Any) -> str:
     start = time.perf_counter()
     encoder.encode_pages(pages)
     return f"{len(pages) / _since(start):.2f} pages per second, in batches of {encoder.batch_pages}"
+
+
+def _preparing(encoder: Any) -> dict[str, str]:
+    from colregion.encoders.colvision.drawn_pages import drawn_pages
+
+    if encoder.preparing is None:
+        return {}
+    times = encoder.preparing.try_both(drawn_pages()[0])
+    ways = [f"{1000 * seconds:.1f} ms a page on the {way}" for way, seconds in times.items()]
+    return {"preparing": f"{', '.join(ways)}; {encoder.preparing.report}"}
 
 
 def _memory(encoder: Any) -> str:

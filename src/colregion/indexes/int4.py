@@ -17,14 +17,14 @@ Gain and step are such that the product of a vector with itself is exact, as in 
 Long, arXiv 2405.12497), and so is nearly all of that with a query token that it matches well.
 
 Recall of the exact ten best is in `docs/sizes-and-costs.md`. The errors of the best 30 scores, in
-mean distances of two neighbours among these: 0.32 on 150 of `benchmarks.coherent_pages` (int8 .08),
-0.22 for all-MiniLM-L6-v2 (.05), 0.18 for `static_tokens` (.12), 0.27 for `visual_words` (.12), 0.43
-for all cells of its model (.14) and 0.43 for a ColQwen2.5 with random weights (.14). Without
-rotation, exact products and the mean, and with centres of 8 bits, they were 0.34, 0.28, 1.58, 1.71,
-2.12 and 0.40. Half as many centres give 0.42 on the coherent pages, none 0.67. Of normally
-distributed numbers a trellis code of 16 states would lessen the error by 13 %, their own levels by
-9 %, for slower kernels; a basis of the index's own, with bits by variance, by up to a half for the
-cells.
+mean distances of two neighbours among these: 0.08 on 220 of `benchmarks.coherent_pages` (int8 .03),
+0.17 for all-MiniLM-L6-v2 (.05), 0.15 for `static_tokens` (.12), 0.20 for `visual_words` (.15), 0.22
+for all cells of its model (.15) and 0.25 for a ColQwen2.5 with random weights (.14). With a centre
+for 16 vectors, at most 64, and nine tenths of the bytes, they were 0.13, 0.22, 0.18, 0.27, 0.45 and
+0.43; two books of centres in place of one are worse. A bit more for each number, for 90,600 bytes
+instead of 74,120, came to the same as the centres for 81,328. Axes learned from the index's pages,
+with 2 to 7 bits each, give the cells 0.27 instead of 0.37, but `visual_words` 1.6: few vectors have
+large numbers there. A trellis code of 16 states would lessen the error by 13 %.
 """
 
 from __future__ import annotations
@@ -37,13 +37,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colregion.core.geometry import FloatArray, IntArray
-from colregion.indexes.coarse_vectors import COARSE_VECTORS, k_means
+from colregion.indexes.coarse_vectors import k_means
 
 HALF_STEP = 7.5
 TAIL = 4  # bytes of a row after its numbers
 MEAN_ROWS = 2
 GAIN_STEP = 1 / 1024
-VECTORS_PER_CENTRE = 16
+VECTORS_PER_CENTRE = 6
+MOST_CENTRES = 256  # which a byte numbers
 # Steps to choose from, in root mean squares of a vector: .335 is best for normally distributed
 # numbers.
 _STEPS = (0.29, 0.335, 0.38)
@@ -63,8 +64,8 @@ def row_bytes(dim: int) -> int:
 
 
 def centre_counts(n_vectors: Any) -> Any:
-    """K of pages with V >= 1 vectors: one for 16 vectors, 1 to 64. For a number or an array."""
-    return np.clip(n_vectors // VECTORS_PER_CENTRE, 1, COARSE_VECTORS)
+    """K of pages with V >= 1 vectors: one for 6 vectors, 1 to 256. For a number or an array."""
+    return np.clip(n_vectors // VECTORS_PER_CENTRE, 1, MOST_CENTRES)
 
 
 def head_rows(n_vectors: Any) -> Any:

@@ -172,29 +172,21 @@ class EncodingAhead(Iterator["PageEmbedding | ColregionError"]):
 
     def _run(self) -> None:
         while (batch := self._take(self._batches)) is not None:
-            try:
-                vectors = self._steps.run([w.page for w in batch.work], batch.parts, batch.whole)
-            except ColregionError as error:
-                self._fail(batch, error)
-                continue
-            for work, inputs, rows in zip(batch.work, batch.parts, vectors, strict=True):
-                self._finish(work, inputs, rows)
+            self._run_batch(batch)
 
-    def _fail(self, batch: _Batch, error: ColregionError) -> None:
-        """Run the pages one by one, so that only one that fails by itself is lost."""
-        for work, inputs in zip(batch.work, batch.parts, strict=True):
+    def _run_batch(self, batch: _Batch) -> None:
+        """Where it fails, page by page, so that only one that fails by itself is lost."""
+        try:
+            vectors = self._steps.run([work.page for work in batch.work], batch.parts, batch.whole)
+        except ColregionError as error:
             if len(batch.work) == 1:
-                work.result.set_exception(error)
+                batch.work[0].result.set_exception(error)
                 return
-            try:
-                (rows,) = self._steps.run([work.page], [inputs], inputs)
-            except ColregionError as own:
-                work.result.set_exception(own)
-            else:
-                self._finish(work, inputs, rows)
-
-    def _finish(self, work: _Work, inputs: Inputs, rows: FloatArray) -> None:
-        work.result.set_result(self._steps.finish(work.page, inputs, rows))
+            for work, inputs in zip(batch.work, batch.parts, strict=True):
+                self._run_batch(_Batch([work], [inputs], inputs))
+            return
+        for work, inputs, rows in zip(batch.work, batch.parts, vectors, strict=True):
+            work.result.set_result(self._steps.finish(work.page, inputs, rows))
 
     def _wait(self, future: Future[_Item]) -> _Item:
         while True:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from colregion.core.documents import Page
 from colregion.core.embeddings import PageEmbedding, maxsim_score, region_cover, similarity
 from colregion.core.geometry import Box, boxes_to_array
 from colregion.core.interfaces import Encoder
 from colregion.core.regions import ParsedPage
+from colregion.encoders.colvision.proof import page_of
 
 _WIDTH_PX, _HEIGHT_PX, _LINE_PX, _TEXT_PX = 850, 1100, 150, 34
 _LINES = (
@@ -36,21 +36,6 @@ _QUESTIONS = (
 )
 
 
-@dataclass(frozen=True)
-class _Lines:
-    """An `ImageLoader` of lines of text, one below the other."""
-
-    lines: Sequence[str]
-
-    def __call__(self, *, dpi: int | None = None) -> Image.Image:  # noqa: ARG002
-        image = Image.new("RGB", (_WIDTH_PX, _HEIGHT_PX), "white")
-        draw = ImageDraw.Draw(image)
-        font = ImageFont.load_default(size=_TEXT_PX)
-        for i, line in enumerate(self.lines):
-            draw.text((80, 100 + i * _LINE_PX), line, fill="black", font=font)
-        return image
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """Where the model sees the answer to a question, and whether that is right."""
@@ -63,10 +48,14 @@ class Answer:
 
 def drawn_pages() -> list[ParsedPage]:
     """The two pages, without words or regions."""
-    return [
-        ParsedPage(Page("drawn", i + 1, _WIDTH_PX, _HEIGHT_PX, "px", _Lines(lines)), (), ())
-        for i, lines in enumerate(_LINES)
-    ]
+    pages = []
+    for number, lines in enumerate(_LINES, start=1):
+        image = Image.new("RGB", (_WIDTH_PX, _HEIGHT_PX), "white")
+        draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=_TEXT_PX)
+        for i, line in enumerate(lines):
+            draw.text((80, 100 + i * _LINE_PX), line, fill="black", font=font)
+        pages.append(page_of(np.asarray(image), number=number))
+    return pages
 
 
 def ask(encoder: Encoder, embeddings: Sequence[PageEmbedding]) -> list[Answer]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -23,16 +23,11 @@ from colregion.encoders.colvision import placement
 from colregion.encoders.colvision.ahead import EncodingAhead, Steps
 from colregion.encoders.colvision.checkpoint import Family
 from colregion.encoders.colvision.checkpoint_files import find_checkpoint
-from colregion.encoders.colvision.inputs import (
-    Inputs,
-    collate,
-    prepare,
-    prepare_task,
-    upright_image,
-)
+from colregion.encoders.colvision.inputs import Inputs, collate, prepare, upright_image
 from colregion.encoders.colvision.loading import load, process_question, visual_tokens
 from colregion.encoders.colvision.options import ColVisionOptions
 from colregion.encoders.colvision.pooling import PoolTask, pool
+from colregion.encoders.colvision.preparing import Preparing
 from colregion.encoders.torch_utils.batching import is_out_of_memory, plan, run_halving
 from colregion.encoders.torch_utils.devices import is_device_failure
 from colregion.encoders.torch_utils.model_files import commit_of, digest
@@ -47,8 +42,6 @@ _BATCH_PAGES = {"cuda": 32, "mps": 4, "cpu": 1}
 # A page of ColModernVBert takes 140 ms of a core to prepare, and 12 ms of a fast device.
 _MOST_WORKERS = 16
 _PREPARE_S = 120.0
-# For so few, a process would load its libraries in vain.
-_PAGES_WITHOUT_PROCESSES = 5
 
 
 class ColVisionEncoder(Encoder):
@@ -66,6 +59,7 @@ class ColVisionEncoder(Encoder):
 
     Attributes:
         model, processor, device: what was loaded, and where it runs.
+        preparing: of pages, with its `report`; None without processes.
 
     Raises:
         MissingDependency: the extra `colpali` is not installed.
@@ -101,6 +95,18 @@ class ColVisionEncoder(Encoder):
         self._lock = threading.Lock()  # of the model
         self._processing = threading.Lock()  # of the processor
         self._processes = _processes(self.processor, options.workers, kind)
+        # No method: `preparing` would hold the encoder and its model until the next collection.
+        self._prepare = partial(_prepare, self.processor, self._processing, self._dtype)
+        self.preparing: Preparing | None = None
+        if self._processes is not None:
+            self.preparing = Preparing(
+                self._processes,
+                self._prepare,
+                images=self.processor.image_processor,
+                dtype=self._dtype,
+                device=self.device,
+                model_lock=self._lock,
+            )
         settings = options.vector_settings
         weights = digest(checkpoint.folders)
         commit = commit_of(checkpoint.folder)
@@ -135,10 +141,10 @@ class ColVisionEncoder(Encoder):
     ) -> Iterator[PageEmbedding | ColregionError]:
         """As `Encoder.encode_stream`, with processes ahead of the device; see `EncodingAhead`."""
         processes = self._processes
-        if processes is None:
+        if processes is None or self.preparing is None:
             return super().encode_stream(pages)
         steps = Steps(
-            prepare=self._start_preparing(processes),
+            prepare=self.preparing.stream(),
             collate=self._collate,
             run=self._run_pages,
             finish=partial(self._start_placing, processes),
@@ -167,24 +173,6 @@ class ColVisionEncoder(Encoder):
         """The model's inputs for a question, with the text around it of the family's training."""
         return process_question(self.processor, text, family=self._family)
 
-    def _start_preparing(self, processes: ProcessPool) -> Callable[[ParsedPage], Future[Inputs]]:
-        """Prepares pages here until a process is ready, which takes seconds: a few pages need
-        none."""
-        count = itertools.count(1)
-        starting: list[Future[None]] = []
-
-        def start(page: ParsedPage) -> Future[Inputs]:
-            if next(count) == _PAGES_WITHOUT_PROCESSES and not processes.is_warm:
-                starting.extend(processes.warm_up())
-            for process in starting:
-                if process.done():
-                    process.result()  # raises why it did not start
-            if processes.is_warm:
-                return processes.submit(prepare_task(page.page, dtype=self._dtype))
-            return completed(self._prepare, page)
-
-        return start
-
     def _start_placing(
         self, processes: ProcessPool, page: ParsedPage, inputs: Inputs, vectors: FloatArray
     ) -> Future[PageEmbedding]:
@@ -195,11 +183,6 @@ class ColVisionEncoder(Encoder):
             return completed(self._placed, page, vectors, layers)
         pooled = processes.submit(PoolTask(vectors, layers, factor))
         return then(pooled, lambda tensors: self._placed(page, *PoolTask.result(tensors)))
-
-    def _prepare(self, page: ParsedPage) -> Inputs:
-        with self._processing:
-            image = upright_image(page.page)
-            return prepare(self.processor, image, page_id=page.id, dtype=self._dtype)
 
     def _collate(self, parts: Sequence[Inputs]) -> Inputs:
         return collate(parts, self.processor.tokenizer, pinned=self.device.startswith("cuda"))
@@ -238,7 +221,13 @@ class ColVisionEncoder(Encoder):
                 return whole
             return self._collate([parts[i] for i in positions])
 
-        return self._run_halving([f"page {page.id}" for page in pages], inputs_of, what="one page")
+        names = [f"page {page.id}" for page in pages]
+        start = time.perf_counter()
+        vectors = self._run_halving(names, inputs_of, what="one page")
+        if self.preparing is not None:
+            page_s = (time.perf_counter() - start) / len(pages)
+            self.preparing.seconds["model"].append(page_s)
+        return vectors
 
     def _run_halving(
         self, names: Sequence[str], inputs_of: Callable[[Sequence[int]], Any], *, what: str
@@ -316,6 +305,14 @@ def _processes(processor: Any, workers: int | None, kind: str) -> ProcessPool | 
     if workers is None:
         workers = 0 if kind == "cpu" else min(core_count(), _MOST_WORKERS)
     return ProcessPool(processor, workers=workers, timeout_s=_PREPARE_S) if workers else None
+
+
+def _prepare(
+    processor: Any, lock: threading.Lock, dtype: str, page: ParsedPage, device: str | None = None
+) -> Inputs:
+    image = upright_image(page.page)
+    with lock:
+        return prepare(processor, image, page_id=page.id, dtype=dtype, device=device)
 
 
 @contextmanager

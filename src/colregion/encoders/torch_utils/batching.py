@@ -46,6 +46,7 @@ def run_halving(
     torch: ModuleType,
     *,
     what: str = "one page",
+    is_last_try: bool = False,
 ) -> list[_Result]:
     """`run(positions)`; where memory runs out, for one half after the other.
 
@@ -57,25 +58,16 @@ def run_halving(
     except RuntimeError as cause:
         if not is_out_of_memory(cause):
             raise
+        if is_last_try:
+            raise BackendError(
+                f"{what} does not fit the device's memory. Try max_num_visual_tokens (for the "
+                "ColQwen families), dtype='bfloat16', a smaller model, or device='cpu'"
+            ) from cause
     # Outside the handler: the error refers to frames whose tensors have to be freed first.
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     if len(positions) == 1:
-        return _run_once_more(positions, run, what)
+        return run_halving(positions, run, torch, what=what, is_last_try=True)
     middle = (len(positions) + 1) // 2
     halves = positions[:middle], positions[middle:]
     return [result for half in halves for result in run_halving(half, run, torch, what=what)]
-
-
-def _run_once_more(
-    positions: Sequence[int], run: Callable[[Sequence[int]], Sequence[_Result]], what: str
-) -> list[_Result]:
-    try:
-        return list(run(positions))
-    except RuntimeError as cause:
-        if not is_out_of_memory(cause):
-            raise
-        raise BackendError(
-            f"{what} does not fit the device's memory. Try max_num_visual_tokens (for the ColQwen "
-            "families), dtype='bfloat16', a smaller model, or device='cpu'"
-        ) from cause

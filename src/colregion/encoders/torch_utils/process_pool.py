@@ -13,7 +13,9 @@ import pickle
 import select
 import signal
 import threading
+import time
 import weakref
+from collections import defaultdict, deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -78,10 +80,14 @@ class ProcessPool:
     Args:
         tool: what the processes work with, such as a processor; picklable.
         timeout_s: that a task may take.
+
+    Attributes:
+        seconds: that the latest tasks took, by the names of their classes.
     """
 
     def __init__(self, tool: Any, *, workers: int, timeout_s: float) -> None:
         self.workers = workers
+        self.seconds: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=256))
         self._tool = pickle.dumps(tool)
         self._timeout_s = timeout_s
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="colregion-prepare")
@@ -104,7 +110,7 @@ class ProcessPool:
         The future raises what the task raised, if that is of colregion, and BackendError for a
         process that dies, or that takes too long and is killed; the next task has a new process.
         """
-        return self._threads.submit(self._run, pickle.dumps(task))
+        return self._threads.submit(self._run, pickle.dumps(task), type(task).__name__)
 
     def kill(self) -> None:
         """Kill the processes, with what they are at. The pool can be used again."""
@@ -114,11 +120,14 @@ class ProcessPool:
     def _start(self) -> None:
         self._process().wait_until_ready()
 
-    def _run(self, task: bytes) -> Tensors:
+    def _run(self, task: bytes, kind: str) -> Tensors:
+        start = time.perf_counter()
         try:
-            return self._process().run(task, timeout_s=self._timeout_s)
+            tensors = self._process().run(task, timeout_s=self._timeout_s)
         except _EndedIdle:
-            return self._process().run(task, timeout_s=self._timeout_s)
+            tensors = self._process().run(task, timeout_s=self._timeout_s)
+        self.seconds[kind].append(time.perf_counter() - start)
+        return tensors
 
     def _process(self) -> _Process:
         process: _Process | None = getattr(self._own, "process", None)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from colregion.errors import BackendError, IndexCorrupt, InvalidInput
 
-FORMAT = 7  # in the database's header; other versions are refused
+FORMAT = 8  # in the database's header; other versions are refused
 DATABASE = "index.sqlite"
 IMAGES = "images"
 VECTORS = "vectors"

@@ -15,8 +15,7 @@ from numba import extending
 from numpy.typing import NDArray
 
 from colregion.core.geometry import FloatArray, IntArray
-from colregion.indexes.coarse_vectors import COARSE_VECTORS
-from colregion.indexes.int4 import GAIN_STEP, HALF_STEP, MEAN_ROWS, TAIL, head_rows
+from colregion.indexes.int4 import GAIN_STEP, HALF_STEP, MEAN_ROWS, MOST_CENTRES, TAIL, head_rows
 from colregion.indexes.maxsim_kernels.threads import in_threads
 
 _TILE_ROWS = 2
@@ -107,7 +106,7 @@ def _scan(rows: Any, first: Any, heads: Any, query: Any, best: Any) -> None:
     dim = query.shape[1]
     block = np.zeros((_BLOCK, dim + dim % 2), np.float32)
     centre, gain = np.zeros(_BLOCK, np.int64), np.zeros(_BLOCK, np.float32)
-    by_centre = np.zeros((COARSE_VECTORS + MEAN_ROWS, len(query)), np.float32)
+    by_centre = np.zeros((MOST_CENTRES + MEAN_ROWS, len(query)), np.float32)
     for page in range(len(first)):
         count, head = heads[page]
         if head:

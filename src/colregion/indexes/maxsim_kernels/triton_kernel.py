@@ -14,12 +14,11 @@ import triton
 import triton.language as tl
 
 from colregion.indexes import int4
-from colregion.indexes.coarse_vectors import COARSE_VECTORS
 
 _TOKENS = tl.constexpr(32)
 # Of a block of vectors.
 _NUMBERS = tl.constexpr(1 << 13)
-_CENTRES = tl.constexpr(COARSE_VECTORS)
+_CENTRES = tl.constexpr(int4.MOST_CENTRES)
 _PER_CENTRE = tl.constexpr(int4.VECTORS_PER_CENTRE)
 _MEAN_ROWS = tl.constexpr(int4.MEAN_ROWS)
 _HALF_STEP, _GAIN_STEP = tl.constexpr(int4.HALF_STEP), tl.constexpr(int4.GAIN_STEP)
@@ -47,7 +46,7 @@ def best_matches(torch: Any, matrix: Any, places: Any, halves: Any, *, n_centres
     places = places.contiguous()
     with torch.cuda.device(matrix.device):
         if matrix.dtype == torch.uint8:
-            of_page = (places[1] // int4.VECTORS_PER_CENTRE).clamp(1, COARSE_VECTORS)
+            of_page = (places[1] // int4.VECTORS_PER_CENTRE).clamp(1, int4.MOST_CENTRES)
             places = torch.cat([places, (of_page.cumsum(0) - of_page)[None]])
             centres = torch.empty((n_centres, n_tokens), dtype=torch.float32, device=matrix.device)
             width = triton.next_power_of_2((dim + 1) // 2)
