@@ -174,10 +174,16 @@ def test_a_small_leaf_without_words_is_none_and_the_paths_of_the_others_stay() -
     assert fill(read, [(1, 2)], []).regions == ()
 
 
-def test_a_word_just_outside_a_leaf_goes_to_it_and_one_far_away_to_none() -> None:
-    words = [word("near", 0.2, 0.585), word("far", 0.2, 0.8)]
-    read = fill(UNREAD, [(2,)], words)
-    assert read.regions[3].text == "near"
+def test_a_word_outside_of_all_leaves_goes_to_the_nearest() -> None:
+    between = [word("total", 0.12, 0.12), word("x", 0.42, 0.12), word("12.50", 0.6, 0.12)]
+    read = fill(UNREAD, [(1, 1), (1, 2)], between)
+    assert read.regions[0].text == "total\nx\n12.50"
+
+
+def test_a_word_of_a_region_that_is_read_already_is_not_read_twice() -> None:
+    first = fill(UNREAD, [(1, 1)], [word("total", 0.12, 0.12)])
+    again = [word("tota1", 0.12, 0.12), word("12.50", 0.6, 0.12)]
+    assert [one.text for one in fill(first, [(1, 2)], again).words] == ["total", "12.50"]
 
 
 def test_what_reading_tells_about_the_page_is_kept() -> None:
@@ -186,6 +192,18 @@ def test_what_reading_tells_about_the_page_is_kept() -> None:
     read = fill(UNREAD, [(2,)], [], turned)
     assert (read.page.upright, read.page.missing) == (upright, "part of it is Thai")
     assert read.page.load_image is PAGE.load_image
+
+
+def test_a_word_of_the_text_layer_inside_a_leaf_keeps_its_region() -> None:
+    layer = Word("layer", Box(0.45, 0.12, 0.55, 0.16))
+    own = Region(PAGE.id, (1,), Box(0.4, 0.1, 0.9, 0.2), "layer")
+    leaf = Region(PAGE.id, (2,), Box(0.42, 0.11, 0.7, 0.18), "", unread=True)
+    read = fill(ParsedPage(PAGE, (layer,), (own, leaf)), [(2,)], [word("ink", 0.58, 0.12)])
+    assert [(one.path[0], one.text) for one in read.regions if len(one.path) == 1] == [
+        (1, "layer"),
+        (2, "ink"),
+    ]
+    assert [one.text for one in read.words] == ["layer", "ink"]
 
 
 def test_hidden_words_stay_behind_all_others() -> None:

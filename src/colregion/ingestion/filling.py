@@ -12,9 +12,6 @@ from colregion.core.documents import Page
 from colregion.core.geometry import Box, boxes_to_array
 from colregion.core.regions import ParsedPage, Region, Word, mean_confidence
 
-# A word that the ink showed nothing of belongs to the nearest leaf within this distance.
-_NEAR = 0.01  # of the page
-
 # Of the page. Smaller drawings without words say nothing, but would stand between the hits.
 _LEAST_FIGURE = 0.01
 
@@ -28,11 +25,11 @@ def fill_leaves(
     """The page with the words of unread leaves; leaves that were read meanwhile, or are elsewhere
     because the page was divided anew, stay as they are.
 
-    A word belongs to the leaf in which its center lies. Words of other leaves, which the margin of
-    a cut shows in part, are left out. An area with leaves that were read gets the blocks that a
-    page of all its known words would have, behind what is unread of it, with paths that the page
-    did not have before; all other regions keep theirs. A large leaf without words is a figure; a
-    small one shows a mark or dirt, and the page loses it.
+    A word belongs to the leaf in which its center lies, else to the nearest. Words of other leaves,
+    which the margin of a cut shows in part, are left out. An area with leaves that were read gets
+    the blocks that a page of all its known words would have, behind what is unread of it, with
+    paths that the page did not have before; all other regions keep theirs. A large leaf without
+    words is a figure; a small one shows a mark or dirt, and the page loses it.
 
     Args:
         areas: path -> box of the leaves.
@@ -42,17 +39,21 @@ def fill_leaves(
     # Loaded when used, as it is a parser's.
     from colregion.parsers.layout import Layout
 
-    unread = parsed.unread_leaves
-    chosen = {leaf for leaf in unread if areas.get((r := parsed.regions[leaf]).path) == r.box}
+    chosen = {
+        leaf
+        for leaf in parsed.unread_leaves
+        if areas.get((region := parsed.regions[leaf]).path) == region.box
+    }
     if not chosen:
         return parsed
-    owners = _nearest(parsed, words, unread, within=_NEAR)
+    owners = _nearest(parsed, words, parsed.leaves)
     own = [word for word, owner in zip(words, owners, strict=True) if owner in chosen]
     numbers = {parsed.regions[leaf].path[0] for leaf in chosen.intersection(owners)}
     known = [word for word in parsed.words if word.visible]
+    read = [leaf for leaf in parsed.leaves if not parsed.is_unread[leaf]]
     again = [
-        parsed.regions[leaf].path[0] in numbers
-        for leaf in _nearest(parsed, known, parsed.leaves, within=np.inf)
+        leaf >= 0 and parsed.regions[leaf].path[0] in numbers
+        for leaf in _nearest(parsed, known, read)
     ]
     to_lay = [word for word, is_laid in zip(known, again, strict=True) if is_laid]
     page = replace(parsed.page, upright=page.upright, missing=page.missing)
@@ -67,10 +68,10 @@ def fill_leaves(
 
 
 def _nearest(
-    parsed: ParsedPage, items: Iterable[Word | Region], leaves: Sequence[int], *, within: float
+    parsed: ParsedPage, items: Iterable[Word | Region], leaves: Sequence[int]
 ) -> list[int]:
     """The leaf of each word or region: that around its center, of several the smallest, else the
-    nearest; -1 for one that is not near any."""
+    nearest; -1 without leaves."""
     boxes = boxes_to_array(item.box for item in items)
     if not leaves:
         return [-1] * len(boxes)
@@ -79,9 +80,7 @@ def _nearest(
     away = np.maximum(np.maximum(around[:, :2] - centers, centers - around[:, 2:]), 0)
     areas = (around[:, 2:] - around[:, :2]).prod(axis=1)
     distances = np.hypot(away[..., 0], away[..., 1]) + 1e-6 * areas
-    nearest = distances.argmin(axis=1)
-    near = distances[np.arange(len(boxes)), nearest] <= within
-    return [leaves[at] if is_near else -1 for at, is_near in zip(nearest, near, strict=True)]
+    return [leaves[at] for at in distances.argmin(axis=1)]
 
 
 def _numbered(words: Sequence[Word], known: Sequence[Word]) -> list[Word]:
@@ -127,7 +126,7 @@ def _placed(parsed: ParsedPage, laid: ParsedPage, numbers: Collection[int]) -> l
         for block in laid.parts[area] or [area]
     ]
     firsts = [laid.regions[(laid.parts[block] or [block])[0]] for block in blocks]
-    owners = _nearest(parsed, firsts, leaves, within=np.inf)
+    owners = _nearest(parsed, firsts, leaves)
     placed = []
     for block, owner in zip(blocks, owners, strict=True):
         number = parsed.regions[owner].path[0]
@@ -172,7 +171,7 @@ def _whole(region: Region, parts: Sequence[Region]) -> Region:
 
 def _in_order(page: ParsedPage, words: Sequence[Word]) -> list[Word]:
     """The words in the order of the page's leaves."""
-    owners = _nearest(page, words, page.leaves, within=np.inf)
+    owners = _nearest(page, words, page.leaves)
     order = sorted(range(len(words)), key=owners.__getitem__)
     return [words[i] for i in order]
 
