@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from PIL import Image
 
 from colregion.core.documents import Page
 from colregion.core.geometry import Box, boxes_to_array
@@ -36,8 +35,9 @@ def fill_leaves(
         words: boxes on the page, in reading order.
         page: what reading has told about the page: its `upright`, and what is `missing`.
     """
-    # Loaded when used, as it is a parser's.
+    # Loaded when used, as they are a parser's.
     from colregion.parsers.layout import Layout
+    from colregion.parsers.on_demand import no_image
 
     chosen = {
         leaf
@@ -58,7 +58,7 @@ def fill_leaves(
     to_lay = [word for word, is_laid in zip(known, again, strict=True) if is_laid]
     page = replace(parsed.page, upright=page.upright, missing=page.missing)
     laid = Layout("geometry").build(
-        replace(page, load_image=_no_image), [*to_lay, *_numbered(own, parsed.words)]
+        replace(page, load_image=no_image), [*to_lay, *_numbered(own, parsed.words)]
     )
     remaining = _remaining(parsed, chosen, owners, numbers)
     filled = ParsedPage(page, (), _assembled(parsed, remaining, _placed(parsed, laid, numbers)))
@@ -120,11 +120,8 @@ def _placed(parsed: ParsedPage, laid: ParsedPage, numbers: Collection[int]) -> l
     for region in parsed.regions:
         if len(region.path) > 1 and region.path[0] in last:
             last[region.path[0]] = max(last[region.path[0]], region.path[1])
-    blocks = [
-        block
-        for area in (i for i, parent in enumerate(laid.parents) if parent < 0)
-        for block in laid.parts[area] or [area]
-    ]
+    areas = np.flatnonzero(laid.parents < 0).tolist()
+    blocks = [block for area in areas for block in laid.parts[area] or [area]]
     firsts = [laid.regions[(laid.parts[block] or [block])[0]] for block in blocks]
     owners = _nearest(parsed, firsts, leaves)
     placed = []
@@ -174,7 +171,3 @@ def _in_order(page: ParsedPage, words: Sequence[Word]) -> list[Word]:
     owners = _nearest(page, words, page.leaves)
     order = sorted(range(len(words)), key=owners.__getitem__)
     return [words[i] for i in order]
-
-
-def _no_image(*, dpi: int | None = None) -> Image.Image:  # noqa: ARG001  (an `ImageLoader`)
-    return Image.new("RGB", (1, 1), "white")

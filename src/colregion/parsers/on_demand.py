@@ -117,7 +117,7 @@ class OnDemandParser(Parser):
             part.width,
             part.height,
             part.unit,
-            load_image=_no_image,
+            load_image=no_image,
             upright=upright,
             missing=read.missing or part.missing,
         )
@@ -192,5 +192,6 @@ def _in_box(inner: Box, outer: Box) -> Box:
     )
 
 
-def _no_image(*, dpi: int | None = None) -> Image.Image:  # noqa: ARG001  (an `ImageLoader`)
+def no_image(*, dpi: int | None = None) -> Image.Image:  # noqa: ARG001
+    """The `ImageLoader` of a page whose image nobody needs."""
     return Image.new("RGB", (1, 1), "white")
