@@ -154,7 +154,8 @@ class Lines(WordReader):
         return page, self.words
 
 
-SURE = Word("Total", Box(0.1, 0.1, 0.4, 0.2), 0.95, line=3)
+# The mean over 26 characters is .857.
+SURE = Word("Gesamtrechnungsbetrag", Box(0.1, 0.1, 0.4, 0.2), 0.99, line=3)
 UNSURE = Word("l2,5O", Box(0.1, 0.5, 0.4, 0.6), 0.3, line=4)
 AGAIN = Word("12.50", Box(0.1, 0.5, 0.4, 0.6), 0.9, line=0)
 
@@ -171,6 +172,16 @@ def test_of_a_cut_the_second_reader_is_shown_only_the_lines_of_which_the_first_i
     (shown,) = second.shown
     assert shown.load_image(dpi=200).getpixel((10, 10)) == 200
     assert shown.load_image(dpi=200).getpixel((10, 44)) == 0
+
+
+def test_a_cut_of_which_the_first_reader_is_unsure_on_the_whole_is_read_again_whole() -> None:
+    doubted = replace(SURE, confidence=0.95)  # the mean is .825
+    second = Lines(replace(SURE, text="Gesamtbetrag", line=0), replace(AGAIN, line=1))
+    _, words = FallbackReader(Lines(doubted, UNSURE), second).read_cut(PAGE, is_coarse=False)
+    assert [word.text for word in words] == ["Gesamtrechnungsbetrag", "l2,5O"]  # more is legible
+    second.words = (replace(SURE, line=0), replace(AGAIN, line=1))
+    _, words = FallbackReader(Lines(doubted, UNSURE), second).read_cut(PAGE, is_coarse=False)
+    assert words == second.words
 
 
 def test_of_a_cut_the_first_reading_stays_where_the_second_is_less_legible() -> None:

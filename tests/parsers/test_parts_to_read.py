@@ -108,10 +108,17 @@ def test_words_of_an_area_come_back_at_their_places_on_the_page() -> None:
     assert read.page.image.size == (1, 1)  # what was read needs no image on its way back
 
 
-def test_what_lies_between_the_areas_of_a_page_is_not_shown() -> None:
+def test_what_lies_above_and_below_the_areas_of_a_page_is_not_shown() -> None:
     read = parse(part_of(bar_box(0, 0), bar_box(1, 0)))
     assert [word.text for word in read.words] == ["red", "green"]
     assert read.words[1].box.xyxy == pytest.approx(bar_box(1, 0).xyxy, abs=2 / 800)
+
+
+def test_between_areas_beside_each_other_the_page_is_shown() -> None:
+    """A mark that the ink did not show is part of its line."""
+    image = draw_bars(["red blue green"])
+    read = parse(part_of(bar_box(0, 0), bar_box(0, 2), image=image))
+    assert [word.text for word in read.words] == ["red", "blue", "green"]
 
 
 @pytest.mark.parametrize(("unit", "size"), [("px", (600, 800)), ("pt", (300, 400))])

@@ -83,11 +83,14 @@ class ListReader(AreaReader):
         return AreaReading(changed, 1.0)
 
     def words(self, paths: Sequence[tuple[int, ...]]) -> list[Word]:
-        return [
-            Word(word, line_box(path[0] - 1), 0.9)
-            for path in paths
-            for word in f"{self.text} {path[0]}".split()
-        ]
+        read = []
+        for path in paths:
+            words = f"{self.text} {path[0]}".split()
+            box, width = line_box(path[0] - 1), 0.8 / len(words)
+            for i, word in enumerate(words):
+                x0 = box.x0 + i * width
+                read.append(Word(word, replace(box, x0=x0, x1=x0 + width), 0.9))
+        return read
 
 
 def asked(
@@ -138,6 +141,19 @@ def test_all_leaves_of_a_large_region_are_read() -> None:
     ]
     parsed = ParsedPage(page, (), (area, *leaves))
     assert leaves_around(parsed, area) == {(1, 1), (1, 2)}
+
+
+def test_the_paragraph_of_a_line_is_read_with_it_and_the_next_paragraph_is_not() -> None:
+    page = make_page()
+    places = {(1,): (1, 5), (1, 1): (1, 3), (1, 2): (4, 5)}
+    lines = {(1, 1, n): (n, n) for n in (1, 2, 3)} | {(1, 2, n): (n + 3, n + 3) for n in (1, 2)}
+    regions = tuple(
+        Region(page.id, path, Box(0.1, 0.1 * top, 0.9, 0.1 * bottom + 0.05), "", unread=True)
+        for path, (top, bottom) in sorted((places | lines).items())
+    )
+    parsed = ParsedPage(page, (), regions)
+    line = parsed.regions[parsed.positions[1, 1, 2]]
+    assert leaves_around(parsed, line) == {(1, 1, 1), (1, 1, 2), (1, 1, 3)}
 
 
 def test_pages_that_are_read_are_not_ranked_to_choose_what_to_read() -> None:

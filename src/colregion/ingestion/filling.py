@@ -1,18 +1,15 @@
-"""Words that are read later, put into the regions of their page."""
+"""Words that are read later, put in the place of the unread leaves of their page."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from colregion.core.documents import Page
-from colregion.core.geometry import Box, FloatArray, IntArray, boxes_to_array
+from colregion.core.geometry import Box, boxes_to_array
 from colregion.core.regions import ParsedPage, Region, Word, mean_confidence
-
-# A word that the ink showed nothing of belongs to the nearest leaf within this distance.
-_NEAR = 0.01  # of the page
 
 # Of the page. Smaller drawings without words say nothing, but would stand between the hits.
 _LEAST_FIGURE = 0.01
@@ -27,111 +24,150 @@ def fill_leaves(
     """The page with the words of unread leaves; leaves that were read meanwhile, or are elsewhere
     because the page was divided anew, stay as they are.
 
-    A word belongs to the leaf in which its center lies. Words of other leaves, which the margin of
-    a cut shows in part, are left out. A leaf without words is a figure if it is large, else it
-    shows a mark or dirt, and the page loses it.
+    A word belongs to the leaf in which its center lies, else to the nearest. Words of other leaves,
+    which the margin of a cut shows in part, are left out. An area with leaves that were read gets
+    the blocks that a page of all its known words would have, behind what is unread of it, with
+    paths that the page did not have before; all other regions keep theirs. A large leaf without
+    words is a figure; a small one shows a mark or dirt, and the page loses it.
 
     Args:
         areas: path -> box of the leaves.
         words: boxes on the page, in reading order.
         page: what reading has told about the page: its `upright`, and what is `missing`.
     """
-    unread = parsed.unread_leaves
-    chosen = [leaf for leaf in unread if areas.get((r := parsed.regions[leaf]).path) == r.box]
+    # Loaded when used, as they are a parser's.
+    from colregion.parsers.layout import Layout
+    from colregion.parsers.on_demand import no_image
+
+    chosen = {
+        leaf
+        for leaf in parsed.unread_leaves
+        if areas.get((region := parsed.regions[leaf]).path) == region.box
+    }
     if not chosen:
         return parsed
-    owners = _nearest(parsed, words, unread)
-    own = {
-        leaf: [word for word, owner in zip(words, owners, strict=True) if owner == leaf]
-        for leaf in chosen
-    }
-    return _rebuilt(parsed, _numbered(own, parsed.words), page)
+    owners = _nearest(parsed, words, parsed.leaves)
+    own = [word for word, owner in zip(words, owners, strict=True) if owner in chosen]
+    numbers = {parsed.regions[leaf].path[0] for leaf in chosen.intersection(owners)}
+    known = [word for word in parsed.words if word.visible]
+    read = [leaf for leaf in parsed.leaves if not parsed.is_unread[leaf]]
+    again = [
+        leaf >= 0 and parsed.regions[leaf].path[0] in numbers
+        for leaf in _nearest(parsed, known, read)
+    ]
+    to_lay = [word for word, is_laid in zip(known, again, strict=True) if is_laid]
+    page = replace(parsed.page, upright=page.upright, missing=page.missing)
+    laid = Layout("geometry").build(
+        replace(page, load_image=no_image), [*to_lay, *_numbered(own, parsed.words)]
+    )
+    remaining = _remaining(parsed, chosen, owners, numbers)
+    filled = ParsedPage(page, (), _assembled(parsed, remaining, _placed(parsed, laid, numbers)))
+    others = [word for word, is_laid in zip(known, again, strict=True) if not is_laid]
+    hidden = [word for word in parsed.words if not word.visible]
+    return replace(filled, words=(*_in_order(filled, [*others, *laid.words]), *hidden))
 
 
-def _nearest(parsed: ParsedPage, words: Sequence[Word], leaves: Sequence[int]) -> list[int]:
-    """The leaf of each word; -1 for one that is not near any."""
-    boxes = parsed.region_boxes[leaves]
-    distances = _distances(boxes_to_array(word.box for word in words), boxes)
-    nearest = distances.argmin(axis=1)
-    near = distances[np.arange(len(words)), nearest] <= _NEAR
-    return [leaves[at] if is_near else -1 for at, is_near in zip(nearest, near, strict=True)]
+def _nearest(
+    parsed: ParsedPage, items: Iterable[Word | Region], leaves: Sequence[int]
+) -> list[int]:
+    """The leaf of each word or region: that around its center, of several the smallest, else the
+    nearest; -1 without leaves."""
+    boxes = boxes_to_array(item.box for item in items)
+    if not leaves:
+        return [-1] * len(boxes)
+    around = parsed.region_boxes[leaves]
+    centers = (boxes[:, None, :2] + boxes[:, None, 2:]) / 2
+    away = np.maximum(np.maximum(around[:, :2] - centers, centers - around[:, 2:]), 0)
+    areas = (around[:, 2:] - around[:, :2]).prod(axis=1)
+    distances = np.hypot(away[..., 0], away[..., 1]) + 1e-6 * areas
+    return [leaves[at] for at in distances.argmin(axis=1)]
 
 
-def _distances(word_boxes: FloatArray, boxes: FloatArray) -> FloatArray:
-    """(W, L) distances of the centers of words (W, 4) to boxes (L, 4), 0 inside; of several boxes
-    around a center the smallest is nearest."""
-    centers = (word_boxes[:, None, :2] + word_boxes[:, None, 2:]) / 2
-    away = np.maximum(np.maximum(boxes[:, :2] - centers, centers - boxes[:, 2:]), 0)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return np.asarray(np.hypot(away[..., 0], away[..., 1]) + 1e-6 * areas)
-
-
-def _numbered(own: dict[int, list[Word]], known: Sequence[Word]) -> dict[int, list[Word]]:
+def _numbered(words: Sequence[Word], known: Sequence[Word]) -> list[Word]:
     """The words with numbers of lines and blocks that the page does not have yet."""
     line = 1 + max((word.line for word in known if word.line is not None), default=-1)
     block = 1 + max((word.block for word in known if word.block is not None), default=-1)
-    return {
-        leaf: [
-            replace(
-                word,
-                line=None if word.line is None else word.line + line,
-                block=None if word.block is None else word.block + block,
-            )
-            for word in words
-        ]
-        for leaf, words in own.items()
-    }
+    return [
+        replace(
+            word,
+            line=None if word.line is None else word.line + line,
+            block=None if word.block is None else word.block + block,
+        )
+        for word in words
+    ]
 
 
-def _rebuilt(parsed: ParsedPage, own: dict[int, list[Word]], page: Page) -> ParsedPage:
-    regions: list[Region | None] = list(parsed.regions)
-    for leaf, words in own.items():
-        regions[leaf] = _leaf(parsed.regions[leaf], words)
-    # Parents come before their children.
-    for position in range(len(regions) - 1, -1, -1):
-        before = parsed.regions[position]
-        if before.unread and parsed.parts[position]:
-            parts = [part for i in parsed.parts[position] if (part := regions[i]) is not None]
-            regions[position] = _whole(before, parts) if parts else _leaf(before, ())
-    known = replace(parsed.page, upright=page.upright, missing=page.missing)
-    remaining = tuple(region for region in regions if region is not None)
-    return ParsedPage(known, _in_order(parsed, own), remaining)
+def _remaining(
+    parsed: ParsedPage, read: Collection[int], with_words: Collection[int], laid: Collection[int]
+) -> Iterator[Region]:
+    """The page's regions without marks, dirt, and what is laid out again: leaves that were read
+    with words, and blocks that were laid out before in areas of the numbers `laid`."""
+    for position, region in enumerate(parsed.regions):
+        if position in read:
+            if position in with_words or region.box.area < _LEAST_FIGURE:
+                continue
+            kind = "figure" if region.kind == "text" else region.kind
+            yield replace(region, kind=kind, unread=False)
+        elif len(region.path) == 1 or region.path[0] not in laid or not region.text:
+            yield region
+
+
+def _placed(parsed: ParsedPage, laid: ParsedPage, numbers: Collection[int]) -> list[Region]:
+    """The blocks and lines of a layout, each block in the area of these numbers that is around its
+    first line, behind the blocks that the area had."""
+    leaves = [leaf for leaf in parsed.leaves if parsed.regions[leaf].path[0] in numbers]
+    last = dict.fromkeys(numbers, 0)
+    for region in parsed.regions:
+        if len(region.path) > 1 and region.path[0] in last:
+            last[region.path[0]] = max(last[region.path[0]], region.path[1])
+    areas = np.flatnonzero(laid.parents < 0).tolist()
+    blocks = [block for area in areas for block in laid.parts[area] or [area]]
+    firsts = [laid.regions[(laid.parts[block] or [block])[0]] for block in blocks]
+    owners = _nearest(parsed, firsts, leaves)
+    placed = []
+    for block, owner in zip(blocks, owners, strict=True):
+        number = parsed.regions[owner].path[0]
+        last[number] += 1
+        path = number, last[number]
+        placed.append(replace(laid.regions[block], path=path))
+        for i, line in enumerate(laid.parts[block], start=1):
+            placed.append(replace(laid.regions[line], path=(*path, i)))
+    return placed
+
+
+def _assembled(
+    parsed: ParsedPage, remaining: Iterable[Region], placed: Iterable[Region]
+) -> tuple[Region, ...]:
+    """The regions as a tree: what was unread and has parts is made of those that it has now."""
+    new = {region.path: region for region in placed}
+    # An area that was one leaf has parts now.
+    tree = {path[:1]: parsed.regions[parsed.positions[path[:1]]] for path in new}
+    tree |= new | {region.path: region for region in remaining}
+    parts: dict[tuple[int, ...], list[Region]] = {}
+    for path in sorted(tree, reverse=True):  # children come before their parents
+        region = tree[path]
+        own = parts.get(path, [])[::-1]
+        if region.unread and (own or parsed.parts[parsed.positions[path]]):
+            if not own:
+                del tree[path]
+                continue
+            region = tree[path] = _whole(region, own)
+        parts.setdefault(path[:-1], []).append(region)
+    return tuple(tree[path] for path in sorted(tree))
 
 
 def _whole(region: Region, parts: Sequence[Region]) -> Region:
     return replace(
         region,
+        box=Box.enclosing([part.box for part in parts]),
         text="\n".join(part.text for part in parts if part.text),
         ocr_confidence=mean_confidence(part.ocr_confidence for part in parts),
         unread=any(part.unread for part in parts),
     )
 
 
-def _leaf(region: Region, words: Sequence[Word]) -> Region | None:
-    """The leaf with these words; None for a small one without any."""
-    if not words and region.box.area < _LEAST_FIGURE:
-        return None
-    lines: dict[int | None, list[str]] = {}
-    for word in words:
-        lines.setdefault(word.line, []).append(word.text)
-    return replace(
-        region,
-        text="\n".join(" ".join(line) for line in lines.values()),
-        kind=region.kind if words or region.kind != "text" else "figure",
-        ocr_confidence=mean_confidence(word.confidence for word in words),
-        unread=False,
-    )
-
-
-def _in_order(parsed: ParsedPage, own: dict[int, list[Word]]) -> tuple[Word, ...]:
-    """The page's words and the new ones, in the order of the leaves; those that are in none, such
-    as invisible ones, stay last."""
-    known = [word for word in parsed.words if word.visible]
-    leaves = parsed.leaves
-    boxes = parsed.region_boxes[leaves]
-    places: IntArray = _distances(boxes_to_array(w.box for w in known), boxes).argmin(axis=1)
-    placed = [(leaves[at], word) for at, word in zip(places.tolist(), known, strict=True)]
-    placed += [(leaf, word) for leaf, words in own.items() for word in words]
-    placed.sort(key=lambda item: item[0])
-    hidden = [word for word in parsed.words if not word.visible]
-    return (*(word for _, word in placed), *hidden)
+def _in_order(page: ParsedPage, words: Sequence[Word]) -> list[Word]:
+    """The words in the order of the page's leaves."""
+    owners = _nearest(page, words, page.leaves)
+    order = sorted(range(len(words)), key=owners.__getitem__)
+    return [words[i] for i in order]

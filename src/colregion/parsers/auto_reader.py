@@ -239,15 +239,17 @@ class FallbackReader(WordReader):
         return replace(second[0], missing=first[0].missing or second[0].missing), second[1]
 
     def read_cut(self, page: Page, *, is_coarse: bool) -> tuple[Page, tuple[Word, ...]]:
-        """As `read_upright`, but `second` reads only the lines of which `first` is unsure: it takes
-        several times as long for each line."""
+        """As `read_upright`, but of a reading that is sure on the whole `second` reads the lines
+        of which it is unsure: it takes several times as long for each line."""
         laid, words = self.first.read_upright(page)
         if not reads_script(words):
             return laid, words
         lines: dict[int | None, list[Word]] = {}
         for word in words:
             lines.setdefault(word.line, []).append(word)
-        is_sure = {n: _is_sure_reading(line, is_coarse=is_coarse) for n, line in lines.items()}
+        is_sure = dict.fromkeys(lines, False)
+        if _is_sure_reading(words, is_coarse=is_coarse):
+            is_sure = {n: _is_sure_reading(line, is_coarse=is_coarse) for n, line in lines.items()}
         if words and all(is_sure.values()):
             return laid, words
         sure = [word for word in words if is_sure[word.line]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -21,6 +21,7 @@ from colregion.parsers.page_parser import PageParser, parse_pages
 from colregion.parsers.text_layer.hidden_text import mark_hidden_text
 
 _MARGIN = 0.008  # of the page's width, around an area that is cut out
+_IN_ROW = 0.5  # of the lower one's height
 # RapidOCR enlarges an image until its shorter side has this many pixels: a line that is cut out
 # would take it three times as long as a page.
 _LEAST_SIDE_PX = 736
@@ -116,7 +117,7 @@ class OnDemandParser(Parser):
             part.width,
             part.height,
             part.unit,
-            load_image=_no_image,
+            load_image=no_image,
             upright=upright,
             missing=read.missing or part.missing,
         )
@@ -144,7 +145,7 @@ def _cut_out(part: PartToRead) -> tuple[Page, Box]:
         margin_y = _MARGIN * image.width / image.height
         areas = [
             Box(a.x0 - _MARGIN, a.y0 - margin_y, a.x1 + _MARGIN, a.y1 + margin_y)
-            for a in part.areas
+            for a in _rows(part.areas)
         ]
         pixels = [area.to_pixels(**size) for area in areas]
         x0, y0, x1, y1 = Box.enclosing(areas).to_pixels(**size)
@@ -166,6 +167,21 @@ def _cut_out(part: PartToRead) -> tuple[Page, Box]:
     return page, box
 
 
+def _rows(areas: Iterable[Box]) -> list[Box]:
+    """Boxes around those areas that stand beside each other: between two words of a line may be one
+    that the ink did not show."""
+    rows: list[Box] = []
+    for area in sorted(areas):
+        for i, row in enumerate(rows):
+            shared = min(row.y1, area.y1) - max(row.y0, area.y0)
+            if shared >= _IN_ROW * min(row.height, area.height):
+                rows[i] = Box.enclosing([row, area])
+                break
+        else:
+            rows.append(area)
+    return rows
+
+
 def _in_box(inner: Box, outer: Box) -> Box:
     """A box in fractions of another one, on the page of that."""
     return Box(
@@ -176,5 +192,6 @@ def _in_box(inner: Box, outer: Box) -> Box:
     )
 
 
-def _no_image(*, dpi: int | None = None) -> Image.Image:  # noqa: ARG001  (an `ImageLoader`)
+def no_image(*, dpi: int | None = None) -> Image.Image:  # noqa: ARG001
+    """The `ImageLoader` of a page whose image nobody needs."""
     return Image.new("RGB", (1, 1), "white")

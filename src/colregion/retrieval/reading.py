@@ -135,8 +135,8 @@ class Reading:
 
 
 def leaves_around(parsed: ParsedPage, region: Region) -> set[tuple[int, ...]]:
-    """The paths of the unread leaves of a region, and of those in the strip of the page around
-    it."""
+    """The paths of the unread leaves of a region and of its block, as a paragraph is read whole,
+    and of those in the strip of the page around it."""
     leaves = parsed.unread_leaves
     boxes = parsed.region_boxes[leaves]
     heights = boxes[:, 3] - boxes[:, 1]
@@ -144,5 +144,6 @@ def leaves_around(parsed: ParsedPage, region: Region) -> set[tuple[int, ...]]:
     inside = np.minimum(boxes[:, 3], bottom) - np.maximum(boxes[:, 1], top)
     chosen = inside >= _IN_STRIP * heights
     paths = [parsed.regions[leaf].path for leaf in leaves]
-    own = [path[: len(region.path)] == region.path for path in paths]
+    block = region.path[:2]
+    own = [path[: len(block)] == block for path in paths]
     return {path for path, near, part in zip(paths, chosen, own, strict=True) if near or part}

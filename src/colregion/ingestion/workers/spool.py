@@ -11,7 +11,7 @@ import zlib
 from functools import partial
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from colregion.core.documents import ImageLoader, Page
 from colregion.core.regions import ParsedPage
@@ -26,10 +26,10 @@ _A4_PT = (595, 842)
 
 def write_page(parsed: ParsedPage, path: Path) -> None:
     """Write a page with its image."""
-    image = parsed.page.image.convert("RGB")
+    image = _gray_where_gray(parsed.page.image.convert("RGB"))
     if max(image.size) > _LONGEST_SIDE_PX:
         image.thumbnail((_LONGEST_SIDE_PX, _LONGEST_SIDE_PX), Image.Resampling.BICUBIC)
-    head = json.dumps({"size": image.size, "page": parsed_to_json(parsed)})
+    head = json.dumps({"mode": image.mode, "size": image.size, "page": parsed_to_json(parsed)})
     try:
         with path.open("wb") as file:
             file.write(head.encode() + b"\n")
@@ -52,20 +52,37 @@ def read_page(path: Path, *, doc_id: str, fallback: ImageLoader) -> ParsedPage:
         line = file.readline()
     head = json.loads(line)
     width, height = map(int, head["size"])
-    load_image = partial(_load_image, path, len(line), (width, height), fallback)
+    mode = "L" if head["mode"] == "L" else "RGB"
+    load_image = partial(_load_image, path, len(line), mode, (width, height), fallback)
     return parsed_from_json({**head["page"], "doc_id": doc_id}, load_image=load_image)
 
 
+def _gray_where_gray(image: Image.Image) -> Image.Image:
+    """An RGB image, of one channel where all three are equal, as on most scans: to deflate and
+    inflate three takes as long as to divide the page by its ink."""
+    red, green, blue = image.split()
+    channels = ((red, green), (green, blue))
+    is_gray = not any(ImageChops.difference(*pair).getbbox() for pair in channels)
+    return red if is_gray else image
+
+
 def _load_image(
-    path: Path, offset: int, size: tuple[int, int], fallback: ImageLoader, *, dpi: int | None = None
+    path: Path,
+    offset: int,
+    mode: str,
+    size: tuple[int, int],
+    fallback: ImageLoader,
+    *,
+    dpi: int | None = None,
 ) -> Image.Image:
     try:
         with path.open("rb") as file:
             file.seek(offset)
-            pixels = zlib.decompressobj().decompress(file.read(), size[0] * size[1] * 3)
+            n_bytes = size[0] * size[1] * len(mode)
+            pixels = zlib.decompressobj().decompress(file.read(), n_bytes)
     except FileNotFoundError:
         return fallback(dpi=dpi)
-    return Image.frombytes("RGB", size, pixels)
+    return Image.frombytes(mode, size, pixels).convert("RGB")
 
 
 def blank_page(doc_id: str, number: int, *, missing: str) -> ParsedPage:

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colregion.core.components import component_boxes
+from colregion.core.components import Runs
 from colregion.core.documents import Page
 from colregion.core.geometry import Box, FloatArray, IntArray, Upright
 from colregion.core.regions import ParsedPage, Region, Word
 from colregion.errors import InvalidBox
 from colregion.parsers.layout import Layout
-from colregion.parsers.ocr.orientation import skew, stroke_mask, turn_image
+from colregion.parsers.ocr.orientation import reduced, skew, stroke_mask, turn_image
 
 # In usual heights of a letter: letters of a word are closer, and what is lower is dirt or a rule.
 _LETTER_GAP = 0.7
@@ -48,25 +48,27 @@ def ink_regions(page: Page, *, without: Sequence[Box] = ()) -> ParsedPage:
     for box in without:
         image.paste(255, box.to_pixels(width_px=image.width, height_px=image.height))
     upright, quarter = page.upright, 0.0
-    strokes = stroke_mask(image, with_rules=False)
+    small = reduced(image)
+    strokes = _Strokes.of(small)
     if upright is None:
-        quarter = 90.0 * _lies_on_side(strokes)
-        if not quarter and (degrees := skew(image)):
+        quarter = 90.0 * strokes.run_down()
+        if not quarter and (degrees := skew(small)):
             upright = Upright(degrees % 360.0, page.width, page.height)
     turn = upright or Upright(quarter, page.width, page.height)
     if turn.degrees_clockwise:
-        image = turn_image(image, degrees_clockwise=turn.degrees_clockwise)
-        strokes = stroke_mask(image, with_rules=False)
+        small = reduced(turn_image(image, degrees_clockwise=turn.degrees_clockwise))
+        strokes = _Strokes.of(small)
     words = []
-    for x0, y0, x1, y1 in _word_boxes(strokes).tolist():
+    for x0, y0, x1, y1 in strokes.word_boxes().tolist():
         try:
             box = turn.box_on_page(Box(x0, y0, x1, y1))
         except InvalidBox:  # in a corner that the turn added
             continue
         words.append(Word(_stand_in(x1 - x0, y1 - y0, turn), box))
-    page = replace(page, upright=upright)
+    if upright is not page.upright:  # else the image that is loaded stays
+        page = replace(page, upright=upright)
     if not words:
-        return ParsedPage(page, (), _blob(page, image, turn))
+        return ParsedPage(page, (), _blob(page, small, turn))
     laid = Layout("geometry").build(replace(page, upright=turn), words)
     regions = tuple(
         replace(
@@ -104,18 +106,46 @@ def _stand_in(width: float, height: float, turn: Upright) -> str:
     return "x" * max(math.ceil(letters), 1)
 
 
-def _word_boxes(strokes: NDArray[np.bool_]) -> FloatArray:
-    """(N, 4) boxes around words of a mask of strokes (H, W), in fractions of it; none of noise."""
-    usual = _usual_height(component_boxes(strokes))
-    gap = max(round(_LETTER_GAP * usual), 1)
-    size = np.array([strokes.shape[1], strokes.shape[0]] * 2)
-    while gap < strokes.shape[1]:
-        words = component_boxes(_closed(strokes, gap=gap))
-        words = words[words[:, 3] - words[:, 1] >= _LOWEST * usual]
-        if len(words) <= _MOST_WORDS:
-            return np.asarray(words / size)
-        gap *= 2  # whole lines, then
-    return np.zeros((0, 4))
+@dataclass(frozen=True, slots=True)
+class _Strokes:
+    """The strokes of an upright page.
+
+    Args:
+        mask: (H, W).
+        runs: along its rows.
+        usual_height: of its letters, in points.
+    """
+
+    mask: NDArray[np.bool_]
+    runs: Runs
+    usual_height: float
+
+    @classmethod
+    def of(cls, image: Image.Image) -> _Strokes:
+        mask = stroke_mask(image, with_rules=False)
+        runs = Runs.of(mask)
+        return cls(mask, runs, _usual_height(runs.component_boxes()))
+
+    def word_boxes(self) -> FloatArray:
+        """(N, 4) boxes around words, in fractions of the image; none of noise."""
+        gap = max(round(_LETTER_GAP * self.usual_height), 1)
+        size = np.array([self.mask.shape[1], self.mask.shape[0]] * 2)
+        while gap < self.mask.shape[1]:
+            words = self.runs.closed(gap=gap).component_boxes()
+            words = words[words[:, 3] - words[:, 1] >= _LOWEST * self.usual_height]
+            if len(words) <= _MOST_WORDS:
+                return np.asarray(words / size)
+            gap *= 2  # whole lines, then
+        return np.zeros((0, 4))
+
+    def run_down(self) -> bool:
+        """Whether lines of text run down the page: gaps are smaller down it than across it."""
+        gap = round(_LETTER_GAP * self.usual_height)
+        across, down = (
+            len(runs.closed(gap=gap).component_boxes())
+            for runs in (self.runs, Runs.of(self.mask.T))
+        )
+        return across > _SIDEWAYS * down
 
 
 def _usual_height(boxes: IntArray) -> float:
@@ -128,20 +158,3 @@ def _usual_height(boxes: IntArray) -> float:
     order = np.argsort(heights, kind="stable")
     total = np.cumsum((boxes[:, 2] - boxes[:, 0])[order])
     return float(heights[order][np.searchsorted(total, total[-1] / 2)])
-
-
-def _closed(mask: NDArray[np.bool_], *, gap: int) -> NDArray[np.bool_]:
-    """A mask with the gaps of up to `gap` points between true points of a row filled."""
-    columns = np.arange(mask.shape[1])
-    last = np.maximum.accumulate(np.where(mask, columns, -gap - 2), axis=1)
-    following = np.where(mask, columns, mask.shape[1] + gap + 2)[:, ::-1]
-    following = np.minimum.accumulate(following, axis=1)[:, ::-1]
-    filled: NDArray[np.bool_] = following - last <= gap + 1
-    return filled
-
-
-def _lies_on_side(strokes: NDArray[np.bool_]) -> bool:
-    """Whether lines of text run down the page: gaps are smaller down it than across it."""
-    gap = round(_LETTER_GAP * _usual_height(component_boxes(strokes)))
-    across, down = (len(component_boxes(_closed(mask, gap=gap))) for mask in (strokes, strokes.T))
-    return across > _SIDEWAYS * down

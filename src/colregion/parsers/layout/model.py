@@ -7,6 +7,7 @@ import tempfile
 import threading
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,10 @@ class ModelBox:
 
 def model_fingerprint() -> str:
     """The package's version and the settings. Raises MissingDependency."""
-    require("rapid_layout", extra="ocr")
     from importlib.metadata import version  # slow to import and seldom needed
 
+    if find_spec("rapid_layout") is None:  # loading it takes a second, which only workers need
+        require("rapid_layout", extra="ocr")
     return f"rapid-layout {version('rapid-layout')} cdla {CONFIDENCE}"
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from colregion.core.components import Runs
 from colregion.core.documents import Page
 from colregion.core.geometry import FloatArray, Upright
 from colregion.core.regions import Word
@@ -210,15 +211,12 @@ def are_lines_unread(page: Page, image: Image.Image, words: Sequence[Word]) -> b
 
 def _long_runs(dark: BoolArray) -> BoolArray:
     """(H, W) true in runs of `_RULE_PX` points and more along a row."""
-    height, width = dark.shape
-    if width < _RULE_PX:
-        return np.zeros_like(dark)
-    sums = np.cumsum(np.pad(dark, ((0, 0), (1, 0))), axis=1, dtype=np.int32)
-    starts = sums[:, _RULE_PX:] - sums[:, :-_RULE_PX] == _RULE_PX
-    changes = np.zeros((height, width + 1), dtype=np.int32)
-    changes[:, : starts.shape[1]] += starts
-    changes[:, _RULE_PX:] -= starts
-    long: BoolArray = np.cumsum(changes, axis=1)[:, :width] > 0
+    runs = Runs.of(dark)
+    is_long = runs.stop - runs.start >= _RULE_PX
+    changes = np.zeros((dark.shape[0], dark.shape[1] + 1), dtype=np.int8)
+    changes[runs.row[is_long], runs.start[is_long]] = 1
+    changes[runs.row[is_long], runs.stop[is_long]] = -1
+    long: BoolArray = np.cumsum(changes, axis=1, dtype=np.int8)[:, :-1] > 0
     return long
 
 
@@ -234,6 +232,13 @@ def turn_image(
     return image.rotate(-degrees_clockwise, resample=resample, expand=True, fillcolor="white")
 
 
+def reduced(image: Image.Image) -> Image.Image:
+    """A gray image at a size of at most 1000 pixels."""
+    gray = image.convert("L")
+    gray.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.BOX)
+    return gray
+
+
 def stroke_mask(image: Image.Image, *, with_rules: bool = True) -> BoolArray:
     """(H, W) dark points next to a light one, of the image at a size of at most 1000 pixels:
     strokes and outlines, without the inside of photographs and fills, which have no direction.
@@ -242,8 +247,7 @@ def stroke_mask(image: Image.Image, *, with_rules: bool = True) -> BoolArray:
         with_rules: false leaves out what is dark over a long way along a row or a column: the
             rules of tables and the edges of shaded rows and bars.
     """
-    gray = image.convert("L")
-    gray.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.BOX)
+    gray = reduced(image)
     counts, levels = np.array(gray.histogram()), np.arange(256)
     mean = np.average(levels, weights=counts)
     deviation = np.sqrt(np.average((levels - mean) ** 2, weights=counts))
