@@ -153,6 +153,6 @@ def test_it_is_loaded_by_name_and_its_fingerprint_names_both_encoders(
     assert isinstance(load_encoder(name), ReadAndSeenWordsEncoder)
     assert encoder.spec == name
     parts = encoder.fingerprint.split()
-    assert parts[:3] == ["read_and_seen-1", "static_tokens-2", "visual_words-3"]
+    assert parts[:3] == ["read_and_seen-1", "static_tokens-2", "visual_words-4"]
     with pytest.raises(InvalidInput, match="has no option 'device'"):
         load_encoder(f"{name}?device=cpu")
