@@ -137,7 +137,7 @@ _DEFAULTS = {
 
 # All but a few of its vectors are those of static_tokens.
 _DEFAULTS[
-    "read_and_seen-1 static_tokens-2 visual_words-4 05d4c1e3aefc 7ea252118547 static_tokens-2"
+    "read_and_seen-2 static_tokens-2 visual_words-4 05d4c1e3aefc 7ea252118547 static_tokens-2"
 ] = _DEFAULTS["static_tokens-2"]
 
 
