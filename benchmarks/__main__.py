@@ -142,6 +142,18 @@ def readout(
 
 
 @app.command()
+def hard_pages(
+    folder: Annotated[Path, typer.Argument(help="For the drawn pages.")],
+    fonts: Annotated[list[Path], typer.Argument(metavar="FONT", help="Like handwriting.")],
+    output: OutputOption = None,
+) -> None:
+    """Draw pages that OCR reads badly, and search them by read words, seen words and both."""
+    from benchmarks.hard_pages import measure_hard_pages
+
+    emit_json(measure_hard_pages(fonts, folder), to_stdout=True, output=output)
+
+
+@app.command()
 def replay(
     replays: Annotated[Path, typer.Argument(metavar="FILE", help="Boxes that a model ranked.")],
     boxes: Annotated[int, typer.Option(help="How many boxes a rule keeps.")] = 3,

@@ -104,6 +104,21 @@ def test_words_that_were_not_read_are_seen(
     assert words_of(encoder, page) == sorted([*UPPER, *LOWER])
 
 
+def test_what_the_image_shows_counts_where_nothing_was_read_even_if_it_is_not_sure(
+    encoder: ReadAndSeenWordsEncoder, drawn: tuple[Image.Image, dict[str, Box]]
+) -> None:
+    image, boxes = drawn
+    dotted = np.array(image)
+    dotted[::2, ::3] = 255
+    page = page_with((Image.fromarray(dotted), boxes), {"invoice": "invoice"}, confidence=0.9)
+    seen = encoder.see(page)
+    centers = seen.boxes.reshape(-1, 2, 2).mean(axis=1)
+    is_elsewhere = (centers[:, 0] > boxes["invoice"].x1) | (centers[:, 1] > boxes["invoice"].y1)
+    assert (seen.certainty[is_elsewhere] < 0.9).any()
+    (embedding,) = encoder.encode_pages([page])
+    np.testing.assert_array_equal(embedding.vectors[1:], seen.vectors[is_elsewhere])
+
+
 @pytest.mark.parametrize(("confidence", "is_added"), [(0.3, True), (0.9, False)])
 def test_misread_word_has_the_seen_one_beside_it_where_the_reading_is_doubtful(
     encoder: ReadAndSeenWordsEncoder,
@@ -153,6 +168,6 @@ def test_it_is_loaded_by_name_and_its_fingerprint_names_both_encoders(
     assert isinstance(load_encoder(name), ReadAndSeenWordsEncoder)
     assert encoder.spec == name
     parts = encoder.fingerprint.split()
-    assert parts[:3] == ["read_and_seen-1", "static_tokens-2", "visual_words-3"]
+    assert parts[:3] == ["read_and_seen-2", "static_tokens-2", "visual_words-4"]
     with pytest.raises(InvalidInput, match="has no option 'device'"):
         load_encoder(f"{name}?device=cpu")

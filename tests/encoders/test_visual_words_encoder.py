@@ -349,7 +349,7 @@ def test_missing_and_damaged_weights_say_to_install_again(
 def test_fingerprint_names_the_weights_and_the_encoder_of_questions(
     encoder: VisualWordsEncoder,
 ) -> None:
-    assert encoder.fingerprint == "visual_words-3 05d4c1e3aefc 7ea252118547 static_tokens-2"
+    assert encoder.fingerprint == "visual_words-4 05d4c1e3aefc 7ea252118547 static_tokens-2"
 
 
 def test_words_that_are_read_stand_in_for_what_was_seen_at_their_places(

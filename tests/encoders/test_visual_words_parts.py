@@ -78,30 +78,63 @@ def test_marked_area_has_a_margin_within_the_image() -> None:
     assert marked_area(gray) == (42, 0, 129, 69)
 
 
+def view_of_even_letters() -> PageView:
+    """As high as the model reads them best."""
+    gray = np.full((200, 400), 255, np.uint8)
+    for y in range(20, 180, 24):
+        for x in range(20, 380, 10):
+            gray[y : y + 11, x : x + 6] = 0
+    view = PageView.of(Image.fromarray(gray))
+    assert view is not None
+    return view
+
+
 @pytest.mark.parametrize(
     ("certainties", "expected"),
     [
         ({0.7: 0.50, 1.0: 0.50, 1.45: 0.52}, 1.0),
         ({0.7: 0.90, 1.0: 0.50, 1.45: 0.53}, 1.45),
-        ({0.7: 0.57, 1.0: 0.50, 1.45: 0.50}, 1.0),
-        ({0.7: 0.58, 1.0: 0.50, 1.45: 0.50}, 0.7),
+        ({0.7: 0.34, 1.0: 0.30, 1.45: 0.30}, 1.0),
+        ({0.7: 0.35, 1.0: 0.30, 1.45: 0.30}, 0.7),
+        ({0.7: 0.90, 1.0: 0.36, 1.45: 0.36}, 1.0),  # sure enough: not tried
     ],
 )
 def test_scale_is_that_of_usual_letters_unless_another_is_clearly_surer(
     certainties: dict[float, float], expected: float
 ) -> None:
-    gray = np.full((200, 400), 255, np.uint8)
-    for y in range(20, 180, 24):
-        for x in range(20, 380, 10):
-            gray[y : y + 11, x : x + 6] = 0  # as high as letters that the model reads best
-    view = PageView.of(Image.fromarray(gray))
-    assert view is not None
+    view = view_of_even_letters()
 
     def certainty(cutouts: Sequence[Image.Image]) -> float:
-        return certainties[round(20 * cutouts[0].width / 216) / 20]
+        scale = cutouts[0].width / 216
+        return certainties[min(certainties, key=lambda one: abs(one - scale))]
 
     chosen, (look,) = choose_looks(view, certainty)
     assert (chosen.quarter_turns, look.scale) == (0, expected)
+
+
+@pytest.mark.parametrize(
+    ("as_it_is", "turned", "n_trials"),
+    [
+        # Usual and broken letters, and each other direction, at one scale.
+        (0.04, 0.04, 5),
+        # Three scales of the page as it is; a direction that would have to double is given up.
+        (0.30, 0.19, 6),
+        (0.30, 0.20, 12),
+        (0.40, 0.90, 2),
+    ],
+)
+def test_other_scales_and_directions_are_tried_only_where_they_may_be_surer(
+    as_it_is: float, turned: float, n_trials: int
+) -> None:
+    trials: list[tuple[int, int]] = []
+    view = view_of_even_letters()
+
+    def certainty(cutouts: Sequence[Image.Image]) -> float:
+        trials.append(cutouts[0].size)
+        return as_it_is if len(trials) <= (2 if as_it_is < 0.1 else 3) else turned
+
+    choose_looks(view, certainty)
+    assert len(trials) == n_trials
 
 
 def test_neighbouring_cells_that_are_alike_are_pooled_to_one_word() -> None:

@@ -66,7 +66,7 @@ class Calibration:
             raise InvalidInput(f"not a calibration: {text[:80]!r}") from cause
 
 
-_VISUAL_WORDS = "visual_words-3 05d4c1e3aefc 7ea252118547 static_tokens-2"
+_VISUAL_WORDS = "visual_words-4 05d4c1e3aefc 7ea252118547 static_tokens-2"
 
 # Fitted by `colregion calibrate` to 782 questions over reports, slides, papers, forms and receipts,
 # 274 of which name their document.
@@ -137,7 +137,7 @@ _DEFAULTS = {
 
 # All but a few of its vectors are those of static_tokens.
 _DEFAULTS[
-    "read_and_seen-1 static_tokens-2 visual_words-3 05d4c1e3aefc 7ea252118547 static_tokens-2"
+    "read_and_seen-2 static_tokens-2 visual_words-4 05d4c1e3aefc 7ea252118547 static_tokens-2"
 ] = _DEFAULTS["static_tokens-2"]
 
 

@@ -106,7 +106,7 @@ class VisualWordsEncoder(Encoder):
     def fingerprint(self) -> str:
         # Raise with every change of the vectors.
         weights = f"{model.SHA256[:12]} {answer_types.SHA256[:12]}"
-        return f"visual_words-3 {weights} {self._static.fingerprint}"
+        return f"visual_words-4 {weights} {self._static.fingerprint}"
 
     def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
         """One embedding per page, float32, D = 384; a page on which no word is seen gives (0, 384).

@@ -36,12 +36,16 @@ _WORTH_ITS_TIME = 1.05  # times as certain; the larger scale takes twice the tim
 # Times as certain: where the smaller scale is only a little surer, it sees fewer words.
 _CLEARLY_SURER = 1.15
 # Certainties. Below the first the model sees no words; below the second another direction may be
-# right, if it has at least the third and so many times that of the page as it is. Of 14 reports,
-# forms and receipts this turns none that stands upright, and 33 of the 42 turned copies back.
+# right, if it has at least the third and so many times that of the page as it is. Of 21 reports,
+# forms and receipts this turns none that stands upright, and 52 of the 63 turned copies back.
 _UNSEEN = 0.18
 _DOUBT = 0.36
 _LEAST = 0.24
 _MORE_CERTAIN = 1.3
+_SPECKS = 0.045  # below, no other scale makes words of them
+# Of the certainty of the page as it is, below which a direction is not tried at other scales: that
+# would have to double it.
+_HOPELESS = _MORE_CERTAIN / 2
 _BROKEN = 0.4  # of the scale that the letters suggest, for letters that fall into dots
 _TURNS = {
     1: Image.Transpose.ROTATE_270,  # clockwise; Pillow counts the other way round
@@ -132,7 +136,11 @@ def choose_looks(view: PageView, certainty: Certainty) -> tuple[PageView, list[L
     if best.certainty < _UNSEEN:
         best = max(best, _best_trial(view, certainty, base=_BROKEN * base))
     if best.certainty < _DOUBT:
-        other = max(_best_trial(view, certainty, base=best.base, turns=turns) for turns in _TURNS)
+        least = _HOPELESS * best.certainty
+        other = max(
+            _best_trial(view, certainty, base=best.base, turns=turns, least=least)
+            for turns in _TURNS
+        )
         if other.certainty > max(_LEAST, _MORE_CERTAIN * best.certainty):
             best = other
     if best.quarter_turns:
@@ -155,9 +163,11 @@ def _best_trial(
     *,
     base: float,
     turns: int = 0,
+    least: float = 0.0,
 ) -> _Trial:
     """The best of three scales: letters of the usual size, larger ones if they are worth their
-    time, smaller ones if they are clearly surer."""
+    time, smaller ones in doubt, if they are clearly surer. Only the first where its certainty is
+    below `least`, or of specks."""
     sides = np.array(_CUTOUT_PX if turns % 2 == 0 else _CUTOUT_PX[::-1]) / base
     cutouts = _cutouts(view, sides=sides)
     if turns:
@@ -167,9 +177,14 @@ def _best_trial(
         scale = base * factor
         return _Trial(certainty([resize(one, scale) for one in cutouts]), scale, base, turns)
 
-    usual, larger = trial(1.0), trial(_LARGER_SCALE)
+    usual = trial(1.0)
+    if usual.certainty < max(least, _SPECKS):
+        return usual
+    larger = trial(_LARGER_SCALE)
     if larger.certainty > _WORTH_ITS_TIME * usual.certainty:
         return larger
+    if usual.certainty >= _DOUBT:
+        return usual
     smaller = trial(_SMALLER_SCALE)
     return smaller if smaller.certainty > _CLEARLY_SURER * usual.certainty else usual
 

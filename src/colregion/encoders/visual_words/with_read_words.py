@@ -1,4 +1,4 @@
-"""Words that were read, and those seen on the image where nothing was read or it is doubtful."""
+"""Words that were read, and those seen on the image where nothing was read with confidence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from colregion.core.geometry import (
 )
 from colregion.core.regions import ParsedPage
 from colregion.encoders.visual_words.encoder import VisualWordsEncoder
-from colregion.encoders.visual_words.vocabulary import SURE
 
 _DOUBTFUL = 0.6
 """Confidence of the recogniser below which a word may have been misread."""
@@ -27,8 +26,9 @@ _SAME_PLACE = 0.25  # of a seen word's box inside that of a read one
 
 class ReadAndSeenWordsEncoder(VisualWordsEncoder):
     """The vectors of `static_tokens` for the words of the parser, and beside them those of
-    `visual_words` for words of which the image is sure, where no word was read with confidence:
-    handwriting, print on photos, misreadings.
+    `visual_words` where no word was read with confidence: handwriting, print on photos,
+    misreadings. Those of which the image is not sure, too: of pages that OCR reads badly more are
+    found so, and on pages that it reads well nothing changes (docs/visual-words.md).
 
     A page of which every word is read with confidence has the vectors of `static_tokens`, a page
     that is unread those of `visual_words`. Safe to use from threads.
@@ -42,7 +42,7 @@ class ReadAndSeenWordsEncoder(VisualWordsEncoder):
     @property
     def fingerprint(self) -> str:
         # Raise with every change of which words are taken.
-        return f"read_and_seen-1 {self._static.fingerprint} {super().fingerprint}"
+        return f"read_and_seen-2 {self._static.fingerprint} {super().fingerprint}"
 
     def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
         """One embedding per page, float32, D = 384, read words first; a page without words gives
@@ -57,10 +57,7 @@ class ReadAndSeenWordsEncoder(VisualWordsEncoder):
             for word in page.words
             if word.confidence is None or word.confidence >= _DOUBTFUL
         ]
-        # Where nothing has been read yet, what the image shows is all there is.
-        is_unread = is_covered(seen.boxes, page.region_boxes[page.is_unread])
-        is_new = ~is_covered(seen.boxes, boxes_to_array(trusted))
-        added = seen.where(((seen.certainty > SURE) | is_unread) & is_new)
+        added = seen.where(~is_covered(seen.boxes, boxes_to_array(trusted)))
         assert isinstance(read.placement, BoxPlacement)
         return PageEmbedding(
             np.concatenate([read.vectors, added.vectors]),
