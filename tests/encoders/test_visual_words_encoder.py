@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from colregion import Engine
 from colregion.core.documents import Page
 from colregion.core.embeddings import EmbeddedPage, PageEmbedding
-from colregion.core.geometry import Box, BoxPlacement, FloatArray, Upright, boxes_to_array
+from colregion.core.geometry import Box, BoxPlacement, Upright, boxes_to_array
 from colregion.core.interfaces import Encoder
 from colregion.core.regions import ParsedPage, Region, Word
 from colregion.documents.images import ImageSource, in_memory_image
@@ -308,14 +308,11 @@ def test_vectors_do_not_depend_on_tiles(
     np.testing.assert_allclose(tiled.vectors, whole.vectors, atol=1e-5)
 
 
-def test_vectors_do_not_depend_on_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    image, _ = draw(WORDS, size=16)
-
-    def vectors(n_threads: int) -> FloatArray:
-        monkeypatch.setattr(model, "thread_count", lambda _most: n_threads)
-        return VisualWordModel().run(np.asarray(image.convert("L")), paper=255).vectors
-
-    np.testing.assert_array_equal(vectors(3), vectors(1))
+def test_pages_seen_at_once_have_the_vectors_of_each_alone(encoder: VisualWordsEncoder) -> None:
+    pages = [page_of(draw(WORDS[n:], size=16)[0]) for n in range(4)]
+    for together, page in zip(encoder.encode_pages(pages), pages, strict=True):
+        (alone,) = encoder.encode_pages([page])
+        np.testing.assert_array_equal(together.vectors, alone.vectors)
 
 
 def test_visual_words_is_loaded_by_name_and_has_no_options() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from colregion.core.embeddings import similarity
 from colregion.core.geometry import FloatArray, IntArray
 from colregion.encoders.static.answer_types import AMOUNT, DATE, PERCENT
 from colregion.encoders.visual_words.weights import read_weights
@@ -44,11 +45,11 @@ class AnswerTypeHead:
         """(W, 3) of each of `TYPES`, 0-1, for `word_features` (W, F). Raises BackendError where
         the weights are missing or damaged."""
         layers = self._layers
-        hidden = np.maximum(features @ layers["hidden"] + layers["hidden_bias"], 0)
-        logits = hidden @ layers["types"] + layers["types_bias"]
+        hidden = np.maximum(similarity(features, layers["hidden"].T) + layers["hidden_bias"], 0)
+        logits = similarity(hidden, layers["types"].T) + layers["types_bias"]
         return np.asarray(0.5 + 0.5 * np.tanh(logits / 2))  # the logistic function
 
     @cached_property
     def _layers(self) -> dict[str, FloatArray]:
         with np.load(io.BytesIO(read_weights(self._path, sha256=self._sha256))) as stored:
-            return {name: stored[name].astype(np.float32) for name in stored.files}
+            return {name: stored[name].astype(np.float32, order="F") for name in stored.files}

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from colregion.core.cpu import thread_count
 from colregion.core.embeddings import EmbeddedPage, PageEmbedding, QueryEmbedding
 from colregion.core.geometry import Box, BoxPlacement, FloatArray, Upright, boxes_to_array
 from colregion.core.interfaces import Encoder
@@ -83,7 +85,7 @@ class VisualWordsEncoder(Encoder):
     The places are boxes and not cells of a grid, because a page has one placement, a page askew
     has no grid, and a region takes the words that lie in it by half, not those that touch it.
 
-    Safe to use from threads, one at a time in the model.
+    Safe to use from threads.
 
     Raises:
         MissingDependency: onnxruntime, the extra `visual-words`, is not installed.
@@ -111,7 +113,7 @@ class VisualWordsEncoder(Encoder):
     def encode_pages(self, pages: Sequence[ParsedPage]) -> list[PageEmbedding]:
         """One embedding per page, float32, D = 384; a page on which no word is seen gives (0, 384).
         Raises BackendError where the weights are missing or damaged."""
-        return [self.see(page).embedding for page in pages]
+        return [seen.embedding for seen in self.see_all(pages)]
 
     def with_words(self, page: EmbeddedPage, parsed: ParsedPage) -> PageEmbedding:
         """What was read stands in for what was seen at its place: the vectors of `static_tokens`
@@ -132,6 +134,11 @@ class VisualWordsEncoder(Encoder):
     def encode_query(self, text: str) -> QueryEmbedding:
         """As `StaticTokenEncoder.encode_query`."""
         return self._static.encode_query(text)
+
+    def see_all(self, pages: Sequence[ParsedPage]) -> list[SeenWords]:
+        """`see` of each page, one per core at a time. Raises as `encode_pages`."""
+        with ThreadPoolExecutor(thread_count(max(len(pages), 1))) as threads:
+            return list(threads.map(self.see, pages))
 
     def see(self, page: ParsedPage) -> SeenWords:
         """The words on a page's image. Raises as `encode_pages`."""

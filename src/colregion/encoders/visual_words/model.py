@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from colregion.core.cpu import thread_count
 from colregion.core.geometry import FloatArray, IntArray
 from colregion.encoders.visual_words.components import is_marked
 from colregion.encoders.visual_words.weights import read_weights
@@ -31,8 +30,6 @@ _WEIGHTS = Path(__file__).with_name("visual_words.onnx")
 # each side, so that its vector is the same in every tile.
 _TILE_ROWS, _TILE_COLS = 192, 96
 _MARGIN_ROWS, _MARGIN_COLS = 14, 16
-
-_MAX_THREADS = 4  # more gain little on one page
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +51,7 @@ class Cells:
 
 class VisualWordModel:
     """The shipped weights: 7 bits each, because sums of products with 8 overflow on processors
-    without VNNI. Read at the first run. Safe to use from threads."""
+    without VNNI. Read at the first run. Runs in the calling thread; safe to use from several."""
 
     def __init__(self, path: Path = _WEIGHTS) -> None:
         self._path = path
@@ -83,7 +80,8 @@ class VisualWordModel:
             top * CELL_HEIGHT : bottom * CELL_HEIGHT, left * CELL_WIDTH : right * CELL_WIDTH
         ]
         with self._lock:
-            vectors, cells, logits = self._session.run(None, {"page": tile[None, None]})
+            session = self._session
+        vectors, cells, logits = session.run(None, {"page": tile[None, None]})
         row, col = np.divmod(cells, tile.shape[1] // CELL_WIDTH)
         row, col = row + top, col + left
         inside = (rows.start <= row) & (row < rows.stop) & (cols.start <= col) & (col < cols.stop)
@@ -94,12 +92,10 @@ class VisualWordModel:
     def _session(self) -> Any:
         weights = read_weights(self._path, sha256=SHA256)
         options = self._runtime.SessionOptions()
-        options.intra_op_num_threads = thread_count(_MAX_THREADS)
+        # Two pages beside each other take less time than two threads on one page after the other.
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # Threads that wait by spinning take the time of the others: twice the CPU time for a page,
-        # and 1.5 times as long on two threads of one core.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # Pages differ in size: memory is given back after each one.
         options.enable_cpu_mem_arena = False
         options.enable_mem_pattern = False

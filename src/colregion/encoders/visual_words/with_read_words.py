@@ -16,7 +16,7 @@ from colregion.core.geometry import (
     pairwise_overlap,
 )
 from colregion.core.regions import ParsedPage
-from colregion.encoders.visual_words.encoder import VisualWordsEncoder
+from colregion.encoders.visual_words.encoder import SeenWords, VisualWordsEncoder
 
 _DOUBTFUL = 0.6
 """Confidence of the recogniser below which a word may have been misread."""
@@ -48,21 +48,19 @@ class ReadAndSeenWordsEncoder(VisualWordsEncoder):
         """One embedding per page, float32, D = 384, read words first; a page without words gives
         (0, 384). Raises BackendError where the weights are missing or damaged."""
         read = self._static.encode_pages(pages)
-        return [self._with_seen(*pair) for pair in zip(pages, read, strict=True)]
+        return list(map(_with_seen, pages, read, self.see_all(pages)))
 
-    def _with_seen(self, page: ParsedPage, read: PageEmbedding) -> PageEmbedding:
-        seen = self.see(page)
-        trusted = [
-            word.box
-            for word in page.words
-            if word.confidence is None or word.confidence >= _DOUBTFUL
-        ]
-        added = seen.where(~is_covered(seen.boxes, boxes_to_array(trusted)))
-        assert isinstance(read.placement, BoxPlacement)
-        return PageEmbedding(
-            np.concatenate([read.vectors, added.vectors]),
-            BoxPlacement(np.concatenate([read.placement.boxes_xyxy, added.boxes])),
-        )
+
+def _with_seen(page: ParsedPage, read: PageEmbedding, seen: SeenWords) -> PageEmbedding:
+    trusted = [
+        word.box for word in page.words if word.confidence is None or word.confidence >= _DOUBTFUL
+    ]
+    added = seen.where(~is_covered(seen.boxes, boxes_to_array(trusted)))
+    assert isinstance(read.placement, BoxPlacement)
+    return PageEmbedding(
+        np.concatenate([read.vectors, added.vectors]),
+        BoxPlacement(np.concatenate([read.placement.boxes_xyxy, added.boxes])),
+    )
 
 
 def is_covered(boxes: FloatArray, by: FloatArray) -> NDArray[np.bool_]:
