@@ -40,7 +40,7 @@ _K = 3
 _READ_S = 0.15  # CPU time of a question from which it has read something
 
 
-_PAGES_PER_STEP = 10
+_PAGES_PER_STEP = 40
 
 
 @dataclass(slots=True)
