@@ -17,6 +17,7 @@ from colregion.core.embeddings import Candidate, EmbeddedPage, PageEmbedding, Qu
 from colregion.core.geometry import Box, GridPlacement
 from colregion.core.regions import Region
 from colregion.indexes.memory import MemoryIndex
+from colregion.parsers.layout import Layout
 from colregion.parsers.layout.ink import ink_regions
 from colregion.retrieval.question import Question
 from colregion.retrieval.reading import leaves_around
@@ -42,7 +43,7 @@ def read_first(name: str, image_name: str) -> tuple[Region, list[Box], list[Box]
     values = np.nan_to_num(np.load(MAPS / name)).astype(np.float32)
     image = Image.open(MAPS / image_name).convert("RGB")
     page = Page("doc", 1, *image.size, "px", lambda *, dpi=None: image)  # noqa: ARG005
-    parsed = ink_regions(page)
+    parsed = ink_regions(page, Layout("geometry"))
     grid = GridPlacement((np.arange(values.size).reshape(values.shape),), n_vectors=values.size)
     embedded = EmbeddedPage(parsed, PageEmbedding(values.reshape(-1, 1), grid))
     question = Question.ask("token", encoder=MapEncoder(), index=MemoryIndex())

@@ -14,6 +14,7 @@ from colregion.core.geometry import Box, Upright
 from colregion.core.interfaces import Parser
 from colregion.core.regions import ParsedPage, Word
 from colregion.errors import InvalidBox, InvalidInput
+from colregion.parsers.layout import Layout
 from colregion.parsers.layout.ink import ink_regions
 from colregion.parsers.ocr.orientation import character_confidence
 from colregion.parsers.ocr.tesseract import DPI, is_coarse, sheet_dpi
@@ -82,8 +83,12 @@ class OnDemandParser(Parser):
         words = mark_hidden_text(laid, words)
         if is_whole:
             return self.parser.layout.build(laid, words)
-        read = self.parser.layout.build(laid, words) if words else ParsedPage(laid, (), ())
-        return with_areas(read, ink_regions(read.page, without=[word.box for word in words]))
+        if not words:
+            return ink_regions(laid, self.parser.layout)
+        read = self.parser.layout.build(laid, words)
+        # Its model has told the figures and tables of the whole page already.
+        rest = ink_regions(read.page, Layout("geometry"), without=[word.box for word in words])
+        return with_areas(read, rest)
 
     def _read(self, part: PartToRead) -> ParsedPage:
         page, words = self._read_cut(part)

@@ -35,13 +35,14 @@ _FAINTEST = 32  # of gray levels, between ink and paper
 _SIDEWAYS = 1.5  # times fewer words by closing gaps down the page than across it
 
 
-def ink_regions(page: Page, *, without: Sequence[Box] = ()) -> ParsedPage:
+def ink_regions(page: Page, layout: Layout, *, without: Sequence[Box] = ()) -> ParsedPage:
     """The page divided by its ink: unread regions without text; none for a page without ink.
 
     A page askew gets its `upright`. One on its side is divided as such, but which side is up only
     reading can tell.
 
     Args:
+        layout: of what the ink shows as words; its model tells figures, tables, lists and titles.
         without: boxes on the page whose ink does not count, as its words are known.
     """
     image = page.image.convert("L")
@@ -69,12 +70,11 @@ def ink_regions(page: Page, *, without: Sequence[Box] = ()) -> ParsedPage:
         page = replace(page, upright=upright)
     if not words:
         return ParsedPage(page, (), _blob(page, small, turn))
-    laid = Layout("geometry").build(replace(page, upright=turn), words)
+    laid = layout.build(replace(page, upright=turn), words)
     regions = tuple(
         replace(
             region,
             text="",
-            kind=region.kind if region.kind in ("table", "row") else "text",
             cell=None,
             continues=False,
             unread=True,
