@@ -8,7 +8,7 @@ import pytest
 
 from colregion.core.geometry import Box
 from colregion.core.regions import Cell, ParsedPage, Region
-from colregion.core.table_formats import to_html, to_markdown
+from colregion.core.table_formats import paragraphs_and_tables, to_html, to_markdown
 from colregion.testing import make_page
 
 Row = list[tuple[str, Cell]]
@@ -150,5 +150,5 @@ def test_unread_table_has_no_text() -> None:
     rows = [Region("doc#p1", (1, n), box, "", kind="row", unread=True) for n in (1, 2)]
     page = ParsedPage(SALES.page, (), (table, *rows))
 
-    assert [to_markdown(page, region) for region in page.regions] == ["", "", ""]
+    assert [list(paragraphs_and_tables(page, region)) for region in page.regions] == [[], [], []]
     assert to_html(page, table) == ""
