@@ -8,7 +8,7 @@ import pytest
 
 from colregion.core.geometry import Box
 from colregion.core.regions import Cell, ParsedPage, Region
-from colregion.core.table_formats import paragraphs_and_tables, to_html, to_markdown
+from colregion.core.table_formats import to_html, to_markdown
 from colregion.testing import make_page
 
 Row = list[tuple[str, Cell]]
@@ -142,13 +142,3 @@ def test_other_regions_are_escaped_paragraphs(text: str, markdown: str, html: st
 
     assert to_markdown(page, region) == markdown
     assert to_html(page, region) == html
-
-
-def test_unread_table_has_no_text() -> None:
-    box = Box(0, 0, 1, 1)
-    table = Region("doc#p1", (1,), box, "", kind="table", unread=True)
-    rows = [Region("doc#p1", (1, n), box, "", kind="row", unread=True) for n in (1, 2)]
-    page = ParsedPage(SALES.page, (), (table, *rows))
-
-    assert [list(paragraphs_and_tables(page, region)) for region in page.regions] == [[], [], []]
-    assert to_html(page, table) == ""

@@ -59,6 +59,17 @@ def test_table_is_read_row_by_row(table: Hit) -> None:
     assert readable(table) == "Table 1. Passengers\nIlsey\u20031,893\nGull Point\u2003466"
 
 
+def test_rows_that_are_unread_have_no_lines(table: Hit) -> None:
+    area, *children = table.parsed.regions
+    unread = [replace(child, text="", unread=True) for child in children[1:4]]
+    half_read = replace(
+        table, parsed=ParsedPage(table.parsed.page, (), (area, children[0], *unread))
+    )
+    assert readable(half_read) == "Table 1. Passengers"
+    nothing_read = replace(table, parsed=ParsedPage(table.parsed.page, (), (area, *unread)))
+    assert readable(nothing_read) == ""
+
+
 def test_row_is_one_line_even_when_its_cells_are_regions(table: Hit) -> None:
     assert readable(replace(table, region=table.parsed.regions[3])) == "Gull Point\u2003466"
 

@@ -69,9 +69,7 @@ class _Table:
 
 
 def _parts(parsed: ParsedPage, region: Region) -> Iterator[str | _Table]:
-    """The paragraphs and the table of a region, in reading order; nothing of one that is unread."""
-    if region.unread and not region.text:
-        return
+    """The paragraphs and the table of a region, in reading order."""
     position = parsed.positions.get(region.path)
     table = None if position is None else table_of(parsed, position)
     rows = [] if table is None else table_rows(parsed, table)

@@ -26,7 +26,8 @@ def readable(hit: Hit) -> str:
     """
     children = [] if hit.kind == "row" else _children(hit)
     if any(child.kind == "row" for child in children):
-        return "\n".join(_flowing(child.kind, child.text) for child in children)
+        # A child without text is unread.
+        return "\n".join(_flowing(child.kind, child.text) for child in children if child.text)
     return _flowing(hit.kind, hit.text)
 
 
