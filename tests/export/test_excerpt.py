@@ -61,12 +61,15 @@ def test_table_is_read_row_by_row(table: Hit) -> None:
 
 def test_rows_that_are_unread_have_no_lines(table: Hit) -> None:
     area, *children = table.parsed.regions
+    area = replace(area, unread=True)
     unread = [replace(child, text="", unread=True) for child in children[1:4]]
     half_read = replace(
         table, parsed=ParsedPage(table.parsed.page, (), (area, children[0], *unread))
     )
     assert readable(half_read) == "Table 1. Passengers"
-    nothing_read = replace(table, parsed=ParsedPage(table.parsed.page, (), (area, *unread)))
+    nothing_read = replace(
+        table, region=area, parsed=ParsedPage(table.parsed.page, (), (area, *unread))
+    )
     assert readable(nothing_read) == ""
 
 
