@@ -39,7 +39,7 @@ _LETTER_PX, _SMALL_LETTER_PX = 34, 8
 _NOISE = 0.4  # of the pixels
 
 
-def measure_hard_pages(fonts: Sequence[Path], folder: Path, *, seed: int = 0) -> dict[str, Any]:
+def measure_hard_pages(fonts: Sequence[Path], folder: Path) -> dict[str, Any]:
     """{encoder: {kind: the share of questions whose page comes first, "all": of all kinds}}. Kinds:
     one for each font, white on a photo, letters of 8 px, noise on 40 % of the pixels.
 
@@ -50,9 +50,12 @@ def measure_hard_pages(fonts: Sequence[Path], folder: Path, *, seed: int = 0) ->
         InvalidInput: a font cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(seed)
-    words = [word for word in StaticTokenEncoder().known_words()[_RANKS] if word.isalpha()]
-    words = [word for word in words if len(word) >= _SHORTEST_WORD]
+    rng = np.random.default_rng(0)
+    words = [
+        word
+        for word in StaticTokenEncoder().known_words()[_RANKS]
+        if len(word) >= _SHORTEST_WORD  # all are letters
+    ]
     questions: dict[Path, tuple[str, str]] = {}
     for kind, draw in _kinds(fonts, rng).items():
         for number in range(_PAGES_PER_KIND):
@@ -69,14 +72,11 @@ _Draw = Callable[[Sequence[str]], Image.Image]
 
 
 def _kinds(fonts: Sequence[Path], rng: np.random.Generator) -> Mapping[str, _Draw]:
-    def in_font(path: str, size_px: int) -> _Draw:
-        return partial(_text_image, font_path=path, size_px=size_px)
-
-    plain = in_font(_PRINT, _LETTER_PX)
+    plain = partial(_text_image, font_path=_PRINT, size_px=_LETTER_PX)
     return {
-        **{path.stem: in_font(str(path), _LETTER_PX) for path in fonts},
+        **{path.stem: partial(plain, font_path=str(path)) for path in fonts},
         "white on a photo": lambda words: _on_photo(plain(words), rng),
-        "letters of 8 px": in_font(_PRINT, _SMALL_LETTER_PX),
+        "letters of 8 px": partial(plain, size_px=_SMALL_LETTER_PX),
         "40 % noise": lambda words: _noisy(plain(words), rng),
     }
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from colregion.core.documents import Page
 from colregion.core.geometry import Box, Upright
@@ -161,6 +162,16 @@ def test_a_large_leaf_without_words_is_read_and_a_figure() -> None:
         False,
     )
     assert read.regions[3].ocr_confidence is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("list", "figure"), ("title", "figure"), ("table", "table")]
+)
+def test_a_large_leaf_without_words_is_no_text_whatever_the_layout_model_took_it_for(
+    kind: str, expected: str
+) -> None:
+    page = replace(UNREAD, regions=(*UNREAD.regions[:3], replace(UNREAD.regions[3], kind=kind)))
+    assert fill(page, [(2,)], []).regions[3].kind == expected
 
 
 def test_a_small_leaf_without_words_is_none_and_the_paths_of_the_others_stay() -> None:

@@ -106,7 +106,7 @@ def _remaining(
         if position in read:
             if position in with_words or region.box.area < _LEAST_FIGURE:
                 continue
-            kind = "figure" if region.kind == "text" else region.kind
+            kind = region.kind if region.kind in ("table", "row") else "figure"
             yield replace(region, kind=kind, unread=False)
         elif len(region.path) == 1 or region.path[0] not in laid or not region.text:
             yield region
