@@ -247,9 +247,11 @@ class FallbackReader(WordReader):
         lines: dict[int | None, list[Word]] = {}
         for word in words:
             lines.setdefault(word.line, []).append(word)
-        is_sure = dict.fromkeys(lines, False)
-        if _is_sure_reading(words, is_coarse=is_coarse):
-            is_sure = {n: _is_sure_reading(line, is_coarse=is_coarse) for n, line in lines.items()}
+        is_sure_on_the_whole = _is_sure_reading(words, is_coarse=is_coarse)
+        is_sure = {
+            n: is_sure_on_the_whole and _is_sure_reading(line, is_coarse=is_coarse)
+            for n, line in lines.items()
+        }
         if words and all(is_sure.values()):
             return laid, words
         sure = [word for word in words if is_sure[word.line]]

@@ -135,7 +135,7 @@ _DEFAULTS = {
 }
 
 
-# All but a few of its vectors are those of static_tokens.
+# Where OCR reads a page well, most of its vectors are those of static_tokens.
 _DEFAULTS[
     "read_and_seen-2 static_tokens-2 visual_words-4 05d4c1e3aefc 7ea252118547 static_tokens-2"
 ] = _DEFAULTS["static_tokens-2"]

@@ -52,4 +52,5 @@ class AnswerTypeHead:
     @cached_property
     def _layers(self) -> dict[str, FloatArray]:
         with np.load(io.BytesIO(read_weights(self._path, sha256=self._sha256))) as stored:
+            # Transposed without a copy by this order.
             return {name: stored[name].astype(np.float32, order="F") for name in stored.files}
