@@ -33,6 +33,8 @@ class Machine:
         self.refused: set[int] = set()
         self.broken: set[int] = set()
         self.gave_up = threading.Event()
+        self.is_free = threading.Event()  # the device
+        self.is_free.set()
 
     def prepare(self, page: ParsedPage) -> Future[dict[str, Any]]:
         self.under_way += 1
@@ -54,6 +56,7 @@ class Machine:
         if broken := self.broken & set(numbers):
             raise BackendError(f"the model fails at {broken}")
         self.batches.append(numbers)
+        assert self.is_free.wait(timeout=30)
         started = time.perf_counter()
         time.sleep(self.run_s * len(pages))
         self.busy_s += time.perf_counter() - started
@@ -116,8 +119,15 @@ def test_pages_under_way_are_bounded_while_results_are_not_taken() -> None:
 
 
 def test_waiting_pages_of_several_documents_share_a_batch() -> None:
-    machine = Machine(workers=6, run_s=0.02)
-    list(stream(machine, 24, batch_tokens=100, most_pages=12))
+    machine = Machine(workers=6)
+    machine.is_free.clear()
+    results = stream(machine, 24, batch_tokens=100, most_pages=24)
+    # Three batches of any size may wait for the device; half of the pages wait behind them.
+    deadline = time.monotonic() + 30
+    while len(machine.started) < 24 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    machine.is_free.set()
+    assert len(list(results)) == 24
     assert max(map(len, machine.batches)) == 4  # batch_pages, of pages of three lengths
 
 
